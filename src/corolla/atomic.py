@@ -1,0 +1,44 @@
+"""Files that appear whole or not at all, so a killed process never leaves half of one behind."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a temporary sibling of `path`, flush it to disk, then rename it over `path`.
+
+    The parent folder is made if it is missing. If `write` fails, `path` is as it was before and the
+    temporary file is gone.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays the same because some writers choose their format by it.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # mkstemp's 0600 would hide a run from the user's colleagues
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    write_with(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8 with `\\n` line ends, whole or not at all."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` to `path` as indented JSON that keeps non-ASCII names readable."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

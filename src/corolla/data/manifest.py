@@ -1,0 +1,107 @@
+"""The manifest: what every source of pictures becomes, and what a run keeps of its data.
+
+A manifest is a table of examples under one root folder. It is saved with the run as CSV, so that which
+picture was trained on, validated on and tested on can be read, diffed and used again as a data source.
+"""
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+from corolla.atomic import write_text
+from corolla.errors import CorollaError
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+COLUMNS = ("path", "label", "split", "group", "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled picture; `path` is relative to the manifest's root, with forward slashes."""
+
+    path: str
+    label: str
+    split: str = ""  # one of SPLITS, or "" as long as the pictures are not split
+    group: str = ""  # pictures that must stay on one side: a photographer, a patient, a burst
+    sha256: str = ""  # of the file's bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A picture that was left out, and the reason in words."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Labelled pictures under `root`, their classes in the order of the model's outputs."""
+
+    root: Path
+    examples: tuple[Example, ...]
+    skipped: tuple[Skipped, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, sorted: the order that a model trained on this manifest answers in."""
+        return tuple(sorted({example.label for example in self.examples}))
+
+    @cached_property
+    def class_index(self) -> dict[str, int]:
+        """From a class name to its place in `classes`."""
+        return {name: index for index, name in enumerate(self.classes)}
+
+    @cached_property
+    def digest(self) -> str:
+        """A sha256 over path, label, split and content of every example: which data, split how."""
+        lines = sorted(f"{e.path}\t{e.label}\t{e.split}\t{e.sha256}" for e in self.examples)
+        return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
+
+    def split(self, name: Split) -> tuple[Example, ...]:
+        """The examples of one split, in manifest order."""
+        return tuple(example for example in self.examples if example.split == name)
+
+    def counts(self, name: Split) -> dict[str, int]:
+        """How many pictures each class has in one split, every class named."""
+        seen = Counter(example.label for example in self.split(name))
+        return {label: seen[label] for label in self.classes}
+
+    def locate(self, example: Example) -> Path:
+        """Where the picture of an example lies."""
+        return self.root / example.path
+
+    def with_examples(self, examples: tuple[Example, ...]) -> "Manifest":
+        """The same root and skipped list with other examples."""
+        return replace(self, examples=examples)
+
+    def save(self, path: Path) -> None:
+        """Write the examples as CSV (columns `path,label,split,group,sha256`), whole or not at all."""
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([getattr(example, column) for column in COLUMNS] for example in self.examples)
+        write_text(path, table.getvalue())
+
+    @staticmethod
+    def load(path: Path, root: Path) -> "Manifest":
+        """Read what `save` wrote, the pictures lying under `root`.
+
+        Raises `CorollaError` if the file is missing or is not a manifest.
+        """
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                if tuple(reader.fieldnames or ()) != COLUMNS:
+                    raise CorollaError(f"{path} is not a corolla manifest: its columns should be {','.join(COLUMNS)}")
+                return Manifest(root, tuple(Example(**{c: row[c] or "" for c in COLUMNS}) for row in reader))
+        except FileNotFoundError:
+            raise CorollaError(f"no manifest at {path}; was the run folder copied whole?") from None
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise CorollaError(f"cannot read the manifest {path}: {error}") from None

@@ -1,0 +1,16 @@
+"""What the tests share: where the real photographs lie, and small sets of pictures made on the spot."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def flower_photos() -> Path:
+    """The real `flower_photos` folder: `COROLLA_TEST_FLOWERS`, or `shared/data` beside the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "flower_photos"
+    folder = Path(os.environ.get("COROLLA_TEST_FLOWERS", beside))
+    if not (folder / "splits.csv").is_file():
+        pytest.skip("the real flower photographs are not beside this checkout")
+    return folder
