@@ -1,0 +1,159 @@
+"""From the bytes of a file to an RGB picture, or to a short reason why not.
+
+Every picture that corolla looks at, in training, in `predict` and in a server, comes through `read_picture`, so that
+rotation, transparency, palettes and bit depths are dealt with once. The content decides what a file is, never its
+name, and files are taken to be hostile: only formats with well-kept decoders are tried, and the size in the header
+is checked before a single pixel is decoded.
+"""
+
+import io
+import re
+import stat
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from corolla.errors import CorollaError
+
+MAX_PIXELS = 178_956_970  # twice Pillow's own warning line: about 0.5 GB once decoded to RGB
+
+_WANTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF")
+Image.init()
+FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
+
+# EXIF tag 0x0112 says how the camera was held; each value is undone by one transposition.
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class PictureError(CorollaError):
+    """A file that cannot be read as a picture; `reason` says why in a few words, without the path."""
+
+    def __init__(self, reason: str, path: Path | None = None) -> None:
+        super().__init__(f"cannot read {path}: {reason}" if path else f"cannot read the picture: {reason}")
+        self.reason = reason
+
+
+def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None) -> Image.Image:
+    """Read one picture as RGB, upright (EXIF), on white where it is transparent, 8 bits a channel.
+
+    Of an animation the first frame is taken; 16-bit greys are scaled to 8 bits, not clipped. With `draft`, a JPEG is
+    decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels: several times
+    faster, but the pixels differ a little from a full decoding followed by a resize, so it is for training only.
+
+    Safe to call from many threads. Raises `PictureError`.
+    """
+    path = source if isinstance(source, Path) else None
+    _hush_pillow()
+    try:
+        if isinstance(source, Path):
+            _check_is_file(source)
+            with source.open("rb") as file:
+                return _decode(file, draft)
+        return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, draft)
+    except PictureError as error:
+        raise PictureError(error.reason, path) from None
+    # Decoders meet broken bytes with every kind of exception (struct.error, SyntaxError, ZeroDivisionError, ...).
+    except Exception as error:
+        raise PictureError(_reason(error), path) from None
+
+
+def _decode(file: BinaryIO, draft: int | None) -> Image.Image:
+    start = file.tell()
+    head = file.read(32)
+    file.seek(start)
+    if not head:
+        raise PictureError("the file is empty (0 bytes)")
+    if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif", b"msf") and b"avif" not in head:
+        raise PictureError("HEIC, which cannot be read here; save it as JPEG")
+    with Image.open(file, formats=FORMATS) as picture:
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise PictureError(_too_large(f"{width} x {height}"))
+        if draft is not None:
+            picture.draft(picture.mode, (draft, draft))
+        picture.load()
+        upright = _upright(picture)
+    result = _to_rgb(upright)
+    result.info.clear()  # no EXIF may travel on, or a later reader could turn the picture twice
+    return result
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    # Only after load(): Pillow turns TIFFs itself while loading and then drops the tag.
+    try:
+        orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # damaged metadata is no reason to lose good pixels
+        orientation = 1
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith(("I", "F")):
+        return _from_deep_grey(picture)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _from_deep_grey(picture: Image.Image) -> Image.Image:
+    """Greys of more than 8 bits; Pillow's own `convert` would clip them all to white."""
+    grey = np.asarray(picture)
+    if grey.dtype.kind == "f" or grey.min() < 0 or grey.max() > 65535:
+        raise PictureError(
+            f"its values ({grey.dtype}) have no agreed black and white; save it with 8 or 16 bits"
+        )
+    scaled = (grey.astype(np.uint32) + 128) // 257  # 65535 / 255 == 257; + 128 rounds to the nearest
+    return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
+
+
+def _check_is_file(path: Path) -> None:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):  # a pipe or a device would hang the reader
+        raise PictureError("it is a folder" if stat.S_ISDIR(mode) else "it is not an ordinary file")
+
+
+def _too_large(size: str) -> str:
+    return f"too large: {size} pixels, more than {MAX_PIXELS / 1e6:.0f} million are refused"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, UnidentifiedImageError):
+        return "not a picture in a known format"
+    if isinstance(error, Image.DecompressionBombError):
+        pixels = re.search(r"\((\d+) pixels\)", str(error))
+        return _too_large(f"{int(pixels[1]):,}" if pixels else "its")
+    if isinstance(error, MemoryError):
+        return "it does not fit into memory"
+    text = " ".join(str(error).split())
+    if "truncated" in text.lower() or isinstance(error, EOFError):
+        return "truncated: the file ends before the picture does"
+    return f"damaged: {text[:120] or type(error).__name__}"
+
+
+_HUSH = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+
+
+def _hush_pillow() -> None:
+    # Pillow warns about odd metadata and large pictures; we either read them or give a reason. A filter that stays is
+    # used because `warnings.catch_warnings` is not safe in threads, and it is set only when it is not in front, since
+    # every change of the filters makes Python repeat warnings it has already shown.
+    if warnings.filters[:1] != [_HUSH]:
+        warnings.filterwarnings("ignore", module=_HUSH[3].pattern)

@@ -1,0 +1,86 @@
+"""Pictures that are the same photograph: copies, other sizes, other compression, the next frame of a burst.
+
+A fingerprint is a 256-bit difference hash (Krawetz 2013, "Kind of Like That"): the picture is brought to 17 x 16
+greys, and a bit says whether a cell is clearly brighter than its left neighbour. Two pictures are near-duplicates if
+their fingerprints' Jaccard distance (bits that differ / bits set in either) is at most `THRESHOLD`. Counting against
+the bits that are set, and not against 256, keeps drawings and scans on an empty ground apart, whose fingerprints are
+mostly zeros.
+
+`THRESHOLD` was chosen on flower_photos: it finds all 6 known pairs of duplicates and 9 further pairs, every one by a
+single photographer; the first pair of strangers appears at twice this distance. Copies of those photographs
+saved at half the size with JPEG quality 30 are found in 94 % of cases.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from corolla.data.manifest import Example
+
+THRESHOLD = 0.15
+FINGERPRINT_BYTES = 32
+_SIDE = 16
+_CLEARLY = 2  # grey levels of 255: less is noise and compression
+_BLOCK = 2048  # rows compared at a time: bounds the memory to a few MB per thousand pictures
+
+
+def fingerprint(picture: Image.Image) -> bytes:
+    """The 256-bit difference hash of a picture, as 32 bytes."""
+    small = picture.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX)
+    grey = np.asarray(small, dtype=np.int16)
+    return np.packbits(grey[:, 1:] - grey[:, :-1] > _CLEARLY).tobytes()
+
+
+def near_duplicates(fingerprints: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Pairs of positions whose pictures are near-duplicates; together they connect each set of them.
+
+    Pictures with equal fingerprints are chained, not paired each with each. Pictures without any bit (one flat
+    colour) match nothing: such a fingerprint says nothing. Compares every pair of different fingerprints with about
+    as many set bits, by matrix products: half a minute for 100,000 photographs, with memory that grows linearly.
+    """
+    positions: dict[bytes, list[int]] = defaultdict(list)
+    for position, bits in enumerate(fingerprints):
+        if any(bits):
+            positions[bits].append(position)
+    for same in positions.values():
+        yield from zip(same, same[1:])  # noqa: B905 - neighbours in a chain, one shorter
+    if len(positions) > 1:
+        first = np.array([same[0] for same in positions.values()])
+        for left, right in _close_rows(
+            np.frombuffer(b"".join(positions), np.uint8).reshape(len(positions), -1)
+        ):
+            yield int(first[left]), int(first[right])
+
+
+def _close_rows(packed: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+    count = np.unpackbits(packed, axis=1).sum(axis=1, dtype=np.int32)
+    order = np.argsort(count, kind="stable")
+    packed, count = packed[order], count[order].astype(np.float32)
+    # |A and B| / |A or B| can only reach 1 - THRESHOLD if |A| >= (1 - THRESHOLD) |B|: sorted, that is a window.
+    ends = np.searchsorted(count, count / (1 - THRESHOLD), side="right")
+    needed = (1 - THRESHOLD) / (2 - THRESHOLD)  # the same condition, as |A and B| >= needed * (|A| + |B|)
+    for start in range(0, len(packed), _BLOCK):
+        rows = np.unpackbits(packed[start : start + _BLOCK], axis=1).astype(np.float32)
+        row_count = count[start : start + _BLOCK, None]
+        for column in range(start, int(ends[start : start + _BLOCK].max()), _BLOCK):
+            others = np.unpackbits(packed[column : column + _BLOCK], axis=1).astype(np.float32)
+            shared = rows @ others.T
+            close = shared >= needed * (row_count + count[None, column : column + _BLOCK]) - 1e-3
+            for left, right in np.argwhere(close):
+                if start + left < column + right:
+                    yield int(order[start + left]), int(order[column + right])
+
+
+def contradictions(examples: Iterable[Example]) -> list[tuple[Example, ...]]:
+    """Sets of examples with the same content (sha256) under more than one label, ordered by path."""
+    by_content: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        if example.sha256:
+            by_content[example.sha256].append(example)
+    clashing = [same for same in by_content.values() if len({example.label for example in same}) > 1]
+    return sorted(
+        (tuple(sorted(same, key=lambda e: e.path)) for same in clashing), key=lambda same: same[0].path
+    )

@@ -1,0 +1,155 @@
+"""From whatever the user has to a manifest: listed, every picture opened once, split fairly.
+
+A source is one of
+
+- a class-per-folder tree, with or without `train/`, `val/` and `test/` above the classes; other files beside the
+  class folders are ignored, so a table that lies there must be named itself to be used. A folder without class
+  folders but with one table in it means that table;
+- a `.csv`, `.tsv` or `.parquet` table (see `corolla.data.tables`);
+- a `.zip` of either; a table at its top is preferred to its folders, since nobody can name it from outside;
+- the words `flowers` (real photographs) and `painted` (made on the spot). A folder of such a name is given as a
+  `Path`, or as `./flowers`.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from corolla.data.cache import cache_folder, new_folder
+from corolla.data.checking import Progress, check
+from corolla.data.duplicates import near_duplicates
+from corolla.data.folders import find_tables, list_folder
+from corolla.data.listing import Listing, classes_by_split
+from corolla.data.manifest import Example, Manifest, Skipped
+from corolla.data.splitting import FRACTIONS, Fractions, split
+from corolla.data.tables import SUFFIXES, has_needed_columns, read_table
+from corolla.errors import CorollaError
+
+PAINTED_COUNT = 2500
+
+
+def load_data(
+    source: str | Path,
+    *,
+    seed: int = 0,
+    strict: bool = False,
+    fractions: Fractions = FRACTIONS,
+    progress: Progress | None = None,
+) -> Manifest:
+    """List, check and split the pictures of `source`; see the top of this module for what it may be.
+
+    Every example of the manifest is readable, hashed and in one of train, val and test; splits that the source has
+    are kept, and one that it lacks is taken from its training pictures. With `strict`, the first picture that cannot
+    be used raises instead of being listed in `Manifest.skipped`. `progress(what, done, of)` is called as work goes on.
+    Nothing in the user's folders is changed. Raises `CorollaError`.
+    """
+    listing = _listing(source, progress)
+    if strict and listing.misplaced:
+        raise CorollaError(f"cannot use {listing.misplaced[0].path}: {listing.misplaced[0].reason}")
+    _check_classes(source, listing.classes)
+    checked = check(listing.root, listing.examples, strict=strict, progress=progress)
+    _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
+    examples = split(checked.examples, near_duplicates(checked.fingerprints), seed=seed, fractions=fractions)
+    skipped = sorted((*listing.misplaced, *listing.left_out, *checked.skipped), key=lambda s: s.path)
+    return Manifest(listing.root, examples, tuple(skipped))
+
+
+def _listing(source: str | Path, progress: Progress | None) -> Listing:
+    if source == "flowers":
+        from corolla.data import flowers
+
+        folder = flowers.fetch(progress)
+        return read_table(folder / "splits.csv") if (folder / "splits.csv").is_file() else list_folder(folder)
+    if source == "painted":
+        return list_folder(_painted(progress))
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _tree_or_table(path)
+    if not path.exists():
+        raise CorollaError(
+            f"there is no {str(source)!r}; give a folder of class folders, a CSV, a zip, 'flowers' or 'painted'"
+        )
+    if path.suffix.lower() in SUFFIXES:
+        return read_table(path)
+    if path.suffix.lower() == ".zip":
+        from corolla.data.archives import unzip
+
+        return _inside(_tree_or_table(unzip(path, progress), prefer_table=True), path)
+    raise CorollaError(
+        f"cannot use {path} as data; give a folder, a CSV, TSV or Parquet table, or a zip of either"
+    )
+
+
+def _tree_or_table(folder: Path, prefer_table: bool = False) -> Listing:
+    tables = find_tables(folder, SUFFIXES)
+    usable = [table for table in tables if has_needed_columns(table)]
+    if prefer_table and len(usable) == 1:
+        return read_table(usable[0])
+    try:
+        listing = list_folder(folder)
+    except CorollaError:
+        if len(tables) != 1:
+            raise
+        return read_table(tables[0])
+    # A table beside one folder of pictures: the folder is no class.
+    lone = len(set().union(*listing.classes.values())) < 2
+    return read_table(usable[0]) if lone and len(usable) == 1 else listing
+
+
+def _inside(listing: Listing, archive: Path) -> Listing:
+    """Refuse a table in a zip that points out of it: the user's other files are none of its business."""
+    for example in listing.examples:
+        path = PurePosixPath(example.path)
+        if path.is_absolute() or ".." in path.parts or PureWindowsPath(example.path).drive:
+            raise CorollaError(f"{archive}: its table names {example.path}, which lies outside the zip")
+    return listing
+
+
+def _painted(progress: Progress | None) -> Path:
+    from corolla.data.painted import paint_dataset
+
+    folder = cache_folder() / f"painted-{PAINTED_COUNT}"
+    if not folder.is_dir():
+        with new_folder(folder) as unfinished:
+            paint_dataset(unfinished, PAINTED_COUNT, seed=0, progress=progress)
+    return folder
+
+
+def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> None:
+    everything = sorted(frozenset().union(*classes.values()))
+    if len(everything) < 2:
+        raise CorollaError(
+            f"{source} has {'the single class ' + repr(everything[0]) if everything else 'no class'}; "
+            "a classifier needs two or more"
+        )
+    (first, expected), *others = sorted(classes.items(), key=lambda item: item[0] != "train")
+    for other, names in others:
+        if names != expected:
+            raise CorollaError(
+                f"the classes of {first} and {other} differ in {source}: {first} has {_listed(expected)}; "
+                f"{other} has {_listed(names)} (only in {first}: {_listed(expected - names)}; "
+                f"only in {other}: {_listed(names - expected)})"
+            )
+
+
+def _check_none_lost(
+    source: str | Path,
+    classes: dict[str, frozenset[str]],
+    examples: Sequence[Example],
+    skipped: Sequence[Skipped],
+) -> None:
+    why = (
+        f"; the first of {len(skipped)} left out is {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+    )
+    if not examples:
+        raise CorollaError(f"{source} has no readable picture{why}")
+    left = classes_by_split(examples)
+    for name, labels in classes.items():
+        lost = labels - left.get(name, frozenset())
+        if lost:
+            where = f"{name} of {source}" if name else str(source)
+            raise CorollaError(f"no readable picture of {_listed(lost)} in {where}{why}")
+
+
+def _listed(names: Collection[str], most: int = 20) -> str:
+    shown = ", ".join(sorted(names)[:most]) or "none"
+    return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
