@@ -1,14 +1,14 @@
-"""Opens every picture once: what cannot be read is listed with its reason, the rest gets its hash and fingerprint.
+"""Opens every picture once: what cannot be read is listed with its reason, the rest is hashed.
 
-Results are remembered in the cache folder by path, size and time of change, so that a second run over the same
-pictures only asks for those. Failures are not remembered: the user may be about to mend them.
+Results are remembered in the cache folder by path, size and time of change, so that a second run over the
+same pictures only asks for those. Failures are not remembered: the user may be about to mend them.
 """
 
 import hashlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ from corolla.atomic import write_text
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import PictureError, read_picture
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
+from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Skipped
+from corolla.data.progress import Progress
 from corolla.errors import CorollaError
-
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 _BATCH = 32
 _DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
@@ -91,23 +91,16 @@ def _look(path: Path, before: _Found | None) -> _Found | str:
         status = path.stat()
         if before and (before.size, before.changed) == (status.st_size, status.st_mtime_ns):
             return before
-        # First the picture, then the hash: whatever is no picture (a film, an archive) is not read to its end.
+        # First the picture, then the hash: whatever is no picture (a film, an archive) is not read to its
+        # end.
         bits = fingerprint(read_picture(path, draft=_DRAFT))
-        return _Found(status.st_size, status.st_mtime_ns, _sha256(path), bits)
+        return _Found(status.st_size, status.st_mtime_ns, sha256_of(path), bits)
     except PictureError as error:
         return error.reason
     except FileNotFoundError:
         return "no such file"
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
         return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _memory(root: Path) -> Path:

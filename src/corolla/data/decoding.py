@@ -1,9 +1,9 @@
 """From the bytes of a file to an RGB picture, or to a short reason why not.
 
-Every picture that corolla looks at, in training, in `predict` and in a server, comes through `read_picture`, so that
-rotation, transparency, palettes and bit depths are dealt with once. The content decides what a file is, never its
-name, and files are taken to be hostile: only formats with well-kept decoders are tried, and the size in the header
-is checked before a single pixel is decoded.
+Every picture that corolla looks at, in training, in `predict` and in a server, comes through `read_picture`,
+so that rotation, transparency, palettes and bit depths are dealt with once. The content decides what a file
+is, never its name, and files are taken to be hostile: only formats with well-kept decoders are tried, and the
+size in the header is checked before a single pixel is decoded.
 """
 
 import io
@@ -48,9 +48,10 @@ class PictureError(CorollaError):
 def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None) -> Image.Image:
     """Read one picture as RGB, upright (EXIF), on white where it is transparent, 8 bits a channel.
 
-    Of an animation the first frame is taken; 16-bit greys are scaled to 8 bits, not clipped. With `draft`, a JPEG is
-    decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels: several times
-    faster, but the pixels differ a little from a full decoding followed by a resize, so it is for training only.
+    Of an animation the first frame is taken; 16-bit greys are scaled to 8 bits, not clipped. With `draft`, a
+    JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels:
+    several times faster, but the pixels differ a little from a full decoding followed by a resize, so it is
+    for training only.
 
     Safe to call from many threads. Raises `PictureError`.
     """
@@ -64,7 +65,8 @@ def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None) -
         return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, draft)
     except PictureError as error:
         raise PictureError(error.reason, path) from None
-    # Decoders meet broken bytes with every kind of exception (struct.error, SyntaxError, ZeroDivisionError, ...).
+    # Decoders meet broken bytes with every kind of exception (struct.error, SyntaxError, ZeroDivisionError,
+    # ...).
     except Exception as error:
         raise PictureError(_reason(error), path) from None
 
@@ -152,8 +154,8 @@ _HUSH = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 def _hush_pillow() -> None:
-    # Pillow warns about odd metadata and large pictures; we either read them or give a reason. A filter that stays is
-    # used because `warnings.catch_warnings` is not safe in threads, and it is set only when it is not in front, since
-    # every change of the filters makes Python repeat warnings it has already shown.
+    # Pillow warns about odd metadata and large pictures; we either read them or give a reason. A filter that
+    # stays is used because `warnings.catch_warnings` is not safe in threads, and it is set only when it is
+    # not in front, since every change of the filters makes Python repeat warnings it has already shown.
     if warnings.filters[:1] != [_HUSH]:
         warnings.filterwarnings("ignore", module=_HUSH[3].pattern)

@@ -1,16 +1,17 @@
 """Pictures that are the same photograph: copies, other sizes, other compression, the next frame of a burst.
 
-A fingerprint is a 256-bit difference hash (Krawetz 2013, "Kind of Like That"): the picture is brought to 17 x 16
-greys, and a bit says whether a cell is clearly brighter than its left neighbour. Two pictures are near-duplicates if
-their fingerprints' Jaccard distance (bits that differ / bits set in either) is at most `THRESHOLD`. Counting against
-the bits that are set, and not against 256, keeps drawings and scans on an empty ground apart, whose fingerprints are
-mostly zeros.
+A fingerprint is a 256-bit difference hash (Krawetz 2013, "Kind of Like That"): the picture is brought to 17 x
+16 greys, and a bit says whether a cell is clearly brighter than its left neighbour. Two pictures are
+near-duplicates if their fingerprints' Jaccard distance (bits that differ / bits set in either) is at most
+`THRESHOLD`. Counting against the bits that are set, and not against 256, keeps drawings and scans on an empty
+ground apart, whose fingerprints are mostly zeros.
 
-`THRESHOLD` was chosen on flower_photos: it finds all 6 known pairs of duplicates and 9 further pairs, every one by a
-single photographer; the first pair of strangers appears at twice this distance. Copies of those photographs
-saved at half the size with JPEG quality 30 are found in 94 % of cases.
+`THRESHOLD` was chosen on flower_photos: it finds all 6 known pairs of duplicates and 9 further pairs, every
+one by a single photographer; the first pair of strangers appears at twice this distance. Copies of those
+photographs saved at half the size with JPEG quality 30 are found in 94 % of cases.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -37,29 +38,29 @@ def fingerprint(picture: Image.Image) -> bytes:
 def near_duplicates(fingerprints: Sequence[bytes]) -> Iterator[tuple[int, int]]:
     """Pairs of positions whose pictures are near-duplicates; together they connect each set of them.
 
-    Pictures with equal fingerprints are chained, not paired each with each. Pictures without any bit (one flat
-    colour) match nothing: such a fingerprint says nothing. Compares every pair of different fingerprints with about
-    as many set bits, by matrix products: half a minute for 100,000 photographs, with memory that grows linearly.
+    Pictures with equal fingerprints are chained, not paired each with each. Pictures without any bit (one
+    flat colour) match nothing: such a fingerprint says nothing. Compares every pair of different fingerprints
+    with about as many set bits, by matrix products: half a minute for 100,000 photographs, with memory that
+    grows linearly.
     """
     positions: dict[bytes, list[int]] = defaultdict(list)
     for position, bits in enumerate(fingerprints):
         if any(bits):
             positions[bits].append(position)
     for same in positions.values():
-        yield from zip(same, same[1:])  # noqa: B905 - neighbours in a chain, one shorter
+        yield from itertools.pairwise(same)
     if len(positions) > 1:
-        first = np.array([same[0] for same in positions.values()])
-        for left, right in _close_rows(
-            np.frombuffer(b"".join(positions), np.uint8).reshape(len(positions), -1)
-        ):
-            yield int(first[left]), int(first[right])
+        first = [same[0] for same in positions.values()]
+        packed = np.frombuffer(b"".join(positions), np.uint8).reshape(len(positions), FINGERPRINT_BYTES)
+        for left, right in _close_rows(packed):
+            yield first[left], first[right]
 
 
 def _close_rows(packed: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
     count = np.unpackbits(packed, axis=1).sum(axis=1, dtype=np.int32)
     order = np.argsort(count, kind="stable")
     packed, count = packed[order], count[order].astype(np.float32)
-    # |A and B| / |A or B| can only reach 1 - THRESHOLD if |A| >= (1 - THRESHOLD) |B|: sorted, that is a window.
+    # |A and B| / |A or B| reaches 1 - THRESHOLD only if |A| >= (1 - THRESHOLD) |B|: sorted, a window.
     ends = np.searchsorted(count, count / (1 - THRESHOLD), side="right")
     needed = (1 - THRESHOLD) / (2 - THRESHOLD)  # the same condition, as |A and B| >= needed * (|A| + |B|)
     for start in range(0, len(packed), _BLOCK):

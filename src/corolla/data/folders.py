@@ -1,7 +1,7 @@
 """A class-per-folder tree, with or without `train/`, `val/` and `test/` above the classes.
 
-Links to files and folders are followed as the user laid them; a link back into its own parents is not, so that a
-circle ends. Everything inside a class folder is taken for a picture until it has been opened.
+Links to files and folders are followed as the user laid them; a link back into its own parents is not, so
+that a circle ends. Everything inside a class folder is taken for a picture until it has been opened.
 """
 
 import os
@@ -20,14 +20,15 @@ _PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", "
 def list_folder(folder: Path) -> Listing:
     """List the pictures of a class-per-folder tree; files of a class may lie in folders below it.
 
-    A single folder that wraps the tree is looked through. Raises `CorollaError` if there are no class folders.
+    A single folder that wraps the tree is looked through. Raises `CorollaError` if there are no class
+    folders.
     """
     root = _unwrap(folder)
     splits = _split_folders(root)
     examples: list[Example] = []
     loose: list[Skipped] = []
     classes: dict[str, set[str]] = {}
-    for split, parent in splits or [("", root)]:
+    for split, parent in (*splits,) or (("", root),):
         folders, files = _entries(parent)
         loose += [Skipped(_relative(file, root), _OUTSIDE) for file in files if _named_like_picture(file)]
         for class_folder in folders:
@@ -75,7 +76,8 @@ def _split_folders(root: Path) -> list[tuple[Split, Path]]:
     """The folders of the splits, or nothing if the folders of `root` are classes."""
     folders, _ = _entries(root)
     named = [(SPLIT_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in SPLIT_WORDS]
-    # "train" may also be the class beside "bus" and "car": a split holds class folders, a class holds pictures.
+    # "train" may also be the class beside "bus" and "car": a split holds class folders, a class holds
+    # pictures.
     holders = [(split, f) for split, f in named if _entries(f)[0]]
     others = [f.name for f in folders if f.name.lower() not in SPLIT_WORDS]
     if not any(split == "train" for split, _ in holders):

@@ -1,7 +1,7 @@
 """What a folder or a table says before any picture is opened, and how its words are read.
 
-Class names are compared after Unicode normalisation (NFC), because macOS and Linux spell the same folder name with
-different bytes; nothing else about them is changed.
+Class names are compared after Unicode normalisation (NFC), because macOS and Linux spell the same folder name
+with different bytes; nothing else about them is changed.
 """
 
 import unicodedata
@@ -28,8 +28,9 @@ _NOISE = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon
 class Listing:
     """Pictures to be looked at under `root`, with the classes that each split should have.
 
-    `classes` maps a split (or "" where there is none) to the class names met there, also those whose folder is empty.
-    `misplaced` are files that cannot be used as they lie; `left_out` are rows that the user's table leaves out itself.
+    `classes` maps a split (or "" where there is none) to the class names met there, also those whose folder
+    is empty. `misplaced` are files that cannot be used as they lie; `left_out` are rows that the user's table
+    leaves out itself.
     """
 
     root: Path

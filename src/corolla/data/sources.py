@@ -2,24 +2,25 @@
 
 A source is one of
 
-- a class-per-folder tree, with or without `train/`, `val/` and `test/` above the classes; other files beside the
-  class folders are ignored, so a table that lies there must be named itself to be used. A folder without class
-  folders but with one table in it means that table;
+- a class-per-folder tree, with or without `train/`, `val/` and `test/` above the classes; other files beside
+  the class folders are ignored, so a table that lies there must be named itself to be used. A folder without
+  class folders but with one table in it means that table;
 - a `.csv`, `.tsv` or `.parquet` table (see `corolla.data.tables`);
 - a `.zip` of either; a table at its top is preferred to its folders, since nobody can name it from outside;
-- the words `flowers` (real photographs) and `painted` (made on the spot). A folder of such a name is given as a
-  `Path`, or as `./flowers`.
+- the words `flowers` (real photographs) and `painted` (made on the spot). A folder of such a name is given as
+  a `Path`, or as `./flowers`.
 """
 
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from corolla.data.cache import cache_folder, new_folder
-from corolla.data.checking import Progress, check
+from corolla.data.checking import check
 from corolla.data.duplicates import near_duplicates
 from corolla.data.folders import find_tables, list_folder
 from corolla.data.listing import Listing, classes_by_split
 from corolla.data.manifest import Example, Manifest, Skipped
+from corolla.data.progress import Progress
 from corolla.data.splitting import FRACTIONS, Fractions, split
 from corolla.data.tables import SUFFIXES, has_needed_columns, read_table
 from corolla.errors import CorollaError
@@ -37,10 +38,10 @@ def load_data(
 ) -> Manifest:
     """List, check and split the pictures of `source`; see the top of this module for what it may be.
 
-    Every example of the manifest is readable, hashed and in one of train, val and test; splits that the source has
-    are kept, and one that it lacks is taken from its training pictures. With `strict`, the first picture that cannot
-    be used raises instead of being listed in `Manifest.skipped`. `progress(what, done, of)` is called as work goes on.
-    Nothing in the user's folders is changed. Raises `CorollaError`.
+    Every example of the manifest is readable, hashed and in one of train, val and test; splits that the
+    source has are kept, and one that it lacks is taken from its training pictures. With `strict`, the first
+    picture that cannot be used raises instead of being listed in `Manifest.skipped`. `progress(what, done,
+    of)` is called as work goes on. Nothing in the user's folders is changed. Raises `CorollaError`.
     """
     listing = _listing(source, progress)
     if strict and listing.misplaced:
@@ -66,7 +67,8 @@ def _listing(source: str | Path, progress: Progress | None) -> Listing:
         return _tree_or_table(path)
     if not path.exists():
         raise CorollaError(
-            f"there is no {str(source)!r}; give a folder of class folders, a CSV, a zip, 'flowers' or 'painted'"
+            f"there is no {str(source)!r}; give a folder of class folders, a table, a zip, "
+            "or one of the words 'flowers' and 'painted'"
         )
     if path.suffix.lower() in SUFFIXES:
         return read_table(path)

@@ -1,7 +1,8 @@
 """Who is trained on, validated on and tested on.
 
-The split is stratified, seeded and never cuts a unit: pictures joined by the user's group, by identical content or by
-being near-duplicates. It depends on the pictures' contents, labels and groups alone, not on names or order.
+The split is stratified, seeded and never cuts a unit: pictures joined by the user's group, by identical
+content or by being near-duplicates. It depends on the pictures' contents, labels and groups alone, not on
+names or order.
 """
 
 import hashlib
@@ -48,11 +49,12 @@ def split(
 ) -> tuple[Example, ...]:
     """Give every example a split and return them in the order given.
 
-    Splits that are already there stay. If some are given and one is missing, it is taken from the training pictures
-    in the ratio of `fractions` (train, val, test). Pictures that stay together without a group of the user's get a
-    group name of their own, so that a saved manifest keeps them together too.
+    Splits that are already there stay. If some are given and one is missing, it is taken from the training
+    pictures in the ratio of `fractions` (train, val, test). Pictures that stay together without a group of
+    the user's get a group name of their own, so that a saved manifest keeps them together too.
 
-    Raises `CorollaError` if a class has too few units to stand on every side, or there is nothing to train on.
+    Raises `CorollaError` if a class has too few units to stand on every side, or there is nothing to train
+    on.
     """
     _check_fractions(fractions)
     joined = units(examples, alike)
@@ -120,10 +122,10 @@ def _assign(
 def _check_enough(units_of: Counter[str], total: Counter[str], wanted: dict[Split, float]) -> None:
     for label in sorted(units_of):
         if units_of[label] < len(wanted):
-            independent = "" if units_of[label] == total[label] else f" in {units_of[label]} independent sets"
+            sets = "" if units_of[label] == total[label] else f" in {units_of[label]} independent sets"
             raise CorollaError(
-                f"class {label!r} has too few pictures ({total[label]}{independent}) to be split into "
-                f"{', '.join(wanted)}; {len(wanted)} are the least: add pictures, or give a CSV with a split column"
+                f"class {label!r} has too few pictures ({total[label]}{sets}) to be split into "
+                f"{', '.join(wanted)}; {len(wanted)} are the least: add some, or give a CSV with a split column"
             )
 
 

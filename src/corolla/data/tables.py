@@ -4,10 +4,11 @@ Columns are found by name, in any case and order (the first name that occurs in 
 
 - path: `path`, `filepath`, `file_path`, `filename`, `file_name`, `file`, `image`, `image_path`, `img`
 - label: `label`, `class`, `class_name`, `category`, `target`
-- optional `split` (train, val, valid, validation or test), `group` (pictures that must stay on one side) and `note`.
+- optional `split` (train, val, valid, validation or test), `group` (pictures that must stay on one side) and
+  `note`.
 
-No other column is ever taken for a group. Paths are relative to the table's folder, or absolute. Where some rows have
-a split and others have none, those others are left out, with their note as the reason.
+No other column is ever taken for a group. Paths are relative to the table's folder, or absolute. Where some
+rows have a split and others have none, those others are left out, with their note as the reason.
 """
 
 import csv
@@ -31,8 +32,8 @@ _Row = dict[str, str]  # the columns path, label, split, group, note; "" where t
 def read_table(table: Path) -> Listing:
     """List the pictures that a table names; none is opened yet.
 
-    Raises `CorollaError` if the table cannot be read, lacks a path or label column, uses an unknown split, or gives
-    one picture two labels or two splits.
+    Raises `CorollaError` if the table cannot be read, lacks a path or label column, uses an unknown split, or
+    gives one picture two labels or two splits.
     """
     rows = list(_parquet_rows(table) if table.suffix.lower() == ".parquet" else _text_rows(table))
     root = table.parent
@@ -136,7 +137,8 @@ def _columns(header: Iterable[str], table: Path) -> Mapping[str, int | None]:
         place = next((places[name] for name in names if name in places), None)
         if place is None:
             raise CorollaError(
-                f"{table} has no {wanted} column; name one of its columns ({', '.join(shown) or 'none'}) {wanted!r}"
+                f"{table} has no {wanted} column; name one of its columns {wanted!r} "
+                f"(it has {', '.join(shown) or 'none'})"
             )
         found[wanted] = place
     return found | {name: places.get(name) for name in OPTIONAL_NAMES}

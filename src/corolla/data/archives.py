@@ -1,0 +1,149 @@
+"""Zip and tar files, unpacked without trusting them.
+
+Only ordinary files inside the target folder are ever written. An archive with a name that leads out of it, a
+link, a password, or contents out of all proportion to its size is refused as a whole, before anything is
+written.
+"""
+
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+from corolla.data.cache import cache_folder, new_folder
+from corolla.data.hashing import sha256_of
+from corolla.data.listing import is_noise
+from corolla.data.progress import Progress
+from corolla.errors import CorollaError
+
+MAX_FILES = 1_000_000
+MAX_RATIO = 100  # unpacked to packed; photographs hardly shrink at all
+_ALWAYS_FINE = 64 * 2**20  # bytes: a small archive may have any ratio
+_MAX_DEPTH = 32
+_NOT_ON_WINDOWS = '<>:"|?*'
+
+
+def unzip(archive: Path, progress: Progress | None = None) -> Path:
+    """Unpack a zip into the cache folder, or find it there; the folder is named by the zip's content.
+
+    Raises `CorollaError` in one line if the zip is damaged, encrypted or hostile, or the disk is too small.
+    """
+    try:
+        folder = cache_folder() / "unzipped" / sha256_of(archive)[:32]
+        if not folder.is_dir():
+            with zipfile.ZipFile(archive) as content, new_folder(folder) as unfinished:
+                _unzip(content, archive, unfinished, progress)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise CorollaError(
+            f"{archive} is damaged or not a zip ({error}); copy or download it again"
+        ) from None
+    except OSError as error:
+        raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
+    return folder
+
+
+def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None:
+    """Unpack a tar file (of any compression) into `folder`, which must exist.
+
+    Raises `CorollaError` as `unzip` does.
+    """
+    try:
+        with tarfile.open(archive) as content:
+            wanted = {
+                _safe_parts(member.name, archive): _ordinary(member, archive)
+                for member in content
+                if not member.isdir()
+            }
+            _check_sizes(archive, [member.size for member in wanted.values()], folder)
+            for done, (parts, member) in enumerate(wanted.items(), start=1):
+                source = content.extractfile(member)
+                assert source is not None  # only ordinary files are left
+                with source:
+                    _write(source, folder.joinpath(*parts), archive)
+                if progress:
+                    progress("unpacking", done, len(wanted))
+    except (tarfile.TarError, zlib.error, EOFError) as error:
+        raise CorollaError(f"{archive} is damaged or not a tar file ({error}); download it again") from None
+    except OSError as error:
+        raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
+
+
+def _unzip(content: zipfile.ZipFile, archive: Path, folder: Path, progress: Progress | None) -> None:
+    wanted: dict[tuple[str, ...], zipfile.ZipInfo] = {}
+    for info in content.infolist():
+        parts = _safe_parts(_name(info), archive)
+        if info.is_dir() or any(is_noise(part) for part in parts):
+            continue
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise CorollaError(f"{archive} holds a link ({info.filename}); pack the files themselves")
+        if info.flag_bits & 0x1:
+            raise CorollaError(f"{archive} is encrypted; unpack it yourself and give the folder")
+        wanted[parts] = info
+    _check_sizes(archive, [info.file_size for info in wanted.values()], folder)
+    for done, (parts, info) in enumerate(wanted.items(), start=1):
+        try:
+            with content.open(info) as source:  # gives at most the size that was declared, and checks the sum
+                _write(source, folder.joinpath(*parts), archive)
+        except NotImplementedError as error:  # a rare method of compression
+            raise CorollaError(f"cannot unpack {archive}: {error}; pack it as an ordinary zip") from None
+        if progress:
+            progress("unpacking", done, len(wanted))
+
+
+def _ordinary(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:
+    if not member.isreg():
+        raise CorollaError(f"{archive} holds a link or a device ({member.name}); it is not unpacked")
+    return member
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    if info.flag_bits & 0x800:  # the zip says that its names are UTF-8
+        return info.filename
+    try:  # macOS writes UTF-8 and does not say so
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
+
+
+def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
+    """The parts of a name in an archive; `CorollaError` unless they stay inside the target folder."""
+    slashed = name.replace("\\", "/")
+    parts = tuple(part for part in slashed.split("/") if part not in ("", "."))
+    hostile = slashed.startswith("/") or ".." in parts or slashed[1:2] == ":" or "\0" in name
+    if hostile or not parts or len(parts) > _MAX_DEPTH:
+        raise CorollaError(f"{archive} holds the name {name[:80]!r}, which is not safe to unpack")
+    if os.name == "nt" and any(set(part) & set(_NOT_ON_WINDOWS) or part[-1] in ". " for part in parts):
+        raise CorollaError(f"{archive} holds the name {name[:80]!r}, which Windows cannot store; rename it")
+    return parts
+
+
+def _check_sizes(archive: Path, sizes: list[int], folder: Path) -> None:
+    total = sum(sizes)
+    if len(sizes) > MAX_FILES:
+        raise CorollaError(f"{archive} holds {len(sizes):,} files; more than {MAX_FILES:,} are not unpacked")
+    if total > max(_ALWAYS_FINE, MAX_RATIO * archive.stat().st_size):
+        raise CorollaError(
+            f"{archive} would grow more than {MAX_RATIO} times, to {total / 1e9:.1f} GB, like a "
+            "decompression bomb; if you trust it, unpack it yourself and give the folder"
+        )
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise CorollaError(
+            f"{archive} needs {total / 1e9:.1f} GB unpacked and {folder.parent} has {free / 1e9:.1f} GB "
+            "free; make room, or set COROLLA_CACHE to a folder on a larger disk"
+        )
+
+
+def _write(source: IO[bytes], target: Path, archive: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with target.open("xb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+    except FileExistsError:
+        raise CorollaError(
+            f"{archive} holds two files of one name ({target.name}); it is not unpacked"
+        ) from None
