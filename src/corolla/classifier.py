@@ -1,0 +1,123 @@
+"""A trained model that answers: weights, preprocessing and class names as one thing.
+
+`predict`, `evaluate`, training's last validation and later the server all ask this object, so they cannot disagree.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from corolla.data.decoding import PictureError, read_picture
+from corolla.errors import CorollaError
+from corolla.model import ViT
+from corolla.preprocessing import Preprocessing
+from corolla.run import Run
+
+Picture = str | Path | bytes | BinaryIO | Image.Image
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer: the likeliest class by name, and the `top` classes with their probabilities."""
+
+    label: str
+    probability: float
+    top: tuple[tuple[str, float], ...]
+
+
+class Classifier:
+    """A model with the preprocessing and the class names it was trained with."""
+
+    def __init__(
+        self, model: ViT, preprocessing: Preprocessing, classes: tuple[str, ...], *, flip: bool, device: str = "cpu"
+    ) -> None:
+        self.model = model.eval().to(device)
+        self.preprocessing = preprocessing
+        self.classes = classes
+        self.flip = flip  # average the answers for the picture and its mirror image
+        self.device = device
+
+    @staticmethod
+    def load(run: str | Path, device: str = "cpu") -> "Classifier":
+        """The classifier of a run folder; `CorollaError` if it is not one or is damaged."""
+        model, config = Run(Path(run)).load_model()
+        flip = bool(config.recipe.get("flip_average", False))
+        return Classifier(model, config.preprocessing, config.classes, flip=flip, device=device)
+
+    def predict(self, picture: Picture, top: int = 5) -> Prediction:
+        """The answer for one picture: a path, an open file, its bytes or a Pillow image.
+
+        Raises `PictureError` for what cannot be read as a picture.
+        """
+        [(_, answer)] = self.answers([picture])
+        if isinstance(answer, PictureError):
+            raise answer
+        return self.prediction(answer, top)
+
+    def prediction(self, probabilities: NDArray[np.float32], top: int = 5) -> Prediction:
+        """The named answer for one picture's probabilities (classes,); equal ones in class order."""
+        order = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
+        named = tuple((self.classes[index], float(probabilities[index])) for index in order)
+        return Prediction(named[0][0], named[0][1], named)
+
+    def probabilities(
+        self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """The probabilities (pictures, classes), float32; the first unreadable picture raises `PictureError`."""
+        rows = np.empty((len(pictures), len(self.classes)), np.float32)
+        for index, answer in self.answers(pictures):
+            if isinstance(answer, PictureError):
+                raise answer
+            rows[index] = answer
+            if progress:
+                progress(index + 1, len(pictures))
+        return rows
+
+    def answers(self, pictures: Sequence[Picture]) -> Iterator[tuple[int, NDArray[np.float32] | PictureError]]:
+        """Each picture's place and its probabilities (classes,), or why it cannot be read, in order.
+
+        Pictures are decoded in threads while the batch before them is computed. A picture's answer does
+        not depend on its neighbours beyond the last bits of floating point.
+        """
+        with ThreadPoolExecutor(4) as pool:
+            ahead = pool.map(self.read, pictures[:BATCH])
+            for start in range(0, len(pictures), BATCH):
+                tensors = list(ahead)
+                ahead = pool.map(self.read, pictures[start + BATCH : start + 2 * BATCH])
+                good = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
+                rows = iter(self.compute(torch.stack(good)) if good else ())
+                for offset, tensor in enumerate(tensors):
+                    yield start + offset, tensor if isinstance(tensor, PictureError) else next(rows)
+
+    def read(self, picture: Picture) -> Tensor | PictureError:
+        """Decode and preprocess one picture to uint8 pixels (3, H, W), or say why that cannot be done."""
+        try:
+            if isinstance(picture, Image.Image):
+                buffer = BytesIO()
+                picture.save(buffer, "PNG")
+                picture = buffer.getvalue()
+            return self.preprocessing.pixels(read_picture(Path(picture) if isinstance(picture, str) else picture))
+        except PictureError as error:
+            return error
+
+    @torch.inference_mode()
+    def compute(self, pixels: Tensor) -> NDArray[np.float32]:
+        """Probabilities (B, classes) of uint8 pixels (B, 3, H, W)."""
+        images = self.preprocessing.normalise(pixels.to(self.device))
+        chances = self.model(images).float().softmax(dim=-1)
+        if self.flip:
+            chances = (chances + self.model(images.flip(-1)).float().softmax(dim=-1)) / 2
+        if not chances.isfinite().all():
+            raise CorollaError("the model answers with numbers that are not finite; its weights are damaged, train it again")
+        rows: NDArray[np.float32] = chances.cpu().numpy()
+        return rows

@@ -1,0 +1,339 @@
+"""The Vision Transformer of "An Image is Worth 16x16 Words" (Dosovitskiy et al. 2020, arXiv 2010.11929).
+
+Read it beside section 3.1 and appendix A of the paper: equation numbers stand where they are computed. The shapes
+on the lines use the paper's letters: B pictures, H x W pixels, P the patch side, N patches, D the width,
+and here also S = N + class token + registers, the length of the sequence, and h heads of d = D / h.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Pooling = Literal["token", "average"]
+Positions = Literal["learned", "sincos"]
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """What makes one Vision Transformer differ from another (the paper's table 1 and what came after it)."""
+
+    num_classes: int
+    image_size: tuple[int, int] = (224, 224)  # height and width the positions are laid out for, in pixels
+    patch_size: int = 16  # P: pixels of the picture under one token, along a side
+    width: int = 768  # D
+    depth: int = 12  # L
+    heads: int = 12
+    mlp_dim: int = 3072
+    pooling: Pooling = "token"  # what the head reads: the class token (eq. 4) or the mean of the patches
+    positions: Positions = "learned"  # sincos: fixed, two-dimensional (arXiv 2205.01580)
+    registers: int = 0  # extra tokens without a position (arXiv 2309.16588)
+    layer_scale: float | None = None  # first value of each branch's learned scale (arXiv 2103.17239)
+    drop_path: float = 0.0  # stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382)
+    stem: tuple[int, ...] = ()  # channels of the hybrid's convolutional stages; () is the paper's plain ViT
+    stem_blocks: int = 0  # residual blocks in each stage after the first
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that cannot be built, in one line each."""
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} cannot be shared by {self.heads} heads; choose a multiple of the heads")
+        if self.positions == "sincos" and self.width % 4:
+            raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
+        if self.patch_size % 2 ** len(self.stem):
+            raise ValueError(f"a stem of {len(self.stem)} stages halves the picture as often; patch size {self.patch_size} is too small")
+        self.grid(self.image_size)
+
+    def grid(self, image_size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of patches in a picture of `image_size` (height, width); ValueError if it does not divide."""
+        height, width = image_size
+        if height < self.patch_size or width < self.patch_size or height % self.patch_size or width % self.patch_size:
+            raise ValueError(f"a picture of {height}x{width} does not divide into patches of {self.patch_size}x{self.patch_size} pixels")
+        return height // self.patch_size, width // self.patch_size
+
+
+@dataclass
+class Inspection:
+    """What the model saw on its way, filled by `ViT.inspect` (no hooks, nothing kept otherwise)."""
+
+    embedded: Tensor = field(default_factory=lambda: torch.empty(0))  # z_0 (B, S, D)
+    blocks: list[Tensor] = field(default_factory=list)  # z_1 ... z_L, each (B, S, D)
+    attention: list[Tensor] = field(default_factory=list)  # A of each block (B, h, S, S)
+    pooled: Tensor = field(default_factory=lambda: torch.empty(0))  # y (B, D)
+    logits: Tensor = field(default_factory=lambda: torch.empty(0))  # (B, classes)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Attention
+
+
+def attend_written(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Appendix A as it is written: the attended values (B, h, S, d) and the weights A (B, h, S, S)."""
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # eq. 6, inside: (B, h, S, S)
+    # Half precision overflows and rounds in a softmax; single precision there is one cure for NaN losses.
+    weights = scores.softmax(dim=-1, dtype=torch.float32).to(v.dtype)  # eq. 6
+    return weights @ v, weights  # eq. 7
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The seam where the computation of eqs 6 and 7 is chosen: the attended values (B, h, S, d).
+
+    PyTorch's fused kernel never forms A and wins almost everywhere. The exception is training in bfloat16 on a CPU,
+    where its backward takes ten times as long as its forward and two plain matrix products are faster.
+    """
+    trains = torch.is_grad_enabled() and q.requires_grad
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and trains:
+        return attend_written(q, k, v)[0]
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention (eqs 5-8)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)  # U_qkv
+        self.out = nn.Linear(width, width)  # U_msa
+
+    def forward(self, z: Tensor, seen: Inspection | None = None) -> Tensor:
+        """From (B, S, D) to (B, S, D); the weights go to `seen` when it is given."""
+        q, k, v = self.qkv(z).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # eq. 5: each (B, h, S, d)
+        if seen is None:
+            heads = attend(q, k, v)  # eqs 6, 7
+        else:
+            heads, weights = attend_written(q, k, v)
+            seen.attention.append(weights)
+        joined: Tensor = self.out(heads.transpose(1, 2).flatten(2))  # eq. 8: (B, S, D)
+        return joined
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The encoder
+
+
+class MLP(nn.Sequential):
+    """Two layers with a GELU between them, applied to each token alone: (B, S, D) to (B, S, D)."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+
+class LayerScale(nn.Module):
+    """A learned scale for each channel of a residual branch, small at first (arXiv 2103.17239, eq. 4)."""
+
+    def __init__(self, width: int, initial: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((width,), initial))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale (B, S, D) channel by channel."""
+        return x * self.scale
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training a residual branch is left out for whole pictures (arXiv 1603.09382)."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero the branch of a random share of the B pictures and scale the others up to keep the mean."""
+        if not self.training or self.probability == 0.0:
+            return x
+        keep = 1.0 - self.probability
+        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        return x * x.new_empty(shape).bernoulli_(keep).div_(keep)
+
+
+class Block(nn.Module):
+    """One layer of the encoder, normalised before each branch (eqs 2 and 3)."""
+
+    def __init__(self, config: ViTConfig, drop_path: float) -> None:
+        super().__init__()
+
+        def end_of_branch() -> nn.Module:
+            scale = [] if config.layer_scale is None else [LayerScale(config.width, config.layer_scale)]
+            return nn.Sequential(*scale, DropPath(drop_path))
+
+        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.attention = Attention(config.width, config.heads)
+        self.branch1 = end_of_branch()
+        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
+        self.mlp = MLP(config.width, config.mlp_dim)
+        self.branch2 = end_of_branch()
+
+    def forward(self, z: Tensor, seen: Inspection | None = None) -> Tensor:
+        """From z_(l-1) to z_l, both (B, S, D)."""
+        z = z + self.branch1(self.attention(self.norm1(z), seen))  # eq. 2
+        z = z + self.branch2(self.mlp(self.norm2(z)))  # eq. 3
+        if seen is not None:
+            seen.blocks.append(z)
+        return z
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# From pixels to tokens
+
+
+class ResidualConv(nn.Module):
+    """Two 3x3 convolutions with batch norm around an identity path (arXiv 1512.03385, figure 2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        nn.init.zeros_(self.norm2.weight)  # the block begins as the identity
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (B, C, H, W) to the same shape."""
+        return F.relu(x + self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
+
+
+class ConvStem(nn.Sequential):
+    """The hybrid's feature maps (section 3.1): each stage halves the picture with a 3x3 convolution (arXiv 2106.14881)."""
+
+    def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
+        stages: list[nn.Module] = []
+        for stage, (before, after) in enumerate(zip((3, *channels), channels, strict=False)):
+            stages += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+            stages += [ResidualConv(after) for _ in range(blocks if stage else 0)]
+        super().__init__(*stages)
+
+
+class PatchEmbedding(nn.Module):
+    """Cut the picture, or the stem's feature map, into patches and project each one to a token (E in eq. 1).
+
+    Flattening every P x P x C patch and multiplying by E is a convolution whose stride is its kernel size.
+    """
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.patch_size = config.patch_size
+        self.stem = ConvStem(config.stem, config.stem_blocks) if config.stem else nn.Identity()
+        channels = config.stem[-1] if config.stem else 3
+        patch = config.patch_size // 2 ** len(config.stem)  # pixels of the feature map under one token
+        self.project = nn.Conv2d(channels, config.width, kernel_size=patch, stride=patch)  # E
+
+    def forward(self, images: Tensor) -> Tensor:
+        """From pictures (B, 3, H, W) to tokens (B, N, D), row by row."""
+        features = self.project(self.stem(images))  # (B, D, H/P, W/P)
+        tokens: Tensor = features.flatten(2).transpose(1, 2)  # (B, N, D)
+        return tokens
+
+
+def sincos_positions(grid: tuple[int, int], trained_grid: tuple[int, int], width: int) -> Tensor:
+    """Fixed two-dimensional positions (1, N, D): a quarter each of sin x, cos x, sin y, cos y (arXiv 2205.01580).
+
+    A grid other than the trained one is laid over the same picture, its patches' centres measured in the
+    trained grid's units; the functions are continuous, so nothing has to be resampled.
+    """
+    (rows, columns), (trained_rows, trained_columns) = grid, trained_grid
+    y = (torch.arange(rows) + 0.5) * trained_rows / rows - 0.5
+    x = (torch.arange(columns) + 0.5) * trained_columns / columns - 0.5
+    frequencies = 10_000 ** -torch.linspace(0, 1, width // 4)  # (D/4,)
+    y_waves = (y[:, None] * frequencies)[:, None, :].expand(rows, columns, -1)
+    x_waves = (x[:, None] * frequencies)[None, :, :].expand(rows, columns, -1)
+    return torch.cat([x_waves.sin(), x_waves.cos(), y_waves.sin(), y_waves.cos()], dim=-1).flatten(0, 1)[None]
+
+
+def resize_positions(positions: Tensor, trained_grid: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """Learned positions (1, N, D) interpolated to another grid of patches (section 3.2, "Fine-tuning")."""
+    if grid == trained_grid:
+        return positions
+    picture = positions.unflatten(1, trained_grid).permute(0, 3, 1, 2).float()  # (1, D, rows, columns)
+    picture = F.interpolate(picture, size=grid, mode="bicubic", antialias=True, align_corners=False)
+    return picture.permute(0, 2, 3, 1).flatten(1, 2).to(positions.dtype)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The whole
+
+
+class ViT(nn.Module):
+    """A Vision Transformer: patch embedding, encoder, head (figure 1 of the paper)."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trained_grid = config.grid(config.image_size)
+        patches = self.trained_grid[0] * self.trained_grid[1]
+        with_class_token = config.pooling == "token"
+
+        self.patches = PatchEmbedding(config)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, config.width)) if with_class_token else None
+        self.registers = nn.Parameter(torch.zeros(1, config.registers, config.width)) if config.registers else None
+        learned = config.positions == "learned"
+        self.positions = nn.Parameter(torch.zeros(1, with_class_token + patches, config.width)) if learned else None
+        rates = [config.drop_path * layer / max(config.depth - 1, 1) for layer in range(config.depth)]
+        self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.head = nn.Linear(config.width, config.num_classes)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Start as the paper's code does: Xavier matrices, small random tokens and positions, a head of zeros."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Conv2d):
+                nn.init.trunc_normal_(module.weight, std=math.sqrt(2 / module.weight[0].numel()))
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.trunc_normal_(self.patches.project.weight, std=math.sqrt(1 / self.patches.project.weight[0].numel()))
+        for tokens in (self.class_token, self.registers, self.positions):
+            if tokens is not None:
+                nn.init.trunc_normal_(tokens, std=0.02)
+        nn.init.zeros_(self.head.weight)
+
+    def positions_for(self, image_size: tuple[int, int], like: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The positions of the class token (1, 1, D), if there is one, and of the patches (1, N, D)."""
+        grid = self.config.grid(image_size)
+        if self.positions is None:
+            return None, sincos_positions(grid, self.trained_grid, self.config.width).to(like)
+        first = 0 if self.class_token is None else 1
+        own = self.positions[:, :first] if first else None
+        return own, resize_positions(self.positions[:, first:], self.trained_grid, grid)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """z_0, the sequence that enters the encoder: (B, 3, H, W) to (B, S, D)."""
+        tokens = self.patches(images)  # [x_1 E; ...; x_N E]: (B, N, D)
+        class_position, patch_positions = self.positions_for((images.shape[-2], images.shape[-1]), tokens)
+        sequence = [tokens + patch_positions]  # eq. 1
+        if self.registers is not None:
+            sequence.insert(0, self.registers.expand(len(tokens), -1, -1).to(tokens))
+        if self.class_token is not None:
+            token = self.class_token if class_position is None else self.class_token + class_position
+            sequence.insert(0, token.expand(len(tokens), -1, -1).to(tokens))
+        return torch.cat(sequence, dim=1)  # (B, S, D)
+
+    def pool(self, z: Tensor) -> Tensor:
+        """What the head reads of the normalised last layer: (B, S, D) to y (B, D)."""
+        if self.class_token is not None:
+            return z[:, 0]  # z_L^0
+        return z[:, self.config.registers :].mean(dim=1)
+
+    def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
+        """The logits (B, classes) of normalised pictures (B, 3, H, W); H and W may be any multiples of P."""
+        z = self.embed(images)  # eq. 1
+        if seen is not None:
+            seen.embedded = z
+        for block in self.blocks:
+            z = block(z, seen)  # eqs 2, 3
+        y = self.pool(self.norm(z))  # eq. 4: (B, D)
+        logits: Tensor = self.head(y)
+        if seen is not None:
+            seen.pooled, seen.logits = y, logits
+        return logits
+
+    def inspect(self, images: Tensor) -> Inspection:
+        """Run the pictures (B, 3, H, W) through and return everything the model computed on the way."""
+        seen = Inspection()
+        self(images, seen)
+        return seen

@@ -1,0 +1,76 @@
+"""The one way from a picture to the tensor a model reads.
+
+Training's evaluation, `evaluate` and `predict` all call the same object, and it is saved with the model: most
+reports of "the model answers differently outside training" are two preprocessings that should have been one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+Interpolation = Literal["bilinear", "bicubic"]
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The largest centred crop of the right shape, resized once with antialiasing, scaled and normalised."""
+
+    image_size: tuple[int, int]  # height, width in pixels
+    crop_fraction: float = 1.0  # share of the crop's sides that is kept, 0.875 for many published weights
+    interpolation: Interpolation = "bicubic"
+    mean: tuple[float, float, float] = IMAGENET_MEAN  # of red, green, blue in [0, 1]
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    def crop_box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The crop (left, top, right, bottom) of a `width` x `height` picture, in pixels and parts of pixels."""
+        rows, columns = self.image_size
+        scale = min(width / columns, height / rows) * self.crop_fraction
+        left, top = (width - columns * scale) / 2, (height - rows * scale) / 2
+        return left, top, left + columns * scale, top + rows * scale
+
+    def pixels(self, picture: Image.Image) -> Tensor:
+        """The cropped and resized picture as uint8 (3, H, W); an RGB picture of any size comes in."""
+        rows, columns = self.image_size
+        # Pillow and not the tensor resize: they differ by enough to move logits (pytorch/vision#2950).
+        sized = picture.resize((columns, rows), FILTERS[self.interpolation], box=self.crop_box(*picture.size))
+        return torch.from_numpy(np.array(sized)).permute(2, 0, 1)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """From uint8 (..., 3, H, W) to the floats a model reads."""
+        mean, std = (torch.tensor(value, device=pixels.device).view(3, 1, 1) for value in (self.mean, self.std))
+        return (pixels.float() / 255 - mean) / std
+
+    def __call__(self, picture: Image.Image) -> Tensor:
+        """From an RGB picture of any size to float32 (3, H, W)."""
+        return self.normalise(self.pixels(picture))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, for `config.json`."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "Preprocessing":
+        """From what `to_json` gave; ValueError or TypeError if it does not fit."""
+
+        def numbers(value: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(value)
+
+        preprocessing = Preprocessing(
+            **{key: numbers(value) if isinstance(value, list | tuple) else value for key, value in values.items()}
+        )
+        sides = preprocessing.image_size
+        if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= 8192 for side in sides):
+            raise ValueError(f"image_size {sides} should be two whole numbers of pixels")
+        if preprocessing.interpolation not in FILTERS or not 0 < preprocessing.crop_fraction <= 1:
+            raise ValueError("interpolation or crop_fraction is out of range")
+        if len(preprocessing.mean) != 3 or len(preprocessing.std) != 3 or not all(s > 0 for s in preprocessing.std):
+            raise ValueError("mean and std should be three numbers each, std above zero")
+        return preprocessing

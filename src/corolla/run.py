@@ -1,0 +1,193 @@
+"""The run folder: what a training leaves behind, file by file, read safely.
+
+Everything that answers about a run (`evaluate`, `predict`, the report, the model card) finds its files here and
+nowhere else. Weights are safetensors and the rest is text, so opening somebody's run executes nothing.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from corolla.atomic import write_json, write_text, write_with
+from corolla.data.manifest import Manifest
+from corolla.errors import CorollaError
+from corolla.model import ViT, ViTConfig
+from corolla.preprocessing import Preprocessing
+
+FORMAT = 1  # of config.json; raised when an older corolla could no longer read it
+MAX_CLASSES = 100_000
+MAX_WIDTH, MAX_DEPTH, MAX_SEQUENCE = 16_384, 256, 65_536  # a hostile config.json must not fill the memory
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `config.json` holds: everything but the weights that is needed to answer, and where it came from."""
+
+    model: str  # the name it was built from
+    architecture: ViTConfig
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    recipe: dict[str, Any]  # every value the training ran with, the derived ones too
+    data: dict[str, Any]  # source, root, digest, counts by split and class
+    versions: dict[str, str]
+    training: dict[str, Any]  # seed, device, precision, minutes, best epoch
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"format": FORMAT} | asdict(self)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the names of its files."""
+
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """The averaged weights of the best epoch on validation."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def config_file(self) -> Path:
+        """Architecture, class names, preprocessing, recipe, versions, split digest."""
+        return self.folder / "config.json"
+
+    @property
+    def manifest_file(self) -> Path:
+        """Which picture was trained on, validated on and tested on."""
+        return self.folder / "manifest.csv"
+
+    @property
+    def metrics_file(self) -> Path:
+        """One JSON object a line, an epoch each."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """What `--resume` needs."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def curves(self) -> Path:
+        """Loss and accuracy over the epochs."""
+        return self.folder / "curves.png"
+
+    @property
+    def report(self) -> Path:
+        """The report as one self-contained page."""
+        return self.folder / "report.html"
+
+    @property
+    def evaluation_file(self) -> Path:
+        """The last evaluation's figures."""
+        return self.folder / "evaluation.json"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.folder / "README.md"
+
+    def save_model(self, model: ViT) -> None:
+        """Write the weights, whole or not at all."""
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        write_with(self.weights, lambda path: save_file(state, path, metadata={"format": "pt"}))
+
+    def save_config(self, config: Config) -> None:
+        """Write `config.json`, whole or not at all."""
+        write_json(self.config_file, config.to_json())
+
+    def load_config(self) -> Config:
+        """Read and check `config.json`; `CorollaError` if it is missing, damaged or from a newer corolla."""
+        if not self.config_file.is_file():
+            raise CorollaError(f"{self.folder} is not a run folder: it has no config.json (make one with `corolla train DATA --out {self.folder}`)")
+        try:
+            values = json.loads(self.config_file.read_text(encoding="utf-8"))
+            if values.pop("format") != FORMAT:
+                raise ValueError("it was written by another version of corolla; update corolla")
+            shape = values.pop("architecture")
+            architecture = ViTConfig(**shape | {key: tuple(shape[key]) for key in ("image_size", "stem")})
+            config = Config(
+                **values | {"classes": tuple(values["classes"]), "preprocessing": Preprocessing.from_json(values["preprocessing"])},
+                architecture=architecture,
+            )
+            check_bounds(config)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CorollaError(f"cannot read {self.config_file}: {error}") from None
+        return config
+
+    def load_model(self) -> tuple[ViT, Config]:
+        """The model in evaluation mode on the CPU, and its config; `CorollaError` if the weights do not fit."""
+        config = self.load_config()
+        model = ViT(config.architecture)
+        try:
+            state = load_file(self.weights)
+        except FileNotFoundError:
+            raise CorollaError(f"{self.folder} holds no weights yet; finish it with `corolla train … --out {self.folder} --resume`") from None
+        except (SafetensorError, OSError, ValueError) as error:
+            raise CorollaError(f"cannot read the weights {self.weights}: {error}") from None
+        fit(model, state, self.weights)
+        return model.eval(), config
+
+    def load_manifest(self) -> Manifest:
+        """The pictures of this run, under the root they were read from."""
+        return Manifest.load(self.manifest_file, Path(self.load_config().data["root"]))
+
+    def history(self) -> list[dict[str, Any]]:
+        """The epochs of `metrics.jsonl`; a last line cut short by a crash is left out."""
+        if not self.metrics_file.is_file():
+            return []
+        epochs = []
+        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+            try:
+                epochs.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return epochs
+
+    def append_history(self, row: dict[str, Any]) -> None:
+        """Add one epoch's row to `metrics.jsonl`."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def write_history(self, rows: list[dict[str, Any]]) -> None:
+        """Replace `metrics.jsonl`, when a resumed training goes back to its last checkpoint."""
+        write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def check_bounds(config: Config) -> None:
+    """ValueError for a config that no training of ours writes and that would fill the memory."""
+    shape = config.architecture
+    rows, columns = shape.grid(shape.image_size)
+    whole = (shape.num_classes, shape.width, shape.depth, shape.heads, shape.mlp_dim, shape.patch_size, *shape.stem)
+    if not all(isinstance(value, int) and value > 0 for value in whole):
+        raise ValueError("the architecture's sizes should be whole numbers above zero")
+    if shape.width > MAX_WIDTH or shape.mlp_dim > 8 * MAX_WIDTH or shape.depth > MAX_DEPTH or max(shape.stem, default=0) > MAX_WIDTH:
+        raise ValueError("the architecture is larger than any Vision Transformer")
+    if rows * columns > MAX_SEQUENCE or not 0 <= shape.registers <= 1024 or not 0 <= shape.stem_blocks <= 64:
+        raise ValueError("the architecture has more tokens or stem blocks than any Vision Transformer")
+    if not 2 <= len(config.classes) <= MAX_CLASSES or len(config.classes) != shape.num_classes:
+        raise ValueError(f"{len(config.classes)} class names do not fit {shape.num_classes} outputs")
+    if not all(isinstance(name, str) for name in config.classes) or len(set(config.classes)) != len(config.classes):
+        raise ValueError("class names should be different texts")
+
+
+def fit(model: ViT, state: dict[str, Any], source: Path) -> None:
+    """Put `state` into `model`; `CorollaError` names what is missing, unexpected or of another shape."""
+    expected = model.state_dict()
+    missing = sorted(expected.keys() - state.keys())
+    unexpected = sorted(state.keys() - expected.keys())
+    shapes = sorted(
+        f"{name} is {tuple(state[name].shape)}, should be {tuple(expected[name].shape)}"
+        for name in expected.keys() & state.keys()
+        if state[name].shape != expected[name].shape
+    )
+    faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
+    if any(names for _, names in faults):
+        told = "; ".join(f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" for what, names in faults if names)
+        raise CorollaError(f"the weights {source} do not fit the architecture in config.json: {told}")
+    model.load_state_dict(state)

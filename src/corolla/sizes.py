@@ -1,0 +1,75 @@
+"""The named sizes of the Vision Transformer, and how a name such as `vit_tiny_patch16_224` is read.
+
+A name says size, how pictures become tokens and at which pixels: `patch16` is the paper's linear patches of 16 x 16,
+`conv16` the paper's hybrid, a convolutional stem with one token for every 16 x 16 pixels.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from corolla.errors import CorollaError
+from corolla.model import ViTConfig
+
+
+@dataclass(frozen=True)
+class Size:
+    """One row of the paper's table 1."""
+
+    width: int  # D
+    depth: int  # layers
+    heads: int
+    mlp_dim: int
+    stem: tuple[int, ...]  # channels of the hybrid's stages, up to a stride of 16
+
+
+SIZES = {
+    "micro": Size(192, 6, 3, 768, (32, 64, 128, 256)),  # for few pictures and a CPU
+    "tiny": Size(192, 12, 3, 768, (32, 64, 128, 256)),  # Ti (arXiv 2012.12877)
+    "small": Size(384, 12, 6, 1536, (48, 96, 192, 384)),  # S (arXiv 2012.12877)
+    "base": Size(768, 12, 12, 3072, (64, 128, 256, 512)),  # B
+    "large": Size(1024, 24, 16, 4096, (64, 128, 256, 512)),  # L
+    "huge": Size(1280, 32, 16, 5120, (64, 128, 256, 512)),  # H
+}
+PATCH_SIDES = (4, 8, 14, 16, 32)
+CONV_STRIDES = (4, 8, 16)
+NAME = re.compile(r"vit_(?P<size>[a-z]+)_(?P<kind>patch|conv)(?P<side>\d+)_(?P<pixels>\d+)")
+
+
+def names() -> list[str]:
+    """The usual names, at 224 pixels; any other number of pixels that the patches divide works too."""
+    kinds = [f"patch{side}" for side in PATCH_SIDES] + [f"conv{stride}" for stride in CONV_STRIDES]
+    return [f"vit_{size}_{kind}_224" for size in SIZES for kind in kinds]
+
+
+def vit_config(name: str, num_classes: int, **changes: Any) -> ViTConfig:
+    """The configuration that `name` stands for, with any field of `ViTConfig` changed by keyword.
+
+    Raises `CorollaError` for a name or a combination that cannot be built, with the nearest names that can.
+    """
+    match = NAME.fullmatch(name)
+    size = SIZES.get(match["size"]) if match else None
+    if not match or size is None:
+        near = difflib.get_close_matches(name, names(), n=3) or names()[:3]
+        raise CorollaError(f"no model is called {name!r}; near it: {', '.join(near)} (sizes: {', '.join(SIZES)})")
+    side, pixels = int(match["side"]), int(match["pixels"])
+    fields: dict[str, Any] = {
+        "num_classes": num_classes,
+        "image_size": (pixels, pixels),
+        "patch_size": side,
+        "width": size.width,
+        "depth": size.depth,
+        "heads": size.heads,
+        "mlp_dim": size.mlp_dim,
+    }
+    if match["kind"] == "conv":
+        if side not in CONV_STRIDES:
+            raise CorollaError(f"{name}: a convolutional stem has a stride of {', '.join(map(str, CONV_STRIDES))}, not {side}")
+        stages = side.bit_length() - 1
+        # The hybrids are this project's own; they take what trains best from scratch (arXiv 2205.01580).
+        fields |= {"stem": size.stem[:stages], "stem_blocks": 1, "pooling": "average", "positions": "sincos"}
+    try:
+        return ViTConfig(**(fields | changes))
+    except ValueError as error:
+        raise CorollaError(f"{name}: {error}") from None

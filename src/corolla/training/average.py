@@ -1,0 +1,31 @@
+"""The exponential moving average of the weights, which is what a run keeps and answers with."""
+
+import copy
+
+import torch
+
+from corolla.model import ViT
+
+
+class AveragedModel:
+    """A copy of a model that follows it slowly (Polyak & Juditsky 1992).
+
+    Early on the average is short, so that the first, random weights are forgotten: after t steps at most t + 1 of
+    t + 10 parts stay.
+    """
+
+    def __init__(self, model: ViT, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, model: ViT) -> None:
+        """Take in the weights after one more step; batch norm's running statistics are averaged too."""
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        mine, theirs = list(self.model.state_dict().values()), list(model.state_dict().values())
+        floating = [index for index, tensor in enumerate(mine) if tensor.is_floating_point()]
+        torch._foreach_lerp_([mine[i] for i in floating], [theirs[i] for i in floating], 1 - decay)
+        for index in set(range(len(mine))) - set(floating):
+            mine[index].copy_(theirs[index])

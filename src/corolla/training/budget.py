@@ -1,0 +1,78 @@
+"""The one dial: how large a model, how large pictures and how many epochs fit into the minutes there are."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from corolla.errors import CorollaError
+from corolla.training.recipe import Recipe
+
+RESERVE = 0.08  # share of the time for reading pictures, validations and the report
+TRIAL_SECONDS = 20.0  # at most, for timing one picture size
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A model and a picture size, worth taking once the pictures can be seen often enough."""
+
+    model: str
+    image_size: int
+    growth: tuple[tuple[float, float], ...]
+    fewest_views: int  # pictures seen in the whole training below which a smaller rung learns more
+
+    def applied_to(self, recipe: Recipe) -> Recipe:
+        """The recipe on this rung."""
+        return recipe.changed(model=self.model, image_size=self.image_size, growth=self.growth)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the dial settled on, and what it expects."""
+
+    recipe: Recipe
+    seconds_per_epoch: float
+    reason: str
+
+
+def mean_picture_seconds(recipe: Recipe, measure: Callable[[Recipe, int], float], multiple: int) -> float:
+    """Seconds a picture takes on average over the recipe's growth; `measure(recipe, pixels)` times one size."""
+    ends = [start for start, _ in recipe.growth[1:]] + [1.0]
+    total = 0.0
+    for (start, share), end in zip(recipe.growth, ends, strict=True):
+        pixels = max(round(recipe.image_size * share / multiple), 1) * multiple
+        total += (end - start) * measure(recipe, pixels)
+    return total
+
+
+def plan(
+    minutes: float,
+    recipe: Recipe,
+    ladder: tuple[Rung, ...],
+    pictures: int,
+    most_epochs: int,
+    measure: Callable[[Recipe, int], float],
+    multiple_of: Callable[[Recipe], int],
+    started: float,
+) -> Plan:
+    """The highest rung of `ladder` (lowest first) whose training sees enough pictures in `minutes`.
+
+    `pictures` are seen in an epoch, and `started` is when the time began to count (`time.monotonic`). A ladder of one
+    rung keeps model and size and fits only the epochs. Raises `CorollaError` if not one epoch fits.
+    """
+    for rung in reversed(ladder):
+        tried = rung.applied_to(recipe)
+        each = mean_picture_seconds(tried, measure, multiple_of(tried))
+        left = minutes * 60 * (1 - RESERVE) - (time.monotonic() - started)
+        views = left / each
+        if views < rung.fewest_views and rung is not ladder[0]:
+            continue
+        epochs = min(math.floor(views / pictures), most_epochs)
+        if epochs < 1:
+            raise CorollaError(
+                f"{minutes:g} minutes are too short for one epoch of {pictures} pictures, which takes about "
+                f"{each * pictures / 60:.1f} minutes here; give more --minutes or fewer pictures"
+            )
+        reason = f"{1 / each:.0f} images/s measured, {each * pictures:.0f} s an epoch"
+        return Plan(tried.changed(epochs=epochs), each * pictures, reason)
+    raise AssertionError("the lowest rung is always taken")

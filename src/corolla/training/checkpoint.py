@@ -1,0 +1,83 @@
+"""The state of a training between two epochs, as one safetensors file that is written whole or not at all.
+
+Because every epoch begins from its own seed, no state of a random generator belongs here.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from corolla.atomic import write_with
+from corolla.errors import CorollaError
+from corolla.model import ViT
+from corolla.training.average import AveragedModel
+
+
+@dataclass
+class Position:
+    """How far a training has come, and the best it has seen on validation."""
+
+    epochs_done: int = 0
+    seconds: float = 0.0  # of training, over all the times it was resumed
+    best_epoch: int = 0  # from 1; 0 while nothing was validated
+    best_accuracy: float = -1.0
+    best_loss: float = float("inf")
+    since_best: int = 0  # validations without a better one
+    average_steps: int = 0
+    finished: bool = False
+
+
+def save_checkpoint(
+    path: Path, position: Position, model: ViT, average: AveragedModel, optimisers: list[Optimizer], key: str
+) -> None:
+    """Write everything that the next epoch needs; `key` says which training this is a state of."""
+    position.average_steps = average.steps
+    tensors: dict[str, Tensor] = {}
+    tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in average.model.state_dict().items()}
+    for number, optimiser in enumerate(optimisers):
+        for parameter, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{parameter}.{name}": tensor for name, tensor in state.items()}
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    words = {"position": json.dumps(asdict(position)), "key": key}
+    write_with(path, lambda temporary: save_file(whole, temporary, metadata=words))
+
+
+def load_checkpoint(
+    path: Path, model: ViT, average: AveragedModel, optimisers: list[Optimizer], key: str
+) -> Position:
+    """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            words = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        if words.get("key") != key:
+            raise CorollaError(
+                f"{path} belongs to a training with other data, recipe or seed; "
+                "repeat the command it was started with, or choose another --out"
+            )
+        position = Position(**json.loads(words["position"]))
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        model.load_state_dict(parts["model"])
+        average.model.load_state_dict(parts["average"])
+        average.steps = position.average_steps
+        for number, optimiser in enumerate(optimisers):
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in parts["optimiser"].items():
+                owner, parameter, key_ = name.split(".", 2)
+                if int(owner) == number:
+                    state.setdefault(int(parameter), {})[key_] = tensor
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CorollaError(f"cannot continue from {path}: {first}; delete it and start anew") from None
+    return position
+

@@ -1,0 +1,229 @@
+"""The training loop: an epoch of steps, a validation, a checkpoint, and again."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from torch import Tensor
+from torchvision.transforms import v2
+
+from corolla.classifier import Classifier
+from corolla.data.manifest import Manifest
+from corolla.errors import CorollaError
+from corolla.model import ViT
+from corolla.preprocessing import Preprocessing
+from corolla.progress import Progress
+from corolla.run import Run
+from corolla.sizes import vit_config
+from corolla.training.augmentation import Views, mixer, seed_of
+from corolla.training.average import AveragedModel
+from corolla.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from corolla.training.guard import explain
+from corolla.training.optimisation import build_optimisers, learning_rate_factor, set_learning_rate
+from corolla.training.pictures import EpochSampler, TrainingPictures, training_loader
+from corolla.training.precision import choose_precision
+from corolla.training.recipe import Recipe
+
+VALIDATIONS = 30  # about so many in a training
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Accuracy in [0, 1] and mean log loss in nats on the validation split."""
+
+    accuracy: float
+    loss: float
+
+
+def choose_device() -> str:
+    """The accelerator that is there, or the CPU."""
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator.type if accelerator else "cpu"
+
+
+def usual_workers() -> int:
+    """Processes that make views: half of the processors, for the other half computes."""
+    return max(min((os.cpu_count() or 1) // 2, 8), 1)
+
+
+class Trainer:
+    """A model in training on one manifest by one recipe."""
+
+    def __init__(
+        self, manifest: Manifest, recipe: Recipe, *, seed: int, device: str, workers: int, progress: Progress
+    ) -> None:
+        self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
+        self.precision = choose_precision(device)
+        self.accelerator = Accelerator(
+            cpu=device == "cpu",
+            mixed_precision=self.precision.mixed,
+            gradient_accumulation_steps=recipe.accumulate,
+        )
+        size = (recipe.image_size, recipe.image_size)
+        architecture = vit_config(recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path)
+        torch.manual_seed(seed_of(seed, "weights"))
+        model = ViT(architecture)
+        # Convolutions are faster with a pixel's channels side by side.
+        model.patches.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(self.accelerator.device)
+        self.preprocessing = Preprocessing(size)
+        self.average = AveragedModel(model, recipe.average_decay)
+        optimisers = build_optimisers(model, recipe, self.precision.dtype)
+        self.model, *self.optimisers = self.accelerator.prepare(model, *optimisers)
+        self.classifier = Classifier(
+            self.average.model, self.preprocessing, manifest.classes,
+            flip=recipe.flip_average, device=str(self.accelerator.device),
+        )  # fmt: skip
+        self.mix = mixer(len(manifest.classes))
+        self.class_weights = self.weigh_classes()
+        self.load_pictures(workers)
+
+    def load_pictures(self, workers: int) -> None:
+        """Decode what is trained and validated on."""
+        training, index = self.manifest.split("train"), self.manifest.class_index
+        pictures = TrainingPictures(
+            [self.manifest.locate(example) for example in training],
+            [index[example.label] for example in training],
+            Views(self.recipe),
+            self.recipe.image_size,
+            lambda done, total: self.progress.stage("decoding", done, total),
+        )
+        self.sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
+        self.loader = training_loader(pictures, self.sampler, workers)
+        validation = self.manifest.split("val")
+        self.validation_paths = [self.manifest.locate(example) for example in validation]
+        self.validation_labels = np.array([index[example.label] for example in validation])
+
+    def weigh_classes(self) -> Tensor | None:
+        """Weights that make every class count the same in the loss, of mean 1 over the pictures, or None."""
+        if self.recipe.class_weights == "none":
+            return None
+        counts = torch.tensor([float(count) for count in self.manifest.counts("train").values()])
+        return (counts.sum() / (len(counts) * counts)).to(self.accelerator.device)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        return self.recipe.epochs * self.steps_per_epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of one epoch."""
+        return -(-len(self.sampler) // self.recipe.accumulate)
+
+    def step(self, pixels: Tensor, labels: Tensor, epoch: int, step: int) -> float:
+        """One batch: uint8 views (B, 3, H, W) and class numbers (B,); the loss, which is checked to be finite."""
+        device = self.accelerator.device
+        images = self.preprocessing.normalise(pixels.to(device, non_blocking=True))
+        targets: Tensor = labels.to(device, non_blocking=True)
+        if torch.rand(()) < self.recipe.mixing:
+            images, targets = self.mix(images, targets)
+        with self.accelerator.accumulate(self.model):
+            logits = self.model(images).float()
+            loss = F.cross_entropy(
+                logits, targets, weight=self.class_weights, label_smoothing=self.recipe.label_smoothing
+            )
+            value = loss.item()
+            if not np.isfinite(value):
+                raise explain(self.model, images, "loss", epoch + 1, step + 1)
+            self.accelerator.backward(loss)
+            if self.accelerator.sync_gradients:
+                norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+                if not bool(norm.isfinite()):
+                    raise explain(self.model, images, "gradient", epoch + 1, step + 1)
+            for optimiser in self.optimisers:
+                optimiser.step()
+                optimiser.zero_grad()
+            if self.accelerator.sync_gradients:
+                self.average.update(self.model)
+        return value
+
+    def epoch(self, epoch: int) -> dict[str, Any]:
+        """Train through every picture once; `epoch` counts from 0. Returns the epoch's row of `metrics.jsonl`."""
+        torch.manual_seed(seed_of(self.seed, epoch, "epoch"))
+        self.model.train()
+        self.sampler.epoch = epoch
+        self.sampler.size = self.recipe.image_size_at(epoch, self.average.model.config.patch_size)
+        started, losses, rate = time.monotonic(), [], 0.0
+        for number, (pixels, labels) in enumerate(self.loader):
+            done = epoch * self.steps_per_epoch + number // self.recipe.accumulate
+            rate = self.recipe.learning_rate * learning_rate_factor(done, self.steps, self.recipe.warmup)
+            set_learning_rate(self.optimisers, rate)
+            losses.append(self.step(pixels, labels, epoch, number))
+            speed = (number + 1) * len(labels) / (time.monotonic() - started)
+            title = f"epoch {epoch + 1}/{self.recipe.epochs}"
+            self.progress.stage(title, number + 1, len(self.sampler), f"loss {losses[-1]:.3f}  {speed:.0f} images/s")
+        seconds = time.monotonic() - started
+        return {
+            "epoch": epoch + 1,
+            "epochs": self.recipe.epochs,
+            "image_size": self.sampler.size,
+            "train_loss": float(np.mean(losses)),
+            "learning_rate": rate,
+            "seconds": seconds,
+            "images_per_second": len(losses) * self.sampler.batch_size / seconds,
+        }
+
+    def validate(self) -> Validation:
+        """The averaged weights on the validation split, asked as `predict` asks them."""
+        chances = self.classifier.probabilities(
+            self.validation_paths, lambda done, total: self.progress.stage("validating", done, total)
+        )
+        given = chances[np.arange(len(chances)), self.validation_labels]
+        accuracy = float((chances.argmax(axis=1) == self.validation_labels).mean())
+        return Validation(accuracy, float(-np.log(np.maximum(given, 1e-7)).mean()))
+
+    def validates_after(self, epoch: int) -> bool:
+        """Whether epoch `epoch` (from 0) is followed by a validation: the last one always is."""
+        every = max(round(self.recipe.epochs / VALIDATIONS), 1)
+        return (epoch + 1) % every == 0 or epoch + 1 == self.recipe.epochs
+
+    def fit(self, run: Run, key: str, resume: bool) -> Position:
+        """Train to the end, leaving weights, metrics and a checkpoint in `run` after every epoch."""
+        position = Position()
+        if resume and run.checkpoint.is_file():
+            raw = [getattr(optimiser, "optimizer", optimiser) for optimiser in self.optimisers]
+            position = load_checkpoint(run.checkpoint, self.model, self.average, raw, key)
+        kept = [row for row in run.history() if row["epoch"] <= position.epochs_done]
+        run.write_history(kept)
+        while position.epochs_done < self.recipe.epochs and not position.finished:
+            started = time.monotonic()
+            row = self.epoch(position.epochs_done)
+            if self.validates_after(position.epochs_done):
+                row |= self.judge(run, position, self.validate())
+            position.epochs_done += 1
+            position.seconds += time.monotonic() - started
+            run.append_history(row)
+            raw = [getattr(optimiser, "optimizer", optimiser) for optimiser in self.optimisers]
+            save_checkpoint(run.checkpoint, position, self.model, self.average, raw, key)
+            self.progress.note(describe(row, position))
+        if position.best_epoch == 0:
+            raise CorollaError("the training ended without a validation; give the data a validation split")
+        return position
+
+    def judge(self, run: Run, position: Position, validation: Validation) -> dict[str, Any]:
+        """Keep the averaged weights if they are the best so far, and stop if they have not been for long."""
+        better = (validation.accuracy, -validation.loss) > (position.best_accuracy, -position.best_loss)
+        if better:
+            position.best_epoch = position.epochs_done + 1
+            position.best_accuracy, position.best_loss, position.since_best = validation.accuracy, validation.loss, 0
+            run.save_model(self.average.model)
+        else:
+            position.since_best += 1
+            position.finished = 0 < self.recipe.patience <= position.since_best
+        return {"val_accuracy": validation.accuracy, "val_loss": validation.loss, "best": better}
+
+
+def describe(row: dict[str, Any], position: Position) -> str:
+    """One line about an epoch."""
+    said = f"epoch {row['epoch']}/{row['epochs']}  {row['image_size']} px  loss {row['train_loss']:.3f}"
+    if "val_accuracy" in row:
+        said += f"  val {row['val_accuracy']:.1%} (loss {row['val_loss']:.3f})"
+        said += "  best" if row["best"] else f"  best {position.best_accuracy:.1%} at {position.best_epoch}"
+    return f"{said}  {row['images_per_second']:.0f} images/s  {json.dumps(round(row['seconds'], 1))} s"

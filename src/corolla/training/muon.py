@@ -1,0 +1,83 @@
+"""Muon: momentum whose update is made orthogonal, for the matrices of the encoder's blocks.
+
+Keller Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon/), with Nesterov momentum and the scale that lets
+it share AdamW's learning rate and weight decay (Moonlight, arXiv 2502.16982, section 2.2).
+
+`torch.optim.Muon` gives the same updates and is the oracle of our tests. It always computes in bfloat16 and one matrix
+at a time, which on a CPU without bfloat16 units took longer than the rest of the training step; here the precision is
+the caller's choice and matrices of one shape are orthogonalised together.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that drives every singular value towards 1
+ITERATIONS = 5
+
+
+def orthogonalise(matrices: Tensor, dtype: torch.dtype) -> Tensor:
+    """The nearest semi-orthogonal matrices, roughly (singular values 0.5 to 1.5), by Newton-Schulz iteration.
+
+    `matrices` is a stack (n, rows, columns); the result has its shape and `dtype`, which the iteration runs in.
+    """
+    a, b, c = COEFFICIENTS
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).to(dtype)  # the Gram matrix is formed on the shorter side
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-7)
+    for _ in range(ITERATIONS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x
+
+
+class Muon(Optimizer):
+    """Muon with decoupled weight decay; every parameter must be a matrix."""
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        *,
+        lr: float,
+        weight_decay: float,
+        momentum: float = 0.95,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+        self.dtype = dtype  # of the iteration only; momentum and parameters keep their own
+        for group in self.param_groups:
+            if any(parameter.ndim != 2 for parameter in group["params"]):
+                raise ValueError("Muon optimises matrices; give everything else to AdamW")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        if closure is not None:
+            raise ValueError("Muon takes no closure")
+        for group in self.param_groups:
+            shapes: dict[torch.Size, list[Tensor]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    shapes[parameter.shape].append(parameter)
+            for (rows, columns), parameters in shapes.items():
+                gradients = [parameter.grad for parameter in parameters]
+                buffers = [self.buffer(parameter) for parameter in parameters]
+                torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
+                ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov
+                updates = orthogonalise(torch.stack(ahead), self.dtype).to(parameters[0].dtype)
+                # 0.2 is the usual root mean square of an AdamW update (arXiv 2502.16982, eq. 4).
+                rate = 0.2 * max(rows, columns) ** 0.5 * group["lr"]
+                torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(parameters, list(updates.unbind()), alpha=-rate)
+
+    def buffer(self, parameter: Tensor) -> Tensor:
+        """The momentum of one parameter, zero at first."""
+        state = self.state[parameter]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        momentum: Tensor = state["momentum"]
+        return momentum

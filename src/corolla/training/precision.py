@@ -1,0 +1,32 @@
+"""The precision this device computes fastest in without losing the answer, found out by capability."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What `accelerate` calls mixed precision, and why it was chosen."""
+
+    mixed: Literal["no", "bf16"]
+    reason: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the large matrix products; weights, sums and softmax stay in float32."""
+        return torch.bfloat16 if self.mixed == "bf16" else torch.float32
+
+
+def choose_precision(device: str) -> Precision:
+    """bfloat16 where there are units for it; float16 never, for its range is what makes small ViTs go NaN."""
+    if device.startswith("cuda"):
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Precision("bf16", "the GPU has bfloat16 units")
+        return Precision("no", "the GPU has no bfloat16 units")
+    if device.startswith("cpu"):
+        if torch.cpu._is_amx_tile_supported():
+            return Precision("bf16", "the processor has AMX units")
+        return Precision("no", "the processor has no bfloat16 matrix units")
+    return Precision("no", f"float32 is the safe choice on {device}")

@@ -1,0 +1,81 @@
+"""A recipe: every choice of a training as one frozen value, kept with the run."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from corolla.errors import CorollaError
+
+Optimiser = Literal["muon", "adamw"]
+Policy = Literal["none", "light", "trivial", "rand"]
+ClassWeights = Literal["none", "balanced"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training does, value by value; `corolla.training.recipes` holds the named ones."""
+
+    name: str
+    # The model and the time it gets
+    model: str  # a name of corolla.sizes
+    image_size: int  # pixels of the final, square picture
+    epochs: int
+    # Small pictures first: (from this share of the epochs, this share of image_size)
+    growth: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    patience: int = 0  # stop after so many validations without a better one; 0 never stops early
+    # Optimisation
+    optimiser: Optimiser = "muon"  # for the blocks' matrices; everything else is AdamW's
+    learning_rate: float = 1.5e-3  # the peak
+    weight_decay: float = 0.05
+    warmup: float = 0.06  # share of the steps that the learning rate takes to reach its peak
+    batch_size: int = 64
+    accumulate: int = 1  # batches whose gradients are added up before a step
+    clip_norm: float = 1.0
+    average_decay: float = 0.998  # of the exponential moving average of the weights, a step
+    # Regularisation
+    label_smoothing: float = 0.1
+    drop_path: float = 0.1
+    class_weights: ClassWeights = "none"  # balanced: a rare class's pictures count for more
+    # Augmentation
+    crop_scale: float = 0.3  # smallest share of the area that a random crop keeps
+    policy: Policy = "light"
+    erasing: float = 0.25  # share of the pictures that lose a rectangle
+    mixing: float = 0.5  # share of the batches put through MixUp or CutMix
+    # Answering
+    flip_average: bool = True  # average the answers for the picture and its mirror image
+
+    def __post_init__(self) -> None:
+        """Refuse values that no training can run with, each in one line."""
+        whole = ("image_size", "epochs", "batch_size", "accumulate")
+        shares = ("warmup", "average_decay", "label_smoothing", "drop_path", "erasing", "mixing")
+        for name in whole:
+            if getattr(self, name) < 1:
+                raise CorollaError(f"{name} is {getattr(self, name)}; it should be at least 1")
+        for name in shares:
+            if not 0 <= getattr(self, name) < 1 and name not in ("erasing", "mixing"):
+                raise CorollaError(f"{name} is {getattr(self, name)}; it should be at least 0 and below 1")
+            if not 0 <= getattr(self, name) <= 1:
+                raise CorollaError(f"{name} is {getattr(self, name)}; it should lie between 0 and 1")
+        if not 0 < self.crop_scale <= 1:
+            raise CorollaError(f"crop_scale is {self.crop_scale}; it should be above 0 and at most 1")
+        if self.learning_rate <= 0 or self.weight_decay < 0 or self.clip_norm <= 0 or self.patience < 0:
+            raise CorollaError("learning_rate and clip_norm should be above 0, weight_decay and patience not below")
+        for name, choices in (("optimiser", Optimiser), ("policy", Policy), ("class_weights", ClassWeights)):
+            if getattr(self, name) not in choices.__args__:
+                raise CorollaError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices.__args__)}")
+
+    def image_size_at(self, epoch: int, multiple: int) -> int:
+        """The pixels of epoch `epoch` (from 0), rounded to a whole number of patches of `multiple` pixels."""
+        done = epoch / self.epochs
+        share = [share for start, share in self.growth if done >= start][-1]
+        return max(round(self.image_size * share / multiple), 1) * multiple
+
+    def changed(self, **values: Any) -> "Recipe":
+        """The same recipe with those of `values` that are not None; `CorollaError` for a name it does not have."""
+        known = {field.name for field in fields(self)}
+        if unknown := sorted(values.keys() - known):
+            raise CorollaError(f"a recipe has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, for `config.json`."""
+        return asdict(self)

@@ -1,0 +1,27 @@
+"""The recipes by name; each one's file holds its papers, its command and what to expect of it."""
+
+from dataclasses import dataclass
+
+from corolla.errors import CorollaError
+from corolla.training.budget import Rung
+from corolla.training.recipe import Recipe
+from corolla.training.recipes import scratch
+
+
+@dataclass(frozen=True)
+class NamedRecipe:
+    """A recipe with the ladder that `--minutes` climbs."""
+
+    recipe: Recipe
+    ladder: tuple[Rung, ...]
+    most_epochs: int
+
+
+RECIPES = {"scratch": NamedRecipe(scratch.RECIPE, scratch.LADDER, scratch.MOST_EPOCHS)}
+
+
+def named_recipe(name: str) -> NamedRecipe:
+    """The recipe called `name`; `CorollaError` with the names there are."""
+    if name not in RECIPES:
+        raise CorollaError(f"no recipe is called {name!r}; there is {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]
