@@ -1,0 +1,63 @@
+"""corolla: an accurate, honest Vision Transformer classifier from a folder of labelled pictures.
+
+    import corolla
+    run = corolla.train("flowers", "runs/flowers", minutes=30)
+    corolla.load("runs/flowers").predict("rose.jpg").label
+
+Nothing heavy is imported until one of these names is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corolla.classifier import Classifier, Prediction
+    from corolla.data.sources import load_data
+    from corolla.errors import CorollaError
+    from corolla.evaluation.evaluate import evaluate
+    from corolla.model import ViT, ViTConfig
+    from corolla.preprocessing import Preprocessing
+    from corolla.training.train import train
+
+__version__ = "0.1.0"
+__all__ = [
+    "Classifier",
+    "CorollaError",
+    "Prediction",
+    "Preprocessing",
+    "ViT",
+    "ViTConfig",
+    "evaluate",
+    "load",
+    "load_data",
+    "train",
+]
+
+_HOMES = {
+    "Classifier": "corolla.classifier",
+    "CorollaError": "corolla.errors",
+    "Prediction": "corolla.classifier",
+    "Preprocessing": "corolla.preprocessing",
+    "ViT": "corolla.model",
+    "ViTConfig": "corolla.model",
+    "evaluate": "corolla.evaluation.evaluate",
+    "load_data": "corolla.data.sources",
+    "train": "corolla.training.train",
+}
+
+
+def load(run: str, device: str = "cpu") -> "Classifier":
+    """The trained classifier of a run folder."""
+    from corolla.classifier import Classifier
+
+    return Classifier.load(run, device)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'corolla' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
