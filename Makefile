@@ -1,0 +1,37 @@
+# make demo   set everything up and run the main job
+# make test   set everything up and run every check
+# Both need Python (3.10 or newer) and make, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+READY := $(VENV)/ready-$(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in ('pyproject.toml', 'constraints.txt')) + sys.version.encode()).hexdigest()[:12])")
+
+.PHONY: setup demo test lint clean
+.DEFAULT_GOAL := setup
+
+setup: $(READY)
+
+$(READY):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -c "import pathlib; pathlib.Path('$(READY)').touch()"
+
+demo: $(READY)
+	$(BIN)/corolla demo
+
+# The tests run two at a time with one computing thread each: threads that fight for cores are slower than either.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
