@@ -7,6 +7,7 @@ size in the header is checked before a single pixel is decoded.
 """
 
 import io
+import logging
 import re
 import stat
 import warnings
@@ -22,6 +23,8 @@ MAX_PIXELS = 178_956_970  # twice Pillow's own warning line: about 0.5 GB once d
 
 _WANTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF")
 Image.init()
+# Without any handler Python prints a library's log to the terminal.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 
 # EXIF tag 0x0112 says how the camera was held; each value is undone by one transposition.
@@ -118,6 +121,9 @@ def _from_deep_grey(picture: Image.Image) -> Image.Image:
         raise PictureError(
             f"its values ({grey.dtype}) have no agreed black and white; save it with 8 or 16 bits"
         )
+    clear = picture.info.get("transparency")  # one value that stands for "nothing here"
+    if isinstance(clear, int):
+        grey = np.where(grey == clear, np.uint32(65535), grey)
     scaled = (grey.astype(np.uint32) + 128) // 257  # 65535 / 255 == 257; + 128 rounds to the nearest
     return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
 

@@ -57,22 +57,32 @@ def near_duplicates(fingerprints: Sequence[bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _close_rows(packed: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    count = np.unpackbits(packed, axis=1).sum(axis=1, dtype=np.int32)
+    count = np.unpackbits(packed, axis=1).sum(axis=1, dtype=np.int32).astype(np.float32)
     order = np.argsort(count, kind="stable")
-    packed, count = packed[order], count[order].astype(np.float32)
+    packed, count = packed[order], count[order]
     # |A and B| / |A or B| reaches 1 - THRESHOLD only if |A| >= (1 - THRESHOLD) |B|: sorted, a window.
     ends = np.searchsorted(count, count / (1 - THRESHOLD), side="right")
-    needed = (1 - THRESHOLD) / (2 - THRESHOLD)  # the same condition, as |A and B| >= needed * (|A| + |B|)
+    # The same as |A and B| - needed |A| - needed |B| >= 0, which is one matrix product with two columns more.
+    needed = (1 - THRESHOLD) / (2 - THRESHOLD)
     for start in range(0, len(packed), _BLOCK):
-        rows = np.unpackbits(packed[start : start + _BLOCK], axis=1).astype(np.float32)
-        row_count = count[start : start + _BLOCK, None]
+        rows = _with_columns(packed[start : start + _BLOCK], -needed * count[start : start + _BLOCK], -needed)
         for column in range(start, int(ends[start : start + _BLOCK].max()), _BLOCK):
-            others = np.unpackbits(packed[column : column + _BLOCK], axis=1).astype(np.float32)
-            shared = rows @ others.T
-            close = shared >= needed * (row_count + count[None, column : column + _BLOCK]) - 1e-3
-            for left, right in np.argwhere(close):
+            others = _with_columns(packed[column : column + _BLOCK], 1.0, count[column : column + _BLOCK])
+            for left, right in np.argwhere(rows @ others.T >= -1e-3):
                 if start + left < column + right:
                     yield int(order[start + left]), int(order[column + right])
+
+
+def _with_columns(
+    packed: npt.NDArray[np.uint8],
+    first: npt.NDArray[np.float32] | float,
+    second: npt.NDArray[np.float32] | float,
+) -> npt.NDArray[np.float32]:
+    bits = np.empty((len(packed), 8 * FINGERPRINT_BYTES + 2), np.float32)
+    bits[:, :-2] = np.unpackbits(packed, axis=1)
+    bits[:, -2] = first
+    bits[:, -1] = second
+    return bits
 
 
 def contradictions(examples: Iterable[Example]) -> list[tuple[Example, ...]]:

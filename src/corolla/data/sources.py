@@ -11,6 +11,7 @@ A source is one of
   a `Path`, or as `./flowers`.
 """
 
+import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -43,7 +44,7 @@ def load_data(
     picture that cannot be used raises instead of being listed in `Manifest.skipped`. `progress(what, done,
     of)` is called as work goes on. Nothing in the user's folders is changed. Raises `CorollaError`.
     """
-    listing = _listing(source, progress)
+    listing = list_source(source, progress)
     if strict and listing.misplaced:
         raise CorollaError(f"cannot use {listing.misplaced[0].path}: {listing.misplaced[0].reason}")
     _check_classes(source, listing.classes)
@@ -54,7 +55,11 @@ def load_data(
     return Manifest(listing.root, examples, tuple(skipped))
 
 
-def _listing(source: str | Path, progress: Progress | None) -> Listing:
+def list_source(source: str | Path, progress: Progress | None = None) -> Listing:
+    """What a source names, before any picture is opened; it is fetched, painted or unpacked first if need be.
+
+    Raises `CorollaError`.
+    """
     if source == "flowers":
         from corolla.data import flowers
 
@@ -107,12 +112,20 @@ def _inside(listing: Listing, archive: Path) -> Listing:
 
 
 def _painted(progress: Progress | None) -> Path:
-    from corolla.data.painted import paint_dataset
+    from corolla.data import painted
 
-    folder = cache_folder() / f"painted-{PAINTED_COUNT}"
+    def tell(done: int, of: int) -> None:
+        if progress:
+            progress("painting", done, of)
+
+    # The painter's code names the folder: another painter's pictures are never mistaken for this one's.
+    code = hashlib.sha256()
+    for file in sorted(Path(painted.__file__).parent.rglob("*.py")):
+        code.update(file.read_bytes())
+    folder = cache_folder() / f"painted-{PAINTED_COUNT}-{code.hexdigest()[:12]}"
     if not folder.is_dir():
         with new_folder(folder) as unfinished:
-            paint_dataset(unfinished, PAINTED_COUNT, seed=0, progress=progress)
+            painted.paint_dataset(unfinished, PAINTED_COUNT, seed=0, progress=tell)
     return folder
 
 
@@ -155,3 +168,6 @@ def _check_none_lost(
 def _listed(names: Collection[str], most: int = 20) -> str:
     shown = ", ".join(sorted(names)[:most]) or "none"
     return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
+
+
+_listing = list_source

@@ -93,6 +93,9 @@ def _assign(
         name: {label: max(1.0, total[label] * share / scale) for label in total}
         for name, share in wanted.items()
     }
+    room = {
+        name: sum(lacking[name].values()) for name in wanted
+    }  # breaks ties, so that no side always wins them
     empty = {label: set(wanted) for label in total}  # splits that have nothing of a class so far
     dealt: dict[Split, list[int]] = {name: [] for name in wanted}
 
@@ -107,10 +110,9 @@ def _assign(
         open_to = set.intersection(*forced) if forced else set(wanted)
         name = max(
             [name for name in wanted if name in open_to] or list(wanted),
-            key=lambda name: sum(
-                lacking[name][label] * count / total[label] for label, count in counts.items()
-            ),
+            key=lambda name: (sum(lacking[name][c] * n / total[c] for c, n in counts.items()), room[name]),
         )
+        room[name] -= len(pools[place])
         for label, count in counts.items():
             lacking[name][label] -= count
             left[label] -= 1
@@ -125,7 +127,7 @@ def _check_enough(units_of: Counter[str], total: Counter[str], wanted: dict[Spli
             sets = "" if units_of[label] == total[label] else f" in {units_of[label]} independent sets"
             raise CorollaError(
                 f"class {label!r} has too few pictures ({total[label]}{sets}) to be split into "
-                f"{', '.join(wanted)}; {len(wanted)} are the least: add some, or give a CSV with a split column"
+                f"{', '.join(wanted)}; {len(wanted)} are the least: add some, or give a CSV with a split"
             )
 
 
