@@ -75,9 +75,10 @@ def load_checkpoint(
                 owner, parameter, key_ = name.split(".", 2)
                 if int(owner) == number:
                     state.setdefault(int(parameter), {})[key_] = tensor
-            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+            optimiser.load_state_dict(
+                {"state": state, "param_groups": optimiser.state_dict()["param_groups"]}
+            )
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorollaError(f"cannot continue from {path}: {first}; delete it and start anew") from None
     return position
-

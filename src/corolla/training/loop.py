@@ -1,8 +1,8 @@
 """The training loop: an epoch of steps, a validation, a checkpoint, and again."""
 
-import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
-from torchvision.transforms import v2
+from torch.optim import Optimizer
 
 from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
@@ -30,7 +30,7 @@ from corolla.training.pictures import EpochSampler, TrainingPictures, training_l
 from corolla.training.precision import choose_precision
 from corolla.training.recipe import Recipe
 
-VALIDATIONS = 30  # about so many in a training
+VALIDATIONS = 20  # about so many in a training
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class Trainer:
             gradient_accumulation_steps=recipe.accumulate,
         )
         size = (recipe.image_size, recipe.image_size)
-        architecture = vit_config(recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path)
+        architecture = vit_config(
+            recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path
+        )
         torch.manual_seed(seed_of(seed, "weights"))
         model = ViT(architecture)
         # Convolutions are faster with a pixel's channels side by side.
@@ -106,6 +108,11 @@ class Trainer:
             return None
         counts = torch.tensor([float(count) for count in self.manifest.counts("train").values()])
         return (counts.sum() / (len(counts) * counts)).to(self.accelerator.device)
+
+    @property
+    def raw_optimisers(self) -> list[Optimizer]:
+        """The optimisers without accelerate's wrapping, whose state is what a checkpoint holds."""
+        return [getattr(optimiser, "optimizer", optimiser) for optimiser in self.optimisers]
 
     @property
     def steps(self) -> int:
@@ -158,7 +165,9 @@ class Trainer:
             losses.append(self.step(pixels, labels, epoch, number))
             speed = (number + 1) * len(labels) / (time.monotonic() - started)
             title = f"epoch {epoch + 1}/{self.recipe.epochs}"
-            self.progress.stage(title, number + 1, len(self.sampler), f"loss {losses[-1]:.3f}  {speed:.0f} images/s")
+            self.progress.stage(
+                title, number + 1, len(self.sampler), f"loss {losses[-1]:.3f}  {speed:.0f} images/s"
+            )
         seconds = time.monotonic() - started
         return {
             "epoch": epoch + 1,
@@ -184,12 +193,15 @@ class Trainer:
         every = max(round(self.recipe.epochs / VALIDATIONS), 1)
         return (epoch + 1) % every == 0 or epoch + 1 == self.recipe.epochs
 
-    def fit(self, run: Run, key: str, resume: bool) -> Position:
-        """Train to the end, leaving weights, metrics and a checkpoint in `run` after every epoch."""
+    def fit(self, run: Run, key: str, resume: bool, tell: Callable[[dict[str, Any]], None]) -> Position:
+        """Train to the end, leaving weights, metrics and a checkpoint in `run` after every epoch.
+
+        `key` says which training this is, so that a checkpoint of another one is refused; `tell` is given each
+        epoch's row.
+        """
         position = Position()
         if resume and run.checkpoint.is_file():
-            raw = [getattr(optimiser, "optimizer", optimiser) for optimiser in self.optimisers]
-            position = load_checkpoint(run.checkpoint, self.model, self.average, raw, key)
+            position = load_checkpoint(run.checkpoint, self.model, self.average, self.raw_optimisers, key)
         kept = [row for row in run.history() if row["epoch"] <= position.epochs_done]
         run.write_history(kept)
         while position.epochs_done < self.recipe.epochs and not position.finished:
@@ -200,8 +212,8 @@ class Trainer:
             position.epochs_done += 1
             position.seconds += time.monotonic() - started
             run.append_history(row)
-            raw = [getattr(optimiser, "optimizer", optimiser) for optimiser in self.optimisers]
-            save_checkpoint(run.checkpoint, position, self.model, self.average, raw, key)
+            tell(row)
+            save_checkpoint(run.checkpoint, position, self.model, self.average, self.raw_optimisers, key)
             self.progress.note(describe(row, position))
         if position.best_epoch == 0:
             raise CorollaError("the training ended without a validation; give the data a validation split")
@@ -212,7 +224,11 @@ class Trainer:
         better = (validation.accuracy, -validation.loss) > (position.best_accuracy, -position.best_loss)
         if better:
             position.best_epoch = position.epochs_done + 1
-            position.best_accuracy, position.best_loss, position.since_best = validation.accuracy, validation.loss, 0
+            position.best_accuracy, position.best_loss, position.since_best = (
+                validation.accuracy,
+                validation.loss,
+                0,
+            )
             run.save_model(self.average.model)
         else:
             position.since_best += 1
@@ -226,4 +242,4 @@ def describe(row: dict[str, Any], position: Position) -> str:
     if "val_accuracy" in row:
         said += f"  val {row['val_accuracy']:.1%} (loss {row['val_loss']:.3f})"
         said += "  best" if row["best"] else f"  best {position.best_accuracy:.1%} at {position.best_epoch}"
-    return f"{said}  {row['images_per_second']:.0f} images/s  {json.dumps(round(row['seconds'], 1))} s"
+    return f"{said}  {row['images_per_second']:.0f} images/s  {row['seconds']:.1f} s"

@@ -96,7 +96,9 @@ class EpochSampler(Sampler[list[Draw]]):
             yield draws[start : start + self.batch_size]
 
 
-def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> DataLoader[tuple[Tensor, int]]:
+def training_loader(
+    pictures: TrainingPictures, sampler: EpochSampler, workers: int
+) -> DataLoader[tuple[Tensor, int]]:
     """Batches of uint8 views (B, 3, size, size) and class numbers (B,)."""
     return DataLoader(
         pictures,

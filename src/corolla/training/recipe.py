@@ -58,10 +58,14 @@ class Recipe:
         if not 0 < self.crop_scale <= 1:
             raise CorollaError(f"crop_scale is {self.crop_scale}; it should be above 0 and at most 1")
         if self.learning_rate <= 0 or self.weight_decay < 0 or self.clip_norm <= 0 or self.patience < 0:
-            raise CorollaError("learning_rate and clip_norm should be above 0, weight_decay and patience not below")
+            raise CorollaError(
+                "learning_rate and clip_norm should be above 0, weight_decay and patience not below"
+            )
         for name, choices in (("optimiser", Optimiser), ("policy", Policy), ("class_weights", ClassWeights)):
             if getattr(self, name) not in choices.__args__:
-                raise CorollaError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices.__args__)}")
+                raise CorollaError(
+                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices.__args__)}"
+                )
 
     def image_size_at(self, epoch: int, multiple: int) -> int:
         """The pixels of epoch `epoch` (from 0), rounded to a whole number of patches of `multiple` pixels."""

@@ -2,6 +2,8 @@
 
 import platform
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import torch
 
+from corolla import __version__
+from corolla.classifier import Classifier
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
@@ -19,14 +23,13 @@ from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
 from corolla.sizes import vit_config
-from corolla.training.augmentation import seed_of
 from corolla.training.budget import Rung, plan
 from corolla.training.loop import Trainer, choose_device, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import named_recipe
 from corolla.training.trial import StepTimer
 
-PACKAGES = ("corolla", "torch", "torchvision", "numpy", "pillow")
+PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def train(
@@ -69,10 +72,13 @@ def train(
     run.folder.mkdir(parents=True, exist_ok=True)
     manifest.save(run.manifest_file)
     run.save_config(config)
-    progress.note(f"model {chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters")
+    progress.note(
+        f"model {chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters"
+    )
     progress.note(f"precision {trainer.precision.mixed}: {trainer.precision.reason}; device {device}")
     key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
-    position = trainer.fit(run, key, resume, tensorboard=tensorboard)
+    with board(run, tensorboard) as tell:
+        position = trainer.fit(run, key, resume, tell)
     done = {
         "minutes": position.seconds / 60,
         "best_epoch": position.best_epoch,
@@ -115,7 +121,9 @@ def load_manifest(
         progress.note(f"  and {len(manifest.skipped) - 10} more, listed in the report")
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
     if fewest and most > 3 * fewest:
-        progress.note(f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help")
+        progress.note(
+            f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help"
+        )
     return manifest
 
 
@@ -171,7 +179,9 @@ def resumed_recipe(config: Config, changes: dict[str, Any], seed: int) -> Recipe
     if config.training.get("seed") != seed:
         different.append("seed")
     if different:
-        raise CorollaError(f"the run was started with another {', '.join(different)}; repeat it as it was, or choose another --out")
+        raise CorollaError(
+            f"the run was started with another {', '.join(different)}; repeat it as it was, or choose another --out"
+        )
     return recipe
 
 
@@ -191,7 +201,7 @@ def first_config(recipe: Recipe, manifest: Manifest, data: str | Path, seed: int
             "counts": {name: manifest.counts(name) for name in SPLITS},
             "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
         },
-        versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        versions={"python": platform.python_version(), "corolla": __version__} | {n: version(n) for n in PACKAGES},
         training={
             "seed": seed,
             "device": str(trainer.accelerator.device),
@@ -212,20 +222,37 @@ def hardware(device: torch.device) -> str:
 
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
     """Measure the kept weights once on the test split, and write curves, report and model card."""
-    from corolla.classifier import Classifier
-
     draw_curves(run.history(), run.curves)
     evaluation = None
     if manifest.split("test"):
         classifier = Classifier.load(run.folder, device)
-        evaluation = evaluate_split(
-            classifier, manifest, "test", lambda done, total: progress.stage("testing", done, total)
-        )
+        evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
         low, high = evaluation.interval
-        progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
+        progress.note(
+            f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)"
+        )
     write_report(run, evaluation, manifest)
     write_card(run, evaluation)
     progress.note(f"the run is in {run.folder}; its report is {run.report}")
 
 
-__all__ = ["seed_of", "train"]
+@contextmanager
+def board(run: Run, wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Where an epoch's row goes besides `metrics.jsonl`: TensorBoard's files in the run, or nowhere."""
+    if not wanted:
+        yield lambda row: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise CorollaError(
+            "--tensorboard needs the tensorboard package: pip install 'corolla[tensorboard]'"
+        ) from None
+    with SummaryWriter(str(run.folder / "tensorboard")) as writer:
+
+        def tell(row: dict[str, Any]) -> None:
+            for name, value in row.items():
+                if name not in ("epoch", "epochs", "best"):
+                    writer.add_scalar(name, value, row["epoch"])
+
+        yield tell
