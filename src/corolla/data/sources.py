@@ -67,7 +67,7 @@ def list_source(source: str | Path, progress: Progress | None = None) -> Listing
         return read_table(folder / "splits.csv") if (folder / "splits.csv").is_file() else list_folder(folder)
     if source == "painted":
         return list_folder(_painted(progress))
-    path = Path(source).expanduser()
+    path = Path(source).expanduser().absolute()
     if path.is_dir():
         return _tree_or_table(path)
     if not path.exists():
@@ -88,8 +88,7 @@ def list_source(source: str | Path, progress: Progress | None = None) -> Listing
 
 def _tree_or_table(folder: Path, prefer_table: bool = False) -> Listing:
     tables = find_tables(folder, SUFFIXES)
-    usable = [table for table in tables if has_needed_columns(table)]
-    if prefer_table and len(usable) == 1:
+    if prefer_table and len(usable := [table for table in tables if has_needed_columns(table)]) == 1:
         return read_table(usable[0])
     try:
         listing = list_folder(folder)
@@ -97,9 +96,10 @@ def _tree_or_table(folder: Path, prefer_table: bool = False) -> Listing:
         if len(tables) != 1:
             raise
         return read_table(tables[0])
-    # A table beside one folder of pictures: the folder is no class.
-    lone = len(set().union(*listing.classes.values())) < 2
-    return read_table(usable[0]) if lone and len(usable) == 1 else listing
+    # One folder of pictures beside a table: the folder is no class.
+    if len(frozenset().union(*listing.classes.values())) < 2 and len(tables) == 1:
+        return read_table(tables[0])
+    return listing
 
 
 def _inside(listing: Listing, archive: Path) -> Listing:
