@@ -1,0 +1,60 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from corolla.preprocessing import Preprocessing
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 512), st.integers(1, 512), st.floats(0.1, 1.0))
+def test_the_crop_is_centred_inside_the_picture_and_of_the_right_shape(
+    width: int, height: int, rows: int, columns: int, fraction: float
+) -> None:
+    left, top, right, bottom = Preprocessing((rows, columns), crop_fraction=fraction).crop_box(width, height)
+    assert -1e-6 <= left <= right <= width + 1e-6
+    assert -1e-6 <= top <= bottom <= height + 1e-6
+    assert left + right == pytest.approx(width)
+    assert top + bottom == pytest.approx(height)
+    assert (right - left) * rows == pytest.approx((bottom - top) * columns)
+
+
+def test_any_shape_of_picture_becomes_the_same_shape_of_tensor() -> None:
+    preprocessing = Preprocessing((24, 40))
+    for size in ((1, 1), (500, 3), (3, 500), (40, 24)):
+        tensor = preprocessing(Image.new("RGB", size, (10, 200, 30)))
+        assert tensor.shape == (3, 24, 40)
+        expected = (torch.tensor([10, 200, 30]) / 255 - torch.tensor(preprocessing.mean)) / torch.tensor(
+            preprocessing.std
+        )
+        torch.testing.assert_close(tensor.mean((1, 2)), expected)
+
+
+def test_a_picture_of_the_right_size_is_not_resampled() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    assert np.array_equal(Preprocessing((24, 40)).pixels(Image.fromarray(pixels)).permute(1, 2, 0).numpy(), pixels)
+
+
+def test_shrinking_is_antialiased() -> None:
+    """Stripes finer than the new pixels turn grey; without antialiasing they would stay black or white."""
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = Preprocessing((8, 8), interpolation="bilinear").pixels(Image.fromarray(stripes))
+    assert 110 <= int(small.min()) <= int(small.max()) <= 145
+
+
+def test_it_survives_json() -> None:
+    preprocessing = Preprocessing((96, 128), 0.875, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    assert Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json()))) == preprocessing
+
+
+@pytest.mark.parametrize("change", [
+    {"image_size": [0, 5]}, {"image_size": [10**9, 5]}, {"interpolation": "lanczos"}, {"crop_fraction": 0},
+    {"std": [0, 1, 1]}, {"mean": [0, 1]}, {"unknown": 1},
+])  # fmt: skip
+def test_hostile_values_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Preprocessing.from_json(Preprocessing((8, 8)).to_json() | change)

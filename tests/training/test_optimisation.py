@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corolla.model import ViT, ViTConfig
+from corolla.training.average import AveragedModel
+from corolla.training.muon import Muon
+from corolla.training.optimisation import build_optimisers, learning_rate_factor
+from corolla.training.recipes.scratch import RECIPE
+
+TINY = ViTConfig(2, (16, 16), 8, 16, 2, 2, 32, registers=1, layer_scale=0.1)
+
+
+@pytest.mark.parametrize("optimiser", ["muon", "adamw"])
+def test_every_parameter_is_optimised_once(optimiser: str) -> None:
+    model = ViT(replace(TINY, stem=(4, 8)))
+    optimisers = build_optimisers(model, replace(RECIPE, optimiser=optimiser), torch.float32)
+    held = [id(p) for o in optimisers for group in o.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in model.parameters())
+    assert len(optimisers) == (2 if optimiser == "muon" else 1)
+
+
+def test_muon_gets_the_blocks_matrices_and_decay_spares_vectors_and_tokens() -> None:
+    model = ViT(TINY)
+    adamw, muon = build_optimisers(model, RECIPE, torch.float32)
+    assert isinstance(muon, Muon)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    matrices = {names[id(p)] for p in muon.param_groups[0]["params"]}
+    assert matrices == {
+        f"blocks.{i}.{m}.weight" for i in (0, 1) for m in ("attention.qkv", "attention.out", "mlp.0", "mlp.2")
+    }
+    decayed = {names[id(p)] for p in adamw.param_groups[0]["params"]}
+    assert decayed == {"patches.project.weight", "head.weight"}
+    assert adamw.param_groups[1]["weight_decay"] == 0
+
+
+@given(st.integers(1, 5000), st.floats(0, 0.5))
+def test_the_rate_rises_to_its_peak_once_and_falls(steps: int, warmup: float) -> None:
+    factors = [learning_rate_factor(step, steps, warmup) for step in range(steps)]
+    assert all(0 < factor <= 1 for factor in factors)
+    peak = factors.index(max(factors))
+    assert factors[:peak] == sorted(factors[:peak])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+
+
+def test_the_average_forgets_where_it_began_and_keeps_counts() -> None:
+    model = ViT(replace(TINY, stem=(4,)))
+    average = AveragedModel(model, decay=0.9)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1.0)
+        model.patches.stem[1].num_batches_tracked.fill_(7)
+    for _ in range(200):
+        average.update(model)
+    for mine, theirs in zip(average.model.state_dict().values(), model.state_dict().values(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-4)
+    assert average.model.patches.stem[1].num_batches_tracked == 7
+    assert not any(parameter.requires_grad for parameter in average.model.parameters())

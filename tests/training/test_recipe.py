@@ -1,0 +1,70 @@
+import pytest
+
+from corolla.errors import CorollaError
+from corolla.training.budget import Rung, plan
+from corolla.training.recipe import Recipe
+from corolla.training.recipes import RECIPES, named_recipe
+from corolla.training.recipes.scratch import RECIPE
+
+
+@pytest.mark.parametrize("change", [
+    {"epochs": 0}, {"batch_size": 0}, {"warmup": 1.0}, {"mixing": 1.2}, {"crop_scale": 0.0}, {"learning_rate": -1.0},
+    {"optimiser": "sgd"}, {"policy": "wild"}, {"class_weights": "some"}, {"patience": -1}, {"colour": 1},
+])  # fmt: skip
+def test_values_no_training_can_run_with_are_refused_in_one_line(change: dict[str, object]) -> None:
+    with pytest.raises(CorollaError) as caught:
+        RECIPE.changed(**change)
+    assert next(iter(change)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_none_means_unchanged() -> None:
+    assert RECIPE.changed(epochs=None, model=None) == RECIPE
+
+
+def test_pictures_grow_to_their_full_size_in_whole_patches() -> None:
+    recipe = RECIPE.changed(image_size=128, epochs=10, growth=((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)))
+    sizes = [recipe.image_size_at(epoch, 16) for epoch in range(10)]
+    assert sizes == [64, 64, 64, 96, 96, 96, 96, 128, 128, 128]
+    assert RECIPE.changed(image_size=40, growth=((0.0, 0.1),)).image_size_at(0, 16) == 16
+
+
+def test_every_named_recipe_has_a_ladder_that_can_be_climbed() -> None:
+    for named in RECIPES.values():
+        assert named.ladder[0].fewest_views == 0
+        fewest = [rung.fewest_views for rung in named.ladder]
+        assert fewest == sorted(fewest)
+        for rung in named.ladder:
+            rung.applied_to(named.recipe)
+    with pytest.raises(CorollaError, match="scratch"):
+        named_recipe("scrach")
+
+
+LADDER = (
+    Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0),
+    Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.5, 1.0)), 50_000),
+)
+
+
+def seconds(recipe: Recipe, pixels: int) -> float:
+    """A made-up machine: a millisecond for 64 pixels, more in proportion to the area."""
+    return 0.001 * (pixels / 64) ** 2
+
+
+def settle(minutes: float, pictures: int = 1000, most: int = 300) -> Recipe:
+    import time
+
+    return plan(minutes, RECIPE, LADDER, pictures, most, seconds, lambda recipe: 16, time.monotonic()).recipe
+
+
+def test_more_minutes_climb_the_ladder_and_fill_the_time() -> None:
+    short, long = settle(1), settle(4)
+    assert (short.model, short.epochs) == ("vit_micro_conv8_64", 55)  # 60 s less the reserve, a second an epoch
+    assert (long.model, long.image_size) == ("vit_micro_conv16_128", 128)
+    assert long.epochs == 88  # half the epochs at 1 ms and half at 4 ms a picture
+
+
+def test_epochs_have_a_limit_and_one_must_fit() -> None:
+    assert settle(60).epochs == 300
+    with pytest.raises(CorollaError, match="too short for one epoch"):
+        settle(0.1, pictures=100_000)
