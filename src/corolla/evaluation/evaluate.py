@@ -1,0 +1,149 @@
+"""A run measured on pictures: its own test split, or any labelled pictures with classes it knows."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from corolla.classifier import Classifier
+from corolla.data import sources
+from corolla.data.checking import check
+from corolla.data.manifest import SPLITS, Example, Manifest, Split
+from corolla.data.progress import Progress
+from corolla.errors import CorollaError
+from corolla.evaluation.metrics import Evaluation
+from corolla.run import Run
+
+Part = Split | Literal["all"]
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path | None = None,
+    *,
+    split: Split = "test",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Ask the classifier of `run` about every picture of a split and compare its answers with the labels.
+
+    Without `data` these are the pictures the run was split with, and they must be the same bytes still. `data` is
+    anything `corolla.data.sources.load_data` takes; its classes are matched to the model's by name and may be fewer.
+    If it has no splits at all, every readable picture is used and `Evaluation.split` is "all".
+    `progress(what, done, of)` is called as work goes on. Raises `CorollaError`.
+    """
+    folder = Run(Path(run))
+    classifier = Classifier.load(run, device)
+    part: Part = split
+    if data is None:
+        manifest = folder.load_manifest()
+        if not manifest.root.is_dir():
+            raise CorollaError(
+                f"the pictures of {run} are not under {manifest.root} any more; "
+                f"say where labelled ones are: corolla evaluate {run} DATA"
+            )
+        check_unchanged(manifest, examples_of(manifest, part), run)
+        trained = trained_hashes(manifest)
+    else:
+        manifest = read_labelled(data, progress)
+        if not any(example.split for example in manifest.examples):
+            part = "all"
+        trained = trained_hashes(folder.load_manifest()) if folder.manifest_file.is_file() else frozenset()
+    return answer(classifier, manifest, part, trained, progress)
+
+
+def evaluate_split(
+    classifier: Classifier, manifest: Manifest, split: Split, progress: Progress | None = None
+) -> Evaluation:
+    """The same over one split of the manifest that the classifier was trained with, its pictures taken as they are."""
+    return answer(classifier, manifest, split, trained_hashes(manifest), progress)
+
+
+def answer(
+    classifier: Classifier,
+    manifest: Manifest,
+    part: Part,
+    trained: Collection[str],
+    progress: Progress | None,
+) -> Evaluation:
+    """Ask about the pictures of `part`; `trained` are the hashes of the training pictures, none if not known."""
+    check_classes(manifest, classifier.classes)
+    examples = examples_of(manifest, part)
+    place = {name: index for index, name in enumerate(classifier.classes)}
+
+    def tell(done: int, of: int) -> None:
+        if progress is not None:
+            progress("evaluating", done, of)
+
+    return Evaluation(
+        classes=classifier.classes,
+        split=part,
+        paths=tuple(example.path for example in examples),
+        labels=np.array([place[example.label] for example in examples], np.int64),
+        probabilities=classifier.probabilities([manifest.locate(example) for example in examples], tell),
+        root=manifest.root,
+        trained_on=sum(example.sha256 in trained for example in examples) if trained else None,
+    )
+
+
+def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:
+    """The examples of a split, or all; `CorollaError` if there are none."""
+    examples = manifest.examples if part == "all" else manifest.split(part)
+    if not examples:
+        present = [name for name in SPLITS if manifest.split(name)]
+        there = f"no {part} split; it has {' and '.join(present)}" if present else "no pictures"
+        raise CorollaError(f"the data under {manifest.root} has {there}")
+    return examples
+
+
+def read_labelled(data: str | Path, progress: Progress | None) -> Manifest:
+    """The readable pictures of a source with the splits it brings along; none are made up."""
+    listing = sources._listing(data, progress)
+    checked = check(listing.root, listing.examples, progress=progress)
+    if not checked.examples:
+        first = f"; {checked.skipped[0].path}: {checked.skipped[0].reason}" if checked.skipped else ""
+        raise CorollaError(f"{data} has no picture that can be read{first}")
+    return Manifest(listing.root, checked.examples, checked.skipped)
+
+
+def check_classes(manifest: Manifest, known: Sequence[str]) -> None:
+    """Refuse labels that the model cannot answer; fewer classes than the model's are fine."""
+    unknown = [label for label in manifest.classes if label not in set(known)]
+    if unknown:
+        raise CorollaError(
+            f"the model does not know {listed(unknown)}: the data has {listed(manifest.classes)}; "
+            f"the model answers {listed(known)}; rename or leave out the classes it does not know"
+        )
+
+
+def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: str | Path) -> None:
+    """Refuse pictures that are gone or hold other bytes than at training, by the manifest's sha256."""
+
+    def fault(example: Example) -> str:
+        try:
+            content = manifest.locate(example).read_bytes()
+        except OSError as error:
+            return f"cannot be read any more ({error.strerror})"
+        same = not example.sha256 or hashlib.sha256(content).hexdigest() == example.sha256
+        return "" if same else "has changed since the training"
+
+    with ThreadPoolExecutor(4) as pool:
+        for example, what in zip(examples, pool.map(fault, examples), strict=True):
+            if what:
+                raise CorollaError(
+                    f"{manifest.locate(example)} {what}, so the figure would not be this split's; "
+                    f"put it back, or evaluate the folder as it is: corolla evaluate {run} DATA"
+                )
+
+
+def trained_hashes(manifest: Manifest) -> frozenset[str]:
+    """The sha256 of every training picture that has one."""
+    return frozenset(example.sha256 for example in manifest.split("train") if example.sha256)
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """The names in one line, cut after `most`."""
+    return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")

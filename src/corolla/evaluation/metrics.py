@@ -1,0 +1,169 @@
+"""The figures over a set of answers: accuracy with its interval, per-class figures, confusion, log loss.
+
+An `Evaluation` holds the answers themselves and computes every figure from them, so what the command prints, what
+`evaluation.json` holds and what the report shows are one computation.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class: `n` pictures bear its label; a figure that would divide by zero is None."""
+
+    label: str
+    n: int
+    precision: float | None  # None if the class was never answered
+    recall: float | None  # None if no picture bears the label
+    f1: float | None  # None if no picture bears the label
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's answers about labelled pictures, and every figure over them.
+
+    `labels` (n,) are places in `classes`; `probabilities` is (n, classes), float32. ValueError for an empty set or
+    for shapes that do not belong together.
+    """
+
+    classes: tuple[str, ...]
+    split: str  # train, val, test, or all
+    paths: tuple[str, ...]  # relative to `root`, with forward slashes
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    root: Path | None = None  # where the pictures lay when they were evaluated
+    trained_on: int | None = (
+        None  # how many of them, byte for byte, the model was trained on; None: not known
+    )
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ValueError("an evaluation needs at least one picture")
+        n, classes = len(self.paths), len(self.classes)
+        if self.labels.shape != (n,) or self.probabilities.shape != (n, classes):
+            raise ValueError(
+                f"{n} pictures of {classes} classes do not go with labels of shape {self.labels.shape} "
+                f"and probabilities of shape {self.probabilities.shape}"
+            )
+        if self.labels.min() < 0 or self.labels.max() >= classes:
+            raise ValueError(f"labels should be places in {classes} classes")
+
+    @property
+    def n(self) -> int:
+        """How many pictures."""
+        return len(self.paths)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """The likeliest class of each picture (n,); of equal ones the first."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float32]:
+        """The probability of the predicted class (n,)."""
+        return np.asarray(self.probabilities.max(axis=1), dtype=np.float32)
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each answer is the given label (n,)."""
+        return np.asarray(self.predicted == self.labels, dtype=np.bool_)
+
+    @cached_property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return int(self.correct.sum()) / self.n
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the accuracy."""
+        return wilson(int(self.correct.sum()), self.n)
+
+    @cached_property
+    def per_class(self) -> tuple[ClassFigures, ...]:
+        """Precision, recall and F1 of every class, in the order of `classes`."""
+        from sklearn.metrics import precision_recall_fscore_support
+
+        places = np.arange(len(self.classes))
+        precision, recall, f1, support = precision_recall_fscore_support(
+            self.labels, self.predicted, labels=places, average=None, zero_division=np.nan
+        )
+        return tuple(
+            ClassFigures(name, int(n), defined(p), defined(r), defined(f) if n else None)
+            for name, n, p, r, f in zip(self.classes, support, precision, recall, f1, strict=True)
+        )
+
+    @cached_property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that have pictures here; a class without any cannot be judged."""
+        values = [figures.f1 for figures in self.per_class if figures.f1 is not None]
+        return sum(values) / len(values)
+
+    @cached_property
+    def log_loss(self) -> float:
+        """The mean of -ln(probability of the given label), in nats.
+
+        Probabilities are clipped at single precision's epsilon as scikit-learn does it, so one confident mistake
+        costs 16 nats at most.
+        """
+        from sklearn.metrics import log_loss
+
+        return float(log_loss(self.labels, self.probabilities, labels=np.arange(len(self.classes))))
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """How often each label (rows) got each answer (columns): (classes, classes)."""
+        from sklearn.metrics import confusion_matrix
+
+        matrix = confusion_matrix(self.labels, self.predicted, labels=np.arange(len(self.classes)))
+        return np.asarray(matrix, dtype=np.int64)
+
+    def mistakes(self) -> NDArray[np.int64]:
+        """The places of the wrong answers, the most confident first."""
+        wrong = np.flatnonzero(~self.correct)
+        return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain values: what `corolla evaluate --json` prints and `evaluation.json` holds."""
+        return {
+            "split": self.split,
+            "n": self.n,
+            "trained_on": self.trained_on,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "macro_f1": self.macro_f1,
+            "log_loss": self.log_loss,
+            "classes": list(self.classes),
+            "per_class": [asdict(figures) for figures in self.per_class],
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def wilson(successes: int, n: int, z: float = Z_95) -> tuple[float, float]:
+    """The interval of a share of which `successes` of `n` trials were seen; 95 % unless `z` is given.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+    Statistical Association 22 (1927), 209-212. Unlike the textbook's p +- z s it stays inside [0, 1] and keeps its
+    promise for few pictures and for shares near 1. ValueError unless 0 <= successes <= n and n > 0.
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} of {n} is not a share")
+    centre = (successes + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * sqrt(successes * (n - successes) / n + z * z / 4)
+    # The ends are exact where every or no trial succeeded; rounding would leave them a hair off.
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == n else centre + half
+    return low, high
+
+
+def defined(value: float) -> float | None:
+    """The value as a float, None where it is NaN."""
+    return None if np.isnan(value) else float(value)

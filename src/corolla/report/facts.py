@@ -1,0 +1,152 @@
+"""What a run says about itself, ready to be shown; the report and the model card read it here.
+
+`config.json` may come from anybody, so every value is looked at before it is used and a missing one is left out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from corolla.data.manifest import SPLITS
+from corolla.evaluation.metrics import Evaluation
+from corolla.report import words
+from corolla.run import Config
+
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test", "all": ""}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pictures by class (rows) and split (columns)."""
+
+    splits: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int, ...]], ...]  # a class and its pictures in each split
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """The pictures of each split."""
+        return tuple(sum(row[column] for _, row in self.rows) for column in range(len(self.splits)))
+
+
+def counts(config: Config) -> Counts | None:
+    """The table of pictures, or None if the run does not say."""
+    said = config.data.get("counts")
+    if not isinstance(said, dict):
+        return None
+    splits = tuple(name for name in SPLITS if isinstance(said.get(name), dict))
+    rows = tuple(
+        (label, tuple(int(words.number(said[split].get(label)) or 0) for split in splits))
+        for label in config.classes
+    )
+    return Counts(splits, rows) if splits else None
+
+
+def skipped(config: Config) -> tuple[tuple[str, str], ...]:
+    """Path and reason of every picture that was left out."""
+    said = config.data.get("skipped")
+    pairs = said if isinstance(said, list) else []
+    return tuple((str(p[0]), str(p[1])) for p in pairs if isinstance(p, list | tuple) and len(p) == 2)
+
+
+def source_name(config: Config) -> str:
+    """The end of the data's place: enough to know it by, and no tour of somebody's disk."""
+    place = PurePath(str(config.data.get("source", "")).replace("\\", "/"))
+    return "/".join(place.parts[-2:] if place.suffix else place.parts[-1:]) or "unknown"
+
+
+def training(config: Config) -> list[tuple[str, str]]:
+    """Term and text of what was trained, how, on what and for how long."""
+    shape, said = config.architecture, config.training
+    rows, columns = config.preprocessing.image_size
+    best, of = words.whole(said.get("best_epoch")), words.whole(config.recipe.get("epochs"))
+    facts = [
+        ("Model", config.model),
+        ("Parameters", words.parameters(said.get("parameters"))),
+        (
+            "Built of",
+            f"{words.count(shape.depth, 'block')} of width {shape.width}, {words.count(shape.heads, 'head')}",
+        ),
+        (
+            "Looks at",
+            f"{columns}{words.SPACE}×{words.SPACE}{rows} pixels, {words.count(tokens(config), 'patch', 'patches')}",
+        ),
+        ("Recipe", text(config.recipe.get("name"))),
+        ("Trained for", words.duration(said.get("minutes"))),
+        ("Best epoch", best if of == words.NONE else f"{best} of {of}"),
+        ("Best validation", words.percent(said.get("best_val_accuracy"))),
+        ("Hardware", text(said.get("hardware"))),
+        (
+            "Device",
+            ", ".join(t for t in (text(said.get("device")), text(said.get("precision"))) if t != words.NONE),
+        ),
+        ("Seed", text(said.get("seed"))),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in config.versions.items())),
+    ]
+    return [(term, value) for term, value in facts if value and not value.startswith(words.NONE)]
+
+
+def tokens(config: Config) -> int:
+    """How many patches the model reads of one picture."""
+    side = config.architecture.patch_size
+    rows, columns = config.preprocessing.image_size
+    return (rows // side) * (columns // side)
+
+
+def recipe(config: Config) -> list[tuple[str, str]]:
+    """Every value the training ran with."""
+    return [(name, text(value)) for name, value in config.recipe.items()]
+
+
+def text(value: Any) -> str:
+    """One value of a config in words."""
+    if value is None or value == "":
+        return words.NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(
+            f"({text(inner)})" if isinstance(inner, list | tuple) else text(inner) for inner in value
+        )
+    return str(value)
+
+
+def measured_on(evaluation: Evaluation) -> str:
+    """`546 test pictures`."""
+    which = SPLIT_NAMES.get(evaluation.split, evaluation.split)
+    return words.count(evaluation.n, f"{which} picture".strip())
+
+
+def chance(evaluation: Evaluation) -> tuple[str, float]:
+    """The commonest class of these pictures and its share: what always answering it would score."""
+    per_class = max(evaluation.per_class, key=lambda figures: figures.n)
+    return per_class.label, per_class.n / evaluation.n
+
+
+def elsewhere(config: Config, evaluation: Evaluation) -> Path | None:
+    """Where the pictures lay, if they are others than those the model was trained with."""
+    known = Path(str(config.data.get("root", "")))
+    return None if evaluation.root == known else evaluation.root
+
+
+def caveats(evaluation: Evaluation) -> list[str]:
+    """What must be said beside the headline figure so that nobody reads more into it than it holds."""
+    said = []
+    if evaluation.split == "train":
+        said.append("These are the pictures it was trained on: the figure says nothing about new ones.")
+    elif evaluation.trained_on:
+        said.append(
+            f"{words.count(evaluation.trained_on, 'of these pictures was', 'of these pictures were')} "
+            "trained on: the figure flatters."
+        )
+    if evaluation.split == "val":
+        said.append(
+            "These pictures chose the best epoch, so the figure is a little too kind; the test split's is not."
+        )
+    if evaluation.split == "all":
+        said.append("The data had no splits, so all of its pictures were used.")
+    absent = [figures.label for figures in evaluation.per_class if figures.n == 0]
+    if absent:
+        said.append(f"Not judged, because no picture here bears the label: {words.listed(absent, 10)}.")
+    return said

@@ -1,0 +1,88 @@
+"""Which answers the report shows with their pictures, and the tiles that show them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from corolla.evaluation.metrics import Evaluation
+from corolla.preprocessing import Preprocessing
+from corolla.report.thumbnails import Thumbnail, thumbnails
+
+SHOWN = 48  # mistakes in the gallery as it opens
+BEHIND_A_CELL = 12  # mistakes that a cell of the confusion matrix can open
+MOST = 240  # mistakes with a picture: what keeps the page at a few megabytes
+RIGHT = 10  # right answers
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One answer with its picture."""
+
+    path: str
+    given: str  # the label of the picture
+    answered: str
+    probability: float  # of the answer
+    cell: tuple[int, int]  # places of the label and of the answer among the classes
+    picture: Thumbnail
+    at_once: bool = True  # False: only once its cell is chosen
+
+
+def mistake_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing) -> list[Tile]:
+    """The most confident mistakes, and behind them some of every cell of the confusion matrix, in that order."""
+    order = evaluation.mistakes()
+    chosen = {int(index): True for index in order[:SHOWN]}
+    rank: Counter[tuple[int, int]] = Counter()
+    behind = []
+    for index in order:
+        cell = cell_of(evaluation, index)
+        if index not in chosen and rank[cell] < BEHIND_A_CELL:
+            behind.append((rank[cell], int(index)))
+        rank[cell] += 1
+    # Every cell's surest first, so that a page with many classes has something behind as many cells as possible.
+    chosen |= dict.fromkeys(
+        (index for _, index in sorted(behind, key=lambda b: b[0])[: MOST - len(chosen)]), False
+    )
+    return tiles(evaluation, [int(index) for index in order if index in chosen], chosen, root, preprocessing)
+
+
+def right_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing) -> list[Tile]:
+    """A few right answers at even steps from the surest to the most doubtful."""
+    right = np.flatnonzero(evaluation.correct)
+    right = right[np.argsort(-evaluation.confidence[right], kind="stable")]
+    steps = np.linspace(0, len(right) - 1, min(RIGHT, len(right))).round().astype(int)
+    indices = [int(right[step]) for step in steps]
+    return tiles(evaluation, indices, dict.fromkeys(indices, True), root, preprocessing)
+
+
+def tiles(
+    evaluation: Evaluation,
+    indices: list[int],
+    at_once: dict[int, bool],
+    root: Path | None,
+    preprocessing: Preprocessing,
+) -> list[Tile]:
+    """The tiles of the answers at `indices`, their pictures read from under `root`."""
+    if root is None:
+        pictures = [Thumbnail(reason="its folder is not known")] * len(indices)
+    else:
+        pictures = thumbnails([root / evaluation.paths[index] for index in indices], preprocessing)
+    return [
+        Tile(
+            path=evaluation.paths[index],
+            given=evaluation.classes[cell[0]],
+            answered=evaluation.classes[cell[1]],
+            probability=float(evaluation.confidence[index]),
+            cell=cell,
+            picture=picture,
+            at_once=at_once[index],
+        )
+        for index, picture in zip(indices, pictures, strict=True)
+        for cell in [cell_of(evaluation, index)]
+    ]
+
+
+def cell_of(evaluation: Evaluation, index: int | np.int64) -> tuple[int, int]:
+    """Row and column of an answer in the confusion matrix."""
+    return int(evaluation.labels[index]), int(evaluation.predicted[index])

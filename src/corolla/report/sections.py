@@ -1,0 +1,173 @@
+"""The sections of the report, each from a run and its evaluation to the values that its template shows.
+
+A new section is a function here that returns a `Section` or None, its place in `SECTIONS`, and a template.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corolla.data.manifest import Manifest
+from corolla.evaluation.metrics import Evaluation
+from corolla.report import facts
+from corolla.report.curves import curves_svg
+from corolla.report.gallery import Tile, mistake_tiles, right_tiles
+from corolla.run import Config, Run
+
+MOST_IN_MATRIX = 30  # classes; a larger matrix cannot be read, so its fullest cells are listed instead
+MOST_PAIRS = 40
+MOST_SKIPPED = 500
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything the sections are made from; the tiles are made once, since several sections use them."""
+
+    run: Run
+    config: Config
+    evaluation: Evaluation | None
+    manifest: Manifest | None
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """The epochs."""
+        return [row for row in self.run.history() if isinstance(row, dict)]
+
+    @property
+    def root(self) -> Path | None:
+        """Where the evaluated pictures lie, if that is known."""
+        if self.evaluation and self.evaluation.root:
+            return self.evaluation.root
+        return self.manifest.root if self.manifest else None
+
+    @cached_property
+    def mistakes(self) -> list[Tile]:
+        """The wrong answers that the page has pictures of, the most confident first."""
+        return mistake_tiles(self.evaluation, self.root, self.config.preprocessing) if self.evaluation else []
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: `name` is its anchor and names its template, `section_NAME.html.j2`."""
+
+    name: str
+    title: str
+    values: dict[str, Any]
+
+    @property
+    def template(self) -> str:
+        """The file that shows it."""
+        return f"section_{self.name}.html.j2"
+
+
+def headline(material: Material) -> Section:
+    """The one figure, its interval and what to compare it with."""
+    evaluation = material.evaluation
+    values: dict[str, Any] = {"best": material.config.training.get("best_val_accuracy")}
+    if evaluation:
+        label, share = facts.chance(evaluation)
+        values |= {
+            "measured": facts.measured_on(evaluation),
+            "wrong": int((~evaluation.correct).sum()),
+            "chance": (label, share),
+            "caveats": facts.caveats(evaluation),
+            "elsewhere": facts.elsewhere(material.config, evaluation),
+        }
+    return Section("headline", "Result", values)
+
+
+def curves(material: Material) -> Section | None:
+    """How it learned."""
+    if not material.history:
+        return None
+    return Section("curves", "Learning", {"panels": curves_svg(material.history)})
+
+
+def training(material: Material) -> Section:
+    """What was trained, on what, for how long."""
+    values = {"facts": facts.training(material.config), "recipe": facts.recipe(material.config)}
+    return Section("training", "Training", values)
+
+
+def data(material: Material) -> Section | None:
+    """How many pictures of which class in which split, and those left out."""
+    counts, skipped = facts.counts(material.config), facts.skipped(material.config)
+    if counts is None:
+        return None
+    values = {
+        "counts": counts,
+        "names": [facts.SPLIT_NAMES[split] for split in counts.splits],
+        "source": facts.text(material.config.data.get("source")),
+        "digest": facts.text(material.config.data.get("digest")),
+        "skipped": skipped[:MOST_SKIPPED],
+        "skipped_in_all": len(skipped),
+    }
+    return Section("data", "Data", values)
+
+
+def confusion(material: Material) -> Section | None:
+    """Which class was taken for which; cells lead to their pictures."""
+    evaluation = material.evaluation
+    if evaluation is None:
+        return None
+    matrix = evaluation.confusion
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    wrong = np.argwhere(matrix * (1 - np.eye(len(matrix), dtype=np.int64)))
+    fullest = sorted((tuple(map(int, cell)) for cell in wrong), key=lambda cell: (-int(matrix[cell]), cell))
+    values = {
+        "matrix": matrix.tolist() if len(matrix) <= MOST_IN_MATRIX else None,
+        "shares": shares.tolist(),
+        "pairs": [
+            (row, column, int(matrix[row, column]), float(shares[row, column]))
+            for row, column in fullest[:MOST_PAIRS]
+        ],
+        "pairs_in_all": len(fullest),
+        "with_pictures": {tile.cell for tile in material.mistakes},
+    }
+    return Section("confusion", "Confusions", values)
+
+
+def per_class(material: Material) -> Section | None:
+    """Precision, recall and F1 of every class."""
+    return Section("per_class", "Class by class", {}) if material.evaluation else None
+
+
+def mistakes(material: Material) -> Section | None:
+    """The wrong answers, the most confident first."""
+    evaluation = material.evaluation
+    if evaluation is None:
+        return None
+    shown = Counter(tile.cell for tile in material.mistakes)
+    values = {
+        "tiles": material.mistakes,
+        "at_once": sum(tile.at_once for tile in material.mistakes),
+        "in_all": int((~evaluation.correct).sum()),
+        "cells": [(cell, shown[cell], int(evaluation.confusion[cell])) for cell in sorted(shown)],
+    }
+    return Section("mistakes", "Mistakes", values)
+
+
+def right(material: Material) -> Section | None:
+    """Some right answers, from the surest to the most doubtful."""
+    evaluation = material.evaluation
+    if evaluation is None or not evaluation.correct.any():
+        return None
+    tiles = right_tiles(evaluation, material.root, material.config.preprocessing)
+    return Section("right", "Right answers", {"tiles": tiles, "in_all": int(evaluation.correct.sum())})
+
+
+SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
+    headline,
+    confusion,
+    mistakes,
+    right,
+    per_class,
+    curves,
+    data,
+    training,
+)

@@ -1,0 +1,47 @@
+"""Small JPEGs of pictures, cropped as the model sees them, to stand inside a page."""
+
+import base64
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from corolla.data.decoding import PictureError, read_picture
+from corolla.preprocessing import Preprocessing
+
+SIDE = 208  # pixels of the shorter side: a tile of the gallery on a sharp screen
+QUALITY = 78
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A `data:` address of a JPEG, or the reason why there is no picture."""
+
+    address: str = ""
+    width: int = SIDE
+    height: int = SIDE
+    reason: str = ""
+
+
+def thumbnails(paths: Sequence[Path], preprocessing: Preprocessing) -> list[Thumbnail]:
+    """One for each path, made in threads; what cannot be read gets its reason."""
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda path: thumbnail(path, preprocessing), paths))
+
+
+def thumbnail(path: Path, preprocessing: Preprocessing) -> Thumbnail:
+    """The model's crop of one picture."""
+    rows, columns = preprocessing.image_size
+    scale = SIDE / min(rows, columns)
+    size = (min(round(columns * scale), 4 * SIDE), min(round(rows * scale), 4 * SIDE))
+    try:
+        picture = read_picture(path, draft=2 * SIDE)
+    except PictureError as error:
+        return Thumbnail(reason=error.reason)
+    small = picture.resize(size, Image.Resampling.BICUBIC, box=preprocessing.crop_box(*picture.size))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return Thumbnail("data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode(), *size)
