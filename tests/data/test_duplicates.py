@@ -55,7 +55,7 @@ def test_copies_of_a_picture_are_found(change) -> None:
 
 
 def test_different_pictures_are_not_tied() -> None:
-    assert list(near_duplicates([fingerprint(scene(seed)) for seed in range(300)])) == []
+    assert list(near_duplicates([fingerprint(scene(seed, (80, 60))) for seed in range(150)])) == []
 
 
 def test_flat_pictures_match_nothing() -> None:
@@ -75,9 +75,9 @@ def test_drawings_on_an_empty_ground_stay_apart() -> None:
 
 def test_equal_prints_are_chained_and_not_paired_each_with_each() -> None:
     same = fingerprint(scene(1))
-    pairs = list(near_duplicates([same] * 1000))
-    assert len(pairs) == 999
-    assert set(connected(pairs, 1000)) == {0}
+    pairs = list(near_duplicates([same] * 200))
+    assert len(pairs) == 199
+    assert set(connected(pairs, 200)) == {0}
 
 
 prints = st.lists(
@@ -94,9 +94,9 @@ def flipped(seed: int, bits: list[int]) -> bytes:
 @settings(max_examples=100, deadline=None)
 @given(prints, st.sampled_from([1, 3, 2048]))
 def test_the_same_sets_as_by_comparing_each_with_each(prints: list[bytes], block: int) -> None:
-    bits = np.unpackbits(np.frombuffer(b"".join(prints), np.uint8).reshape(len(prints), -1), axis=1).astype(
-        bool
-    )
+    bits = np.unpackbits(
+        np.frombuffer(b"".join(prints), np.uint8).reshape(-1, FINGERPRINT_BYTES), axis=1
+    ).astype(bool)
     expected = []
     for a in range(len(prints)):
         for b in range(a):

@@ -48,7 +48,7 @@ def test_many_small_classes_favour_neither_validation_nor_test() -> None:
 def test_the_same_seed_gives_the_same_split_in_any_order_under_any_name() -> None:
     examples = flat({"rose": 50, "tulip": 40})
     first = {e.sha256: e.split for e in split(examples, seed=3)}
-    renamed = [replace(e, path=f"x{hash(e.path)}") for e in reversed(examples)]
+    renamed = [replace(e, path=f"x{e.path[::-1]}") for e in reversed(examples)]
     assert {e.sha256: e.split for e in split(renamed, seed=3)} == first
     assert {e.sha256: e.split for e in split(examples, seed=4)} != first
 
@@ -96,7 +96,7 @@ def test_a_missing_split_is_taken_from_the_training_pictures(given: str, missing
     kept = [Example(f"t{n}", "rose", given, sha256=f"t{n}") for n in range(7)]
     result = split([*examples, *kept])
     sides = Counter((e.label, e.split) for e in result)
-    assert sides["rose", "train"], sides["tulip", "train"] == (70, 140)
+    assert (sides["rose", "train"], sides["tulip", "train"]) == (70, 140)
     assert (sides["rose", missing], sides["tulip", missing]) == (15, 30)
     assert list(result[-7:]) == kept
 
@@ -127,11 +127,11 @@ def test_large_groups_leave_something_for_every_side() -> None:
 
 
 people = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.integers(0, 60), st.integers(0, 90)), min_size=30, max_size=250
+    st.tuples(st.sampled_from("abcd"), st.integers(0, 60), st.integers(0, 90)), min_size=30, max_size=120
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(people, st.integers(0, 5))
 def test_no_group_is_cut_every_class_is_on_every_side_and_sizes_are_close(
     rows: list[tuple[str, int, int]], seed: int

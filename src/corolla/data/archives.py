@@ -39,7 +39,7 @@ def unzip(archive: Path, progress: Progress | None = None) -> Path:
                 _unzip(content, archive, unfinished, progress)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise CorollaError(
-            f"{archive} is damaged or not a zip ({error}); copy or download it again"
+            f"{archive} is damaged or not a zip ({_first_line(error)}); copy or download it again"
         ) from None
     except OSError as error:
         raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
@@ -67,7 +67,9 @@ def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None
                 if progress:
                     progress("unpacking", done, len(wanted))
     except (tarfile.TarError, zlib.error, EOFError) as error:
-        raise CorollaError(f"{archive} is damaged or not a tar file ({error}); download it again") from None
+        raise CorollaError(
+            f"{archive} is damaged or not a tar file ({_first_line(error)}); download it again"
+        ) from None
     except OSError as error:
         raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
 
@@ -119,6 +121,10 @@ def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
     if os.name == "nt" and any(set(part) & set(_NOT_ON_WINDOWS) or part[-1] in ". " for part in parts):
         raise CorollaError(f"{archive} holds the name {name[:80]!r}, which Windows cannot store; rename it")
     return parts
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
 
 def _check_sizes(archive: Path, sizes: list[int], folder: Path) -> None:
