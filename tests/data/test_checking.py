@@ -1,0 +1,139 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from corolla.data import checking
+from corolla.data.checking import check
+from corolla.data.hashing import sha256_of
+from corolla.data.manifest import Example
+from corolla.errors import CorollaError
+
+
+def examples(*paths: str) -> list[Example]:
+    return [Example(path, "rose") for path in paths]
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The pictures that were really opened, through the real reader."""
+    opened: list[Path] = []
+    read = checking.read_picture
+
+    def reading(path: Path, **options: int) -> Image.Image:
+        opened.append(path)
+        return read(path, **options)
+
+    monkeypatch.setattr(checking, "read_picture", reading)
+    return opened
+
+
+def test_good_pictures_are_hashed_and_others_named(tmp_path: Path, make_picture) -> None:
+    make_picture(tmp_path / "é 1.jpg", 1)
+    make_picture(tmp_path / "2.png", 2)
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("roses are red")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "2.png").read_bytes()[:-400])
+    names = ("é 1.jpg", "empty.jpg", "2.png", "text.jpg", "gone.jpg", "cut.png", "a\0b.jpg")
+    checked = check(tmp_path, examples(*names))
+    assert [e.path for e in checked.examples] == ["é 1.jpg", "2.png"]
+    assert [e.sha256 for e in checked.examples] == [
+        sha256_of(tmp_path / "é 1.jpg"),
+        sha256_of(tmp_path / "2.png"),
+    ]
+    assert [len(bits) for bits in checked.fingerprints] == [32, 32]
+    reasons = {s.path: s.reason for s in checked.skipped}
+    assert reasons["empty.jpg"] == "the file is empty (0 bytes)"
+    assert reasons["text.jpg"] == "not a picture in a known format"
+    assert reasons["gone.jpg"] == "no such file"
+    assert reasons["cut.png"].startswith("truncated")
+    assert "null" in reasons["a\0b.jpg"]
+
+
+def test_strict_stops_at_the_first_by_name(tmp_path: Path, make_picture) -> None:
+    for n in range(200):
+        make_picture(tmp_path / f"{n:03}.png", n, (4, 4))
+    (tmp_path / "077.png").write_bytes(b"")
+    (tmp_path / "150.png").write_bytes(b"")
+    with pytest.raises(CorollaError, match=r"077\.png: the file is empty"):
+        check(tmp_path, examples(*(f"{n:03}.png" for n in range(200))), strict=True)
+
+
+def test_progress_reaches_the_end(tmp_path: Path, make_picture) -> None:
+    names = [make_picture(tmp_path / f"{n}.png", n, (4, 4)).name for n in range(70)]
+    seen: list[tuple[str, int, int]] = []
+    check(tmp_path, examples(*names), progress=lambda *state: seen.append(state))
+    assert seen == [("checking", 32, 70), ("checking", 64, 70), ("checking", 70, 70)]
+
+
+def test_a_second_look_opens_only_what_has_changed(
+    tmp_path: Path, make_picture, looked_at: list[Path]
+) -> None:
+    names = [make_picture(tmp_path / f"{n}.png", n).name for n in range(5)]
+    (tmp_path / "bad.png").write_bytes(b"")
+    first = check(tmp_path, examples(*names, "bad.png"))
+    assert len(looked_at) == 6
+    looked_at.clear()
+    assert check(tmp_path, examples(*names, "bad.png")) == first
+    assert looked_at == [tmp_path / "bad.png"]
+
+    looked_at.clear()
+    make_picture(tmp_path / "3.png", 33)
+    make_picture(tmp_path / "bad.png", 34)
+    second = check(tmp_path, examples(*names, "bad.png"))
+    assert sorted(looked_at) == [tmp_path / "3.png", tmp_path / "bad.png"]
+    assert second.examples[3].sha256 == sha256_of(tmp_path / "3.png") != first.examples[3].sha256
+    assert second.skipped == ()
+
+
+def test_a_changed_time_alone_is_a_reason_to_look_again(
+    tmp_path: Path, make_picture, looked_at: list[Path]
+) -> None:
+    path = make_picture(tmp_path / "1.png", 1)
+    check(tmp_path, examples("1.png"))
+    os.utime(path, ns=(1, 1))
+    check(tmp_path, examples("1.png"))
+    assert looked_at == [path, path]
+
+
+@pytest.mark.parametrize(
+    "damage", ["not json", "list", "other format", "short row", "bad hash", "no hex", "bytes"]
+)
+def test_a_damaged_memory_is_made_anew(
+    tmp_path: Path, make_picture, own_cache: Path, looked_at: list[Path], damage: str
+) -> None:
+    path = make_picture(tmp_path / "1.png", 1)
+    good = check(tmp_path, examples("1.png"))
+    (memory,) = (own_cache / "checked").iterdir()
+    whole = memory.read_bytes()
+    content = json.loads(whole)
+    row = content["files"]["1.png"]
+    if damage == "other format":
+        content["format"] = "0"
+    elif damage == "short row":
+        row.pop()
+    elif damage == "bad hash":
+        row[2] = row[2][:-2]
+    elif damage == "no hex":
+        row[3] = "z" * 64
+    texts = {"not json": b"{", "list": b"[]", "bytes": b"\xff\xfe\x00"}
+    memory.write_bytes(texts.get(damage, json.dumps(content).encode()))
+    assert check(tmp_path, examples("1.png")) == good
+    assert looked_at == [path, path]
+    assert memory.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    tmp_path: Path, make_picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_picture(tmp_path / "1.png", 1)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COROLLA_CACHE", str(tmp_path / "file"))
+    assert len(check(tmp_path, examples("1.png")).examples) == 1
+
+
+def test_nothing_to_check(tmp_path: Path) -> None:
+    checked = check(tmp_path, [])
+    assert (checked.examples, checked.fingerprints, checked.skipped) == ((), (), ())
