@@ -1,0 +1,99 @@
+"""The answers of `corolla predict`, and the four ways they are shown: a line, JSON, a CSV table, a grid."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.cells import cell_len
+
+from corolla.atomic import write_bytes
+from corolla.classifier import Classifier, Prediction
+from corolla.cli.inputs import Input
+from corolla.cli.output import printable
+from corolla.data.decoding import PictureError
+from corolla.progress import Progress
+
+WIDEST = 60  # columns of the screen for a path; a longer one moves its line's figures to the right
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the classifier says about one input, or why there is nothing to say."""
+
+    input: Input
+    prediction: Prediction | None = None
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `corolla predict --json` prints it."""
+        if self.prediction is None:
+            return {"path": self.input.name, "error": self.error}
+        return {
+            "path": self.input.name,
+            "label": self.prediction.label,
+            "probability": self.prediction.probability,
+            "top": [{"label": label, "probability": share} for label, share in self.prediction.top],
+        }
+
+
+def ask(classifier: Classifier, inputs: Sequence[Input], top: int, progress: Progress) -> Iterator[Answer]:
+    """An answer for every input, in their order, each with its `top` likeliest classes."""
+    rows = classifier.answers([item.path for item in inputs if item.path])
+    for done, item in enumerate(inputs, start=1):
+        if item.path is None:
+            yield Answer(item, error=item.error)
+        else:
+            _, row = next(rows)
+            if isinstance(row, PictureError):
+                yield Answer(item, error=row.reason)
+            else:
+                yield Answer(item, classifier.prediction(row, top))
+        progress.stage("predicting", done, len(inputs))
+
+
+class Lines:
+    """Lines with path, class and percent below each other."""
+
+    def __init__(self, inputs: Sequence[Input], classes: Sequence[str], top: int) -> None:
+        self.top = top
+        self.name_width = min(max((cell_len(printable(item.name)) for item in inputs), default=0), WIDEST)
+        self.label_width = max(cell_len(printable(name)) for name in classes)
+
+    def line(self, prediction: Prediction, name: str) -> str:
+        """The line about one picture."""
+        told = (f"{padded(label, self.label_width)} {share:6.1%}" for label, share in prediction.top[: self.top])
+        return "  ".join([padded(name, self.name_width), *told])
+
+
+def padded(text: str, width: int) -> str:
+    """The text without control characters, filled up to `width` columns; wide characters take two."""
+    text = printable(text)
+    return text + " " * (width - cell_len(text))
+
+
+def write_csv(answers: Sequence[Answer], file: Path) -> None:
+    """A row for each answer: path, label, probability, then label_2, probability_2 and so on; whole or not at all."""
+    predictions = [(answer.input.name, answer.prediction.top) for answer in answers if answer.prediction]
+    most = max(len(top) for _, top in predictions)
+    further = [f"{what}_{place}" for place in range(2, most + 1) for what in ("label", "probability")]
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["path", "label", "probability", *further])
+    writer.writerows([name, *(cell for pair in top for cell in pair)] for name, top in predictions)
+    # A file name need not be valid text.
+    write_bytes(file, table.getvalue().encode("utf-8", errors="backslashreplace"))
+
+
+def draw(answers: Sequence[Answer], file: Path) -> None:
+    """The pictures in a grid, titled with class and probability."""
+    from corolla.report.grid import draw_grid
+
+    tiles = [
+        (answer.input.path, f"{answer.prediction.label} {answer.prediction.probability:.1%}", None)
+        for answer in answers
+        if answer.prediction and answer.input.path
+    ]
+    draw_grid(tiles, file)

@@ -1,0 +1,130 @@
+"""`corolla demo`: the main job from pictures to answers in a few minutes, each step an ordinary command."""
+
+import itertools
+import os
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from corolla.cli import evaluate, predict, train
+from corolla.cli.options import Quiet
+from corolla.errors import CorollaError
+
+if TYPE_CHECKING:
+    from corolla.progress import Progress
+
+EXAMPLES = "Example:\ncorolla demo --out demo --minutes 3.5"
+PATIENCE = 4.0  # seconds for the first word from the server
+LONGEST_FETCH = 60.0  # seconds that a download may take in a demo
+ASKED = 12  # pictures
+
+
+def command(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where everything goes; a numbered one beside it if it is not empty.")
+    ] = Path("demo"),
+    minutes: Annotated[float, typer.Option(metavar="M", min=0.1, help="For the training.")] = 3.5,
+    quiet: Quiet = False,
+) -> None:
+    """See it work: get pictures, train a small model, measure it and let it name a few pictures.
+
+    The pictures are the real flowers if they are at hand or quickly downloaded, and painted ones otherwise. Under six
+    minutes on two cores.
+    """
+    from corolla.progress import progress_for
+
+    begun = time.monotonic()
+    folder = fresh(out)
+    run = folder / "run"
+    with progress_for(quiet) as progress:
+        data = choose_data(progress)
+    told("corolla", "train", data, "--out", run, "--minutes", f"{minutes:g}")
+    train.command(data, run, minutes=minutes, quiet=quiet)
+    told("corolla", "evaluate", run)
+    evaluate.command(run, quiet=quiet)
+    pictures, grid = some_pictures(run), folder / "predictions.png"
+    told("corolla", "predict", run, *pictures[:1], "…", "--plot", grid)
+    predict.command(run, pictures, plot=grid, quiet=quiet)
+    print(
+        f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes. Here it is:\n"
+        f"  {run / 'report.html'}   figures, curves and mistakes; open it in a browser\n"
+        f"  {run / 'README.md'}     the model card\n"
+        f"  {grid}   the pictures above with their answers\n"
+        "Now with your own pictures, a folder for each class:\n"
+        "  corolla train PICTURES --out runs/mine --minutes 30"
+    )
+
+
+def fresh(folder: Path) -> Path:
+    """`folder`, or the first of `folder-2`, `folder-3`, … that does not exist or is empty."""
+    for number in itertools.count(2):
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return folder
+        stem = folder.name if number == 2 else folder.name.rpartition("-")[0]
+        folder = folder.with_name(f"{stem}-{number}")
+    raise AssertionError("there is always a higher number")
+
+
+def choose_data(progress: "Progress") -> str:
+    """`flowers` if the photographs are here or quickly fetched, else `painted`, painted now if it was not before."""
+    from corolla.data import flowers
+    from corolla.data.sources import load_data
+
+    if flowers.available():
+        return "flowers"
+    if "COROLLA_DATA" not in os.environ and reachable(flowers.URL):
+        try:
+            flowers.fetch(Hurried(progress))
+            return "flowers"
+        except CorollaError:
+            pass
+    progress.note("the real flower photographs are not at hand or quickly downloaded: this demo uses painted ones")
+    load_data("painted", progress=progress.stage)  # so that the training's minutes are not spent on painting
+    return "painted"
+
+
+def reachable(address: str) -> bool:
+    """Whether the server of `address` answers soon."""
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+class Hurried:
+    """A download's progress that breaks it off if it would take long; what has come is kept for another time."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self.progress = progress
+        self.begun: tuple[float, int] | None = None  # the time and the bytes that were there at first
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show it and, if it drags on, raise `CorollaError`."""
+        self.progress.stage(what, done, total)
+        if what != "downloading":
+            return
+        now = time.monotonic()
+        self.begun = self.begun or (now, done)
+        seconds, size = now - self.begun[0], done - self.begun[1]
+        if seconds > 5 and (total - done) * seconds > LONGEST_FETCH * size:
+            raise CorollaError("the download would take too long for a demo")
+
+
+def some_pictures(run: Path) -> list[str]:
+    """A dozen test pictures of the run, spread over its classes."""
+    from corolla.run import Run
+
+    manifest = Run(run).load_manifest()
+    test = manifest.split("test")
+    return [str(manifest.locate(test[place * len(test) // ASKED])) for place in range(ASKED)]
+
+
+def told(*words: object) -> None:
+    """Show the command that is run next."""
+    print(f"\n$ {shlex.join(str(word) for word in words)}".replace("'…'", "…"), flush=True)

@@ -1,0 +1,77 @@
+"""One picture from an http or https address: not too large, not too slow, and looked at by nobody but the decoder."""
+
+import http.client
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from corolla import __version__
+from corolla.data.decoding import PictureError
+
+MAX_BYTES = 64_000_000
+TIMEOUT = 20.0  # seconds without a byte
+LONGEST = 120.0  # seconds in all: a server that trickles must not hold us for ever
+PIECE = 1 << 16
+
+
+def download(address: str, file: Path) -> None:
+    """Store what `address` answers in `file`; `PictureError` says in a few words why that was not possible."""
+    if urllib.parse.urlsplit(address).scheme.lower() not in ("http", "https"):
+        raise PictureError("only http and https addresses are fetched")
+    headers = {"User-Agent": f"corolla/{__version__}", "Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity"}
+    try:
+        request = urllib.request.Request(quoted(address), headers=headers)
+        with web().open(request, timeout=TIMEOUT) as answer:
+            length = answer.headers.get("Content-Length", "")
+            if length.isdecimal() and int(length) > MAX_BYTES:
+                raise PictureError(f"{int(length) / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not fetched")
+            store(answer, file)
+    except PictureError:
+        raise
+    except urllib.error.HTTPError as error:
+        with error:
+            raise PictureError(f"the server answers {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise PictureError(f"it cannot be fetched: {reason or type(error).__name__}") from None
+
+
+def store(answer: http.client.HTTPResponse, file: Path) -> None:
+    """Write the body to `file` piece by piece, within the limits."""
+    begun, size = time.monotonic(), 0
+    with file.open("wb") as target:
+        while piece := answer.read1(PIECE):
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise PictureError(f"more than {MAX_BYTES / 1e6:.0f} MB, which is not fetched")
+            if time.monotonic() - begun > LONGEST:
+                raise PictureError(f"not complete after {LONGEST:.0f} seconds")
+            target.write(piece)
+    if answer.length:  # bytes that were promised and never came
+        raise PictureError("the connection was cut")
+
+
+def web() -> urllib.request.OpenerDirector:
+    """An opener that knows http and https alone: no redirection may lead to a local file or to ftp."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def quoted(address: str) -> str:
+    """The address with spaces and non-ASCII characters escaped, as a browser does it."""
+    parts = urllib.parse.urlsplit(address)
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
+    path, query = (urllib.parse.quote(part, safe="/%:=&?~+!$,;'@()*[]") for part in (parts.path, parts.query))
+    return urllib.parse.urlunsplit((parts.scheme, host, path, query, ""))

@@ -1,0 +1,56 @@
+"""`corolla evaluate`: how good a run is on pictures it has not seen."""
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from corolla.cli.options import Device, Json, Quiet, RunFolder, usable_device
+from corolla.cli.output import print_json
+
+EXAMPLES = "Examples:\ncorolla evaluate runs/flowers\ncorolla evaluate runs/flowers new_photos/ --json > figures.json"
+
+
+def command(
+    run: RunFolder,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Other labelled pictures, as `corolla train` takes them; by default those the run was made from.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["train", "val", "test"],
+        typer.Option(help="The pictures to ask about; DATA without splits is used whole."),
+    ] = "test",
+    json: Json = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion.
+
+    Writes the figures and the pictures of its mistakes into the run's report.html, and the figures into its
+    evaluation.json. With --json that object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss,
+    classes, per_class, confusion.
+    """
+    from corolla.atomic import write_json
+    from corolla.cli.figures import print_figures
+    from corolla.evaluation.evaluate import evaluate
+    from corolla.progress import progress_for
+    from corolla.report.page import write_report
+    from corolla.run import Run
+
+    with progress_for(quiet) as progress:
+        evaluation = evaluate(run, data, split=split, device=usable_device(device), progress=progress.stage)
+    if json:
+        print_json(evaluation.to_json())
+    else:
+        print_figures(evaluation)
+    sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
+    folder = Run(run)
+    write_json(folder.evaluation_file, evaluation.to_json())
+    write_report(folder, evaluation, folder.load_manifest() if folder.manifest_file.is_file() else None)
+    if not quiet:
+        print(f"report: {folder.report}", file=sys.stderr)

@@ -1,0 +1,81 @@
+"""From what was raised to one line on standard error and an exit status."""
+
+import errno
+import sys
+from typing import Any
+
+import typer
+
+from corolla.cli.output import one_line
+from corolla.errors import CorollaError
+
+MENDABLE = 2
+INTERRUPTED = 130  # 128 + SIGINT
+# typer brings its own copy of click or uses the installed one, depending on its version; this is the class in both.
+USAGE_ERROR: Any = typer.BadParameter.__base__
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """Ctrl-C, with a line about what is kept and how to go on."""
+
+
+def tell(error: BaseException) -> int:
+    """Say what went wrong and return the exit status; what is a fault of ours is raised again."""
+    if isinstance(error, typer.Exit):  # --help and --version end so
+        return error.exit_code
+    if isinstance(error, USAGE_ERROR):
+        return tell_usage(error)
+    if isinstance(error, Interrupted | KeyboardInterrupt):
+        say(str(error) or "stopped")
+        return INTERRUPTED
+    said = mendable(error)
+    if said is None:
+        raise error
+    say(said)
+    return MENDABLE
+
+
+def tell_usage(error: Any) -> int:
+    """A wrong option or argument: the reason, and where to read on. Without any argument, the help itself."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        if help_text := error.format_message():  # some versions of typer have printed it by now
+            print(help_text, file=sys.stderr)
+        return MENDABLE
+    context = error.ctx
+    reason = error.format_message().replace(": Value error, ", ": ").rstrip(".")
+    command = context.command_path if context else "corolla"
+    say(f"{reason[:1].lower()}{reason[1:]}; see {command} --help")
+    return MENDABLE
+
+
+def mendable(error: BaseException) -> str | None:
+    """The line about an error that the user can mend, or None."""
+    if isinstance(error, CorollaError):
+        return str(error)
+    if isinstance(error, OSError):
+        return system_line(error)
+    text = str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+        return "the memory is full; use a smaller --batch-size, --image-size or --model"
+    if "DataLoader worker" in text:
+        return "a process that prepares pictures was killed, as a rule for want of (shared) memory; use --workers 0"
+    if "No space left on device" in text:  # said by writers that raise no OSError
+        return "no space is left on the device"
+    return None
+
+
+def system_line(error: OSError) -> str:
+    """What the operating system refused, and for which file."""
+    reason = error.strerror or str(error) or type(error).__name__
+    where = f"{error.filename}: " if error.filename is not None else ""
+    hint = {
+        errno.ENOSPC: "; make room and try again",
+        errno.EACCES: "; choose a place you may write to, or change its permissions",
+        errno.EROFS: "; choose a place you may write to",
+    }
+    return f"{where}{reason[:1].lower()}{reason[1:]}{hint.get(error.errno or 0, '')}"
+
+
+def say(text: str) -> None:
+    """One line on standard error."""
+    print(f"corolla: {one_line(text)}", file=sys.stderr, flush=True)

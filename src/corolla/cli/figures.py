@@ -1,0 +1,86 @@
+"""An evaluation as a small table on the terminal."""
+
+import sys
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from corolla.cli.output import printable
+from corolla.evaluation.metrics import Evaluation
+from corolla.report.facts import caveats
+
+WIDEST_MATRIX = 12  # classes; of more, the most frequent confusions are listed
+MOST_PAIRS = 10
+
+
+def print_figures(evaluation: Evaluation) -> None:
+    """Write accuracy, interval, the figures of each class and the confusions to standard output."""
+    # What is not a terminal has no width that a line should be cut to.
+    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 10_000)
+    low, high = evaluation.interval
+    which = "" if evaluation.split == "all" else f"{evaluation.split} "
+    for name, value in (
+        (
+            "accuracy",
+            f"{evaluation.accuracy:.1%}   95 % interval {low:.1%} to {high:.1%}, {evaluation.n:,} {which}pictures",
+        ),
+        ("macro F1", f"{evaluation.macro_f1:.3f}"),
+        ("log loss", f"{evaluation.log_loss:.3f}"),
+    ):
+        console.print(Text.assemble((f"{name}  ", "bold"), value))
+    for caveat in caveats(evaluation):
+        console.print(Text(caveat, "yellow"))
+    console.print()
+    console.print(class_table(evaluation))
+    if len(evaluation.classes) <= WIDEST_MATRIX:
+        console.print(matrix_table(evaluation))
+    else:
+        console.print(pairs_table(evaluation))
+
+
+def class_table(evaluation: Evaluation) -> Table:
+    """Precision and recall class by class."""
+    table = plain_table("class", "pictures", "precision", "recall", "F1")
+    for figures in evaluation.per_class:
+        shares = ["–" if value is None else f"{value:.1%}" for value in (figures.precision, figures.recall)]
+        f1 = "–" if figures.f1 is None else f"{figures.f1:.3f}"
+        table.add_row(label(figures.label), f"{figures.n:,}", *shares, f1)
+    return table
+
+
+def matrix_table(evaluation: Evaluation) -> Table:
+    """The confusion matrix: a row for each given label, a column for each answer."""
+    table = plain_table("label \\ answer", *(printable(name) for name in evaluation.classes))
+    for row, (name, counts) in enumerate(zip(evaluation.classes, evaluation.confusion, strict=True)):
+        cells = [
+            Text(f"{count:,}" if count else "·", "bold green" if row == column else "red" if count else "dim")
+            for column, count in enumerate(counts)
+        ]
+        table.add_row(label(name), *cells)
+    return table
+
+
+def pairs_table(evaluation: Evaluation) -> Table:
+    """The most frequent confusions."""
+    table = plain_table("label", "taken for", "times", text_columns=2)
+    wrong = evaluation.confusion * (1 - np.eye(len(evaluation.classes), dtype=np.int64))
+    for place in np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]:
+        row, column = divmod(int(place), len(evaluation.classes))
+        if wrong[row, column]:
+            table.add_row(label(evaluation.classes[row]), label(evaluation.classes[column]), f"{wrong[row, column]:,}")
+    return table
+
+
+def plain_table(*columns: str, text_columns: int = 1) -> Table:
+    """A table without frames; its first columns hold words and the others figures."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for place, name in enumerate(columns):
+        table.add_column(Text(name), justify="left" if place < text_columns else "right", no_wrap=True)
+    return table
+
+
+def label(name: str) -> Text:
+    """A class name as it may be shown."""
+    return Text(printable(name))

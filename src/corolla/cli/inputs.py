@@ -1,0 +1,110 @@
+"""From the words after `corolla predict RUN` to the pictures they mean, in their order."""
+
+import glob
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from corolla.cli.download import MAX_BYTES, download
+from corolla.data.decoding import PictureError, read_picture
+from corolla.data.folders import _files_below
+from corolla.errors import CorollaError
+from corolla.progress import Progress
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+DOWNLOADS = 8  # at a time
+
+
+@dataclass(frozen=True)
+class Input:
+    """One picture to ask about: `name` as the answer calls it, and where it lies or why it cannot be had."""
+
+    name: str
+    path: Path | None = None
+    error: str = ""
+
+
+def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Input]:
+    """Every picture that the words mean; what comes from addresses and standard input is stored in `scratch`.
+
+    A word is the path of a file or of a folder (all files in it and below it), a pattern with `*`, `?` or `[`, an
+    http(s) address, or `-` for standard input. Something that does not exist becomes an input with an error.
+    """
+    if list(words).count("-") > 1:
+        raise CorollaError("standard input can be read once; give - once")
+    inputs: list[Input] = []
+    for word in words:
+        inputs += from_stdin(scratch) if word == "-" else expand(word)
+    return fetch_all(inputs, scratch, progress)
+
+
+def expand(word: str) -> Iterator[Input]:
+    """The pictures of one path, pattern or address; an address is not fetched yet."""
+    path = Path(word)
+    if ADDRESS.match(word):
+        yield Input(word)
+    elif path.is_dir():
+        yield from in_folder(path)
+    elif not path.exists() and glob.has_magic(word):
+        found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
+        if not found:
+            yield Input(word, error="no file fits this pattern")
+        for name in found:
+            yield from in_folder(Path(name)) if Path(name).is_dir() else [Input(name, Path(name))]
+    else:
+        yield Input(word, path)
+
+
+def in_folder(folder: Path) -> Iterator[Input]:
+    """Every file of a folder and of those below it, as `corolla train` would find them in a class folder."""
+    empty = True
+    for file in _files_below(folder, ()):
+        empty = False
+        yield Input(str(file), file)
+    if empty:
+        yield Input(str(folder), error="the folder holds no files")
+
+
+def from_stdin(scratch: Path) -> list[Input]:
+    """Standard input: the bytes of one picture or, if they are text instead, paths and addresses one to a line."""
+    content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        return [Input("-", error=f"more than {MAX_BYTES // 10**6} MB on standard input")]
+    try:
+        read_picture(content)
+    except PictureError as error:
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            return [Input("-", error=error.reason)]
+        names = [name for name in (text.split("\0") if "\0" in text else text.splitlines()) if name.strip()]
+        return [found for name in names for found in expand(name)] or [Input("-", error=error.reason)]
+    file = scratch / "stdin"
+    file.write_bytes(content)
+    return [Input("-", file)]
+
+
+def fetch_all(inputs: Sequence[Input], scratch: Path, progress: Progress) -> list[Input]:
+    """The same inputs with their addresses fetched into `scratch`, a few at a time."""
+    result = list(inputs)
+    places = [place for place, item in enumerate(result) if item.path is None and not item.error]
+
+    def fetch(place: int) -> Input:
+        item, file = result[place], scratch / str(place)
+        try:
+            download(item.name, file)
+        except PictureError as error:
+            return replace(item, error=error.reason)
+        return replace(item, path=file)
+
+    if len(places) == 1:  # without a thread Ctrl-C ends it at once
+        result[places[0]] = fetch(places[0])
+    elif places:
+        with ThreadPoolExecutor(DOWNLOADS) as pool:
+            for done, (place, item) in enumerate(zip(places, pool.map(fetch, places), strict=True), start=1):
+                result[place] = item
+                progress.stage("downloading", done, len(places))
+    return result

@@ -1,0 +1,65 @@
+"""The options that several commands share, so that they read and work the same everywhere."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corolla.errors import CorollaError
+
+RUNNING = "Running"
+FLAG = ""  # a flag takes no value; newer versions of typer would show `<bool>` after it
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder that `corolla train` made.")]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="cpu, cuda, mps, …; by default the accelerator that is there, or else the CPU.",
+        rich_help_panel=RUNNING,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        metavar=FLAG,
+        help="Show no progress and no notes; failures are still told.",
+        rich_help_panel=RUNNING,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", metavar=FLAG, help="Print one JSON value on standard output, and everything else on standard error."
+    ),
+]
+
+
+def usable_device(name: str | None) -> str:
+    """The device called `name`, or the best that is there; `CorollaError` if it cannot be computed on."""
+    import torch
+
+    from corolla.training.loop import choose_device
+
+    if name is None:
+        return choose_device()
+    try:
+        device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError
+        torch.empty(1, device=device)
+    # Each backend refuses in its own way: RuntimeError, AssertionError, NotImplementedError, AcceleratorError.
+    except Exception:
+        raise CorollaError(
+            f"cannot compute on the device {name!r} here; leave --device out for {choose_device()!r}"
+        ) from None
+    return name
+
+
+def prose(command: Callable[..., None]) -> str:
+    """A command's docstring with one line to a paragraph, so that the terminal's width decides where lines break."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -1,0 +1,94 @@
+"""`corolla predict`: which class a picture is of, by name."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corolla.cli.failures import say
+from corolla.cli.options import Device, Json, Quiet, RunFolder, usable_device
+from corolla.cli.output import print_json
+from corolla.errors import CorollaError
+
+EXAMPLES = (
+    "Examples:\n"
+    "corolla predict runs/flowers rose.jpg\n"
+    "corolla predict runs/flowers photos/ --top 3 --csv answers.csv --plot answers.png\n"
+    "find . -name '*.jpg' | corolla predict runs/flowers - --json"
+)
+TOP = 5  # classes in JSON and CSV unless --top says otherwise; on the screen it is one
+
+
+def command(
+    run: RunFolder,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH…",
+            help="Pictures: files, folders (with everything below them), patterns such as 'img/*.jpg', "
+            "http(s) addresses, or - for standard input: the bytes of one picture, or paths one to a line.",
+        ),
+    ],
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="K", min=1, help=f"Tell the K likeliest classes.  [default: 1, in JSON and CSV {TOP}]"),
+    ] = None,
+    json: Json = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the answers to a CSV table too.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the pictures with class and probability.")
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Name the class of each picture, with its probability.
+
+    Answers come in the order of the pictures; a folder's are sorted by name. A picture that cannot be read is told on
+    standard error and left out; in JSON it is an entry with path and error. The exit status is 0 if any picture was
+    answered and 2 if none was.
+
+    With --json a list is printed, an object for each picture: path, label, probability, and top, a list of
+    objects with label and probability.
+    """
+    for file, what in ((csv, "--csv"), (plot, "--plot")):
+        if file and file.is_dir():
+            raise CorollaError(f"{what} {file} is a folder; give the name of a file")
+    if plot and plot.suffix.lower() != ".png":
+        raise CorollaError(f"--plot {plot} should end in .png, the one format it is drawn in")
+
+    from tempfile import TemporaryDirectory
+
+    from corolla.classifier import Classifier
+    from corolla.cli import answers
+    from corolla.cli.inputs import gather
+    from corolla.progress import progress_for
+
+    classifier = Classifier.load(run, usable_device(device))
+    out = sys.stdout  # before a progress bar takes it over
+    told: list[answers.Answer] = []
+    with TemporaryDirectory(prefix="corolla-") as scratch:
+        with progress_for(quiet) as progress:
+            inputs = gather(paths, Path(scratch), progress)
+        lines = answers.Lines(inputs, classifier.classes, top or 1)
+        # Lines that run down a terminal are progress enough.
+        with progress_for(quiet or (out.isatty() and not json)) as progress:
+            for answer in answers.ask(classifier, inputs, top or TOP, progress):
+                told.append(answer)
+                if answer.prediction is None and len(inputs) > 1:
+                    say(f"cannot read {answer.input.name}: {answer.error}")
+                if answer.prediction and not json:
+                    print(lines.line(answer.prediction, answer.input.name), file=out, flush=True)
+        good = [answer for answer in told if answer.prediction]
+        if json:
+            print_json([answer.to_json() for answer in told])
+        if csv and good:
+            answers.write_csv(good, csv)
+        if plot and good:
+            answers.draw(good, plot)
+    if not good:
+        raise CorollaError(
+            f"cannot read {told[0].input.name}: {told[0].error}"
+            if len(told) == 1
+            else f"none of the {len(told)} pictures could be read"
+        )

@@ -1,0 +1,36 @@
+"""`corolla summary`: what a model is made of."""
+
+from typing import Annotated
+
+import typer
+
+EXAMPLES = "Example:\ncorolla summary vit_base_patch16_224 --classes 1000"
+
+
+def command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="vit_SIZE_patchP_PX, or vit_SIZE_convP_PX for the hybrid with a convolutional stem. "
+            "SIZE: micro, tiny, small, base, large, huge; P: pixels to a patch's side; PX: pixels to the picture's.",
+        ),
+    ],
+    classes: Annotated[int, typer.Option(metavar="N", min=1, help="Classes to choose from.")] = 1000,
+) -> None:
+    """Print a model's layers, the shapes they put out for one picture, its parameters and multiply-adds."""
+    from rich.console import Console
+
+    from corolla.cli.layers import layer_table, walk
+    from corolla.sizes import vit_config
+
+    config = vit_config(name, classes)
+    layers = walk(config)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(layer_table(layers))
+    total = layers[0]
+    rows, columns = config.image_size
+    console.print(
+        f"{name}: {total.parameters:,} parameters ({4 * total.parameters / 1e6:,.1f} MB in float32), "
+        f"{total.multiply_adds / 1e9:,.2f} billion multiply-adds for a picture of {columns} x {rows} pixels"
+    )
