@@ -5,9 +5,11 @@ link, a password, or contents out of all proportion to its size is refused as a 
 written.
 """
 
+import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -24,6 +26,7 @@ MAX_FILES = 1_000_000
 MAX_RATIO = 100  # unpacked to packed; photographs hardly shrink at all
 _ALWAYS_FINE = 64 * 2**20  # bytes: a small archive may have any ratio
 _MAX_DEPTH = 32
+_DAMAGE = (zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, OverflowError)
 _NOT_ON_WINDOWS = '<>:"|?*'
 
 
@@ -37,7 +40,9 @@ def unzip(archive: Path, progress: Progress | None = None) -> Path:
         if not folder.is_dir():
             with zipfile.ZipFile(archive) as content, new_folder(folder) as unfinished:
                 _unzip(content, archive, unfinished, progress)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+    except NotImplementedError as error:
+        raise CorollaError(f"cannot unpack {archive}: {error}; pack it as an ordinary zip") from None
+    except (*_DAMAGE, zipfile.BadZipFile) as error:
         raise CorollaError(
             f"{archive} is damaged or not a zip ({_first_line(error)}); copy or download it again"
         ) from None
@@ -66,7 +71,7 @@ def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None
                     _write(source, folder.joinpath(*parts), archive)
                 if progress:
                     progress("unpacking", done, len(wanted))
-    except (tarfile.TarError, zlib.error, EOFError) as error:
+    except (*_DAMAGE, tarfile.TarError) as error:
         raise CorollaError(
             f"{archive} is damaged or not a tar file ({_first_line(error)}); download it again"
         ) from None
@@ -87,11 +92,8 @@ def _unzip(content: zipfile.ZipFile, archive: Path, folder: Path, progress: Prog
         wanted[parts] = info
     _check_sizes(archive, [info.file_size for info in wanted.values()], folder)
     for done, (parts, info) in enumerate(wanted.items(), start=1):
-        try:
-            with content.open(info) as source:  # gives at most the size that was declared, and checks the sum
-                _write(source, folder.joinpath(*parts), archive)
-        except NotImplementedError as error:  # a rare method of compression
-            raise CorollaError(f"cannot unpack {archive}: {error}; pack it as an ordinary zip") from None
+        with content.open(info) as source:  # gives at most the size that was declared, and checks the sum
+            _write(source, folder.joinpath(*parts), archive)
         if progress:
             progress("unpacking", done, len(wanted))
 
