@@ -39,7 +39,13 @@ class Classifier:
     """A model with the preprocessing and the class names it was trained with."""
 
     def __init__(
-        self, model: ViT, preprocessing: Preprocessing, classes: tuple[str, ...], *, flip: bool, device: str = "cpu"
+        self,
+        model: ViT,
+        preprocessing: Preprocessing,
+        classes: tuple[str, ...],
+        *,
+        flip: bool,
+        device: str = "cpu",
     ) -> None:
         self.model = model.eval().to(device)
         self.preprocessing = preprocessing
@@ -118,6 +124,8 @@ class Classifier:
         if self.flip:
             chances = (chances + self.model(images.flip(-1)).float().softmax(dim=-1)) / 2
         if not chances.isfinite().all():
-            raise CorollaError("the model answers with numbers that are not finite; its weights are damaged, train it again")
+            raise CorollaError(
+                "the model answers with numbers that are not finite; its weights are damaged, train it again"
+            )
         rows: NDArray[np.float32] = chances.cpu().numpy()
         return rows

@@ -7,6 +7,7 @@ and here also S = N + class token + registers, the length of the sequence, and h
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -34,24 +35,27 @@ class ViTConfig:
     layer_scale: float | None = None  # first value of each branch's learned scale (arXiv 2103.17239)
     drop_path: float = 0.0  # stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382)
     stem: tuple[int, ...] = ()  # channels of the hybrid's convolutional stages; () is the paper's plain ViT
-    stem_blocks: int = 0  # residual blocks in each stage after the first
 
     def __post_init__(self) -> None:
         """Refuse shapes that cannot be built, in one line each."""
         if self.width % self.heads:
-            raise ValueError(f"width {self.width} cannot be shared by {self.heads} heads; choose a multiple of the heads")
+            raise ValueError(
+                f"width {self.width} cannot be shared by {self.heads} heads; choose a multiple of the heads"
+            )
         if self.positions == "sincos" and self.width % 4:
             raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
         if self.patch_size % 2 ** len(self.stem):
-            raise ValueError(f"a stem of {len(self.stem)} stages halves the picture as often; patch size {self.patch_size} is too small")
+            raise ValueError(
+                f"a stem of {len(self.stem)} stages does not divide a patch size of {self.patch_size}; it is too small"
+            )
         self.grid(self.image_size)
 
     def grid(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of patches in a picture of `image_size` (height, width); ValueError if it does not divide."""
-        height, width = image_size
-        if height < self.patch_size or width < self.patch_size or height % self.patch_size or width % self.patch_size:
-            raise ValueError(f"a picture of {height}x{width} does not divide into patches of {self.patch_size}x{self.patch_size} pixels")
-        return height // self.patch_size, width // self.patch_size
+        """Rows and columns of patches in a picture of `image_size` (height, width), which they must divide."""
+        (height, width), side = image_size, self.patch_size
+        if min(height, width) < side or height % side or width % side:
+            raise ValueError(f"a picture of {height}x{width} does not divide into patches of {side}x{side} pixels")
+        return height // side, width // side
 
 
 @dataclass
@@ -179,30 +183,13 @@ class Block(nn.Module):
 # From pixels to tokens
 
 
-class ResidualConv(nn.Module):
-    """Two 3x3 convolutions with batch norm around an identity path (arXiv 1512.03385, figure 2)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(channels)
-        nn.init.zeros_(self.norm2.weight)  # the block begins as the identity
-
-    def forward(self, x: Tensor) -> Tensor:
-        """From (B, C, H, W) to the same shape."""
-        return F.relu(x + self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
-
-
 class ConvStem(nn.Sequential):
-    """The hybrid's feature maps (section 3.1): each stage halves the picture with a 3x3 convolution (arXiv 2106.14881)."""
+    """The hybrid's feature maps (section 3.1), each stage a 3x3 convolution of stride 2 (arXiv 2106.14881)."""
 
-    def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
+    def __init__(self, channels: tuple[int, ...]) -> None:
         stages: list[nn.Module] = []
-        for stage, (before, after) in enumerate(zip((3, *channels), channels, strict=False)):
+        for before, after in pairwise((3, *channels)):
             stages += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-            stages += [ResidualConv(after) for _ in range(blocks if stage else 0)]
         super().__init__(*stages)
 
 
@@ -215,7 +202,7 @@ class PatchEmbedding(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.patch_size = config.patch_size
-        self.stem = ConvStem(config.stem, config.stem_blocks) if config.stem else nn.Identity()
+        self.stem = ConvStem(config.stem) if config.stem else nn.Identity()
         channels = config.stem[-1] if config.stem else 3
         patch = config.patch_size // 2 ** len(config.stem)  # pixels of the feature map under one token
         self.project = nn.Conv2d(channels, config.width, kernel_size=patch, stride=patch)  # E
@@ -246,7 +233,7 @@ def resize_positions(positions: Tensor, trained_grid: tuple[int, int], grid: tup
     """Learned positions (1, N, D) interpolated to another grid of patches (section 3.2, "Fine-tuning")."""
     if grid == trained_grid:
         return positions
-    picture = positions.unflatten(1, trained_grid).permute(0, 3, 1, 2).float()  # (1, D, rows, columns)
+    picture = positions.view(1, *trained_grid, -1).permute(0, 3, 1, 2).float()  # (1, D, rows, columns)
     picture = F.interpolate(picture, size=grid, mode="bicubic", antialias=True, align_corners=False)
     return picture.permute(0, 2, 3, 1).flatten(1, 2).to(positions.dtype)
 

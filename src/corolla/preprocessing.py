@@ -4,7 +4,6 @@ Training's evaluation, `evaluate` and `predict` all call the same object, and it
 reports of "the model answers differently outside training" are two preprocessings that should have been one.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -60,12 +59,8 @@ class Preprocessing:
     def from_json(values: dict[str, Any]) -> "Preprocessing":
         """From what `to_json` gave; ValueError or TypeError if it does not fit."""
 
-        def numbers(value: Sequence[Any]) -> tuple[Any, ...]:
-            return tuple(value)
-
-        preprocessing = Preprocessing(
-            **{key: numbers(value) if isinstance(value, list | tuple) else value for key, value in values.items()}
-        )
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        preprocessing = Preprocessing(**fields)
         sides = preprocessing.image_size
         if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= 8192 for side in sides):
             raise ValueError(f"image_size {sides} should be two whole numbers of pixels")

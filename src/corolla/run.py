@@ -104,7 +104,10 @@ class Run:
     def load_config(self) -> Config:
         """Read and check `config.json`; `CorollaError` if it is missing, damaged or from a newer corolla."""
         if not self.config_file.is_file():
-            raise CorollaError(f"{self.folder} is not a run folder: it has no config.json (make one with `corolla train DATA --out {self.folder}`)")
+            raise CorollaError(
+                f"{self.folder} is not a run folder, for it has no config.json; "
+                f"make one with: corolla train DATA --out {self.folder}"
+            )
         try:
             values = json.loads(self.config_file.read_text(encoding="utf-8"))
             if values.pop("format") != FORMAT:
@@ -112,7 +115,11 @@ class Run:
             shape = values.pop("architecture")
             architecture = ViTConfig(**shape | {key: tuple(shape[key]) for key in ("image_size", "stem")})
             config = Config(
-                **values | {"classes": tuple(values["classes"]), "preprocessing": Preprocessing.from_json(values["preprocessing"])},
+                **values
+                | {
+                    "classes": tuple(values["classes"]),
+                    "preprocessing": Preprocessing.from_json(values["preprocessing"]),
+                },
                 architecture=architecture,
             )
             check_bounds(config)
@@ -127,7 +134,9 @@ class Run:
         try:
             state = load_file(self.weights)
         except FileNotFoundError:
-            raise CorollaError(f"{self.folder} holds no weights yet; finish it with `corolla train … --out {self.folder} --resume`") from None
+            raise CorollaError(
+                f"{self.folder} holds no weights yet; finish it with `corolla train … --out {self.folder} --resume`"
+            ) from None
         except (SafetensorError, OSError, ValueError) as error:
             raise CorollaError(f"cannot read the weights {self.weights}: {error}") from None
         fit(model, state, self.weights)
@@ -163,13 +172,26 @@ def check_bounds(config: Config) -> None:
     """ValueError for a config that no training of ours writes and that would fill the memory."""
     shape = config.architecture
     rows, columns = shape.grid(shape.image_size)
-    whole = (shape.num_classes, shape.width, shape.depth, shape.heads, shape.mlp_dim, shape.patch_size, *shape.stem)
+    whole = (
+        shape.num_classes,
+        shape.width,
+        shape.depth,
+        shape.heads,
+        shape.mlp_dim,
+        shape.patch_size,
+        *shape.stem,
+    )
     if not all(isinstance(value, int) and value > 0 for value in whole):
         raise ValueError("the architecture's sizes should be whole numbers above zero")
-    if shape.width > MAX_WIDTH or shape.mlp_dim > 8 * MAX_WIDTH or shape.depth > MAX_DEPTH or max(shape.stem, default=0) > MAX_WIDTH:
+    if (
+        shape.width > MAX_WIDTH
+        or shape.mlp_dim > 8 * MAX_WIDTH
+        or shape.depth > MAX_DEPTH
+        or max(shape.stem, default=0) > MAX_WIDTH
+    ):
         raise ValueError("the architecture is larger than any Vision Transformer")
-    if rows * columns > MAX_SEQUENCE or not 0 <= shape.registers <= 1024 or not 0 <= shape.stem_blocks <= 64:
-        raise ValueError("the architecture has more tokens or stem blocks than any Vision Transformer")
+    if rows * columns > MAX_SEQUENCE or not 0 <= shape.registers <= 1024:
+        raise ValueError("the architecture has more tokens than any Vision Transformer")
     if not 2 <= len(config.classes) <= MAX_CLASSES or len(config.classes) != shape.num_classes:
         raise ValueError(f"{len(config.classes)} class names do not fit {shape.num_classes} outputs")
     if not all(isinstance(name, str) for name in config.classes) or len(set(config.classes)) != len(config.classes):
@@ -188,6 +210,10 @@ def fit(model: ViT, state: dict[str, Any], source: Path) -> None:
     )
     faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
     if any(names for _, names in faults):
-        told = "; ".join(f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" for what, names in faults if names)
+        told = "; ".join(
+            f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+            for what, names in faults
+            if names
+        )
         raise CorollaError(f"the weights {source} do not fit the architecture in config.json: {told}")
     model.load_state_dict(state)

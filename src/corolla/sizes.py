@@ -21,16 +21,16 @@ class Size:
     depth: int  # layers
     heads: int
     mlp_dim: int
-    stem: tuple[int, ...]  # channels of the hybrid's stages, up to a stride of 16
 
 
 SIZES = {
-    "micro": Size(192, 6, 3, 768, (32, 64, 128, 256)),  # for few pictures and a CPU
-    "tiny": Size(192, 12, 3, 768, (32, 64, 128, 256)),  # Ti (arXiv 2012.12877)
-    "small": Size(384, 12, 6, 1536, (48, 96, 192, 384)),  # S (arXiv 2012.12877)
-    "base": Size(768, 12, 12, 3072, (64, 128, 256, 512)),  # B
-    "large": Size(1024, 24, 16, 4096, (64, 128, 256, 512)),  # L
-    "huge": Size(1280, 32, 16, 5120, (64, 128, 256, 512)),  # H
+    "nano": Size(48, 2, 3, 96),  # for a first try and for tests; learns little
+    "micro": Size(192, 6, 3, 768),  # for few pictures and a CPU
+    "tiny": Size(192, 12, 3, 768),  # Ti (arXiv 2012.12877)
+    "small": Size(384, 12, 6, 1536),  # S (arXiv 2012.12877)
+    "base": Size(768, 12, 12, 3072),  # B
+    "large": Size(1024, 24, 16, 4096),  # L
+    "huge": Size(1280, 32, 16, 5120),  # H
 }
 PATCH_SIDES = (4, 8, 14, 16, 32)
 CONV_STRIDES = (4, 8, 16)
@@ -65,10 +65,13 @@ def vit_config(name: str, num_classes: int, **changes: Any) -> ViTConfig:
     }
     if match["kind"] == "conv":
         if side not in CONV_STRIDES:
-            raise CorollaError(f"{name}: a convolutional stem has a stride of {', '.join(map(str, CONV_STRIDES))}, not {side}")
+            raise CorollaError(
+                f"{name}: a convolutional stem has a stride of {', '.join(map(str, CONV_STRIDES))}, not {side}"
+            )
         stages = side.bit_length() - 1
+        stem = tuple(size.width >> stage for stage in reversed(range(stages)))  # ..., D/4, D/2, D
         # The hybrids are this project's own; they take what trains best from scratch (arXiv 2205.01580).
-        fields |= {"stem": size.stem[:stages], "stem_blocks": 1, "pooling": "average", "positions": "sincos"}
+        fields |= {"stem": stem, "pooling": "average", "positions": "sincos"}
     try:
         return ViTConfig(**(fields | changes))
     except ValueError as error:

@@ -19,9 +19,7 @@ POLICIES: dict[Policy, list[v2.Transform]] = {
     "none": [],
     "light": [v2.RandomRotation(20, BILINEAR, fill=MEAN_COLOUR), v2.ColorJitter(0.3, 0.3, 0.3)],
     "trivial": [v2.TrivialAugmentWide(interpolation=BILINEAR, fill=MEAN_COLOUR)],  # arXiv 2103.10158
-    "rand": [
-        v2.RandAugment(num_ops=2, magnitude=10, interpolation=BILINEAR, fill=MEAN_COLOUR)
-    ],  # arXiv 1909.13719
+    "rand": [v2.RandAugment(num_ops=2, magnitude=10, interpolation=BILINEAR, fill=MEAN_COLOUR)],  # arXiv 1909.13719
 }
 
 

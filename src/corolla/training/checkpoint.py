@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -48,9 +49,7 @@ def save_checkpoint(
     write_with(path, lambda temporary: save_file(whole, temporary, metadata=words))
 
 
-def load_checkpoint(
-    path: Path, model: ViT, average: AveragedModel, optimisers: list[Optimizer], key: str
-) -> Position:
+def load_checkpoint(path: Path, model: ViT, average: AveragedModel, optimisers: list[Optimizer], key: str) -> Position:
     """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -70,15 +69,25 @@ def load_checkpoint(
         average.model.load_state_dict(parts["average"])
         average.steps = position.average_steps
         for number, optimiser in enumerate(optimisers):
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in parts["optimiser"].items():
-                owner, parameter, key_ = name.split(".", 2)
-                if int(owner) == number:
-                    state.setdefault(int(parameter), {})[key_] = tensor
-            optimiser.load_state_dict(
-                {"state": state, "param_groups": optimiser.state_dict()["param_groups"]}
-            )
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+            put_back(optimiser, parts["optimiser"], number)
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorollaError(f"cannot continue from {path}: {first}; delete it and start anew") from None
     return position
+
+
+def put_back(optimiser: Optimizer, tensors: dict[str, Tensor], number: int) -> None:
+    """Give an optimiser its saved state, each tensor laid out in memory as the parameter it belongs to.
+
+    The fused AdamW walks parameter and state side by side in memory, so one in channels-last order and the other not
+    would pair up the wrong numbers without a word.
+    """
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        owner, index, key = name.split(".", 2)
+        if int(owner) == number:
+            parameter = parameters[int(index)]
+            same = tensor.shape == parameter.shape
+            state.setdefault(int(index), {})[key] = torch.empty_like(parameter).copy_(tensor) if same else tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

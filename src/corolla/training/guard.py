@@ -43,9 +43,7 @@ def explain(model: ViT, images: Tensor, what: str, epoch: int, step: int) -> Not
     """The error for a batch whose `what` ("loss" or "gradient") is not finite; `epoch` and `step` count from 1."""
     layer = first_bad_layer(model, images)
     if not layer:  # the forward pass is sound, so it is the backward pass that broke
-        broken = [
-            n for n, p in model.named_parameters() if p.grad is not None and not bool(p.grad.isfinite().all())
-        ]
+        broken = [n for n, p in model.named_parameters() if p.grad is not None and not bool(p.grad.isfinite().all())]
         layer = f"gradient of {broken[-1]}" if broken else "the loss itself"
     return NotFiniteError(
         f"the {what} is not finite at epoch {epoch}, step {step}; first bad layer: {layer}. "

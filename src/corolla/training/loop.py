@@ -34,6 +34,14 @@ VALIDATIONS = 20  # about so many in a training
 
 
 @dataclass(frozen=True)
+class Machine:
+    """Where a training computes."""
+
+    device: str  # as torch names it: cpu, cuda, mps
+    workers: int  # processes that make the random views
+
+
+@dataclass(frozen=True)
 class Validation:
     """Accuracy in [0, 1] and mean log loss in nats on the validation split."""
 
@@ -55,24 +63,20 @@ def usual_workers() -> int:
 class Trainer:
     """A model in training on one manifest by one recipe."""
 
-    def __init__(
-        self, manifest: Manifest, recipe: Recipe, *, seed: int, device: str, workers: int, progress: Progress
-    ) -> None:
+    def __init__(self, manifest: Manifest, recipe: Recipe, *, seed: int, machine: Machine, progress: Progress) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
-        self.precision = choose_precision(device)
+        self.precision = choose_precision(machine.device)
         self.accelerator = Accelerator(
-            cpu=device == "cpu",
+            cpu=machine.device == "cpu",
             mixed_precision=self.precision.mixed,
             gradient_accumulation_steps=recipe.accumulate,
         )
         size = (recipe.image_size, recipe.image_size)
-        architecture = vit_config(
-            recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path
-        )
+        architecture = vit_config(recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path)
         torch.manual_seed(seed_of(seed, "weights"))
         model = ViT(architecture)
         # Convolutions are faster with a pixel's channels side by side.
-        model.patches.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.patches.to(memory_format=torch.channels_last)
         model = model.to(self.accelerator.device)
         self.preprocessing = Preprocessing(size)
         self.average = AveragedModel(model, recipe.average_decay)
@@ -84,7 +88,7 @@ class Trainer:
         )  # fmt: skip
         self.mix = mixer(len(manifest.classes))
         self.class_weights = self.weigh_classes()
-        self.load_pictures(workers)
+        self.load_pictures(machine.workers)
 
     def load_pictures(self, workers: int) -> None:
         """Decode what is trained and validated on."""
@@ -165,9 +169,7 @@ class Trainer:
             losses.append(self.step(pixels, labels, epoch, number))
             speed = (number + 1) * len(labels) / (time.monotonic() - started)
             title = f"epoch {epoch + 1}/{self.recipe.epochs}"
-            self.progress.stage(
-                title, number + 1, len(self.sampler), f"loss {losses[-1]:.3f}  {speed:.0f} images/s"
-            )
+            self.progress.stage(title, number + 1, len(self.sampler), f"loss {losses[-1]:.3f}  {speed:.0f} images/s")
         seconds = time.monotonic() - started
         return {
             "epoch": epoch + 1,

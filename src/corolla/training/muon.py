@@ -59,12 +59,13 @@ class Muon(Optimizer):
         if closure is not None:
             raise ValueError("Muon takes no closure")
         for group in self.param_groups:
-            shapes: dict[torch.Size, list[Tensor]] = defaultdict(list)
+            shapes: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    shapes[parameter.shape].append(parameter)
-            for (rows, columns), parameters in shapes.items():
-                gradients = [parameter.grad for parameter in parameters]
+                    shapes[parameter.shape].append((parameter, parameter.grad))
+            for (rows, columns), pairs in shapes.items():
+                parameters = [parameter for parameter, _ in pairs]
+                gradients = [gradient for _, gradient in pairs]
                 buffers = [self.buffer(parameter) for parameter in parameters]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov

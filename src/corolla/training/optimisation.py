@@ -33,9 +33,7 @@ def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype) -> lis
     ]
     optimisers: list[Optimizer] = [AdamW(groups, lr=recipe.learning_rate, fused=True)]
     if muon:
-        optimisers.append(
-            Muon(muon, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, dtype=muon_dtype)
-        )
+        optimisers.append(Muon(muon, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, dtype=muon_dtype))
     return optimisers
 
 

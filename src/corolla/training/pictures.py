@@ -96,9 +96,7 @@ class EpochSampler(Sampler[list[Draw]]):
             yield draws[start : start + self.batch_size]
 
 
-def training_loader(
-    pictures: TrainingPictures, sampler: EpochSampler, workers: int
-) -> DataLoader[tuple[Tensor, int]]:
+def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> DataLoader[tuple[Tensor, int]]:
     """Batches of uint8 views (B, 3, size, size) and class numbers (B,)."""
     return DataLoader(
         pictures,
@@ -107,4 +105,5 @@ def training_loader(
         persistent_workers=workers > 0,
         prefetch_factor=3 if workers else None,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # or starting workers would draw from the training's own randomness
     )

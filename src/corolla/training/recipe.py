@@ -1,7 +1,7 @@
 """A recipe: every choice of a training as one frozen value, kept with the run."""
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from corolla.errors import CorollaError
 
@@ -30,7 +30,7 @@ class Recipe:
     batch_size: int = 64
     accumulate: int = 1  # batches whose gradients are added up before a step
     clip_norm: float = 1.0
-    average_decay: float = 0.998  # of the exponential moving average of the weights, a step
+    average_decay: float = 0.99  # of the exponential moving average of the weights, a step
     # Regularisation
     label_smoothing: float = 0.1
     drop_path: float = 0.1
@@ -58,14 +58,10 @@ class Recipe:
         if not 0 < self.crop_scale <= 1:
             raise CorollaError(f"crop_scale is {self.crop_scale}; it should be above 0 and at most 1")
         if self.learning_rate <= 0 or self.weight_decay < 0 or self.clip_norm <= 0 or self.patience < 0:
-            raise CorollaError(
-                "learning_rate and clip_norm should be above 0, weight_decay and patience not below"
-            )
+            raise CorollaError("learning_rate and clip_norm should be above 0, weight_decay and patience not below")
         for name, choices in (("optimiser", Optimiser), ("policy", Policy), ("class_weights", ClassWeights)):
-            if getattr(self, name) not in choices.__args__:
-                raise CorollaError(
-                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices.__args__)}"
-                )
+            if getattr(self, name) not in get_args(choices):
+                raise CorollaError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(choices))}")
 
     def image_size_at(self, epoch: int, multiple: int) -> int:
         """The pixels of epoch `epoch` (from 0), rounded to a whole number of patches of `multiple` pixels."""

@@ -22,12 +22,9 @@ from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
-from corolla.sizes import vit_config
-from corolla.training.budget import Rung, plan
-from corolla.training.loop import Trainer, choose_device, usual_workers
+from corolla.training.choice import choose_recipe, recipe_of
+from corolla.training.loop import Machine, Trainer, choose_device, usual_workers
 from corolla.training.recipe import Recipe
-from corolla.training.recipes import named_recipe
-from corolla.training.trial import StepTimer
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
@@ -49,52 +46,58 @@ def train(
 ) -> Run:
     """Train a classifier on `data` and leave a run folder at `out`.
 
-    `minutes` fits epochs, model and picture size to the time; `changes` sets any field of `Recipe` by hand, and
-    what is set by hand stays. With `resume` an interrupted run goes on where its last epoch ended. The figures of
-    the test split, if there is one, stand in the run's report and model card.
+    `minutes` fits epochs, model and picture size to the time; `changes` sets any field of `Recipe` by hand, and what
+    is set by hand stays. With `resume` an interrupted run goes on where its last epoch ended, to the same weights as
+    if it had not been interrupted. The figures of the test split, if there is one, stand in the run's report.
 
     Raises `CorollaError` for whatever the user can mend.
     """
-    progress = progress or Progress()
     started = time.monotonic()
-    run = Run(Path(out))
+    progress = progress or Progress()
+    machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
     changes = {name: value for name, value in changes.items() if value is not None}
-    config = prepare_folder(run, resume)
-    manifest = load_manifest(run, config, data, seed, strict, progress)
-    device = device or choose_device()
-    workers = usual_workers() if workers is None else workers
+    run = Run(Path(out))
+    config = interrupted(run, resume)
     if config:
-        chosen = resumed_recipe(config, changes, seed)
+        manifest, chosen = run.load_manifest(), recipe_of(config, changes, seed)
+        if config.training.get("finished"):
+            progress.note(f"{run.folder} is finished; its report and model card are written again")
+            finish(run, manifest, machine.device, progress)
+            return run
     else:
-        chosen = choose_recipe(recipe, changes, minutes, manifest, device, workers, seed, progress, started)
-    trainer = Trainer(manifest, chosen, seed=seed, device=device, workers=workers, progress=progress)
-    config = config or first_config(chosen, manifest, data, seed, trainer)
-    run.folder.mkdir(parents=True, exist_ok=True)
-    manifest.save(run.manifest_file)
-    run.save_config(config)
+        manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
+        describe(manifest, progress)
+        chosen = choose_recipe(recipe, changes, minutes, manifest, machine, progress, started)
+    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress)
+    if not config:
+        config = first_config(chosen, manifest, data, seed, trainer)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        manifest.save(run.manifest_file)
+        run.save_config(config)
     progress.note(
-        f"model {chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters"
+        f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
+        f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}"
     )
-    progress.note(f"precision {trainer.precision.mixed}: {trainer.precision.reason}; device {device}")
-    key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
     with board(run, tensorboard) as tell:
-        position = trainer.fit(run, key, resume, tell)
+        position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
     done = {
+        "finished": True,
         "minutes": position.seconds / 60,
+        "epochs": position.epochs_done,
         "best_epoch": position.best_epoch,
         "best_val_accuracy": position.best_accuracy,
-        "epochs_done": position.epochs_done,
     }
     run.save_config(replace(config, training=config.training | done))
-    finish(run, manifest, device, progress)
+    run.checkpoint.unlink(missing_ok=True)  # three times the size of the weights, and no longer of use
+    finish(run, manifest, machine.device, progress)
     return run
 
 
-def prepare_folder(run: Run, resume: bool) -> Config | None:
+def interrupted(run: Run, resume: bool) -> Config | None:
     """The config of the run to go on with, or None for a new one; refuses to write over anything."""
     if resume and run.config_file.is_file():
         return run.load_config()
-    if run.folder.is_file():
+    if run.folder.exists() and not run.folder.is_dir():
         raise CorollaError(f"{run.folder} is a file; give --out a folder that does not exist yet")
     if run.folder.is_dir() and any(run.folder.iterdir()):
         hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
@@ -102,92 +105,22 @@ def prepare_folder(run: Run, resume: bool) -> Config | None:
     return None
 
 
-def load_manifest(
-    run: Run, config: Config | None, data: str | Path, seed: int, strict: bool, progress: Progress
-) -> Manifest:
-    """The pictures, split; a resumed run keeps the split it began with."""
-    if config:
-        return run.load_manifest()
-    manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
-    counts = {name: len(manifest.split(name)) for name in SPLITS}
-    progress.note(
-        f"{len(manifest.examples)} pictures of {len(manifest.classes)} classes: "
-        + ", ".join(f"{count} {name}" for name, count in counts.items())
-        + (f"; {len(manifest.skipped)} skipped" if manifest.skipped else "")
-    )
+def describe(manifest: Manifest, progress: Progress) -> None:
+    """Say what the data is, and what may be wrong with it."""
+    counts = ", ".join(f"{len(manifest.split(name))} {name}" for name in SPLITS)
+    progress.note(f"{len(manifest.examples)} pictures of {len(manifest.classes)} classes: {counts}")
     for skipped in manifest.skipped[:10]:
         progress.note(f"  skipped {skipped.path}: {skipped.reason}")
     if len(manifest.skipped) > 10:
-        progress.note(f"  and {len(manifest.skipped) - 10} more, listed in the report")
+        progress.note(f"  skipped {len(manifest.skipped) - 10} more, listed in the report")
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
-    if fewest and most > 3 * fewest:
-        progress.note(
-            f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help"
-        )
-    return manifest
-
-
-def choose_recipe(
-    name: str,
-    changes: dict[str, Any],
-    minutes: float | None,
-    manifest: Manifest,
-    device: str,
-    workers: int,
-    seed: int,
-    progress: Progress,
-    started: float,
-) -> Recipe:
-    """The named recipe with the user's changes, and with the rest fitted to `minutes`."""
-    named = named_recipe(name)
-    model, size = changes.get("model"), changes.get("image_size")
-    if model is not None and size is None:  # vit_tiny_patch16_224 says its pixels
-        changes["image_size"] = vit_config(model, len(manifest.classes)).image_size[0]
-    chosen = named.recipe.changed(**changes)
-    if minutes is None or "epochs" in changes:
-        return chosen
-    by_hand = model is not None or size is not None or "growth" in changes
-    ladder = (Rung(chosen.model, chosen.image_size, chosen.growth, 0),) if by_hand else named.ladder
-    pictures = len(manifest.split("train"))
-    timer = StepTimer(len(manifest.classes), manifest, device, workers, progress, minutes)
-    fitted = plan(
-        minutes,
-        chosen,
-        ladder,
-        pictures - pictures % min(chosen.batch_size, pictures),
-        named.most_epochs,
-        timer,
-        lambda recipe: vit_config(recipe.model, 2).patch_size,
-        started,
-    )
-    taken = fitted.recipe
-    progress.note(
-        f"{minutes:g} minutes: {taken.model} at {taken.image_size} px for {taken.epochs} epochs ({fitted.reason})"
-    )
-    return taken
-
-
-def resumed_recipe(config: Config, changes: dict[str, Any], seed: int) -> Recipe:
-    """The recipe a run was started with; refuses other values now."""
-    values = dict(config.recipe)
-    values["growth"] = tuple(tuple(part) for part in values["growth"])
-    try:
-        recipe = Recipe(**values)
-    except TypeError as error:
-        raise CorollaError(f"the run's recipe cannot be read: {error}") from None
-    different = [name for name, value in changes.items() if getattr(recipe, name, None) != value]
-    if config.training.get("seed") != seed:
-        different.append("seed")
-    if different:
-        raise CorollaError(
-            f"the run was started with another {', '.join(different)}; repeat it as it was, or choose another --out"
-        )
-    return recipe
+    if most > 3 * fewest:
+        progress.note(f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help")
 
 
 def first_config(recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer) -> Config:
     """What is known of the run before its first epoch."""
-    model = trainer.average.model
+    model, device = trainer.average.model, trainer.accelerator.device
     return Config(
         model=recipe.model,
         architecture=model.config,
@@ -201,23 +134,23 @@ def first_config(recipe: Recipe, manifest: Manifest, data: str | Path, seed: int
             "counts": {name: manifest.counts(name) for name in SPLITS},
             "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
         },
-        versions={"python": platform.python_version(), "corolla": __version__} | {n: version(n) for n in PACKAGES},
+        versions={"corolla": __version__, "python": platform.python_version()} | {n: version(n) for n in PACKAGES},
         training={
             "seed": seed,
-            "device": str(trainer.accelerator.device),
+            "device": str(device),
             "precision": trainer.precision.mixed,
-            "hardware": hardware(trainer.accelerator.device),
+            "hardware": hardware(device),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         },
     )
 
 
 def hardware(device: torch.device) -> str:
-    """What computed, in words."""
+    """What computes, in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{torch.get_num_threads()} threads of {name} with {torch.backends.cpu.get_cpu_capability()}"
 
 
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
@@ -225,12 +158,9 @@ def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> Non
     draw_curves(run.history(), run.curves)
     evaluation = None
     if manifest.split("test"):
-        classifier = Classifier.load(run.folder, device)
-        evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
+        evaluation = evaluate_split(Classifier.load(run.folder, device), manifest, "test", progress.stage)
         low, high = evaluation.interval
-        progress.note(
-            f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)"
-        )
+        progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
     write_report(run, evaluation, manifest)
     write_card(run, evaluation)
     progress.note(f"the run is in {run.folder}; its report is {run.report}")
@@ -245,9 +175,7 @@ def board(run: Run, wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise CorollaError(
-            "--tensorboard needs the tensorboard package: pip install 'corolla[tensorboard]'"
-        ) from None
+        raise CorollaError("--tensorboard needs the tensorboard package: pip install 'corolla[tensorboard]'") from None
     with SummaryWriter(str(run.folder / "tensorboard")) as writer:
 
         def tell(row: dict[str, Any]) -> None:

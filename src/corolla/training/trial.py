@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from corolla.data.manifest import Manifest
 from corolla.progress import Progress
-from corolla.training.loop import Trainer
+from corolla.training.loop import Machine, Trainer
 from corolla.training.recipe import Recipe
 
 PICTURES = 512  # at most, decoded for a trial
@@ -15,17 +15,15 @@ WARM, TIMED = 2, 5  # steps
 class StepTimer:
     """Called with a recipe and a picture size, answers seconds a picture takes in training here."""
 
-    def __init__(
-        self, classes: int, manifest: Manifest, device: str, workers: int, progress: Progress, minutes: float
-    ) -> None:
+    def __init__(self, manifest: Manifest, machine: Machine, progress: Progress, limit: float) -> None:
         training = manifest.split("train")
         stride = max(len(training) // PICTURES, 1)
         # Every class stays in: the head's size belongs to the model that is timed.
         first = {example.label: example for example in reversed(training)}
         few = {example.path: example for example in (*first.values(), *training[::stride])}
         self.manifest = manifest.with_examples(tuple(few.values()))
-        self.device, self.workers, self.progress = device, workers, progress
-        self.limit = max(minutes * 60 * 0.02, 2.0)  # seconds for one size
+        self.machine, self.progress = machine, progress
+        self.limit = max(limit, 2.0)  # seconds for one size
         self.trainers: dict[str, Trainer] = {}
 
     def __call__(self, recipe: Recipe, pixels: int) -> float:
@@ -33,12 +31,13 @@ class StepTimer:
         small = replace(recipe, epochs=1, growth=((0.0, 1.0),))
         if recipe.model not in self.trainers:
             self.trainers[recipe.model] = Trainer(
-                self.manifest, small, seed=0, device=self.device, workers=self.workers, progress=Progress()
+                self.manifest, small, seed=0, machine=self.machine, progress=Progress()
             )
         trainer = self.trainers[recipe.model]
         trainer.model.train()
         trainer.sampler.size = pixels
-        begun, times, last = time.monotonic(), [], time.monotonic()
+        times: list[float] = []
+        begun = last = time.monotonic()
         while len(times) < WARM + TIMED and (len(times) <= WARM or time.monotonic() - begun < self.limit):
             trainer.sampler.epoch += 1
             for images, labels in trainer.loader:

@@ -1,0 +1,71 @@
+"""What the scratch recipe reaches: one training a seed, each measured once on the test split at its end.
+
+    python benchmarks/scratch.py shared/data/flower_photos/splits.csv --out runs/scratch --minutes 30
+
+Add --model vit_tiny_patch16_224 --image-size 96 for the paper's plain ViT-Ti/16 under the same recipe. The runs stay in
+the folder given by --out, a finished one is not trained again, and the table goes to standard output as Markdown.
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import corolla
+from corolla.progress import progress_for
+from corolla.run import Run
+
+
+def measure(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Train (or go on with) one seed and return its figures."""
+    run = Run(Path(arguments.out) / f"seed{seed}")
+    finished = run.config_file.is_file() and run.load_config().training.get("finished")
+    if not finished:
+        changes = {"model": arguments.model, "image_size": arguments.image_size, "epochs": arguments.epochs}
+        with progress_for() as progress:
+            corolla.train(
+                arguments.data, run.folder, minutes=arguments.minutes, seed=seed, progress=progress, **changes
+            )
+    config, evaluation = run.load_config(), corolla.evaluate(run.folder)
+    return {
+        "seed": seed,
+        "model": config.model,
+        "image_size": config.recipe["image_size"],
+        "epochs": config.training["epochs"],
+        "minutes": config.training["minutes"],
+        "val": config.training["best_val_accuracy"],
+        "test": evaluation.accuracy,
+        "interval": evaluation.interval,
+        "hardware": config.training["hardware"],
+        "precision": config.training["precision"],
+    }
+
+
+def main() -> None:
+    """Print one row a seed, then mean and range."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--model")
+    parser.add_argument("--image-size", type=int)
+    rows = [measure(arguments, seed) for arguments in [parser.parse_args()] for seed in arguments.seeds]
+    print("| seed | model | px | epochs | minutes | validation | test | 95 % interval |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        low, high = row["interval"]
+        print(
+            f"| {row['seed']} | {row['model']} | {row['image_size']} | {row['epochs']} | {row['minutes']:.1f} "
+            f"| {row['val']:.1%} | {row['test']:.1%} | {low:.1%} to {high:.1%} |"
+        )
+    tests = [row["test"] for row in rows]
+    print(f"\nmean {statistics.mean(tests):.1%}, {min(tests):.1%} to {max(tests):.1%} over {len(tests)} seeds")
+    print(f"hardware: {rows[0]['hardware']}; mixed precision: {rows[0]['precision']}")
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Whole trainings on small pictures, in this process and in ones that are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import corolla
+from corolla.data.manifest import Manifest
+from corolla.data.sources import load_data
+from corolla.errors import CorollaError
+from corolla.progress import Progress
+from corolla.run import Run
+from corolla.training.guard import NotFiniteError
+from corolla.training.loop import Machine, Trainer
+from corolla.training.recipes.scratch import RECIPE
+
+QUICK: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}
+GROWN = {"growth": ((0.0, 0.5), (0.5, 1.0))}
+
+
+def quick_trainer(manifest: Manifest, **changes: Any) -> Trainer:
+    recipe = RECIPE.changed(model="vit_nano_conv8_16", image_size=16, batch_size=8, growth=((0.0, 1.0),), **changes)
+    return Trainer(manifest, recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
+
+
+@pytest.fixture(scope="module")
+def finished(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of four unbroken epochs."""
+    return corolla.train(swatches, tmp_path_factory.mktemp("runs") / "whole", epochs=4, **QUICK, **GROWN)
+
+
+def test_a_run_folder_holds_everything_and_nothing_more(finished: Run) -> None:
+    assert sorted(path.name for path in finished.folder.iterdir()) == [
+        "README.md", "config.json", "curves.png", "manifest.csv", "metrics.jsonl", "model.safetensors", "report.html",
+    ]  # fmt: skip
+    config = finished.load_config()
+    assert config.classes == ("blue", "green", "red")
+    assert config.training["finished"]
+    assert config.training["epochs"] == 4
+    rows = finished.history()
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert [row["image_size"] for row in rows] == [8, 8, 16, 16]
+    assert all(np.isfinite(row["train_loss"]) for row in rows)
+
+
+def test_three_colours_are_learned(swatches: Path, tmp_path: Path) -> None:
+    run = corolla.train(swatches, tmp_path / "run", epochs=12, **QUICK)
+    assert corolla.evaluate(run.folder).accuracy >= 0.8
+
+
+def test_one_batch_is_learned_by_heart(swatches: Path) -> None:
+    """The model, the loss and the optimisers can drive the loss of eight pictures to zero."""
+    manifest = load_data(swatches)
+    few = manifest.split("train")[::6][:8]
+    plain = {"mixing": 0.0, "label_smoothing": 0.0, "drop_path": 0.0}
+    trainer = quick_trainer(manifest.with_examples((*few, *manifest.split("val"))), epochs=60, **plain)
+    trainer.model.train()
+    pictures = [trainer.preprocessing.pixels(open_picture(manifest.locate(example))) for example in few]
+    labels = torch.tensor([manifest.class_index[example.label] for example in few])
+    losses = [trainer.step(torch.stack(pictures), labels, 0, step) for step in range(60)]
+    assert losses[0] > 0.9
+    assert losses[-1] < 0.02
+
+
+def open_picture(path: Path) -> Any:
+    from corolla.data.decoding import read_picture
+
+    return read_picture(path)
+
+
+def same_weights(one: Run, other: Run) -> bool:
+    a, b = load_file(one.weights), load_file(other.weights)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    finished: Run, swatches: Path, tmp_path: Path
+) -> None:
+    again = corolla.train(swatches, tmp_path / "again", epochs=4, **QUICK, **GROWN)
+    assert same_weights(finished, again)
+    other = corolla.train(swatches, tmp_path / "other", epochs=4, seed=1, **QUICK, **GROWN)
+    assert not same_weights(finished, other)
+
+
+def test_workers_do_not_change_the_weights(finished: Run, swatches: Path, tmp_path: Path) -> None:
+    run = corolla.train(swatches, tmp_path / "run", epochs=4, **(QUICK | {"workers": 2}), **GROWN)
+    assert same_weights(finished, run)
+
+
+CHILD = """
+import sys
+import corolla
+if __name__ == "__main__":
+    growth = ((0.0, 0.5), (0.5, 1.0))
+    corolla.train(sys.argv[1], sys.argv[2], epochs=4, model="vit_nano_conv8_16", batch_size=8, workers=0,
+                  device="cpu", growth=growth, resume=sys.argv[3] == "resume")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_training_resumes_to_the_weights_of_an_unbroken_one(
+    finished: Run, swatches: Path, tmp_path: Path
+) -> None:
+    script, run = tmp_path / "child.py", Run(tmp_path / "run")
+    script.write_text(CHILD, encoding="utf-8")
+    for how in ("fresh", "resume"):  # killed twice, at two different epochs
+        before = len(run.history())
+        child = subprocess.Popen([sys.executable, str(script), str(swatches), str(run.folder), how])
+        deadline = time.monotonic() + 120
+        while len(run.history()) <= before and time.monotonic() < deadline and child.poll() is None:
+            time.sleep(0.005)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL, "the training ended before it could be killed"
+    assert not run.load_config().training.get("finished")
+    corolla.train(swatches, run.folder, epochs=4, resume=True, **QUICK, **GROWN)
+    assert same_weights(finished, run)
+    forget = ("seconds", "images_per_second")
+    histories = [[{k: v for k, v in row.items() if k not in forget} for row in r.history()] for r in (finished, run)]
+    assert histories[0] == histories[1]
+
+
+def test_resuming_with_other_values_is_refused_and_changes_nothing(finished: Run, swatches: Path) -> None:
+    before = {path: path.read_bytes() for path in finished.folder.iterdir()}
+    with pytest.raises(CorollaError, match="another epochs, seed"):
+        corolla.train(swatches, finished.folder, epochs=5, seed=3, resume=True, **QUICK, **GROWN)
+    with pytest.raises(CorollaError, match="not empty"):
+        corolla.train(swatches, finished.folder, epochs=4, **QUICK)
+    assert before == {path: path.read_bytes() for path in finished.folder.iterdir()}
+
+
+@pytest.mark.parametrize("poison", ["weights", "pictures"])
+def test_a_number_that_is_not_finite_names_step_and_layer(swatches: Path, poison: str) -> None:
+    trainer = quick_trainer(load_data(swatches), epochs=1)
+    trainer.model.train()
+    pixels, labels = torch.zeros(4, 3, 16, 16), torch.tensor([0, 1, 2, 0])
+    if poison == "weights":
+        with torch.no_grad():
+            trainer.model.blocks[1].mlp[2].weight[0, 0] = float("nan")
+    else:
+        pixels[0, 0, 0, 0] = float("inf")
+    before = {name: tensor.clone() for name, tensor in trainer.model.named_parameters()}
+    layer = r"blocks\.1\.mlp\.2" if poison == "weights" else r"patches\.stem\.0"
+    with pytest.raises(NotFiniteError, match=rf"epoch 3, step 6; first bad layer: {layer}.*--learning-rate"):
+        trainer.step(pixels, labels, 2, 5)
+    after = dict(trainer.model.named_parameters())
+    assert all(torch.equal(before[name], after[name]) or name == "blocks.1.mlp.2.weight" for name in before)
+
+
+def test_a_learning_rate_far_too_high_is_stopped_with_the_last_good_epoch_kept(swatches: Path, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    with pytest.raises(NotFiniteError, match="not finite at epoch"):
+        corolla.train(swatches, run.folder, epochs=30, learning_rate=1e30, warmup=0.9, **QUICK)
+    assert not run.checkpoint.exists() or run.weights.exists()
+
+
+def test_balanced_weights_make_classes_count_the_same(swatches: Path) -> None:
+    manifest = load_data(swatches)
+    kept = tuple(e for i, e in enumerate(manifest.examples) if e.label != "red" or i % 4 == 0 or e.split != "train")
+    trainer = quick_trainer(manifest.with_examples(kept), epochs=1, class_weights="balanced")
+    counts = torch.tensor(list(trainer.manifest.counts("train").values()), dtype=torch.float32)
+    assert trainer.class_weights is not None
+    assert counts.min() < counts.max()
+    torch.testing.assert_close(counts * trainer.class_weights, torch.full((3,), float(counts.sum() / 3)))
+
+
+def test_accumulated_batches_take_one_step(swatches: Path) -> None:
+    trainer = quick_trainer(load_data(swatches), epochs=1, accumulate=2)
+    steps = trainer.average.steps
+    trainer.epoch(0)
+    assert trainer.average.steps - steps == trainer.steps_per_epoch == -(-len(trainer.sampler) // 2)
+
+
+def test_patience_stops_a_training_that_no_longer_improves(swatches: Path, tmp_path: Path) -> None:
+    run = corolla.train(swatches, tmp_path / "run", epochs=40, learning_rate=1e-12, patience=2, **QUICK)
+    assert len(run.history()) < 40
+
+
+def test_the_dial_fits_a_training_into_its_minutes(swatches: Path, tmp_path: Path) -> None:
+    started = time.monotonic()
+    run = corolla.train(swatches, tmp_path / "run", minutes=0.2, workers=0, device="cpu")
+    assert time.monotonic() - started < 0.2 * 60 * 1.6 + 8  # the report comes on top, and the machine may be busy
+    config = run.load_config()
+    assert config.recipe["epochs"] >= 1
+    assert config.recipe["image_size"] == config.preprocessing.image_size[0]
+
+
+def test_tensorboard_files_are_written_when_asked(swatches: Path, tmp_path: Path) -> None:
+    run = corolla.train(swatches, tmp_path / "run", epochs=1, tensorboard=True, **QUICK)
+    assert list((run.folder / "tensorboard").glob("events.*"))
+
+
+def test_a_checkpoint_that_is_damaged_says_so(swatches: Path, tmp_path: Path) -> None:
+    run = corolla.train(swatches, tmp_path / "run", epochs=1, **QUICK)
+    config = json.loads(run.config_file.read_text(encoding="utf-8"))
+    del config["training"]["finished"]
+    run.config_file.write_text(json.dumps(config), encoding="utf-8")
+    run.checkpoint.write_bytes(os.urandom(4096))
+    with pytest.raises(CorollaError, match="cannot continue from"):
+        corolla.train(swatches, run.folder, epochs=1, resume=True, **QUICK)
