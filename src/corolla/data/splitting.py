@@ -63,13 +63,9 @@ def split(
     if given == set(SPLITS):
         return tuple(result)
     if given and "train" not in given:
-        raise CorollaError(
-            f"the data has {' and '.join(sorted(given))} but nothing to train on; add a train split"
-        )
+        raise CorollaError(f"the data has {' and '.join(sorted(given))} but nothing to train on; add a train split")
     wanted = {
-        name: fraction
-        for name, fraction in zip(SPLITS, fractions, strict=True)
-        if name == "train" or name not in given
+        name: fraction for name, fraction in zip(SPLITS, fractions, strict=True) if name == "train" or name not in given
     }
     free = [i for i, example in enumerate(examples) if example.split in ("", "train")]
     is_free = set(free)
@@ -85,17 +81,15 @@ def _assign(
 ) -> dict[Split, list[int]]:
     """Deal the units out, largest first, each to the split that lacks most of its classes."""
     labels = [Counter(examples[i].label for i in pool) for pool in pools]
-    total = sum(labels, Counter[str]())
+    total = Counter(examples[i].label for pool in pools for i in pool)
     left = Counter(label for counts in labels for label in counts)  # units still to be dealt, by class
     _check_enough(left, total, wanted)
     scale = sum(wanted.values())
     lacking = {
-        name: {label: max(1.0, total[label] * share / scale) for label in total}
-        for name, share in wanted.items()
+        name: {label: max(1.0, total[label] * share / scale) for label in total} for name, share in wanted.items()
     }
-    room = {
-        name: sum(lacking[name].values()) for name in wanted
-    }  # breaks ties, so that no side always wins them
+    # Breaks ties between sides that lack as much of a class, so that no side always wins them.
+    room = {name: sum(lacking[name].values()) for name in wanted}
     empty = {label: set(wanted) for label in total}  # splits that have nothing of a class so far
     dealt: dict[Split, list[int]] = {name: [] for name in wanted}
 
