@@ -24,7 +24,7 @@ PAINTERS: Mapping[str, Painter] = {
     "tulip": tulip,
 }
 KINDS: tuple[str, ...] = tuple(PAINTERS)
-SIZES = (16, 2048)
+SIZES = (16, 1024)
 SEED_STRIDE = 1_000_000  # a data set of one seed shares no picture with that of the next
 
 
@@ -32,7 +32,7 @@ def paint(kind: str, seed: int, size: int = 160) -> Image.Image:
     """Paint one RGB picture of flowers of one kind, its longer side `size` pixels, the other at least 3/4 of it.
 
     The same kind, seed and size give the same pixels, and another size the same scene (but for its grain).
-    Raises `CorollaError` for an unknown kind, a negative seed or a size outside 16 to 2048.
+    Raises `CorollaError` for an unknown kind, a negative seed or a size outside 16 to 1024.
     """
     if kind not in PAINTERS:
         raise CorollaError(f"no painter for {kind!r}; choose one of {', '.join(KINDS)}")

@@ -8,11 +8,12 @@ a handful of array operations. Plants are built in their own frame, where the z 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Relief = Callable[[Floats, Floats], Floats]
 
 GOLDEN_ANGLE = np.pi * (3.0 - 5.0**0.5)  # Vogel 1979: seeds that turn by it never line up
@@ -22,9 +23,9 @@ GOLDEN_ANGLE = np.pi * (3.0 - 5.0**0.5)  # Vogel 1979: seeds that turn by it nev
 class Sheets:
     """`P` sheets of `A` x `B` nodes: where they are and which colour they have before light falls on them.
 
-    `relief(t, s)` is the fine pattern that the coarse grid cannot hold (veins, teeth): from `t` of shape
-    (n, 1) and `s` of shape (1, m), even from the first node to the last, to brightness factors (n, m);
-    where it is 0 the sheet is cut away.
+    The nodes lie at `along(A)` and `across(B)`. Colours may be given in any shape that broadcasts to that of the
+    points. `relief(t, s)` is the fine pattern that the coarse grid cannot hold (veins, teeth): from `t` of
+    shape (n, 1) and `s` of shape (1, m) to brightness factors (n, m); where it is 0 the sheet is cut away.
     """
 
     points: Floats  # (P, A, B, 3)
@@ -33,27 +34,51 @@ class Sheets:
     sheer: float = 0.35  # the share of light from behind that shines through
     gloss: float = 0.0  # the strength of the highlight
 
+    def __post_init__(self) -> None:
+        points = floats(self.points)
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "colours", np.broadcast_to(floats(self.colours), points.shape))
+
     def moved(self, rotation: Floats, scale: float, offset: ArrayLike) -> "Sheets":
         """The same sheets rotated by a (3, 3) matrix, then scaled, then shifted by (3,)."""
-        turned = self.points @ (rotation.T * np.float32(scale))
-        return replace(self, points=turned + np.asarray(offset, np.float32))
+        return replace(self, points=self.points @ floats(rotation.T * scale) + floats(offset))
+
+
+def floats(values: ArrayLike) -> NDArray[np.float32]:
+    """The values as `float32`, in which everything large is computed."""
+    return np.asarray(values, np.float32)
 
 
 @lru_cache
-def along(nodes: int, power: float = 1.5) -> Floats:
+def along(nodes: int) -> Floats:
     """Places of the nodes along a sheet, (A,) from 0 to 1, denser at the tip, where outlines are round."""
-    return (1.0 - (1.0 - np.linspace(0.0, 1.0, nodes)) ** power).astype(np.float32)
+    return 1.0 - floats(1.0 - np.linspace(0.0, 1.0, nodes)) ** 1.5
 
 
 @lru_cache
 def across(nodes: int) -> Floats:
     """Places of the nodes across a sheet, (B,) from -1 to 1."""
-    return np.linspace(-1.0, 1.0, nodes, dtype=np.float32)
+    return floats(np.linspace(-1.0, 1.0, nodes))
 
 
 def hump(t: Floats, lean: float = 1.0, blunt: float = 1.0) -> Floats:
-    """An outline (A,) that rises from 0 to 1 and falls again: widest early for `lean` under 1, full for `blunt` under 1."""
-    return (np.clip(np.sin(np.pi * t**lean), 0.0, 1.0) ** blunt + 0.02).astype(np.float32)
+    """An outline (A,) that rises from 0 to 1 and falls again, its widest place and its fullness set by two powers."""
+    return floats(np.clip(np.sin(np.pi * t**lean), 0.0, 1.0) ** blunt + 0.02)
+
+
+def swell(t: Floats, full: float) -> Floats:
+    """From 0 to 1 while `t` (A,) goes from 0 to `full`, and 1 from there on."""
+    return floats(np.sin(np.minimum(t / full, 1.0) * (0.5 * np.pi)))
+
+
+def spokes(count: int, start: float = 0.0) -> Floats:
+    """Evenly spread directions (count,) in radians."""
+    return start + np.arange(count) * (2.0 * np.pi / count)
+
+
+def column(values: ArrayLike) -> Floats:
+    """Values per sheet, (P,) or a single one, shaped to meet (P, A, B)."""
+    return floats(values).reshape(-1, 1, 1)
 
 
 def cross(a: Floats, b: Floats) -> Floats:
@@ -62,9 +87,10 @@ def cross(a: Floats, b: Floats) -> Floats:
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
-def column(values: ArrayLike) -> Floats:
-    """Values per sheet, (P,) or a single one, shaped to meet (P, A, B)."""
-    return np.asarray(values, np.float32).reshape(-1, 1, 1)
+def blend(low: ArrayLike, high: ArrayLike, weight: ArrayLike) -> Floats:
+    """Colours between `low` and `high` (..., 3) by `weight` (...)."""
+    share = floats(weight)[..., None]
+    return floats(floats(low) * (1.0 - share) + floats(high) * share)
 
 
 def straps(
@@ -90,22 +116,20 @@ def straps(
     t = along(len(outline))[None, :, None]
     s = across(nodes_across)[None, None, :]
     slope = column(elevation) + column(bend) * t  # (P, A, 1)
-    step = np.diff(t, axis=1, prepend=0.0) * column(length)
+    step = np.diff(t, axis=1, prepend=np.float32(0.0)) * column(length)
     distance = column(root[0]) + np.cumsum(step * np.cos(slope), axis=1)
     height = column(root[1]) + np.cumsum(step * np.sin(slope), axis=1)
 
-    half = column(width) * outline[None, :, None]
-    waves = np.sin(9.0 * t + 2.0 * s + 2.3 * np.arange(len(azimuth), dtype=np.float32)[:, None, None])
-    lift = half * (column(cup) * (s * s - 0.4) + column(roll) * s * t) + column(
-        ripple
-    ) * half * waves * np.abs(s)
+    half = column(width) * floats(outline)[None, :, None]
+    waves = np.sin(9.0 * t + 2.0 * s + column(2.3 * np.arange(len(azimuth))))
+    lift = half * (column(cup) * (s * s - 0.4) + column(roll) * s * t + column(ripple) * waves * np.abs(s))
     aside = half * s
     distance, height = distance - lift * np.sin(slope), height + lift * np.cos(slope)
 
     cosine, sine = np.cos(column(azimuth)), np.sin(column(azimuth))
     x = distance * cosine - aside * sine
     y = distance * sine + aside * cosine
-    return np.stack(np.broadcast_arrays(x, y, height), axis=-1).astype(np.float32)
+    return np.stack(np.broadcast_arrays(x, y, height), axis=-1)
 
 
 def cups(
@@ -127,32 +151,24 @@ def cups(
     """
     t = along(distance.shape[1])[None, :, None]
     s = across(nodes_across)[None, None, :]
-    turn = column(azimuth) + half_angle[:, :, None] * s
-    waves = np.sin(5.0 * s + 1.7 * np.arange(len(azimuth), dtype=np.float32)[:, None, None]) * t**3
-    radius = distance[:, :, None] * (1.0 + column(spiral) * s + column(ripple) * waves)
-    z = height[:, :, None] - column(droop) * s * s * t
-    points = (radius * np.cos(turn), radius * np.sin(turn), z + 0.5 * column(ripple) * waves)
-    return np.stack(np.broadcast_arrays(*points), axis=-1).astype(np.float32)
+    turn = column(azimuth) + floats(half_angle)[:, :, None] * s
+    waves = column(ripple) * np.sin(5.0 * s + column(1.7 * np.arange(len(azimuth)))) * t**3
+    radius = floats(distance)[:, :, None] * (1.0 + column(spiral) * s + waves)
+    z = floats(height)[:, :, None] - column(droop) * s * s * t + 0.5 * waves
+    return np.stack(np.broadcast_arrays(radius * np.cos(turn), radius * np.sin(turn), z), axis=-1)
 
 
-def tubes(path: Floats, radius: ArrayLike, nodes_around: int = 5) -> Floats:
-    """Points (P, A, B, 3) of the half of round stems that faces the viewer, from paths (P, A, 3)."""
+def tubes(path: Floats, radius: Floats, nodes_across: int = 5) -> Floats:
+    """Points (P, A, B, 3) of the half of round stems that faces the viewer, from paths (P, A, 3), radii (P, A)."""
     ahead = np.gradient(path, axis=1)[..., :2]
     ahead /= np.linalg.norm(ahead, axis=-1, keepdims=True) + 1e-6
-    side = np.stack([-ahead[..., 1], ahead[..., 0]], axis=-1)  # (P, A, 2)
-    angle = across(nodes_around) * (0.5 * np.pi)
-    thick = (
-        np.asarray(radius, np.float32).reshape(-1, 1, 1)
-        if np.ndim(radius) < 2
-        else np.asarray(radius)[..., None]
+    side = np.stack([-ahead[..., 1], ahead[..., 0]], axis=-1)[:, :, None, :]  # (P, A, 1, 2)
+    s = across(nodes_across)[:, None]
+    thick = radius[:, :, None, None]
+    return floats(
+        path[:, :, None, :]
+        + thick
+        * np.concatenate(
+            [side * s, np.broadcast_to(np.sqrt(1.0 - s * s), (*path.shape[:2], nodes_across, 1))], axis=-1
+        )
     )
-    wide = thick * np.sin(angle)  # (P, A, B)
-    xy = path[:, :, None, :2] + side[:, :, None, :] * wide[..., None]
-    z = path[:, :, None, 2] + thick * np.cos(angle)
-    return np.concatenate([xy, z[..., None]], axis=-1).astype(np.float32)
-
-
-def blend(low: ArrayLike, high: ArrayLike, weight: ArrayLike) -> Floats:
-    """Colours between `low` and `high` (..., 3) by `weight` (...)."""
-    w = np.asarray(weight, np.float32)[..., None]
-    return (np.asarray(low, np.float32) * (1.0 - w) + np.asarray(high, np.float32) * w).astype(np.float32)

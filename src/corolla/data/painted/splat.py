@@ -1,35 +1,26 @@
-"""From sheets in space to a picture: light, shadow and a depth buffer, all in array operations.
+"""From sheets in space to a picture, with a depth buffer and no loop over pixels.
 
 The image plane is x to the right, y down and z towards the viewer, the shorter side of the picture being 1.
-Light is computed on the coarse nodes; nodes are then interpolated to points closer together than the pixels
-of a twice larger buffer, and in each pixel the nearest point wins.
+Colours are lit on the coarse nodes of the sheets; nodes are then interpolated to points about as close as the
+pixels of a twice larger buffer, and in each pixel the nearest point wins.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from corolla.data.painted.sheets import Floats, Sheets, cross
+from corolla.data.painted.light import Light, lit, shadows
+from corolla.data.painted.sheets import Floats, Relief, Sheets, across, along, floats
 
 SUPERSAMPLE = 2
 DEPTHS = 1 << 22  # depth levels, 64 a pixel
-BATCH = 12_000  # points at a time: they stay in the processor's cache
-LADDER = 1.3
-SPACING = 0.82  # of the interpolated points, in pixels of the buffer; wider leaves holes in bent sheets
-
-
-@dataclass(frozen=True)
-class Light:
-    """A sun and a sky: `towards` is the unit vector (3,) to the sun, the colours (3,) scale what they light."""
-
-    towards: Floats
-    sun: Floats
-    sky: Floats
-    shadow: float = 0.6  # how much of the sun a petal takes from those below it
+BATCH = 20_000  # points at a time: they stay in the processor's cache
+LADDER = 1.3  # from one number of points along a sheet to the next
+HOLE = 3 * 64  # depth levels behind its neighbours that make a pixel a hole
+SPACING = 1.15  # pixels between points; `close` fills what sheets drawn out unevenly leave open
 
 
 def render(
@@ -45,59 +36,10 @@ def render(
     for plant in layer:
         for sheets, shade in zip(plant, shadows(plant, light), strict=True):
             splat(nearest, sheets, lit(sheets, light, shade))
+    close(nearest)
     pixels = (nearest & 0xFFFFFF) | np.where(nearest > 0, 0xFF000000, 0)
     picture = Image.frombytes("RGBa", (width, height), pixels.astype("<u4").tobytes())
     return picture.reduce(finer) if finer > 1 else picture
-
-
-def normals(points: Floats) -> Floats:
-    """Unit normals (P, A, B, 3) of sheets of points of the same shape, on the side that the viewer sees."""
-    down, over = np.empty_like(points), np.empty_like(points)
-    np.subtract(points[:, 2:], points[:, :-2], out=down[:, 1:-1])
-    np.subtract(points[:, 1], points[:, 0], out=down[:, 0])
-    np.subtract(points[:, -1], points[:, -2], out=down[:, -1])
-    np.subtract(points[:, :, 2:], points[:, :, :-2], out=over[:, :, 1:-1])
-    np.subtract(points[:, :, 1], points[:, :, 0], out=over[:, :, 0])
-    np.subtract(points[:, :, -1], points[:, :, -2], out=over[:, :, -1])
-    normal = cross(down, over)
-    normal /= np.copysign(np.sqrt(np.einsum("...i,...i", normal, normal)) + 1e-9, normal[..., 2])[..., None]
-    return normal
-
-
-def lit(sheets: Sheets, light: Light, shade: Floats) -> Floats:
-    """The colours (P, A, B, 3) of sheets under a light, `shade` (P, A, B) of the sun being taken away."""
-    normal = normals(sheets.points)
-    facing = normal @ light.towards
-    front = np.clip((facing + 0.25) / 1.25, 0.0, None)
-    through = sheets.sheer * np.clip(-facing, 0.0, None)  # a backlit petal glows
-    sun = (front + through) * (1.0 - shade)
-    up = 0.75 - 0.25 * normal[..., 1]  # the sky is above, and y points down
-    colour = sheets.colours * (sun[..., None] * light.sun + up[..., None] * light.sky)
-    if sheets.gloss:
-        half = light.towards + np.array([0.0, 0.0, 1.0], np.float32)
-        shine = np.clip(normal @ (half / np.linalg.norm(half)), 0.0, 1.0) ** 18 * (1.0 - shade)
-        colour = colour + (sheets.gloss * shine)[..., None] * light.sun
-    return colour.astype(np.float32)
-
-
-def shadows(plant: Sequence[Sheets], light: Light, cells: int = 44) -> list[Floats]:
-    """How much of the sun each node misses, (P, A, B) per batch, by a coarse depth buffer seen from the sun."""
-    nodes = np.concatenate([sheets.points.reshape(-1, 3) for sheets in plant])
-    aside = cross(light.towards, np.array([0.31, 0.95, 0.05], np.float32))
-    aside /= np.linalg.norm(aside)
-    plane = np.stack([aside, cross(light.towards, aside)], axis=1)
-    flat = nodes @ plane
-    flat -= flat.min(axis=0)
-    reach = float(flat.max()) + 1e-6
-    cell = (flat * ((cells - 1) / reach)).astype(np.intp)
-    index = cell[:, 0] * cells + cell[:, 1]
-    depth = nodes @ light.towards
-    nearest = np.full(cells * cells, -np.inf, np.float32)
-    np.maximum.at(nearest, index, depth)
-    soft = 1.5 * reach / cells
-    shade = np.clip((nearest[index] - depth - 0.5 * soft) / (2.0 * soft), 0.0, 1.0) * light.shadow
-    ends = np.cumsum([sheets.points[..., 0].size for sheets in plant])[:-1]
-    return [part.reshape(s.points.shape[:3]) for s, part in zip(plant, np.split(shade, ends), strict=True)]
 
 
 def splat(nearest: NDArray[np.int64], sheets: Sheets, colours: Floats) -> None:
@@ -108,17 +50,19 @@ def splat(nearest: NDArray[np.int64], sheets: Sheets, colours: Floats) -> None:
     """
     height, width = nearest.shape
     unit = np.float32(min(width, height))
-    nodes = np.concatenate([sheets.points * unit, colours * np.float32(255.0)], axis=-1)  # (P, A, B, 6)
-    channels = np.ascontiguousarray(nodes.transpose(3, 0, 1, 2))  # (6, P, A, B)
-    x, y = channels[0].reshape(len(nodes), -1), channels[1].reshape(len(nodes), -1)
+    count = len(colours)
+    channels = np.empty((6, *colours.shape[:3]), np.float32)
+    np.multiply(sheets.points.transpose(3, 0, 1, 2), unit, out=channels[:3])
+    np.multiply(colours.transpose(3, 0, 1, 2), np.float32(255.0), out=channels[3:])
+    x, y = channels[0].reshape(count, -1), channels[1].reshape(count, -1)
     seen = (x.max(1) >= 0) & (y.max(1) >= 0) & (x.min(1) < width) & (y.min(1) < height)
     whole = bool(x.min() >= 0 and y.min() >= 0 and x.max() < width and y.max() < height)
-    rows = steps(np.diff(nodes[..., :2], axis=1), axis=1)
-    columns = steps(np.diff(nodes[..., :2], axis=2), axis=2)
+    flat = channels[:2]
+    rows = steps(flat[:, :, 1:] - flat[:, :, :-1], np.diff(along(flat.shape[2])))
+    columns = steps((flat[..., 1:] - flat[..., :-1]).swapaxes(2, 3), 0.5 * np.diff(across(flat.shape[3])))
     for group, down, over in batches(rows, columns, np.flatnonzero(seen)):
         points = refine(channels[:, group], down, over)
-        pattern = None if sheets.relief is None else sheets.relief(*places(down, over))
-        keep = None if pattern is None or pattern.all() else pattern > 0
+        pattern, keep = (None, None) if sheets.relief is None else carved(sheets.relief, down, over)
         if not whole:
             inside = (points[0] >= 0) & (points[1] >= 0) & (points[0] < width) & (points[1] < height)
             keep = inside if keep is None else inside & keep
@@ -135,6 +79,13 @@ def splat(nearest: NDArray[np.int64], sheets: Sheets, colours: Floats) -> None:
             ranked *= keep
             pixel *= keep
         np.maximum.at(nearest.reshape(-1), pixel.reshape(-1), ranked.reshape(-1))
+
+
+def close(nearest: NDArray[np.int64]) -> None:
+    """Fill holes one pixel wide: a pixel much farther than its neighbours on both sides takes the farther of them."""
+    step = np.int64(HOLE << 24)
+    for beside, middle in ((nearest, nearest[:, 1:-1]), (nearest.T, nearest.T[:, 1:-1])):
+        np.maximum(middle, np.minimum(beside[:, :-2], beside[:, 2:]) - step, out=middle)
 
 
 def batches(
@@ -159,39 +110,40 @@ def batches(
 def refine(channels: Floats, rows: int, columns: int) -> Floats:
     """Nodes (6, P, A, B) interpolated to points (6, P, rows, columns)."""
     _, _, a, b = channels.shape
-    return np.matmul(interpolation(a, rows), channels @ interpolation(b, columns).T)
+    down, over = interpolation(a, rows, along), interpolation(b, columns, across)
+    return floats(np.matmul(down, channels @ over.T))
 
 
-def steps(edges: Floats, axis: int) -> NDArray[np.intp]:
-    """How many points cover the longest line of nodes of each sheet, (P,), from edges (P, A, B, 2) between nodes.
+def steps(edges: Floats, gaps: Floats) -> NDArray[np.intp]:
+    """How many points a line of nodes needs on each sheet, (P,), from edges (2, P, E, L): E along each of L lines.
 
-    The counts are rungs of a ladder, so that sheets of about one size come out alike.
+    Points are even in `t` and `s`, the edges being `gaps` (E,) of their range; the longest line decides. The
+    counts are rungs of a ladder, so that sheets of about one size come out alike.
     """
-    length = np.sqrt(np.einsum("...i,...i", edges, edges)).sum(axis=axis).max(axis=1) / SPACING
-    rung = np.ceil(np.log(np.maximum(length, 1.0)) * (1.0 / np.log(LADDER)))
-    return np.minimum(np.ceil(LADDER**rung), 8192).astype(np.intp)
+    squares = (edges[0] * edges[0] + edges[1] * edges[1]) / gaps[:, None]
+    stretch = np.sqrt(
+        squares.sum(axis=1).max(axis=1)
+    )  # root mean square over `t`: drawn out parts weigh more
+    rung = np.ceil(np.log(np.maximum(stretch / SPACING, 1.0)) / np.log(LADDER))
+    return np.asarray(np.minimum(np.ceil(LADDER**rung), 8192.0), np.intp)
 
 
-@lru_cache(maxsize=4096)
-def places(rows: int, columns: int) -> tuple[Floats, Floats]:
-    """The `t` (rows, 1) and `s` (1, columns) of interpolated points, for reliefs."""
-    t = (
-        np.linspace(0.0, 1.0, rows, dtype=np.float32)[:, None]
-        if rows > 1
-        else np.full((1, 1), 0.5, np.float32)
-    )
-    s = (
-        np.linspace(-1.0, 1.0, columns, dtype=np.float32)[None, :]
-        if columns > 1
-        else np.zeros((1, 1), np.float32)
-    )
-    return t, s
+@lru_cache(maxsize=256)
+def carved(relief: Relief, rows: int, columns: int) -> tuple[Floats, NDArray[np.bool_] | None]:
+    """A relief at `rows` x `columns` points, and where it leaves the sheet standing, if not everywhere."""
+    t, s = middles(0.0, 1.0, rows)[:, None], middles(-1.0, 1.0, columns)[None, :]
+    pattern = floats(relief(t, s))
+    return pattern, None if pattern.all() else pattern > 0
 
 
 @lru_cache(maxsize=512)
-def interpolation(nodes: int, points: int) -> Floats:
-    """The (points, nodes) matrix that draws lines through nodes; a single point is their middle."""
-    if points == 1:
-        return np.full((1, nodes), 1.0 / nodes, np.float32)
-    place = np.linspace(0.0, nodes - 1.0, points)
-    return np.clip(1.0 - np.abs(place[:, None] - np.arange(nodes)[None, :]), 0.0, None).astype(np.float32)
+def interpolation(nodes: int, points: int, places: Callable[[int], Floats]) -> Floats:
+    """The (points, nodes) matrix that draws lines through nodes at `places`, to points that are even there."""
+    at = places(nodes)
+    place = np.interp(middles(float(at[0]), float(at[-1]), points), at, np.arange(nodes))
+    return floats(np.maximum(1.0 - np.abs(place[:, None] - np.arange(nodes)[None, :]), 0.0))
+
+
+def middles(low: float, high: float, count: int) -> Floats:
+    """`count` numbers from `low` to `high`, both included; a single one lies in the middle."""
+    return floats(np.linspace(low, high, count) if count > 1 else [0.5 * (low + high)])

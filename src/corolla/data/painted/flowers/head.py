@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corolla.data.painted.sheets import GOLDEN_ANGLE, Floats, Sheets, across, blend, cups
+from corolla.data.painted.greenery import Foliage
+from corolla.data.painted.sheets import (
+    GOLDEN_ANGLE,
+    Floats,
+    Sheets,
+    across,
+    along,
+    blend,
+    column,
+    cups,
+    floats,
+)
 
 # Colours are shared on purpose: no kind owns one, so that shape has to be looked at.
 PIGMENTS: Mapping[str, tuple[float, float, float]] = {
@@ -22,41 +33,41 @@ PIGMENTS: Mapping[str, tuple[float, float, float]] = {
     "lilac": (0.74, 0.60, 0.86),
     "purple": (0.45, 0.20, 0.52),
 }
-WARM = np.array([0.6, 1.0, 1.15], np.float32)  # shade between petals is deep in colour, not grey
-LEAF_GREEN = np.array([0.30, 0.47, 0.17], np.float32)
+LEAF_GREEN = floats([0.30, 0.47, 0.17])
+WARM = floats([0.6, 1.0, 1.15])  # shade between petals is deep in colour, not grey
 
 
 @dataclass(frozen=True)
 class Head:
     """A flower's head around the origin, about 1 in radius, its face along +z.
 
-    The stem joins it at `foot` on the z axis, `neck` thick; `leaf` names the foliage that belongs to it and
-    `nods` is how far from the viewer it looks away, in radians: least, most often, most.
+    The stem joins it at `foot` on the z axis, `neck` thick. `nods` is how far from the viewer it looks away, in
+    radians: least, most often, most.
     """
 
     sheets: tuple[Sheets, ...]
     foot: float
     neck: float
-    leaf: str
     nods: tuple[float, float, float]
+    foliage: Foliage
 
 
-def pigment(rng: np.random.Generator, weights: Mapping[str, float]) -> Floats:
+def pigment(dye: np.random.Generator, weights: Mapping[str, float]) -> Floats:
     """A colour (3,) by weighted chance, a little off its name."""
     names = list(weights)
     chances = np.array([weights[name] for name in names])
-    base = np.array(PIGMENTS[names[rng.choice(len(names), p=chances / chances.sum())]])
-    return np.clip(base * rng.uniform(0.9, 1.06) + rng.normal(0.0, 0.03, 3), 0.02, 1.0).astype(np.float32)
+    base = np.array(PIGMENTS[names[dye.choice(len(names), p=chances / chances.sum())]])
+    return np.clip(base * dye.uniform(0.9, 1.06) + dye.normal(0.0, 0.03, 3), 0.02, 1.0)
 
 
 def tints(rng: np.random.Generator, count: int, spread: float = 0.07) -> Floats:
     """Brightness of each petal, (count, 1, 1, 1) around 1: no two petals are alike."""
-    return rng.uniform(1.0 - spread, 1.0 + spread, (count, 1, 1, 1)).astype(np.float32)
+    return rng.uniform(1.0 - spread, 1.0 + spread, (count, 1, 1, 1))
 
 
 def about(rng: np.random.Generator, count: int, centre: float, spread: float) -> Floats:
     """`count` values within `spread` of `centre`."""
-    return rng.uniform(centre - spread, centre + spread, count).astype(np.float32)
+    return rng.uniform(centre - spread, centre + spread, count)
 
 
 def gloom(shade: Floats) -> Floats:
@@ -65,54 +76,33 @@ def gloom(shade: Floats) -> Floats:
 
 
 def disc(
-    rng: np.random.Generator,
-    count: int,
-    radius: float,
-    dome: float,
-    level: float,
-    rings: Floats,
-    grain: float = 1.15,
+    rng: np.random.Generator, count: int, radius: float, dome: float, level: float, rings: Floats
 ) -> tuple[Sheets, Sheets]:
-    """A dome of florets on a golden-angle spiral, and the ground beneath it.
+    """A dome of `count` florets on a golden-angle spiral, and the ground beneath it.
 
-    `rings` (R, 3) are the colours from the middle to the rim; `dome` is the height of the middle over
-    `level`, the height of the rim; `grain` is the size of a floret against the room it has.
+    `rings` (R, 3) are the colours from the middle to the rim; `level` is the height of the rim and `dome` how
+    much higher the middle is.
     """
-    order = (np.arange(count, dtype=np.float32) + 0.5) / count
-    r = radius * np.sqrt(order)
-    angle = np.arange(count, dtype=np.float32) * np.float32(GOLDEN_ANGLE) + rng.uniform(0, 6.28)
-    half = grain * radius / np.sqrt(count) * about(rng, count, 1.0, 0.15)
-    u = across(3)
-    cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
-    out = r[:, None, None] + half[:, None, None] * u[None, :, None]
-    side = half[:, None, None] * u[None, None, :]
-    bump = half[:, None, None] * (1.3 - 0.7 * (u * u)[None, :, None] - 0.7 * (u * u)[None, None, :])
-    z = level + dome * (1.0 - (r / radius) ** 2)[:, None, None] + bump
-    x, y = out * cosine - side * sine, out * sine + side * cosine
+    order = floats((np.arange(count) + 0.5) / count)
+    angle = column(np.arange(count) * GOLDEN_ANGLE + rng.uniform(0, 2 * np.pi))
+    half = column(1.15 * radius / np.sqrt(count) * about(rng, count, 1.0, 0.15))
+    u, v = 2.0 * along(4)[None, :, None] - 1.0, across(3)[None, None, :]
+    out, side = radius * np.sqrt(column(order)) + half * u, half * v
+    z = level + dome * (1.0 - column(order)) + half * (1.3 - 0.7 * (u * u + v * v))
+    x, y = out * np.cos(angle) - side * np.sin(angle), out * np.sin(angle) + side * np.cos(angle)
     place = order * (len(rings) - 1)
     low = np.minimum(place.astype(int), len(rings) - 2)
-    colour = blend(rings[low], rings[low + 1], place - low)[:, None, None, :] * tints(rng, count, 0.16)
-    florets = Sheets(
-        np.stack(np.broadcast_arrays(x, y, z), axis=-1).astype(np.float32),
-        np.broadcast_to(colour, (count, 3, 3, 3)).astype(np.float32),
-        relief=floret,
-        sheer=0.0,
-    )
-    reach = np.linspace(0.0, radius * 1.04, 5, dtype=np.float32)[None, :]
-    ground = cups(
-        np.zeros(1, np.float32),
-        reach,
-        level - 0.01 + dome * (1.0 - (reach / radius) ** 2),
-        np.full((1, 5), np.pi, np.float32),
-        nodes_across=17,
-    )
-    soil = rings[np.linspace(0, len(rings) - 1, 5).astype(int)] * np.float32(0.5)
-    return florets, Sheets(
-        ground, np.broadcast_to(soil[None, :, None, :], ground.shape).astype(np.float32), sheer=0.0
-    )
+    colours = blend(rings[low], rings[low + 1], place - low)[:, None, None, :] * tints(rng, count, 0.16)
+    florets = Sheets(np.stack([x, y, z], axis=-1), colours, relief=bead, sheer=0.0)
+
+    reach = 1.04 * along(5)[None, :]
+    height = level - 0.01 + dome * (1.0 - reach**2)
+    ground = cups(np.zeros(1), radius * reach, height, np.full((1, 5), np.pi), nodes_across=17)
+    soil = 0.5 * rings[(along(5) * (len(rings) - 1)).astype(int)]
+    return florets, Sheets(ground, soil[None, :, None, :], sheer=0.0)
 
 
-def floret(t: Floats, s: Floats) -> Floats:
-    """A round bead, light in the middle and dark at its edge."""
+def bead(t: Floats, s: Floats) -> Floats:
+    """A round floret, light in the middle and dark at its edge."""
     distance = (2.0 * t - 1.0) ** 2 + s * s
-    return np.where(distance < 1.05, 1.12 - 0.62 * distance, 0.0).astype(np.float32)
+    return np.where(distance < 1.05, 1.12 - 0.62 * distance, 0.0)
