@@ -38,6 +38,8 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         """Refuse shapes that cannot be built, in one line each."""
+        if min(self.num_classes, self.patch_size, self.width, self.depth, self.heads, self.mlp_dim) < 1:
+            raise ValueError("classes, patch size, width, depth, heads and MLP size should all be at least 1")
         if self.width % self.heads:
             raise ValueError(
                 f"width {self.width} cannot be shared by {self.heads} heads; choose a multiple of the heads"

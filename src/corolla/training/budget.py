@@ -9,7 +9,6 @@ from corolla.errors import CorollaError
 from corolla.training.recipe import Recipe
 
 RESERVE = 0.08  # share of the time for reading pictures, validations and the report
-TRIAL_SECONDS = 20.0  # at most, for timing one picture size
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,7 @@ class Plan:
     """What the dial settled on, and what it expects."""
 
     recipe: Recipe
-    seconds_per_epoch: float
-    reason: str
+    measured: str
 
 
 def mean_picture_seconds(recipe: Recipe, measure: Callable[[Recipe, int], float], multiple: int) -> float:
@@ -60,19 +58,22 @@ def plan(
     `pictures` are seen in an epoch, and `started` is when the time began to count (`time.monotonic`). A ladder of one
     rung keeps model and size and fits only the epochs. Raises `CorollaError` if not one epoch fits.
     """
-    for rung in reversed(ladder):
+    chosen, each, views = recipe, math.inf, 0.0
+    for rung in ladder:
+        # A higher rung is slower, so one that this speed is too slow for need not be timed at all.
+        if views < rung.fewest_views:
+            break
         tried = rung.applied_to(recipe)
-        each = mean_picture_seconds(tried, measure, multiple_of(tried))
+        tried_each = mean_picture_seconds(tried, measure, multiple_of(tried))
         left = minutes * 60 * (1 - RESERVE) - (time.monotonic() - started)
-        views = left / each
-        if views < rung.fewest_views and rung is not ladder[0]:
-            continue
-        epochs = min(math.floor(views / pictures), most_epochs)
-        if epochs < 1:
-            raise CorollaError(
-                f"{minutes:g} minutes are too short for one epoch of {pictures} pictures, which takes about "
-                f"{each * pictures / 60:.1f} minutes here; give more --minutes or fewer pictures"
-            )
-        reason = f"{1 / each:.0f} images/s measured, {each * pictures:.0f} s an epoch"
-        return Plan(tried.changed(epochs=epochs), each * pictures, reason)
-    raise AssertionError("the lowest rung is always taken")
+        if left / tried_each < rung.fewest_views:
+            break
+        chosen, each, views = tried, tried_each, left / tried_each
+    left = minutes * 60 * (1 - RESERVE) - (time.monotonic() - started)
+    epochs = min(math.floor(left / each / pictures), most_epochs)
+    if epochs < 1:
+        raise CorollaError(
+            f"{minutes:g} minutes are too short for one epoch of {pictures} pictures, which takes about "
+            f"{each * pictures / 60:.1f} minutes here; give more --minutes or fewer pictures"
+        )
+    return Plan(chosen.changed(epochs=epochs), f"{1 / each:.0f} images/s, {each * pictures:.0f} s an epoch")

@@ -42,7 +42,7 @@ def choose_recipe(
     fitted = plan(minutes, recipe, ladder, full_batches, named.most_epochs, timer, patch_of, started)
     taken = fitted.recipe
     progress.note(
-        f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.epochs} epochs: {fitted.reason}"
+        f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.epochs} epochs: {fitted.measured}"
     )
     return taken
 

@@ -1,0 +1,142 @@
+"""Opening somebody's run folder: right when it is whole, one clear line when it is not, nothing executed."""
+
+import json
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from corolla.errors import CorollaError
+from corolla.model import ViT, ViTConfig
+from corolla.preprocessing import Preprocessing
+from corolla.run import Config, Run
+
+SHAPE = ViTConfig(num_classes=2, image_size=(16, 16), patch_size=8, width=16, depth=1, heads=2, mlp_dim=32)
+
+
+def make_run(folder: Path) -> Run:
+    run, model = Run(folder), ViT(SHAPE)
+    run.save_model(model)
+    recipe: dict[str, Any] = {"flip_average": True}
+    run.save_config(
+        Config("vit_test", SHAPE, ("cat", "dög"), Preprocessing((16, 16)), recipe, {"root": str(folder)}, {}, {})
+    )
+    return run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return make_run(tmp_path / "run")
+
+
+def test_a_saved_model_comes_back_equal(run: Run) -> None:
+    model, config = run.load_model()
+    assert not model.training
+    assert config.classes == ("cat", "dög")
+    assert config.architecture == SHAPE
+    again, _ = run.load_model()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_a_channels_last_model_is_saved_as_it_computes(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = replace(SHAPE, stem=(4, 8))
+    model, run = ViT(shape).eval(), make_run(tmp_path)
+    torch.nn.init.normal_(model.head.weight)
+    model.patches.to(memory_format=torch.channels_last)
+    run.save_model(model)
+    run.save_config(replace(run.load_config(), architecture=shape))
+    images = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(run.load_model()[0](images), model(images))
+
+
+def edited(run: Run, **changes: Any) -> None:
+    values = json.loads(run.config_file.read_text(encoding="utf-8"))
+    for path, value in changes.items():
+        place = values
+        *parents, last = path.split("__")
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    run.config_file.write_text(json.dumps(values), encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", [
+    {"format": 99}, {"classes": ["cat"]}, {"classes": ["cat", "cat"]}, {"classes": [1, 2]}, {"classes": 7},
+    {"architecture__width": 10**9}, {"architecture__width": -16}, {"architecture__depth": 10**6}, {"architecture__depth": "1"},
+    {"architecture__patch_size": 0}, {"architecture__image_size": [10**6, 10**6]}, {"architecture__image_size": [15, 16]},
+    {"architecture__stem": [10**9]}, {"architecture__registers": 10**9}, {"architecture__heads": 0},
+    {"architecture__surprise": 1}, {"preprocessing__std": [0, 0, 0]}, {"preprocessing": None}, {"architecture": []},
+])  # fmt: skip
+def test_a_hostile_config_is_refused_in_one_line(run: Run, change: dict[str, Any]) -> None:
+    edited(run, **change)
+    with pytest.raises(CorollaError, match=r"config\.json") as caught:
+        run.load_model()
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+def test_any_bytes_for_config_or_weights_are_refused(run: Run, content: bytes) -> None:
+    for file in (run.config_file, run.weights):
+        whole = file.read_bytes()
+        file.write_bytes(content)
+        with pytest.raises(CorollaError):
+            run.load_model()
+        file.write_bytes(whole)
+
+
+def test_truncated_weights_are_refused(run: Run) -> None:
+    whole = run.weights.read_bytes()
+    for length in (0, 7, 100, len(whole) - 1):
+        run.weights.write_bytes(whole[:length])
+        with pytest.raises(CorollaError, match="cannot read the weights"):
+            run.load_model()
+
+
+class Touch:
+    """A pickle that makes a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_named_like_weights_runs_nothing(run: Run, tmp_path: Path) -> None:
+    run.weights.write_bytes(pickle.dumps(Touch(tmp_path / "executed")))
+    with pytest.raises(CorollaError):
+        run.load_model()
+    assert not (tmp_path / "executed").exists()
+
+
+def test_weights_of_another_shape_are_named(run: Run) -> None:
+    state = ViT(replace(SHAPE, mlp_dim=48, registers=1)).state_dict()
+    del state["norm.bias"]
+    save_file(state, run.weights)
+    with pytest.raises(CorollaError) as caught:
+        run.load_model()
+    for words in ("1 missing (norm.bias)", "1 unexpected (registers)", "3 of another shape", "(48,), should be (32,)"):
+        assert words in str(caught.value)
+
+
+def test_what_is_not_a_run_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(CorollaError, match="corolla train DATA --out"):
+        Run(tmp_path).load_model()
+
+
+def test_a_last_line_cut_short_is_left_out_of_the_history(run: Run) -> None:
+    run.append_history({"epoch": 1})
+    run.append_history({"epoch": 2})
+    with run.metrics_file.open("a") as file:
+        file.write('{"epoch": 3, "train_l')
+    assert run.history() == [{"epoch": 1}, {"epoch": 2}]
