@@ -22,6 +22,7 @@ from corolla.atomic import write_with
 from corolla.report import words
 
 History = Sequence[Mapping[str, Any]]
+MOST = 1e6
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Palette:
     line: str = "#e4deda"
     accent: str = "#9c2c68"
     quiet: str = "#8b97a6"  # beside the accent
-    paper: str = "#ffffff"
+    card: str = "#ffffff"  # what it is drawn on
 
 
 PRINTED = Palette()
@@ -47,9 +48,7 @@ def draw_curves(history: History, path: Path) -> None:
     `history` holds the lines of `metrics.jsonl`; keys that are missing, and values that are no finite numbers, are
     left out of the drawing.
     """
-    figure = Figure(
-        figsize=(11, 4.2), facecolor=PRINTED.paper, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12)
-    )
+    figure = Figure(figsize=(11, 4.2), facecolor=PRINTED.card, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12))
     FigureCanvasAgg(figure)
     for place, draw in enumerate((draw_loss, draw_accuracy), start=1):
         draw(figure.add_subplot(1, 2, place), history, PRINTED)
@@ -76,9 +75,8 @@ def svg(history: History, draw: Callable[[Axes, History, Palette], None], prefix
     drawn = buffer.getvalue()
     drawn = drawn[drawn.index("<svg") :]  # a doctype would name an address on the web
     drawn = re.sub(r"<style.*?</style>|<metadata.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(
-        r'(<svg [^>]*?)height="[^"]*" ([^>]*?)width="[^"]*"', r"\1\2", drawn, count=1
-    )  # CSS sizes it
+    element, inside = drawn.split(">", 1)
+    drawn = re.sub(r'\s(?:width|height)="[^"]*"', "", element) + ">" + inside  # the page sizes it
     drawn = re.sub(r'\bid="|(?<=url\()#|(?<=xlink:href=")#', lambda match: match[0] + prefix, drawn)
     drawn = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 inherit", drawn)
     drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)  # the page's own letters
@@ -99,9 +97,7 @@ def draw_loss(axes: Axes, history: History, palette: Palette) -> None:
         if epochs:
             handles += draw_line(axes, epochs, values, colour, label)
     if handles:
-        legend = axes.legend(
-            handles=handles, frameon=False, fontsize=9.5, labelcolor=palette.soft, handlelength=1.4
-        )
+        legend = axes.legend(handles=handles, frameon=False, fontsize=9.5, labelcolor=palette.soft, handlelength=1.4)
         legend.set_zorder(5)
     else:
         say_empty(axes, palette)
@@ -119,9 +115,7 @@ def draw_accuracy(axes: Axes, history: History, palette: Palette) -> None:
     best = best_epoch(history)
     if best in epochs:
         value = values[epochs.index(best)]
-        axes.plot(
-            [best], [value], "o", color=palette.accent, markersize=7, markeredgecolor=palette.paper, zorder=4
-        )
+        axes.plot([best], [value], "o", color=palette.accent, markersize=7, markeredgecolor=palette.card, zorder=4)
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.12 * (high - low))  # room for the words above the point
         late = best > (epochs[0] + epochs[-1]) / 2
@@ -168,9 +162,7 @@ def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
 def draw_line(axes: Axes, epochs: list[int], values: list[float], colour: str, label: str) -> list[Any]:
     """A line, with points where there are so few epochs that a line would say little."""
     marker = "o" if len(epochs) < 3 else None
-    return list(
-        axes.plot(epochs, values, color=colour, linewidth=2, marker=marker, markersize=4, label=label)
-    )
+    return list(axes.plot(epochs, values, color=colour, linewidth=2, marker=marker, markersize=4, label=label))
 
 
 def say_empty(axes: Axes, palette: Palette) -> None:
@@ -181,11 +173,14 @@ def say_empty(axes: Axes, palette: Palette) -> None:
 
 
 def series(history: History, key: str) -> tuple[list[int], list[float]]:
-    """Epochs and values of `key`, in order; of an epoch that was run twice the later one counts."""
+    """Epochs and values of `key`, in order; of an epoch that was run twice the later one counts.
+
+    Values beyond a million are left out: next to them nothing else could be seen.
+    """
     found: dict[int, float] = {}
     for row in history:
         epoch, value = words.number(row.get("epoch")), words.number(row.get(key))
-        if epoch is not None and value is not None:
+        if epoch is not None and value is not None and 0 <= epoch <= MOST and abs(value) <= MOST:
             found[int(epoch)] = value
     ordered = sorted(found.items())
     return [epoch for epoch, _ in ordered], [value for _, value in ordered]
@@ -193,9 +188,7 @@ def series(history: History, key: str) -> tuple[list[int], list[float]]:
 
 def best_epoch(history: History) -> int | None:
     """The last epoch marked as best, or else the one of the highest validation accuracy."""
-    marked = [
-        epoch for row in history if row.get("best") is True and (epoch := words.number(row.get("epoch")))
-    ]
+    marked = [epoch for row in history if row.get("best") is True and (epoch := words.number(row.get("epoch")))]
     if marked:
         return int(marked[-1])
     epochs, values = series(history, "val_accuracy")
@@ -219,6 +212,4 @@ def accuracy_words(history: History) -> str:
     if best not in epochs:
         return "No validation accuracy yet."
     value = words.percent(values[epochs.index(best)])
-    return (
-        f"Validation accuracy over {words.count(len(epochs), 'epoch')}; the best, {value}, in epoch {best}."
-    )
+    return f"Validation accuracy over {words.count(len(epochs), 'epoch')}; the best, {value}, in epoch {best}."

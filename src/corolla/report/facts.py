@@ -35,8 +35,7 @@ def counts(config: Config) -> Counts | None:
         return None
     splits = tuple(name for name in SPLITS if isinstance(said.get(name), dict))
     rows = tuple(
-        (label, tuple(int(words.number(said[split].get(label)) or 0) for split in splits))
-        for label in config.classes
+        (label, tuple(int(words.number(said[split].get(label)) or 0) for split in splits)) for label in config.classes
     )
     return Counts(splits, rows) if splits else None
 
@@ -106,9 +105,7 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(
-            f"({text(inner)})" if isinstance(inner, list | tuple) else text(inner) for inner in value
-        )
+        return ", ".join(f"({text(inner)})" if isinstance(inner, list | tuple) else text(inner) for inner in value)
     return str(value)
 
 
@@ -141,9 +138,7 @@ def caveats(evaluation: Evaluation) -> list[str]:
             "trained on: the figure flatters."
         )
     if evaluation.split == "val":
-        said.append(
-            "These pictures chose the best epoch, so the figure is a little too kind; the test split's is not."
-        )
+        said.append("These pictures chose the best epoch, so the figure is a little too kind; the test split's is not.")
     if evaluation.split == "all":
         said.append("The data had no splits, so all of its pictures were used.")
     absent = [figures.label for figures in evaluation.per_class if figures.n == 0]

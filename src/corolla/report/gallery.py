@@ -41,9 +41,7 @@ def mistake_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Prep
             behind.append((rank[cell], int(index)))
         rank[cell] += 1
     # Every cell's surest first, so that a page with many classes has something behind as many cells as possible.
-    chosen |= dict.fromkeys(
-        (index for _, index in sorted(behind, key=lambda b: b[0])[: MOST - len(chosen)]), False
-    )
+    chosen |= dict.fromkeys((index for _, index in sorted(behind, key=lambda b: b[0])[: MOST - len(chosen)]), False)
     return tiles(evaluation, [int(index) for index in order if index in chosen], chosen, root, preprocessing)
 
 

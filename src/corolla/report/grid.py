@@ -41,7 +41,7 @@ def draw_grid(pictures: Sequence[Tile], path: Path, columns: int | None = None) 
     down = ceil(len(shown) / across)
     below = 0.3 if len(shown) < len(pictures) else 0.0  # inches for the last line
     size = (across * SIDE + 0.3, down * (SIDE + 0.42) + 0.15 + below)
-    figure = Figure(figsize=size, dpi=DPI, facecolor=PRINTED.paper)
+    figure = Figure(figsize=size, dpi=DPI, facecolor=PRINTED.card)
     FigureCanvasAgg(figure)
     width, height = size
     for place, tile in enumerate(shown):
@@ -71,9 +71,7 @@ def draw_tile(axes: Axes, source: Path | bytes, title: str, good: bool | None, *
     axes.set_facecolor(EMPTY)
     mark, colour = {True: ("✓ ", RIGHT), False: ("✗ ", WRONG), None: ("", PRINTED.ink)}[good]
     # parse_math: a class may be called "$x$".
-    shown = axes.set_title(
-        "", color=colour, fontsize=TITLE, fontfamily=families(), parse_math=False, pad=5, loc="left"
-    )
+    shown = axes.set_title("", color=colour, fontsize=TITLE, fontfamily=families(), parse_math=False, pad=5, loc="left")
     for text in shortened(drawable(title)):
         shown.set_text(mark + text)
         if shown.get_window_extent().width <= room:

@@ -36,9 +36,7 @@ def write_report(run: Run, evaluation: Evaluation | None, manifest: Manifest | N
     material = Material(run, run.load_config(), evaluation, manifest)
     sections = [section for make in SECTIONS if (section := make(material)) is not None]
     page = environment().get_template("report.html.j2")
-    write_text(
-        run.report, page.render(run=run, config=material.config, evaluation=evaluation, sections=sections)
-    )
+    write_text(run.report, page.render(run=run, config=material.config, evaluation=evaluation, sections=sections))
     return run.report
 
 

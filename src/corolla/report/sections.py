@@ -123,8 +123,7 @@ def confusion(material: Material) -> Section | None:
         "matrix": matrix.tolist() if len(matrix) <= MOST_IN_MATRIX else None,
         "shares": shares.tolist(),
         "pairs": [
-            (row, column, int(matrix[row, column]), float(shares[row, column]))
-            for row, column in fullest[:MOST_PAIRS]
+            (row, column, int(matrix[row, column]), float(shares[row, column])) for row, column in fullest[:MOST_PAIRS]
         ],
         "pairs_in_all": len(fullest),
         "with_pictures": {tile.cell for tile in material.mistakes},
