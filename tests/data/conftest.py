@@ -26,9 +26,7 @@ def make_picture() -> MakePicture:
     def make(path: Path, seed: int, size: tuple[int, int] = (40, 30)) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(
-            path, format="PNG", compress_level=1
-        )
+        Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path, format="PNG", compress_level=1)
         return path
 
     return make

@@ -123,9 +123,7 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "4 files" in refusal(zipped(tmp_path / "many.zip", {f"rose/{n}.jpg": b"1" for n in range(4)}))
 
 
-def test_a_full_disk_is_noticed_before(
-    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_noticed_before(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10))
     assert "COROLLA_CACHE" in refusal(zipped(tmp_path / "data.zip", {"rose/1.jpg": b"1" * 11}))
     assert nothing_written(own_cache)
@@ -201,9 +199,7 @@ def test_untar(tmp_path: Path) -> None:
     assert files(folder) == {"rose/1.jpg": b"1"}
 
 
-@pytest.mark.parametrize(
-    "kind", ["above", "absolute", "link", "hard link", "device", "bomb", "truncated", "no tar"]
-)
+@pytest.mark.parametrize("kind", ["above", "absolute", "link", "hard link", "device", "bomb", "truncated", "no tar"])
 def test_hostile_and_damaged_tars(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "out"
     folder.mkdir()

@@ -68,9 +68,7 @@ def test_progress_reaches_the_end(tmp_path: Path, make_picture) -> None:
     assert seen == [("checking", 32, 70), ("checking", 64, 70), ("checking", 70, 70)]
 
 
-def test_a_second_look_opens_only_what_has_changed(
-    tmp_path: Path, make_picture, looked_at: list[Path]
-) -> None:
+def test_a_second_look_opens_only_what_has_changed(tmp_path: Path, make_picture, looked_at: list[Path]) -> None:
     names = [make_picture(tmp_path / f"{n}.png", n).name for n in range(5)]
     (tmp_path / "bad.png").write_bytes(b"")
     first = check(tmp_path, examples(*names, "bad.png"))
@@ -88,9 +86,7 @@ def test_a_second_look_opens_only_what_has_changed(
     assert second.skipped == ()
 
 
-def test_a_changed_time_alone_is_a_reason_to_look_again(
-    tmp_path: Path, make_picture, looked_at: list[Path]
-) -> None:
+def test_a_changed_time_alone_is_a_reason_to_look_again(tmp_path: Path, make_picture, looked_at: list[Path]) -> None:
     path = make_picture(tmp_path / "1.png", 1)
     check(tmp_path, examples("1.png"))
     os.utime(path, ns=(1, 1))
@@ -98,9 +94,7 @@ def test_a_changed_time_alone_is_a_reason_to_look_again(
     assert looked_at == [path, path]
 
 
-@pytest.mark.parametrize(
-    "damage", ["not json", "list", "other format", "short row", "bad hash", "no hex", "bytes"]
-)
+@pytest.mark.parametrize("damage", ["not json", "list", "other format", "short row", "bad hash", "no hex", "bytes"])
 def test_a_damaged_memory_is_made_anew(
     tmp_path: Path, make_picture, own_cache: Path, looked_at: list[Path], damage: str
 ) -> None:

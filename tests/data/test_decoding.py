@@ -49,11 +49,7 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: 
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     body = b"".join(chunk(extra[:4], extra[4:]) for extra in chunks)
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + body
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     )
 
 
@@ -122,9 +118,7 @@ def test_an_orientation_that_does_not_exist_changes_nothing(orientation: int) ->
     "garbage", [b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 20, b"Exif\0\0nothing"]
 )
 def test_damaged_exif_does_not_cost_the_picture(garbage: bytes) -> None:
-    assert_like(
-        read_picture(encoded(corners(), "JPEG", quality=95, subsampling=0, exif=garbage)), corners(), 12
-    )
+    assert_like(read_picture(encoded(corners(), "JPEG", quality=95, subsampling=0, exif=garbage)), corners(), 12)
 
 
 def test_transparency_becomes_white() -> None:
@@ -133,9 +127,7 @@ def test_transparency_becomes_white() -> None:
     assert_like(read_picture(encoded(rgba, "PNG")), Image.new("RGB", rgba.size, "white"))
     half = Image.new("RGBA", (4, 4), (0, 0, 0, 128))
     assert_like(read_picture(encoded(half, "PNG")), Image.new("RGB", (4, 4), (127, 127, 127)), 1)
-    assert_like(
-        read_picture(encoded(half, "WEBP", lossless=True)), Image.new("RGB", (4, 4), (127, 127, 127)), 1
-    )
+    assert_like(read_picture(encoded(half, "WEBP", lossless=True)), Image.new("RGB", (4, 4), (127, 127, 127)), 1)
     grey = Image.merge("LA", [Image.new("L", (4, 4), 9), Image.new("L", (4, 4), 0)])
     assert_like(read_picture(encoded(grey, "PNG")), Image.new("RGB", (4, 4), "white"))
 
@@ -179,15 +171,11 @@ def test_16_bit_greys_are_scaled_and_not_clipped(format: str) -> None:
 
 def test_16_bit_colour_and_alpha() -> None:
     rgb = b"\0" + struct.pack(">6H", 0, 32896, 65535, 65535, 0, 25700)
-    assert_like(
-        read_picture(png(2, 1, 16, 2, rgb)), Image.fromarray(np.uint8([[[0, 128, 255], [255, 0, 100]]]))
-    )
+    assert_like(read_picture(png(2, 1, 16, 2, rgb)), Image.fromarray(np.uint8([[[0, 128, 255], [255, 0, 100]]])))
     grey_alpha = b"\0" + struct.pack(">4H", 0, 65535, 0, 0)
     assert_like(read_picture(png(2, 1, 16, 4, grey_alpha)), Image.fromarray(np.uint8([[0, 255]])))
     rgba = b"\0" + struct.pack(">8H", 65535, 0, 0, 65535, 65535, 0, 0, 0)
-    assert_like(
-        read_picture(png(2, 1, 16, 6, rgba)), Image.fromarray(np.uint8([[[255, 0, 0], [255, 255, 255]]]))
-    )
+    assert_like(read_picture(png(2, 1, 16, 6, rgba)), Image.fromarray(np.uint8([[[255, 0, 0], [255, 255, 255]]])))
 
 
 def test_16_bit_grey_with_a_transparent_value() -> None:
@@ -327,9 +315,7 @@ def test_a_pipe_does_not_hang_the_reader(tmp_path: Path) -> None:
         read_picture(tmp_path / "pipe.jpg")
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything may be read by this user"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything may be read by this user")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = tmp_path / "secret.png"
     path.write_bytes(encoded(corners(), "PNG"))

@@ -18,9 +18,7 @@ def archive(*more: tuple[str, bytes]) -> bytes:
     """A small archive with the folders of the real one."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as tar:
-        contents = [
-            (f"flower_photos/{name}/{n}.jpg", bytes([n]) * 5000) for name in CLASSES for n in range(3)
-        ]
+        contents = [(f"flower_photos/{name}/{n}.jpg", bytes([n]) * 5000) for name in CLASSES for n in range(3)]
         for name, content in (*contents, ("flower_photos/LICENSE.txt", b"thanks"), *more):
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -89,9 +87,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def leftovers(cache: Path) -> list[str]:
-    return [
-        p.relative_to(cache).as_posix() for p in cache.rglob("*") if p.is_file() and "flowers-" not in str(p)
-    ]
+    return [p.relative_to(cache).as_posix() for p in cache.rglob("*") if p.is_file() and "flowers-" not in str(p)]
 
 
 def test_downloads_once(server: Server, own_cache: Path) -> None:
@@ -171,9 +167,7 @@ def test_no_network(server: Server) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_cache_folder_that_cannot_be_made(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_folder_that_cannot_be_made(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("COROLLA_CACHE", str(tmp_path / "file"))
     with pytest.raises(CorollaError, match="cannot store the flowers"):

@@ -55,9 +55,7 @@ def test_a_folder(tree: Path) -> None:
     assert manifest.root == tree
     assert manifest.classes == ("rose", "tulip")
     assert sizes(manifest) == (14, 3, 3)
-    assert all(
-        hashlib.sha256(manifest.locate(e).read_bytes()).hexdigest() == e.sha256 for e in manifest.examples
-    )
+    assert all(hashlib.sha256(manifest.locate(e).read_bytes()).hexdigest() == e.sha256 for e in manifest.examples)
     assert seen[-1] == ("checking", 20, 20)
     assert load_data(str(tree)) == manifest
     assert load_data(tree, seed=1) != manifest
@@ -74,9 +72,7 @@ def test_a_folder_with_splits(tree: Path, make_picture) -> None:
     for split, n in (("train", 6), ("Valid", 2), ("test", 3)):
         for number, label in enumerate(("rose", "tulip")):
             for picture in range(n):
-                make_picture(
-                    tree / "s" / split / label / f"{picture}.png", ord(split[0]) * 100 + 10 * number + picture
-                )
+                make_picture(tree / "s" / split / label / f"{picture}.png", ord(split[0]) * 100 + 10 * number + picture)
     manifest = load_data(tree / "s")
     assert sizes(manifest) == (12, 4, 6)
     assert {(e.path.split("/")[0], e.split) for e in manifest.examples} == {
@@ -120,9 +116,7 @@ def test_too_few_classes_or_pictures(tmp_path: Path, make_picture) -> None:
     (tmp_path / "bad" / "a").mkdir(parents=True)
     (tmp_path / "bad" / "b").mkdir()
     (tmp_path / "bad" / "a" / "1.jpg").write_text("no picture")
-    assert "has no readable picture; the first of 1 left out is a/1.jpg: not a picture" in refusal(
-        tmp_path / "bad"
-    )
+    assert "has no readable picture; the first of 1 left out is a/1.jpg: not a picture" in refusal(tmp_path / "bad")
 
 
 def test_what_cannot_be_read_is_listed_or_stops(tree: Path) -> None:

@@ -20,9 +20,7 @@ def flat(counts: dict[str, int]) -> list[Example]:
 
 def table(examples) -> dict[str, tuple[int, ...]]:
     counts = Counter((e.label, e.split) for e in examples)
-    return {
-        label: tuple(counts[label, name] for name in SPLITS) for label in sorted({e.label for e in examples})
-    }
+    return {label: tuple(counts[label, name] for name in SPLITS) for label in sorted({e.label for e in examples})}
 
 
 def test_seventy_fifteen_fifteen_in_every_class() -> None:
@@ -126,9 +124,7 @@ def test_large_groups_leave_something_for_every_side() -> None:
     assert result["rose"][0] == 50
 
 
-people = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.integers(0, 60), st.integers(0, 90)), min_size=30, max_size=120
-)
+people = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 60), st.integers(0, 90)), min_size=30, max_size=120)
 
 
 @settings(max_examples=60, deadline=None)

@@ -35,14 +35,10 @@ def test_usual_column_names_in_any_case_and_order(tmp_path: Path, path_name: str
     assert rows(path) == [("a.jpg", "rose", "", "")]
 
 
-@pytest.mark.parametrize(
-    ("name", "separator"), [("d.csv", ","), ("d.csv", ";"), ("d.csv", "\t"), ("d.tsv", "\t")]
-)
+@pytest.mark.parametrize(("name", "separator"), [("d.csv", ","), ("d.csv", ";"), ("d.csv", "\t"), ("d.tsv", "\t")])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_what_spreadsheets_write(
-    tmp_path: Path, name: str, separator: str, encoding: str, line_end: str
-) -> None:
+def test_what_spreadsheets_write(tmp_path: Path, name: str, separator: str, encoding: str, line_end: str) -> None:
     lines = (
         separator.join(("path", "label", "split")),
         separator.join(("ä b/1.jpg", '"Rosé, rot"', "Valid")),
@@ -54,9 +50,7 @@ def test_what_spreadsheets_write(
 
 def test_split_and_group_and_nothing_else_is_a_group(tmp_path: Path) -> None:
     header = "path,label,photographer,duplicate_group,split,Group\n"
-    path = table(
-        tmp_path, header + "1.jpg,rose,ann,7,TRAIN,g1\n2.jpg,rose,ann,7,validation,\n3.jpg,rose,,,test,g2\n"
-    )
+    path = table(tmp_path, header + "1.jpg,rose,ann,7,TRAIN,g1\n2.jpg,rose,ann,7,validation,\n3.jpg,rose,,,test,g2\n")
     assert rows(path) == [
         ("1.jpg", "rose", "train", "g1"),
         ("2.jpg", "rose", "val", ""),
@@ -141,9 +135,7 @@ texts = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=1,
 
 
 @given(st.dictionaries(texts.map(lambda t: f"d/{t}.jpg".replace("\\", "_")), texts, min_size=1, max_size=20))
-def test_any_csv_comes_back_as_it_was_written(
-    tmp_path_factory: pytest.TempPathFactory, labels: dict[str, str]
-) -> None:
+def test_any_csv_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, labels: dict[str, str]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("path", "label"), *labels.items()])
     listing = read_table(table(tmp_path_factory.mktemp("csv"), text.getvalue()))

@@ -152,6 +152,4 @@ def _write(source: IO[bytes], target: Path, archive: Path) -> None:
         with target.open("xb") as file:
             shutil.copyfileobj(source, file, 1 << 20)
     except FileExistsError:
-        raise CorollaError(
-            f"{archive} holds two files of one name ({target.name}); it is not unpacked"
-        ) from None
+        raise CorollaError(f"{archive} holds two files of one name ({target.name}); it is not unpacked") from None

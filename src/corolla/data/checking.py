@@ -121,10 +121,7 @@ def _recall(root: Path) -> dict[str, _Found]:
 
 def _found(size: int, changed: int, sha256: str, bits: str) -> _Found:
     found = _Found(size, changed, sha256, bytes.fromhex(bits))
-    if (
-        len(found.fingerprint) != FINGERPRINT_BYTES
-        or len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size
-    ):
+    if len(found.fingerprint) != FINGERPRINT_BYTES or len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size:
         raise ValueError("not a line that was written here")
     return found
 

@@ -123,9 +123,7 @@ def _from_deep_grey(picture: Image.Image) -> Image.Image:
     """Greys of more than 8 bits; Pillow's own `convert` would clip them all to white."""
     grey = np.asarray(picture)
     if grey.dtype.kind == "f" or grey.min() < 0 or grey.max() > 65535:
-        raise PictureError(
-            f"its values ({grey.dtype}) have no agreed black and white; save it with 8 or 16 bits"
-        )
+        raise PictureError(f"its values ({grey.dtype}) have no agreed black and white; save it with 8 or 16 bits")
     clear = picture.info.get("transparency")  # one value that stands for "nothing here"
     if isinstance(clear, int):
         grey = np.where(grey == clear, np.uint32(65535), grey)

@@ -40,7 +40,7 @@ def near_duplicates(fingerprints: Sequence[bytes]) -> Iterator[tuple[int, int]]:
 
     Pictures with equal fingerprints are chained, not paired each with each. Pictures without any bit (one
     flat colour) match nothing: such a fingerprint says nothing. Compares every pair of different fingerprints
-    with about as many set bits, by matrix products: half a minute for 100,000 photographs, with memory that
+    with about as many set bits, by matrix products: under a minute for 100,000 photographs, with memory that
     grows linearly.
     """
     positions: dict[bytes, list[int]] = defaultdict(list)
@@ -92,6 +92,4 @@ def contradictions(examples: Iterable[Example]) -> list[tuple[Example, ...]]:
         if example.sha256:
             by_content[example.sha256].append(example)
     clashing = [same for same in by_content.values() if len({example.label for example in same}) > 1]
-    return sorted(
-        (tuple(sorted(same, key=lambda e: e.path)) for same in clashing), key=lambda same: same[0].path
-    )
+    return sorted((tuple(sorted(same, key=lambda e: e.path)) for same in clashing), key=lambda same: same[0].path)

@@ -47,9 +47,7 @@ def fetch(progress: Progress | None = None, url: str = URL, sha256: str = SHA256
         return found
     given = os.environ.get("COROLLA_DATA")
     if given:
-        raise CorollaError(
-            f"COROLLA_DATA names {given}, where there is no {_NAME} folder; correct it or unset it"
-        )
+        raise CorollaError(f"COROLLA_DATA names {given}, where there is no {_NAME} folder; correct it or unset it")
     target = _cached(sha256)
     archive = cache_folder() / "downloads" / f"{_NAME}-{sha256[:12]}.tgz.part"
     try:
@@ -59,9 +57,7 @@ def fetch(progress: Progress | None = None, url: str = URL, sha256: str = SHA256
             untar(archive, unfinished, progress)
         archive.unlink(missing_ok=True)
     except OSError as error:
-        raise CorollaError(
-            f"cannot store the flowers in {cache_folder()}: {error.strerror or error}"
-        ) from None
+        raise CorollaError(f"cannot store the flowers in {cache_folder()}: {error.strerror or error}") from None
     if not _has_classes(target / _NAME):
         raise CorollaError(f"{url} does not hold {_NAME}/ with {', '.join(CLASSES)}")
     return target / _NAME
@@ -69,9 +65,7 @@ def fetch(progress: Progress | None = None, url: str = URL, sha256: str = SHA256
 
 def _available(sha256: str) -> Path | None:
     given = os.environ.get("COROLLA_DATA")
-    places = (
-        [Path(given).expanduser() / _NAME, Path(given).expanduser()] if given else [_cached(sha256) / _NAME]
-    )
+    places = [Path(given).expanduser() / _NAME, Path(given).expanduser()] if given else [_cached(sha256) / _NAME]
     return next((place for place in places if _has_classes(place)), None)
 
 

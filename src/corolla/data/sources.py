@@ -81,9 +81,7 @@ def list_source(source: str | Path, progress: Progress | None = None) -> Listing
         from corolla.data.archives import unzip
 
         return _inside(_tree_or_table(unzip(path, progress), prefer_table=True), path)
-    raise CorollaError(
-        f"cannot use {path} as data; give a folder, a CSV, TSV or Parquet table, or a zip of either"
-    )
+    raise CorollaError(f"cannot use {path} as data; give a folder, a CSV, TSV or Parquet table, or a zip of either")
 
 
 def _tree_or_table(folder: Path, prefer_table: bool = False) -> Listing:
@@ -152,9 +150,7 @@ def _check_none_lost(
     examples: Sequence[Example],
     skipped: Sequence[Skipped],
 ) -> None:
-    why = (
-        f"; the first of {len(skipped)} left out is {skipped[0].path}: {skipped[0].reason}" if skipped else ""
-    )
+    why = f"; the first of {len(skipped)} left out is {skipped[0].path}: {skipped[0].reason}" if skipped else ""
     if not examples:
         raise CorollaError(f"{source} has no readable picture{why}")
     left = classes_by_split(examples)

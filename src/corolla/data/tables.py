@@ -48,9 +48,7 @@ def read_table(table: Path) -> Listing:
             continue
         path = _portable(row["path"], root)
         if has_splits and not row["split"]:
-            left_out.append(
-                Skipped(path, "left out by the table" + (f": {row['note']}" if row["note"] else ""))
-            )
+            left_out.append(Skipped(path, "left out by the table" + (f": {row['note']}" if row["note"] else "")))
             continue
         if not row["label"]:
             misplaced.append(Skipped(path, "the row has no label"))
@@ -110,9 +108,7 @@ def _parquet_rows(table: Path) -> Iterator[_Row]:
     try:
         names = pq.read_schema(table).names
         columns = _columns(names, table)
-        content = pq.read_table(
-            table, columns=[names[place] for place in columns.values() if place is not None]
-        )
+        content = pq.read_table(table, columns=[names[place] for place in columns.values() if place is not None])
     except (pa.ArrowException, OSError) as error:
         raise CorollaError(f"cannot read {table}: {str(error).splitlines()[0]}") from None
     cells: dict[str, Iterable[str]] = {}
