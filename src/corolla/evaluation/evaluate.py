@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from corolla.classifier import Classifier
-from corolla.data import sources
 from corolla.data.checking import check
 from corolla.data.manifest import SPLITS, Example, Manifest, Split
 from corolla.data.progress import Progress
+from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 from corolla.run import Run
@@ -101,7 +101,7 @@ def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:
 
 def read_labelled(data: str | Path, progress: Progress | None) -> Manifest:
     """The readable pictures of a source with the splits it brings along; none are made up."""
-    listing = sources._listing(data, progress)
+    listing = list_source(data, progress)
     checked = check(listing.root, listing.examples, progress=progress)
     if not checked.examples:
         first = f"; {checked.skipped[0].path}: {checked.skipped[0].reason}" if checked.skipped else ""

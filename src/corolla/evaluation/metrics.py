@@ -41,9 +41,7 @@ class Evaluation:
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     root: Path | None = None  # where the pictures lay when they were evaluated
-    trained_on: int | None = (
-        None  # how many of them, byte for byte, the model was trained on; None: not known
-    )
+    trained_on: int | None = None  # how many of them, byte for byte, the model was trained on; None: not known
 
     def __post_init__(self) -> None:
         if not self.paths:

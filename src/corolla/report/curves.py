@@ -188,10 +188,10 @@ def series(history: History, key: str) -> tuple[list[int], list[float]]:
 
 def best_epoch(history: History) -> int | None:
     """The last epoch marked as best, or else the one of the highest validation accuracy."""
-    marked = [epoch for row in history if row.get("best") is True and (epoch := words.number(row.get("epoch")))]
+    epochs, values = series(history, "val_accuracy")
+    marked = [row["epoch"] for row in history if row.get("best") is True and row.get("epoch") in epochs]
     if marked:
         return int(marked[-1])
-    epochs, values = series(history, "val_accuracy")
     return epochs[values.index(max(values))] if epochs else None
 
 
