@@ -1,9 +1,19 @@
 """What the tests share: where the real photographs lie, and small sets of pictures made on the spot."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of the tests' own: they neither see nor touch what the user has fetched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COROLLA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("COROLLA_DATA", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -166,4 +166,3 @@ def _listed(names: Collection[str], most: int = 20) -> str:
     return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
 
 
-_listing = list_source
