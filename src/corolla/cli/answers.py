@@ -16,7 +16,7 @@ from corolla.cli.output import printable
 from corolla.data.decoding import PictureError
 from corolla.progress import Progress
 
-WIDEST = 60  # columns of the screen for a path; a longer one moves its line's figures to the right
+WIDEST = 100  # columns of the screen for a path; a longer one moves its line's figures to the right
 
 
 @dataclass(frozen=True)

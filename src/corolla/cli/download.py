@@ -18,7 +18,7 @@ PIECE = 1 << 16
 
 def download(address: str, file: Path) -> None:
     """Store what `address` answers in `file`; `PictureError` says in a few words why that was not possible."""
-    if urllib.parse.urlsplit(address).scheme.lower() not in ("http", "https"):
+    if not address.lower().startswith(("http://", "https://")):
         raise PictureError("only http and https addresses are fetched")
     headers = {"User-Agent": f"corolla/{__version__}", "Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity"}
     try:

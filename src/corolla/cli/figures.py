@@ -1,13 +1,10 @@
 """An evaluation as a small table on the terminal."""
 
-import sys
-
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from corolla.cli.output import printable
+from corolla.cli.output import answer_console, printable
 from corolla.evaluation.metrics import Evaluation
 from corolla.report.facts import caveats
 
@@ -17,8 +14,7 @@ MOST_PAIRS = 10
 
 def print_figures(evaluation: Evaluation) -> None:
     """Write accuracy, interval, the figures of each class and the confusions to standard output."""
-    # What is not a terminal has no width that a line should be cut to.
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 10_000)
+    console = answer_console()
     low, high = evaluation.interval
     which = "" if evaluation.split == "all" else f"{evaluation.split} "
     for name, value in (
@@ -32,12 +28,11 @@ def print_figures(evaluation: Evaluation) -> None:
         console.print(Text.assemble((f"{name}  ", "bold"), value))
     for caveat in caveats(evaluation):
         console.print(Text(caveat, "yellow"))
-    console.print()
-    console.print(class_table(evaluation))
-    if len(evaluation.classes) <= WIDEST_MATRIX:
-        console.print(matrix_table(evaluation))
-    else:
-        console.print(pairs_table(evaluation))
+    confusions = matrix_table if len(evaluation.classes) <= WIDEST_MATRIX else pairs_table
+    for table in (class_table(evaluation), confusions(evaluation)):
+        if table.row_count:
+            console.print()
+            console.print(table)
 
 
 def class_table(evaluation: Evaluation) -> Table:

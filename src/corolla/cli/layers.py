@@ -10,8 +10,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from corolla.model import ViT, ViTConfig
 
-DEEPEST = 3  # levels shown
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -73,14 +71,12 @@ def layer_table(layers: list[Layer]) -> Table:
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     later = [layer for layer in layers if layer.kind == "Block"][1:]
     for layer in layers:
-        parts = layer.path.split(".") if layer.path else []
-        if later and parts[:1] == ["blocks"] and parts[1] != "0":
-            if layer is later[0]:
-                names = f"blocks.1 to {later[-1].path.rpartition('.')[2]}"
-                table.add_row(f"  {names}", f"{len(later)} x Block", *figures(layer, len(later)))
-        elif len(parts) - (parts[:1] == ["blocks"]) <= DEEPEST:
-            indent = "  " * len(parts)
-            table.add_row(f"{indent}{layer.path or 'model'}", layer.kind, *figures(layer))
+        parts = layer.path.replace("blocks.", "block ").split(".") if layer.path else []
+        if layer in later[:1]:
+            name = f"blocks 1 to {len(later)}" if len(later) > 1 else "block 1"
+            table.add_row(f"  {name}", f"{len(later)} x Block", *figures(layer, len(later)))
+        if not parts or not parts[0].startswith("block ") or parts[0] == "block 0":
+            table.add_row("  " * len(parts) + (parts[-1] if parts else "model"), layer.kind, *figures(layer))
     return table
 
 

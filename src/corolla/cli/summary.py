@@ -19,18 +19,18 @@ def command(
     classes: Annotated[int, typer.Option(metavar="N", min=1, help="Classes to choose from.")] = 1000,
 ) -> None:
     """Print a model's layers, the shapes they put out for one picture, its parameters and multiply-adds."""
-    from rich.console import Console
-
     from corolla.cli.layers import layer_table, walk
+    from corolla.cli.output import answer_console
     from corolla.sizes import vit_config
 
     config = vit_config(name, classes)
     layers = walk(config)
-    console = Console(highlight=False, soft_wrap=True)
+    console = answer_console()
     console.print(layer_table(layers))
     total = layers[0]
     rows, columns = config.image_size
     console.print(
         f"{name}: {total.parameters:,} parameters ({4 * total.parameters / 1e6:,.1f} MB in float32), "
-        f"{total.multiply_adds / 1e9:,.2f} billion multiply-adds for a picture of {columns} x {rows} pixels"
+        f"{total.multiply_adds / 1e9:,.2f} billion multiply-adds for a picture of {columns} x {rows} pixels",
+        soft_wrap=True,
     )

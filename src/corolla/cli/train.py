@@ -253,13 +253,12 @@ def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
 
 def how_to_resume(data: str, out: Path, seed: int) -> str:
     """What is kept of an interrupted training, and the command that goes on with it."""
-    if not (out / "config.json").is_file():
+    from corolla.run import Run
+
+    run = Run(out)
+    if not run.config_file.is_file():
         return "stopped before the training began; nothing was kept"
     words = ["corolla", "train", data, "--out", str(out), *(["--seed", str(seed)] if seed else []), "--resume"]
     line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-    kept = (
-        "kept up to its last whole epoch"
-        if (out / "checkpoint.safetensors").is_file()
-        else "before its first epoch ended"
-    )
-    return f"stopped, {kept}; go on with: {line}"
+    kept = "and kept up to its last whole epoch" if run.checkpoint.is_file() else "before its first epoch ended"
+    return f"stopped {kept}; go on with: {line}"

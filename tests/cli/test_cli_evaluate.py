@@ -1,0 +1,93 @@
+"""`corolla evaluate`: the API's figures on the screen, as JSON, and in the run folder."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import corolla as api
+from corolla.cli.figures import print_figures
+from corolla.evaluation.metrics import Evaluation
+
+
+def test_json_is_one_object_with_the_apis_figures(corolla: Callable, run_copy: Path) -> None:
+    said = corolla("evaluate", run_copy, "--json", "--device", "cpu")
+    assert said.status == 0
+    figures = json.loads(said.out)
+    assert figures == api.evaluate(run_copy).to_json()
+    assert figures.keys() >= {"accuracy", "interval", "n", "macro_f1", "log_loss", "per_class", "confusion"}
+    assert json.loads((run_copy / "evaluation.json").read_text(encoding="utf-8")) == figures
+
+
+def test_the_table_holds_the_same_figures(corolla: Callable, run_copy: Path) -> None:
+    said = corolla("evaluate", run_copy, "--split", "train")
+    assert said.status == 0
+    figures = api.evaluate(run_copy, split="train")
+    lines = [line.split() for line in said.out.splitlines()]
+    assert f"{figures.accuracy:.1%}" in lines[0]
+    assert f"{figures.interval[0]:.1%}" in lines[0]
+    assert ["log", "loss", f"{figures.log_loss:.3f}"] in lines
+    counts = [str(count) if count else "·" for count in figures.confusion[1]]
+    assert ["grün", *counts] in lines
+    assert "trained on" in said.out
+    assert str(run_copy / "report.html") in said.err
+
+
+def test_the_report_is_written_again(corolla: Callable, run_copy: Path) -> None:
+    (run_copy / "report.html").unlink()
+    assert corolla("evaluate", run_copy, "--quiet").status == 0
+    assert "<html" in (run_copy / "report.html").read_text(encoding="utf-8")
+
+
+def test_other_pictures_without_splits_are_used_whole(corolla: Callable, run_copy: Path, pictures: Path) -> None:
+    said = corolla("evaluate", run_copy, pictures, "--json")
+    figures = json.loads(said.out)
+    assert (figures["split"], figures["n"]) == ("all", 36)
+    assert figures["trained_on"] == 24
+
+
+def test_a_class_that_the_model_does_not_know(
+    corolla: Callable, run_copy: Path, pictures: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(pictures, tmp_path / "data")
+    (data / "red").rename(data / "scarlet")
+    line = corolla("evaluate", run_copy, data, "--quiet").line
+    assert "scarlet" in line
+    assert "grün" in line
+
+
+def test_what_is_no_run(corolla: Callable, tmp_path: Path, run_copy: Path) -> None:
+    assert "is not a run folder" in corolla("evaluate", tmp_path, "--quiet").line
+    (run_copy / "model.safetensors").write_bytes(b"damaged")
+    assert "model.safetensors" in corolla("evaluate", run_copy, "--quiet").line
+
+
+def test_figures_are_told_even_if_the_run_cannot_be_written(corolla: Callable, run_copy: Path) -> None:
+    (run_copy / "report.html").unlink()
+    (run_copy / "report.html").mkdir()
+    (run_copy / "report.html" / "in the way").touch()
+    said = corolla("evaluate", run_copy, "--json", "--quiet")
+    assert said.status == 2
+    assert json.loads(said.out)["n"] == 6
+    assert said.err.startswith("corolla: ")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("classes", [3, 40])
+def test_any_names_and_any_number_of_classes_can_be_shown(classes: int, capsys: pytest.CaptureFixture[str]) -> None:
+    dice = np.random.default_rng(0)
+    names = ("[bold]tag", "new\nline \x1b[31m", *(f"class {place}" for place in range(2, classes)))
+    evaluation = Evaluation(
+        names, "test", tuple(map(str, range(200))), dice.integers(0, classes, 200),
+        dice.dirichlet(np.ones(classes), 200).astype(np.float32),
+    )  # fmt: skip
+    print_figures(evaluation)
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[bold]tag" in said
+    assert r"new\nline \x1b[31m" in said
+    assert ("taken for" in said) == (classes > 12)
+    assert all(len(line) < 200 for line in said.splitlines())

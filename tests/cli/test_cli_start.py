@@ -1,0 +1,88 @@
+"""Starting `corolla`: quick, light, and every help complete."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+import typer.main
+
+from corolla.cli.app import app
+
+MOST_SECONDS = 0.5  # of CPU
+HEAVY = ("torch", "torchvision", "numpy", "PIL", "sklearn", "matplotlib", "jinja2", "rich.progress")
+
+
+def cpu_seconds(command: list[str]) -> float:
+    """Of the quickest of three runs: other work on the machine only ever makes it slower."""
+
+    def once() -> float:
+        before = os.times()
+        subprocess.run(command, check=True, capture_output=True)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize("words", [["-c", "import corolla"], ["-m", "corolla", "--help"]], ids=" ".join)
+def test_it_starts_in_less_than_half_a_second_of_cpu(words: list[str]) -> None:
+    assert cpu_seconds([sys.executable, *words]) < MOST_SECONDS
+
+
+@pytest.mark.parametrize("module", ["corolla", "corolla.cli"])
+def test_nothing_heavy_is_imported_at_the_start(module: str) -> None:
+    code = f"import {module}, sys; print(*sorted(set(sys.modules) & set({HEAVY!r})))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout.strip() == b""
+
+
+def all_commands(command: object = None, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every command and group with the words that lead to it."""
+    command = command or typer.main.get_command(app)
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from all_commands(inner, (*words, name))
+
+
+def test_the_commands_are_those_that_were_promised() -> None:
+    found = {" ".join(words) for words, _ in all_commands()}
+    assert found == {"", "train", "evaluate", "predict", "summary", "data", "data fetch", "data paint", "demo"}
+
+
+@pytest.mark.parametrize(
+    ("words", "command"), list(all_commands()), ids=lambda part: " ".join(part) if isinstance(part, tuple) else ""
+)
+def test_every_help_names_all_options_and_has_an_example(
+    words: tuple[str, ...], command: object, corolla: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    said = corolla(*words, "--help")
+    assert said.status == 0
+    assert said.err == ""
+    assert " ".join(["Usage: corolla", *words]) in said.out
+    assert "Example" in said.out
+    assert " ".join(["corolla", *words]).strip() + " " in said.out.partition("Example")[2]
+    for parameter in command.params:  # type: ignore[attr-defined]
+        assert parameter.help, parameter.name
+        assert all(option in said.out for option in parameter.opts if option.startswith("--")), parameter.opts
+
+
+def test_without_arguments_it_shows_its_help(corolla: Callable) -> None:
+    said = corolla()
+    assert said.status == 2
+    assert (said.out + said.err).count("Usage: corolla") == 1
+
+
+def test_the_version(corolla: Callable) -> None:
+    from corolla import __version__
+
+    assert corolla("--version").out == f"corolla {__version__}\n"
+
+
+def test_a_shell_can_complete_a_command() -> None:
+    asked = {"_COROLLA_COMPLETE": "complete_bash", "COMP_WORDS": "corolla tr", "COMP_CWORD": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "corolla"], env=os.environ | asked, check=True, capture_output=True, text=True
+    )
+    assert ended.stdout.split() == ["train"]

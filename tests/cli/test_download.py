@@ -1,0 +1,148 @@
+"""Pictures from addresses, against a real server on this machine."""
+
+import http.server
+import io
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from PIL import Image
+
+from corolla.cli import download as module
+from corolla.cli.download import download
+from corolla.cli.inputs import gather
+from corolla.data.decoding import PictureError, read_picture
+from corolla.progress import Progress
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/to/"))
+            self.end_headers()
+        elif self.path == "/gone.jpg":
+            self.send_error(404)
+        elif self.path == "/huge.jpg":
+            self.send_response(200)
+            self.send_header("Content-Length", str(10**12))
+            self.end_headers()
+        elif self.path == "/endless.jpg":
+            self.send_response(200)
+            self.end_headers()
+            self.pour(b"x" * 100_000, 0.0)
+        elif self.path == "/trickle.jpg":
+            self.send_response(200)
+            self.end_headers()
+            self.pour(b"x", 0.05)
+        elif self.path == "/silent.jpg":
+            time.sleep(2)
+        elif self.path == "/cut.jpg":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(jpeg()) + 10))
+            self.end_headers()
+            self.wfile.write(jpeg())
+        else:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")  # the content decides, not what the server calls it
+            self.end_headers()
+            self.wfile.write(jpeg())
+
+    def pour(self, piece: bytes, pause: float) -> None:
+        try:
+            for _ in range(1000):
+                self.wfile.write(piece)
+                self.wfile.flush()
+                time.sleep(pause)
+        except OSError:
+            pass
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=made.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def why(address: str, folder: Path) -> str:
+    with pytest.raises(PictureError) as raised:
+        download(address, folder / "file")
+    return raised.value.reason
+
+
+def test_a_picture_arrives(server: str, tmp_path: Path) -> None:
+    download(f"{server}/a picture é.jpg?size=1", tmp_path / "file")
+    assert read_picture(tmp_path / "file").size == (40, 30)
+    assert Server.asked[-1] == "/a%20picture%20%C3%A9.jpg?size=1"
+    download(f"{server}/to/{server}/other%20one.jpg", tmp_path / "file")
+    assert Server.asked[-1] == "/other%20one.jpg"
+
+
+def test_no_redirection_leads_to_local_files(server: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    reason = why(f"{server}/to/file://{tmp_path}/secret", tmp_path)
+    assert "file" in reason
+    assert not (tmp_path / "file").exists()
+    assert why(f"file://{tmp_path}/secret", tmp_path) == "only http and https addresses are fetched"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("gone.jpg", "404"), ("huge.jpg", "1,000,000 MB"), ("endless.jpg", "more than"), ("cut.jpg", "cut")],
+)
+def test_what_the_server_does_wrong(
+    path: str, said: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 2_000_000)
+    assert said in why(f"{server}/{path}", tmp_path)
+
+
+def test_a_slow_server_is_left(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(module, "LONGEST", 0.3)
+    assert "timed out" in why(f"{server}/silent.jpg", tmp_path)
+    assert "not complete" in why(f"{server}/trickle.jpg", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://",
+        "http://127.0.0.1:1/x.jpg",
+        "http://127.0.0.1:xyz/",
+        "http://[::/x",
+        "http://ex ample/\n",
+        "http://\udcff.com/",
+        "http://" + "a" * 70 + ".é/",
+    ],
+)
+def test_no_address_raises_anything_else(address: str, tmp_path: Path) -> None:
+    assert why(address, tmp_path)
+
+
+def test_several_keep_their_order(server: str, tmp_path: Path) -> None:
+    words = [f"{server}/1.jpg", f"{server}/gone.jpg", "local.jpg", f"{server}/2.jpg"]
+    inputs = gather(words, tmp_path, Progress())
+    assert [item.name for item in inputs] == words
+    assert ["404" in item.error for item in inputs] == [False, True, False, False]
+    assert [item.path is not None and item.path.exists() for item in inputs] == [True, False, False, True]
