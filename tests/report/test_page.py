@@ -180,6 +180,9 @@ def test_other_pictures_than_the_runs_own_are_named(make_run: MakeRun, tmp_path:
     run.save_config(config)
     page = Page(write_report(run, evaluation, manifest))
     assert f"Measured on the pictures under {manifest.root} , not on those" in page.text
+    config.data["root"] = str(manifest.root / ".." / manifest.root.name)  # the same folder in other words
+    run.save_config(config)
+    assert "Measured on the pictures under" not in Page(write_report(run, evaluation, manifest)).text
 
 
 @pytest.mark.parametrize(

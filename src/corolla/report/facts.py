@@ -123,8 +123,9 @@ def chance(evaluation: Evaluation) -> tuple[str, float]:
 
 def elsewhere(config: Config, evaluation: Evaluation) -> Path | None:
     """Where the pictures lay, if they are others than those the model was trained with."""
-    known = Path(str(config.data.get("root", "")))
-    return None if evaluation.root == known else evaluation.root
+    if evaluation.root is None or evaluation.root.resolve() == Path(str(config.data.get("root", ""))).resolve():
+        return None
+    return evaluation.root
 
 
 def caveats(evaluation: Evaluation) -> list[str]:
