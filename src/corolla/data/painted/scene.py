@@ -40,17 +40,18 @@ def compose(painter: Painter, rng: np.random.Generator, size: int) -> Image.Imag
     spots = places(rng, frame)
     far, middle, near = behind(rng, frame), flowers(painter, rng, spots, frame), before(rng, frame, spots)
     far_blur, near_blur = rng.uniform(0.008, 0.045), rng.uniform(0.0, 0.022)
+    ground, camera = rng.spawn(2)  # how much they draw depends on the size; the scene must not
 
-    picture, surface = backdrop(rng, pixels)
+    picture, surface = backdrop(ground, pixels)
     if far:
         paste(picture, render(far, pixels, light, finer=1), blur=far_blur * short)
     sharp = render(middle, pixels, light)
     if surface:
-        cast(picture, sharp, light, rng)
+        cast(picture, sharp, light, camera)
     paste(picture, sharp)
     if near:
         paste(picture, render(near, pixels, light, finer=1), blur=near_blur * short)
-    return develop(picture, rng)
+    return develop(picture, camera)
 
 
 def places(rng: np.random.Generator, frame: Frame) -> list[Spot]:
@@ -78,9 +79,8 @@ def flowers(painter: Painter, rng: np.random.Generator, spots: list[Spot], frame
         dye = np.random.default_rng(dyes[rng.integers(varieties)])
         plants += flower(painter(rng, dye), rng, spot, frame)
     if rng.random() < 0.3:
-        plants.append(
-            [grass(rng, int(rng.integers(6, 30)), frame, rng.uniform(0.3, 0.8), rng.uniform(-0.4, 0.3))]
-        )
+        depth = 0.6 if rng.random() < 0.5 else -0.7  # before or behind the heads, not through them
+        plants.append([grass(rng, int(rng.integers(6, 30)), frame, rng.uniform(0.3, 0.8), depth)])
     return plants
 
 

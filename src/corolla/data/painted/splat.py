@@ -20,7 +20,7 @@ DEPTHS = 1 << 22  # depth levels, 64 a pixel
 BATCH = 20_000  # points at a time: they stay in the processor's cache
 LADDER = 1.3  # from one number of points along a sheet to the next
 HOLE = 3 * 64  # depth levels behind its neighbours that make a pixel a hole
-SPACING = 1.15  # pixels between points; `close` fills what sheets drawn out unevenly leave open
+SPACING = 1.0  # pixels between points; `close` fills what sheets drawn out unevenly leave open
 
 
 def render(
@@ -54,10 +54,10 @@ def splat(nearest: NDArray[np.int64], sheets: Sheets, colours: Floats) -> None:
     channels = np.empty((6, *colours.shape[:3]), np.float32)
     np.multiply(sheets.points.transpose(3, 0, 1, 2), unit, out=channels[:3])
     np.multiply(colours.transpose(3, 0, 1, 2), np.float32(255.0), out=channels[3:])
-    x, y = channels[0].reshape(count, -1), channels[1].reshape(count, -1)
-    seen = (x.max(1) >= 0) & (y.max(1) >= 0) & (x.min(1) < width) & (y.min(1) < height)
-    whole = bool(x.min() >= 0 and y.min() >= 0 and x.max() < width and y.max() < height)
     flat = channels[:2]
+    low, high = flat.reshape(2, count, -1).min(axis=2), flat.reshape(2, count, -1).max(axis=2)
+    seen = (high[0] >= 0) & (high[1] >= 0) & (low[0] < width) & (low[1] < height)
+    whole = bool(low.min() >= 0 and high[0].max() < width and high[1].max() < height)
     rows = steps(flat[:, :, 1:] - flat[:, :, :-1], np.diff(along(flat.shape[2])))
     columns = steps((flat[..., 1:] - flat[..., :-1]).swapaxes(2, 3), 0.5 * np.diff(across(flat.shape[3])))
     for group, down, over in batches(rows, columns, np.flatnonzero(seen)):
