@@ -69,13 +69,24 @@ def edited(run: Run, **changes: Any) -> None:
     run.config_file.write_text(json.dumps(values), encoding="utf-8")
 
 
-@pytest.mark.parametrize("change", [
-    {"format": 99}, {"classes": ["cat"]}, {"classes": ["cat", "cat"]}, {"classes": [1, 2]}, {"classes": 7},
-    {"architecture__width": 10**9}, {"architecture__width": -16}, {"architecture__depth": 10**6}, {"architecture__depth": "1"},
-    {"architecture__patch_size": 0}, {"architecture__image_size": [10**6, 10**6]}, {"architecture__image_size": [15, 16]},
-    {"architecture__stem": [10**9]}, {"architecture__registers": 10**9}, {"architecture__heads": 0},
-    {"architecture__surprise": 1}, {"preprocessing__std": [0, 0, 0]}, {"preprocessing": None}, {"architecture": []},
-])  # fmt: skip
+HOSTILE: list[dict[str, Any]] = [
+    *({"architecture__width": value} for value in (10**9, -16)),
+    *({"architecture__depth": value} for value in (10**6, "1")),
+    *({"architecture__image_size": value} for value in ([10**6, 10**6], [15, 16], 7)),
+    *({"classes": value} for value in (["cat"], ["cat", "cat"], [1, 2], 7)),
+    {"architecture__patch_size": 0},
+    {"architecture__heads": 0},
+    {"architecture__stem": [10**9]},
+    {"architecture__registers": 10**9},
+    {"architecture__surprise": 1},
+    {"architecture": []},
+    {"format": 99},
+    {"preprocessing__std": [0, 0, 0]},
+    {"preprocessing": None},
+]
+
+
+@pytest.mark.parametrize("change", HOSTILE, ids=str)
 def test_a_hostile_config_is_refused_in_one_line(run: Run, change: dict[str, Any]) -> None:
     edited(run, **change)
     with pytest.raises(CorollaError, match=r"config\.json") as caught:

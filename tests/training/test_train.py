@@ -25,12 +25,13 @@ from corolla.training.loop import Machine, Trainer
 from corolla.training.recipes.scratch import RECIPE
 
 QUICK: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}
+WHERE: dict[str, Any] = {"seed": 0, "machine": Machine("cpu", 0), "progress": Progress()}
 GROWN = {"growth": ((0.0, 0.5), (0.5, 1.0))}
 
 
 def quick_trainer(manifest: Manifest, **changes: Any) -> Trainer:
     recipe = RECIPE.changed(model="vit_nano_conv8_16", image_size=16, batch_size=8, growth=((0.0, 1.0),), **changes)
-    return Trainer(manifest, recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
+    return Trainer(manifest, recipe, **WHERE)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,8 @@ def finished(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_run_folder_holds_everything_and_nothing_more(finished: Run) -> None:
-    assert sorted(path.name for path in finished.folder.iterdir()) == [
-        "README.md", "config.json", "curves.png", "manifest.csv", "metrics.jsonl", "model.safetensors", "report.html",
-    ]  # fmt: skip
+    names = "README.md config.json curves.png evaluation.json manifest.csv metrics.jsonl model.safetensors report.html"
+    assert sorted(path.name for path in finished.folder.iterdir()) == names.split()
     config = finished.load_config()
     assert config.classes == ("blue", "green", "red")
     assert config.training["finished"]
@@ -173,11 +173,27 @@ def test_balanced_weights_make_classes_count_the_same(swatches: Path) -> None:
     torch.testing.assert_close(counts * trainer.class_weights, torch.full((3,), float(counts.sum() / 3)))
 
 
-def test_accumulated_batches_take_one_step(swatches: Path) -> None:
+def test_accumulated_batches_take_the_step_of_one_large_batch(swatches: Path) -> None:
+    """Two halves added up move every weight as the whole does; batch norm would tell them apart, so none here."""
+    manifest = load_data(swatches)
+    plain = {"model": "vit_nano_patch8_16", "mixing": 0.0, "drop_path": 0.0}
+    pixels = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    whole = Trainer(manifest, RECIPE.changed(image_size=16, growth=((0.0, 1.0),), **plain), **WHERE)
+    halves = Trainer(manifest, RECIPE.changed(image_size=16, growth=((0.0, 1.0),), accumulate=2, **plain), **WHERE)
+    whole.step(pixels, labels, 0, 0)
+    halves.step(pixels[:4], labels[:4], 0, 0, update=False)
+    halves.step(pixels[4:], labels[4:], 0, 1)
+    for one, other in zip(whole.average.model.parameters(), halves.average.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_the_last_batches_of_an_epoch_are_not_left_over(swatches: Path) -> None:
     trainer = quick_trainer(load_data(swatches), epochs=1, accumulate=2)
-    steps = trainer.average.steps
+    assert len(trainer.sampler) % 2 == 1
     trainer.epoch(0)
-    assert trainer.average.steps - steps == trainer.steps_per_epoch == -(-len(trainer.sampler) // 2)
+    assert trainer.average.steps == trainer.steps_per_epoch == len(trainer.sampler) // 2 + 1
+    assert all(parameter.grad is None for parameter in trainer.model.parameters())
 
 
 def test_patience_stops_a_training_that_no_longer_improves(swatches: Path, tmp_path: Path) -> None:
@@ -186,11 +202,10 @@ def test_patience_stops_a_training_that_no_longer_improves(swatches: Path, tmp_p
 
 
 def test_the_dial_fits_a_training_into_its_minutes(swatches: Path, tmp_path: Path) -> None:
-    started = time.monotonic()
     run = corolla.train(swatches, tmp_path / "run", minutes=0.2, workers=0, device="cpu")
-    assert time.monotonic() - started < 0.2 * 60 * 1.6 + 8  # the report comes on top, and the machine may be busy
     config = run.load_config()
     assert config.recipe["epochs"] >= 1
+    assert config.training["minutes"] < 0.2 * 2  # the machine may be busier than when it was timed
     assert config.recipe["image_size"] == config.preprocessing.image_size[0]
 
 

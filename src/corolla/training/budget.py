@@ -58,22 +58,25 @@ def plan(
     `pictures` are seen in an epoch, and `started` is when the time began to count (`time.monotonic`). A ladder of one
     rung keeps model and size and fits only the epochs. Raises `CorollaError` if not one epoch fits.
     """
+    seconds = minutes * 60 * (1 - RESERVE)
+
+    def left() -> float:
+        return max(seconds - (time.monotonic() - started), seconds / 3)  # timing must not eat up a short training
+
     chosen, each, views = recipe, math.inf, 0.0
     for rung in ladder:
-        # A higher rung is slower, so one that this speed is too slow for need not be timed at all.
+        # A higher rung is slower, so one that even this speed is too slow for need not be timed.
         if views < rung.fewest_views:
             break
         tried = rung.applied_to(recipe)
         tried_each = mean_picture_seconds(tried, measure, multiple_of(tried))
-        left = minutes * 60 * (1 - RESERVE) - (time.monotonic() - started)
-        if left / tried_each < rung.fewest_views:
+        if left() / tried_each < rung.fewest_views:
             break
-        chosen, each, views = tried, tried_each, left / tried_each
-    left = minutes * 60 * (1 - RESERVE) - (time.monotonic() - started)
-    epochs = min(math.floor(left / each / pictures), most_epochs)
+        chosen, each, views = tried, tried_each, left() / tried_each
+    epochs = min(math.floor(left() / each / pictures), most_epochs)
     if epochs < 1:
         raise CorollaError(
             f"{minutes:g} minutes are too short for one epoch of {pictures} pictures, which takes about "
-            f"{each * pictures / 60:.1f} minutes here; give more --minutes or fewer pictures"
+            f"{each * pictures / 60:.2g} minutes here; give more --minutes or fewer pictures"
         )
     return Plan(chosen.changed(epochs=epochs), f"{1 / each:.0f} images/s, {each * pictures:.0f} s an epoch")

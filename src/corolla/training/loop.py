@@ -1,5 +1,6 @@
 """The training loop: an epoch of steps, a validation, a checkpoint, and again."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -66,11 +67,7 @@ class Trainer:
     def __init__(self, manifest: Manifest, recipe: Recipe, *, seed: int, machine: Machine, progress: Progress) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
         self.precision = choose_precision(machine.device)
-        self.accelerator = Accelerator(
-            cpu=machine.device == "cpu",
-            mixed_precision=self.precision.mixed,
-            gradient_accumulation_steps=recipe.accumulate,
-        )
+        self.accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision=self.precision.mixed)
         size = (recipe.image_size, recipe.image_size)
         architecture = vit_config(recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path)
         torch.manual_seed(seed_of(seed, "weights"))
@@ -128,31 +125,30 @@ class Trainer:
         """Optimiser steps of one epoch."""
         return -(-len(self.sampler) // self.recipe.accumulate)
 
-    def step(self, pixels: Tensor, labels: Tensor, epoch: int, step: int) -> float:
-        """One batch: uint8 views (B, 3, H, W) and class numbers (B,); the loss, which is checked to be finite."""
+    def step(self, pixels: Tensor, labels: Tensor, epoch: int, number: int, *, update: bool = True) -> float:
+        """One batch: uint8 views (B, 3, H, W) and class numbers (B,); returns its loss, checked to be finite.
+
+        Without `update` the gradients only add up. `epoch` and `number` (from 0) are for the error's words.
+        """
         device = self.accelerator.device
         images = self.preprocessing.normalise(pixels.to(device, non_blocking=True))
         targets: Tensor = labels.to(device, non_blocking=True)
         if torch.rand(()) < self.recipe.mixing:
             images, targets = self.mix(images, targets)
-        with self.accelerator.accumulate(self.model):
-            logits = self.model(images).float()
-            loss = F.cross_entropy(
-                logits, targets, weight=self.class_weights, label_smoothing=self.recipe.label_smoothing
-            )
-            value = loss.item()
-            if not np.isfinite(value):
-                raise explain(self.model, images, "loss", epoch + 1, step + 1)
-            self.accelerator.backward(loss)
-            if self.accelerator.sync_gradients:
-                norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
-                if not bool(norm.isfinite()):
-                    raise explain(self.model, images, "gradient", epoch + 1, step + 1)
+        logits = self.model(images).float()
+        loss = F.cross_entropy(logits, targets, weight=self.class_weights, label_smoothing=self.recipe.label_smoothing)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise explain(self.model, images, "loss", epoch + 1, number + 1)
+        self.accelerator.backward(loss / self.recipe.accumulate)
+        if update:
+            norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+            if not bool(norm.isfinite()):
+                raise explain(self.model, images, "gradient", epoch + 1, number + 1)
             for optimiser in self.optimisers:
                 optimiser.step()
                 optimiser.zero_grad()
-            if self.accelerator.sync_gradients:
-                self.average.update(self.model)
+            self.average.update(self.model)
         return value
 
     def epoch(self, epoch: int) -> dict[str, Any]:
@@ -166,7 +162,8 @@ class Trainer:
             done = epoch * self.steps_per_epoch + number // self.recipe.accumulate
             rate = self.recipe.learning_rate * learning_rate_factor(done, self.steps, self.recipe.warmup)
             set_learning_rate(self.optimisers, rate)
-            losses.append(self.step(pixels, labels, epoch, number))
+            update = (number + 1) % self.recipe.accumulate == 0 or number + 1 == len(self.sampler)
+            losses.append(self.step(pixels, labels, epoch, number, update=update))
             speed = (number + 1) * len(labels) / (time.monotonic() - started)
             title = f"epoch {epoch + 1}/{self.recipe.epochs}"
             self.progress.stage(title, number + 1, len(self.sampler), f"loss {losses[-1]:.3f}  {speed:.0f} images/s")
@@ -225,12 +222,8 @@ class Trainer:
         """Keep the averaged weights if they are the best so far, and stop if they have not been for long."""
         better = (validation.accuracy, -validation.loss) > (position.best_accuracy, -position.best_loss)
         if better:
-            position.best_epoch = position.epochs_done + 1
-            position.best_accuracy, position.best_loss, position.since_best = (
-                validation.accuracy,
-                validation.loss,
-                0,
-            )
+            position.best_epoch, position.since_best = position.epochs_done + 1, 0
+            position.best_accuracy, position.best_loss = validation.accuracy, validation.loss
             run.save_model(self.average.model)
         else:
             position.since_best += 1

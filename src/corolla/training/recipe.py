@@ -45,20 +45,23 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values that no training can run with, each in one line."""
-        whole = ("image_size", "epochs", "batch_size", "accumulate")
-        shares = ("warmup", "average_decay", "label_smoothing", "drop_path", "erasing", "mixing")
-        for name in whole:
+        for name in ("image_size", "epochs", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should be at least 1")
-        for name in shares:
-            if not 0 <= getattr(self, name) < 1 and name not in ("erasing", "mixing"):
+        for name in ("warmup", "average_decay", "label_smoothing", "drop_path"):
+            if not 0 <= getattr(self, name) < 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should be at least 0 and below 1")
+        for name in ("erasing", "mixing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should lie between 0 and 1")
         if not 0 < self.crop_scale <= 1:
             raise CorollaError(f"crop_scale is {self.crop_scale}; it should be above 0 and at most 1")
-        if self.learning_rate <= 0 or self.weight_decay < 0 or self.clip_norm <= 0 or self.patience < 0:
-            raise CorollaError("learning_rate and clip_norm should be above 0, weight_decay and patience not below")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise CorollaError(f"{name} is {getattr(self, name)}; it should be above 0")
+        for name in ("weight_decay", "patience"):
+            if not getattr(self, name) >= 0:
+                raise CorollaError(f"{name} is {getattr(self, name)}; it should not be below 0")
         for name, choices in (("optimiser", Optimiser), ("policy", Policy), ("class_weights", ClassWeights)):
             if getattr(self, name) not in get_args(choices):
                 raise CorollaError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(choices))}")

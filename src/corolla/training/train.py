@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from corolla import __version__
+from corolla.atomic import write_json
 from corolla.classifier import Classifier
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
@@ -160,6 +161,7 @@ def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> Non
     if manifest.split("test"):
         evaluation = evaluate_split(Classifier.load(run.folder, device), manifest, "test", progress.stage)
         low, high = evaluation.interval
+        write_json(run.evaluation_file, evaluation.to_json())
         progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
     write_report(run, evaluation, manifest)
     write_card(run, evaluation)
