@@ -91,18 +91,14 @@ def bokeh(rng: np.random.Generator, size: Size) -> Floats:
         x, y = rng.uniform(0, size[0]), rng.uniform(0, size[1])
         colour = np.clip(high * 0.6 + rng.uniform(0.1, 0.75, 3) + rng.uniform(0.0, 0.25), 0.0, 1.0)
         red, green, blue = (int(255 * value) for value in colour)
-        brush.ellipse(
-            (x - radius, y - radius, x + radius, y + radius), (red, green, blue, int(rng.uniform(40, 130)))
-        )
+        brush.ellipse((x - radius, y - radius, x + radius, y + radius), (red, green, blue, int(rng.uniform(40, 130))))
     soft = picture.filter(ImageFilter.GaussianBlur(unit * rng.uniform(0.004, 0.02)))
     return floats(np.asarray(soft)) / np.float32(255.0)
 
 
 def wall(rng: np.random.Generator, size: Size) -> Floats:
     """Bricks, or plaster in some colour."""
-    tones = floats(
-        [[0.6, 0.33, 0.25], [0.8, 0.76, 0.68], [0.72, 0.6, 0.42], [0.5, 0.52, 0.55], [0.85, 0.65, 0.6]]
-    )
+    tones = floats([[0.6, 0.33, 0.25], [0.8, 0.76, 0.68], [0.72, 0.6, 0.42], [0.5, 0.52, 0.55], [0.85, 0.65, 0.6]])
     base = tones[rng.integers(len(tones))] * rng.uniform(0.6, 1.1)
     colours = base * (1.0 + 0.06 * noise(rng, size, 20.0, 2) + 0.05 * noise(rng, size, 2.0))[..., None]
     if rng.random() < 0.4:

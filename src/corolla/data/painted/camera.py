@@ -24,9 +24,7 @@ def cast(picture: Image.Image, layer: Image.Image, light: Light, rng: np.random.
     mask.paste(layer.getchannel("a"), (int(-light.towards[0] * distance), int(-light.towards[1] * distance)))
     mask = mask.filter(ImageFilter.GaussianBlur(0.004 * unit + 0.15 * distance))
     strength = 0.75 * light.shadow
-    picture.paste(
-        Image.new("RGB", picture.size, (12, 14, 20)), (0, 0), mask.point(lambda a: int(a * strength))
-    )
+    picture.paste(Image.new("RGB", picture.size, (12, 14, 20)), (0, 0), mask.point(lambda a: int(a * strength)))
 
 
 def develop(picture: Image.Image, rng: np.random.Generator) -> Image.Image:

@@ -120,9 +120,7 @@ def spoons(rng: np.random.Generator, path: Floats, size: float) -> list[Sheets]:
     return [leaves(rng, roots, sideways(rng, count), length, 0.17 * size, outline, pinnate)]
 
 
-def grass(
-    rng: np.random.Generator, count: int, frame: tuple[float, float], tall: float, depth: float
-) -> Sheets:
+def grass(rng: np.random.Generator, count: int, frame: tuple[float, float], tall: float, depth: float) -> Sheets:
     """Blades (count) that rise from under the lower edge of `frame` = (width, height), around `depth`."""
     x, z = rng.uniform(-0.1, frame[0] + 0.1, count), depth + rng.normal(0.0, 0.1, count)
     roots = np.stack([x, np.full(count, frame[1] + 0.05), z], axis=1)

@@ -108,9 +108,7 @@ def flower(head: Head, rng: np.random.Generator, spot: Spot, frame: Frame) -> li
     if rng.random() < 0.65:
         green += head.foliage(rng, path, scale)
     if rng.random() < 0.07:
-        seat = (
-            offset + rotation @ np.append(rng.uniform(-0.5, 0.5, 2), 0.0) * scale + [0.0, 0.0, 0.55 * scale]
-        )
+        seat = offset + rotation @ np.append(rng.uniform(-0.5, 0.5, 2), 0.0) * scale + [0.0, 0.0, 0.55 * scale]
         turn, guest_size = pose(rng, rng.uniform(0.0, 0.7)), rng.uniform(0.16, 0.24) * spot.radius
         green += [sheets.moved(turn, guest_size, seat) for sheets in visitor(rng)]
     return [plant, green]
@@ -158,9 +156,7 @@ def before(rng: np.random.Generator, frame: Frame, spots: list[Spot]) -> list[Pl
         aims = [spots[index] for index in rng.integers(0, len(spots), int(rng.integers(1, 4)))]
         angle = rng.uniform(0.0, 2 * np.pi, len(aims))
         rim = 1.1 * np.array([aim.radius for aim in aims])
-        middles = np.array([(aim.x, aim.y) for aim in aims]) + np.stack(
-            [rim * np.cos(angle), rim * np.sin(angle)], 1
-        )
+        middles = np.array([(aim.x, aim.y) for aim in aims]) + np.stack([rim * np.cos(angle), rim * np.sin(angle)], 1)
         near.append([stray(rng, middles, spots[0].radius * rng.uniform(0.8, 1.4), 1.0)])
     if rng.random() < 0.25:
         near.append([grass(rng, int(rng.integers(2, 9)), frame, rng.uniform(0.6, 1.3), 0.9)])

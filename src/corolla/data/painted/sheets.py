@@ -167,11 +167,6 @@ def tubes(path: Floats, radius: Floats, nodes_across: int = 5) -> Floats:
     ahead /= np.linalg.norm(ahead, axis=-1, keepdims=True) + 1e-6
     side = np.stack([-ahead[..., 1], ahead[..., 0]], axis=-1)[:, :, None, :]  # (P, A, 1, 2)
     s = across(nodes_across)[:, None]
-    thick = radius[:, :, None, None]
-    return floats(
-        path[:, :, None, :]
-        + thick
-        * np.concatenate(
-            [side * s, np.broadcast_to(np.sqrt(1.0 - s * s), (*path.shape[:2], nodes_across, 1))], axis=-1
-        )
-    )
+    towards = np.broadcast_to(np.sqrt(1.0 - s * s), (*path.shape[:2], nodes_across, 1))
+    rim = np.concatenate([side * s, towards], axis=-1)  # a half circle of radius 1 around each node
+    return floats(path[:, :, None, :] + radius[:, :, None, None] * rim)

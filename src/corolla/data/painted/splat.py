@@ -121,9 +121,7 @@ def steps(edges: Floats, gaps: Floats) -> NDArray[np.intp]:
     counts are rungs of a ladder, so that sheets of about one size come out alike.
     """
     squares = (edges[0] * edges[0] + edges[1] * edges[1]) / gaps[:, None]
-    stretch = np.sqrt(
-        squares.sum(axis=1).max(axis=1)
-    )  # root mean square over `t`: drawn out parts weigh more
+    stretch = np.sqrt(squares.sum(axis=1).max(axis=1))  # root mean square over `t`: drawn out parts weigh more
     rung = np.ceil(np.log(np.maximum(stretch / SPACING, 1.0)) / np.log(LADDER))
     return np.asarray(np.minimum(np.ceil(LADDER**rung), 8192.0), np.intp)
 

@@ -34,9 +34,7 @@ def ladybird(rng: np.random.Generator) -> list[Sheets]:
 def bee(rng: np.random.Generator) -> list[Sheets]:
     """Striped, with two clear wings."""
     spread = float(rng.uniform(1.9, 2.5))
-    wings = straps(
-        floats([spread, -spread]), 0.9, 0.22, hump(along(8), 0.7, 0.7), root=(0.1, 0.36), elevation=0.3
-    )
+    wings = straps(floats([spread, -spread]), 0.9, 0.22, hump(along(8), 0.7, 0.7), root=(0.1, 0.36), elevation=0.3)
     return [
         Sheets(body(0.7, 0.36, -0.2), floats([0.85, 0.6, 0.12]), relief=stripes, sheer=0.0),
         Sheets(body(0.3, 0.3, 0.6), floats([0.2, 0.14, 0.08]), sheer=0.0),

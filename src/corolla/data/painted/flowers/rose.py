@@ -70,4 +70,4 @@ def sepals(rng: np.random.Generator) -> Sheets:
 
 def silk(t: Floats, s: Floats) -> Floats:
     """Faint veins that fan out, and a thin bright rim."""
-    return floats(floats(floats(1.0 - 0.035 * np.cos(26.0 * s) * t + 0.1 * (t > 0.985))))
+    return floats(1.0 - 0.035 * np.cos(26.0 * s) * t + 0.1 * (t > 0.985))

@@ -26,9 +26,7 @@ def sunflower(rng: np.random.Generator, dye: np.random.Generator) -> Head:
     rays = int(rng.integers(17, 28))
     lift = float(rng.uniform(-0.1, 0.4))
     mane = (
-        mane_of(
-            rng, 18, radius, lift - 0.3, LEAF_GREEN, LEAF_GREEN, 0.66, -0.06
-        ),  # the green bracts behind it
+        mane_of(rng, 18, radius, lift - 0.3, LEAF_GREEN, LEAF_GREEN, 0.66, -0.06),  # the green bracts behind it
         mane_of(rng, rays, radius, lift - 0.12, colour * 0.86, throat, 1.0, -0.03),
         mane_of(rng, rays, radius, lift + 0.1, colour, throat, 0.93, 0.0),
     )
@@ -70,6 +68,4 @@ def mane_of(
 
 def veins(t: Floats, s: Floats) -> Floats:
     """Five long veins and a darker crease in the middle."""
-    return floats(
-        floats(floats(1.0 - 0.07 * np.cos(s * 12.0) - 0.14 * np.exp(-((s / 0.12) ** 2)) * (1.0 - t)))
-    )
+    return floats(1.0 - 0.07 * np.cos(s * 12.0) - 0.14 * np.exp(-((s / 0.12) ** 2)) * (1.0 - t))

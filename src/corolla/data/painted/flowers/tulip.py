@@ -51,9 +51,7 @@ def paint_petal(dye: np.random.Generator) -> Floats:
     return blend(blend(colour, second, share), [0.75, 0.78, 0.42], green) * (0.78 + 0.22 * t**0.7)[..., None]
 
 
-def whorl(
-    rng: np.random.Generator, openness: float, tall: float, room: float, colours: Floats, turn: float
-) -> Sheets:
+def whorl(rng: np.random.Generator, openness: float, tall: float, room: float, colours: Floats, turn: float) -> Sheets:
     """Three petals a third of a turn apart."""
     t = along(11)
     each = np.clip(openness + rng.normal(0.0, 0.07, (3, 1)), 0.0, 1.0)
