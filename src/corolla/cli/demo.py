@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from corolla.progress import Progress
 
 EXAMPLES = "Example:\ncorolla demo --out demo --minutes 3.5"
-PATIENCE = 4.0  # seconds for the first word from the server
+FIRST_WORD = 4.0  # seconds that a server may take to answer
 LONGEST_FETCH = 60.0  # seconds that a download may take in a demo
+TRAINING, ALL_BUT_ANSWERS = 3.5, 5.0  # minutes: for the training, and until it is over
 ASKED = 12  # pictures
 
 
@@ -26,7 +27,14 @@ def command(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where everything goes; a numbered one beside it if it is not empty.")
     ] = Path("demo"),
-    minutes: Annotated[float, typer.Option(metavar="M", min=0.1, help="For the training.")] = 3.5,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M",
+            min=0.1,
+            help=f"For the training; by default at most {TRAINING:g}, and less if getting the pictures took long.",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """See it work: get pictures, train a small model, measure it and let it name a few pictures.
@@ -41,6 +49,9 @@ def command(
     run = folder / "run"
     with progress_for(quiet) as progress:
         data = choose_data(progress)
+    if minutes is None:
+        spent = (time.monotonic() - begun) / 60
+        minutes = round(max(min(TRAINING, ALL_BUT_ANSWERS - spent), 1.0), 1)
     told("corolla", "train", data, "--out", run, "--minutes", f"{minutes:g}")
     train.command(data, run, minutes=minutes, quiet=quiet)
     told("corolla", "evaluate", run)
@@ -60,11 +71,10 @@ def command(
 
 def fresh(folder: Path) -> Path:
     """`folder`, or the first of `folder-2`, `folder-3`, … that does not exist or is empty."""
-    for number in itertools.count(2):
-        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-            return folder
-        stem = folder.name if number == 2 else folder.name.rpartition("-")[0]
-        folder = folder.with_name(f"{stem}-{number}")
+    for number in itertools.count(1):
+        place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+            return place
     raise AssertionError("there is always a higher number")
 
 
@@ -91,7 +101,7 @@ def reachable(address: str) -> bool:
     import urllib.request
 
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE):
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=FIRST_WORD):
             return True
     except (OSError, ValueError):
         return False
@@ -122,7 +132,8 @@ def some_pictures(run: Path) -> list[str]:
 
     manifest = Run(run).load_manifest()
     test = manifest.split("test")
-    return [str(manifest.locate(test[place * len(test) // ASKED])) for place in range(ASKED)]
+    count = min(ASKED, len(test))
+    return [str(manifest.locate(test[place * len(test) // count])) for place in range(count)]
 
 
 def told(*words: object) -> None:

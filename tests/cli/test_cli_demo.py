@@ -1,0 +1,128 @@
+"""`corolla demo`: the whole main job, in a folder of its own, with real flowers or without."""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from corolla.cli import demo
+from corolla.cli.demo import Hurried, choose_data, fresh, reachable
+from corolla.data import flowers, sources
+from corolla.errors import CorollaError
+from corolla.progress import Progress
+from corolla.training import recipes
+from corolla.training.budget import Rung
+from corolla.training.recipe import Recipe
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for the photographs: five classes of coloured noise, where `COROLLA_DATA` says."""
+    dice = random.Random(0)
+    for hue, name in enumerate(flowers.CLASSES):
+        (tmp_path / "photos" / "flower_photos" / name).mkdir(parents=True)
+        for number in range(8):
+            noise = bytes(dice.randrange(256) for _ in range(16 * 16))
+            shade = Image.frombytes("L", (16, 16), noise)
+            picture = Image.merge("HSV", (Image.new("L", (16, 16), hue * 50), Image.new("L", (16, 16), 200), shade))
+            picture.convert("RGB").save(tmp_path / "photos" / "flower_photos" / name / f"{number}.png")
+    monkeypatch.setenv("COROLLA_DATA", str(tmp_path / "photos"))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `scratch` a matter of seconds whatever time it is given."""
+    recipe = Recipe(name="scratch", model="vit_micro_patch8_16", image_size=16, epochs=1, batch_size=10)
+    rung = Rung(recipe.model, recipe.image_size, recipe.growth, 0)
+    monkeypatch.setitem(recipes.RECIPES, "scratch", recipes.NamedRecipe(recipe, (rung,), 2))
+
+
+@pytest.mark.usefixtures("photos", "small_recipe")
+def test_the_whole_demo(corolla: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "mine").touch()
+    said = corolla("demo", "--minutes", 2)
+    assert said.status == 0, said.err
+    run = Path("demo-2") / "run"
+    assert list((tmp_path / "demo").iterdir()) == [tmp_path / "demo" / "mine"]
+    figures = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+    assert f"{figures['accuracy']:.1%}" in said.out
+    for command in ("train flowers --out demo-2/run --minutes 2", "evaluate demo-2/run", "predict demo-2/run"):
+        assert f"$ corolla {command}" in said.out
+    assert sum(line.endswith("%") and "flower_photos" in line for line in said.out.splitlines()) == figures["n"]
+    with Image.open("demo-2/predictions.png") as grid:
+        assert grid.format == "PNG"
+    end = said.out[said.out.index("Done in") :]
+    for place in (run / "report.html", run / "README.md", Path("demo-2/predictions.png")):
+        assert place.is_file()
+        assert str(place) in end
+    assert "corolla train PICTURES --out" in end
+
+
+def test_the_folder_is_always_a_fresh_one(tmp_path: Path) -> None:
+    assert fresh(tmp_path / "demo") == tmp_path / "demo"
+    (tmp_path / "demo").mkdir()
+    assert fresh(tmp_path / "demo") == tmp_path / "demo"
+    for name in ("demo", "demo-2", "demo-3"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "file").touch()
+    assert fresh(tmp_path / "demo") == tmp_path / "demo-4"
+    (tmp_path / "a-b").touch()
+    assert fresh(tmp_path / "a-b") == tmp_path / "a-b-2"
+
+
+class Notes(Progress):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.mark.usefixtures("photos")
+def test_flowers_that_are_there_are_taken() -> None:
+    notes = Notes()
+    assert choose_data(notes) == "flowers"
+    assert notes.notes == []
+
+
+def test_without_flowers_it_says_so_and_paints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COROLLA_DATA", raising=False)
+    monkeypatch.setenv("COROLLA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(flowers, "URL", "http://127.0.0.1:1/flower_photos.tgz")
+    monkeypatch.setattr(sources, "PAINTED_COUNT", 15)
+    notes = Notes()
+    begun = time.monotonic()
+    assert choose_data(notes) == "painted"
+    assert len(notes.notes) == 1
+    assert "painted" in notes.notes[0]
+    assert len(list((tmp_path / "cache").rglob("*.jpg"))) == 15
+    assert time.monotonic() - begun < 30
+
+
+def test_an_unreachable_server_is_known_at_once() -> None:
+    assert not reachable("http://127.0.0.1:1/x")
+    assert not reachable("nonsense")
+
+
+def test_a_download_that_drags_on_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(demo.time, "monotonic", lambda: now)
+
+    def fetch(per_second: int) -> None:
+        nonlocal now
+        tell = Hurried(Progress())
+        for second in range(20):
+            now += 1
+            tell("downloading", 50_000_000 + second * per_second, 229_000_000)
+        tell("unpacking", 1, 3670)
+
+    fetch(10_000_000)
+    with pytest.raises(CorollaError, match="too long"):
+        fetch(1_000_000)
