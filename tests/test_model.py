@@ -142,7 +142,8 @@ def test_learned_positions_keep_a_smooth_field_when_resized() -> None:
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"width": 50}, "heads"), ({"image_size": (30, 32)}, "30x32"), ({"width": 51, "heads": 3, "positions": "sincos"}, "multiple of 4"),
+    ({"width": 50}, "heads"), ({"image_size": (30, 32)}, "30x32"), ({"heads": 0}, "at least 1"),
+    ({"width": 51, "heads": 3, "positions": "sincos"}, "multiple of 4"),
     ({"stem": (8, 8, 8, 8)}, "too small"),
 ])  # fmt: skip
 def test_shapes_that_cannot_be_built_are_refused_in_words(change: dict[str, object], words: str) -> None:

@@ -11,6 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from corolla.classifier import Classifier, Prediction
     from corolla.data.sources import load_data
     from corolla.errors import CorollaError
@@ -46,7 +48,7 @@ _HOMES = {
 }
 
 
-def load(run: str, device: str = "cpu") -> "Classifier":
+def load(run: "str | Path", device: str = "cpu") -> "Classifier":
     """The trained classifier of a run folder."""
     from corolla.classifier import Classifier
 
