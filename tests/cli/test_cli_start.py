@@ -86,3 +86,13 @@ def test_a_shell_can_complete_a_command() -> None:
         [sys.executable, "-m", "corolla"], env=os.environ | asked, check=True, capture_output=True, text=True
     )
     assert ended.stdout.split() == ["train"]
+
+
+def test_answering_loads_nothing_of_the_training() -> None:
+    code = (
+        "import sys, corolla.classifier, corolla.cli.answers, corolla.cli.inputs, corolla.evaluation.evaluate\n"
+        "from corolla.cli.options import usable_device\n"
+        "usable_device(None)\n"
+        "print(*sorted(set(sys.modules) & {'torchvision', 'accelerate', 'corolla.training.loop', 'matplotlib'}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout.strip() == b""

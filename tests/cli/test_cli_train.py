@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import corolla as api
-from corolla.cli.train import command, parse_growth
+from corolla.cli.train import command, how_to_resume, parse_growth
 from corolla.errors import CorollaError
 from corolla.training.recipe import Recipe
 
@@ -145,6 +145,16 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
     assert "epoch 12/12" in ended.err
     epochs = [json.loads(row)["epoch"] for row in (run / "metrics.jsonl").read_text().splitlines()]
     assert epochs == list(range(1, 13))
+
+
+def test_what_is_kept_of_a_stopped_training_is_told_as_it_is(run_copy: Path, tmp_path: Path) -> None:
+    assert how_to_resume("data", tmp_path / "none", 0) == "stopped before the training began; nothing was kept"
+    assert how_to_resume("a b", run_copy, 0).startswith("stopped after its last epoch; go on with: corolla train 'a b'")
+    (run_copy / "checkpoint.safetensors").touch()
+    assert how_to_resume("data", run_copy, 7).endswith("--seed 7 --resume")
+    (run_copy / "checkpoint.safetensors").unlink()
+    (run_copy / "model.safetensors").unlink()
+    assert "before its first epoch" in how_to_resume("data", run_copy, 0)
 
 
 def test_growth_reads_pairs() -> None:

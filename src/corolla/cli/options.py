@@ -42,20 +42,18 @@ def usable_device(name: str | None) -> str:
     """The device called `name`, or the best that is there; `CorollaError` if it cannot be computed on."""
     import torch
 
-    from corolla.training.loop import choose_device
-
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    best = found.type if found else "cpu"
     if name is None:
-        return choose_device()
+        return best
     try:
         device = torch.device(name)
-        if device.type == "meta":
+        if device.type == "meta":  # computes nothing
             raise RuntimeError
         torch.empty(1, device=device)
-    # Each backend refuses in its own way: RuntimeError, AssertionError, NotImplementedError, AcceleratorError.
+    # Each backend refuses in its own way: RuntimeError, AssertionError, NotImplementedError, …
     except Exception:
-        raise CorollaError(
-            f"cannot compute on the device {name!r} here; leave --device out for {choose_device()!r}"
-        ) from None
+        raise CorollaError(f"cannot compute on the device {name!r} here; leave --device out for {best!r}") from None
     return name
 
 

@@ -198,7 +198,7 @@ def command(
                 seed=seed,
                 resume=resume,
                 strict=strict,
-                device=usable_device(device),
+                device=device and usable_device(device),
                 workers=workers,
                 tensorboard=tensorboard,
                 progress=progress,
@@ -260,5 +260,8 @@ def how_to_resume(data: str, out: Path, seed: int) -> str:
         return "stopped before the training began; nothing was kept"
     words = ["corolla", "train", data, "--out", str(out), *(["--seed", str(seed)] if seed else []), "--resume"]
     line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-    kept = "and kept up to its last whole epoch" if run.checkpoint.is_file() else "before its first epoch ended"
+    if run.checkpoint.is_file():
+        kept = "and kept up to its last whole epoch"
+    else:
+        kept = "after its last epoch" if run.weights.is_file() else "before its first epoch ended"
     return f"stopped {kept}; go on with: {line}"
