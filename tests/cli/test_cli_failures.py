@@ -89,9 +89,9 @@ def test_a_full_disk_is_one_line(pictures: Path, tmp_path: Path, start: Callable
     resource = pytest.importorskip("resource")
 
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # bytes a file may have
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # bytes a file may have
 
-    words = ["--epochs", "1", "--model", "vit_micro_patch8_16", "--workers", "0", "--device", "cpu", "--quiet"]
+    words = ["--epochs", "1", "--model", "vit_nano_patch8_16", "--workers", "0", "--device", "cpu", "--quiet"]
     with start("train", pictures, "--out", tmp_path / "run", *words, preexec_fn=limit) as process:
         said = process.stderr.read()  # type: ignore[union-attr]
     assert process.returncode == 2

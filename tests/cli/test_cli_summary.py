@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from corolla.cli.layers import walk
-from corolla.sizes import vit_config
+from corolla.sizes import SIZES, vit_config
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,8 @@ def test_the_table(corolla: Callable) -> None:
 
 def test_a_misspelt_name_is_answered_with_its_neighbours(corolla: Callable) -> None:
     assert "vit_base_patch16_224" in corolla("summary", "vit_bas_patch16_224").line
+
+
+def test_the_help_names_every_size(corolla: Callable) -> None:
+    said = corolla("summary", "--help").out
+    assert all(size in said for size in SIZES)

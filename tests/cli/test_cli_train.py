@@ -18,7 +18,7 @@ from corolla.cli.train import command, how_to_resume, parse_growth
 from corolla.errors import CorollaError
 from corolla.training.recipe import Recipe
 
-TINY = ["--model", "vit_micro_patch8_16", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
+TINY = ["--model", "vit_nano_patch8_16", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
 
 
 def test_every_field_of_a_recipe_and_every_keyword_of_the_api_is_an_option() -> None:
@@ -76,7 +76,7 @@ def test_what_is_given_by_hand_reaches_the_recipe(corolla: Callable, pictures: P
         (["--device", "banana"], "banana"),
         (["--device", "meta"], "meta"),
         (["--mixing", "1.5"], "mixing"),
-        (["--minutes", "0.01"], "too short"),
+        (["--minutes", "0.01", "--model", "vit_micro_conv8_96"], "too short"),
     ],
     ids=" ".join,
 )

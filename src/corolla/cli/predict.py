@@ -14,7 +14,7 @@ from corolla.errors import CorollaError
 EXAMPLES = (
     "Examples:\n"
     "corolla predict runs/flowers rose.jpg\n"
-    "corolla predict runs/flowers photos/ --top 3 --csv answers.csv --plot answers.png\n"
+    "corolla predict runs/flowers photos/ --csv answers.csv --plot grid.png\n"
     "find . -name '*.jpg' | corolla predict runs/flowers - --json"
 )
 TOP = 5  # classes in JSON and CSV unless --top says otherwise; on the screen it is one
@@ -25,14 +25,14 @@ def command(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH…",
+            metavar="PATH",
             help="Pictures: files, folders (with everything below them), patterns such as 'img/*.jpg', "
             "http(s) addresses, or - for standard input: the bytes of one picture, or paths one to a line.",
         ),
     ],
     top: Annotated[
         int | None,
-        typer.Option(metavar="K", min=1, help=f"Tell the K likeliest classes.  [default: 1, in JSON and CSV {TOP}]"),
+        typer.Option(metavar="K", min=1, help=f"Tell the K likeliest classes; by default 1, in JSON and CSV {TOP}."),
     ] = None,
     json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the answers to a CSV table too.")] = None,

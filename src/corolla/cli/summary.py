@@ -13,7 +13,8 @@ def command(
         typer.Argument(
             metavar="NAME",
             help="vit_SIZE_patchP_PX, or vit_SIZE_convP_PX for the hybrid with a convolutional stem. "
-            "SIZE: micro, tiny, small, base, large, huge; P: pixels to a patch's side; PX: pixels to the picture's.",
+            "SIZE: nano, micro, tiny, small, base, large, huge; P: pixels to a patch's side; "
+            "PX: pixels to the picture's.",
         ),
     ],
     classes: Annotated[int, typer.Option(metavar="N", min=1, help="Classes to choose from.")] = 1000,

@@ -17,7 +17,7 @@ from corolla.training.recipe import ClassWeights, Optimiser, Policy
 EXAMPLES = (
     "Examples:\n"
     "corolla train photos/ --out runs/mine --minutes 30\n"
-    "corolla train splits.csv --out runs/plain --model vit_tiny_patch16_224 --epochs 100\n"
+    "corolla train splits.csv --out runs/ti --model vit_tiny_patch16_224 --epochs 99\n"
     "corolla train photos/ --out runs/mine --resume"
 )
 OPTIMISATION = "Optimisation (the recipe's values where not given)"
