@@ -13,7 +13,8 @@ from corolla.training.recipe import Recipe
 GROWTH = ((0.0, 2 / 3), (0.55, 1.0))  # 64 pixels, then 96
 RECIPE = Recipe(name="scratch", model="vit_micro_conv8_96", image_size=96, epochs=60, growth=GROWTH)
 LADDER = (
-    Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0),
+    Rung("vit_micro_conv8_48", 48, ((0.0, 1.0),), 0),
+    Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 45_000),
     Rung("vit_micro_conv8_96", 96, GROWTH, 75_000),
     Rung("vit_tiny_conv8_128", 128, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 400_000),
     Rung("vit_small_conv16_224", 224, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 4_000_000),
