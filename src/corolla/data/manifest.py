@@ -99,9 +99,7 @@ class Manifest:
             with path.open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
                 if tuple(reader.fieldnames or ()) != COLUMNS:
-                    raise CorollaError(
-                        f"{path} is not a corolla manifest: its columns should be {','.join(COLUMNS)}"
-                    )
+                    raise CorollaError(f"{path} is not a corolla manifest: its columns should be {','.join(COLUMNS)}")
                 return Manifest(root, tuple(Example(**{c: row[c] or "" for c in COLUMNS}) for row in reader))
         except FileNotFoundError:
             raise CorollaError(f"no manifest at {path}; was the run folder copied whole?") from None

@@ -164,5 +164,3 @@ def _check_none_lost(
 def _listed(names: Collection[str], most: int = 20) -> str:
     shown = ", ".join(sorted(names)[:most]) or "none"
     return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"
-
-
