@@ -59,14 +59,17 @@ def command(
     pictures, grid = some_pictures(run), folder / "predictions.png"
     told("corolla", "predict", run, *pictures[:1], "…", "--plot", grid)
     predict.command(run, pictures, plot=grid, quiet=quiet)
-    print(
-        f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes. Here it is:\n"
-        f"  {run / 'report.html'}   figures, curves and mistakes; open it in a browser\n"
-        f"  {run / 'README.md'}     the model card\n"
-        f"  {grid}   the pictures above with their answers\n"
-        "Now with your own pictures, a folder for each class:\n"
-        "  corolla train PICTURES --out runs/mine --minutes 30"
-    )
+    print(f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes. Here it is:")
+    places = {
+        run / "report.html": "figures, curves and mistakes; open it in a browser",
+        run / "README.md": "the model card",
+        grid: "the pictures above with their answers",
+    }
+    width = max(len(str(place)) for place in places)
+    for place, what in places.items():
+        print(f"  {place!s:{width}}  {what}")
+    print("Now with your own pictures, a folder for each class:")
+    print("  corolla train PICTURES --out runs/mine --minutes 30")
 
 
 def fresh(folder: Path) -> Path:
