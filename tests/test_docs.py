@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,19 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Every `corolla ...` line of the shell blocks, as words without comment."""
+    """Every `corolla ...` of the shell blocks, also inside a pipe, as words without comment."""
     lines = "\n".join(blocks(page, "(?:bash|sh|console)")).replace("\\\n", " ").splitlines()
-    stripped = [line.removeprefix("$ ") for line in lines]
-    return [shlex.split(line, comments=True)[1:] for line in stripped if line.startswith("corolla ")]
+    found = []
+    for line in lines:
+        try:
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+        except ValueError:  # what a command prints need not be shell
+            continue
+        for _, part in groupby(words, key=lambda word: word in ("|", ">", "&&")):
+            program, *rest = part
+            if program == "corolla" and (line.startswith(("corolla ", "$ ")) or "| corolla" in line):
+                found.append(rest)
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
