@@ -150,8 +150,17 @@ def hardware(device: torch.device) -> str:
     """What computes, in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    return f"{torch.get_num_threads()} threads of {name} with {torch.backends.cpu.get_cpu_capability()}"
+    return f"{torch.get_num_threads()} threads of {processor()} with {torch.backends.cpu.get_cpu_capability()}"
+
+
+def processor() -> str:
+    """The processor's name as people know it, where the system tells."""
+    try:  # Linux's platform.processor() says x86_64 or nothing at all
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
