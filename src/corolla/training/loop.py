@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -61,13 +62,22 @@ def usual_workers() -> int:
     return max(min((os.cpu_count() or 1) // 2, 8), 1)
 
 
+def accelerator_for(device: str, mixed: str) -> Accelerator:
+    """accelerate's handle on `device` with `mixed` precision, whatever this process trained on before."""
+    try:
+        return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+    except ValueError:  # it holds a process to its first device and precision until told to forget them
+        AcceleratorState._reset_state(reset_partial_state=True)
+        return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+
+
 class Trainer:
     """A model in training on one manifest by one recipe."""
 
     def __init__(self, manifest: Manifest, recipe: Recipe, *, seed: int, machine: Machine, progress: Progress) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
         self.precision = choose_precision(machine.device)
-        self.accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision=self.precision.mixed)
+        self.accelerator = accelerator_for(machine.device, self.precision.mixed)
         size = (recipe.image_size, recipe.image_size)
         architecture = vit_config(recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path)
         torch.manual_seed(seed_of(seed, "weights"))

@@ -28,5 +28,7 @@ def choose_precision(device: str) -> Precision:
     if device.startswith("cpu"):
         if torch.cpu._is_amx_tile_supported():
             return Precision("bf16", "the processor has AMX units")
-        return Precision("no", "the processor has no bfloat16 matrix units")
+        if torch.cpu._is_avx512_bf16_supported():
+            return Precision("bf16", "the processor has AVX512-BF16 instructions")
+        return Precision("no", "the processor has no bfloat16 units")
     return Precision("no", f"float32 is the safe choice on {device}")
