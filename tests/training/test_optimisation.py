@@ -37,6 +37,15 @@ def test_muon_gets_the_blocks_matrices_and_decay_spares_vectors_and_tokens() -> 
     assert adamw.param_groups[1]["weight_decay"] == 0
 
 
+def test_muon_gets_the_stems_kernels_but_for_the_one_that_reads_pixels() -> None:
+    model = ViT(replace(TINY, stem=(4, 8)))
+    _, muon = build_optimisers(model, RECIPE, torch.float32)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    held = {names[id(p)] for p in muon.param_groups[0]["params"]}
+    kernels = {name for name in held if not name.startswith("blocks.")}
+    assert kernels == {"patches.stem.3.weight", "patches.project.weight"}
+
+
 @given(st.integers(1, 5000), st.floats(0, 0.5))
 def test_the_rate_rises_to_its_peak_once_and_falls(steps: int, warmup: float) -> None:
     factors = [learning_rate_factor(step, steps, warmup) for step in range(steps)]

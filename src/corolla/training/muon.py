@@ -1,4 +1,4 @@
-"""Muon: momentum whose update is made orthogonal, for the matrices of the encoder's blocks.
+"""Muon: momentum whose update is made orthogonal, for the matrices of the encoder's blocks and the stem's kernels.
 
 Keller Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon/), with Nesterov momentum and the scale that lets
 it share AdamW's learning rate and weight decay (Moonlight, arXiv 2502.16982, section 2.2).
@@ -36,7 +36,10 @@ def orthogonalise(matrices: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Muon with decoupled weight decay; every parameter must be a matrix."""
+    """Muon with decoupled weight decay, for matrices and for kernels (out, in, height, width).
+
+    A kernel is taken as the matrix (out, in x height x width) that it multiplies each patch of its input with.
+    """
 
     def __init__(
         self,
@@ -50,8 +53,8 @@ class Muon(Optimizer):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
         self.dtype = dtype  # of the iteration only; momentum and parameters keep their own
         for group in self.param_groups:
-            if any(parameter.ndim != 2 for parameter in group["params"]):
-                raise ValueError("Muon optimises matrices; give everything else to AdamW")
+            if any(parameter.ndim < 2 for parameter in group["params"]):
+                raise ValueError("Muon optimises matrices and kernels; give everything else to AdamW")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -63,17 +66,18 @@ class Muon(Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     shapes[parameter.shape].append((parameter, parameter.grad))
-            for (rows, columns), pairs in shapes.items():
+            for shape, pairs in shapes.items():
                 parameters = [parameter for parameter, _ in pairs]
                 gradients = [gradient for _, gradient in pairs]
                 buffers = [self.buffer(parameter) for parameter in parameters]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov
-                updates = orthogonalise(torch.stack(ahead), self.dtype).to(parameters[0].dtype)
+                matrices = torch.stack([update.flatten(1) for update in ahead])  # (n, rows, columns)
+                updates = orthogonalise(matrices, self.dtype).to(parameters[0].dtype)
                 # 0.2 is the usual root mean square of an AdamW update (arXiv 2502.16982, eq. 4).
-                rate = 0.2 * max(rows, columns) ** 0.5 * group["lr"]
+                rate = 0.2 * max(matrices.shape[1:]) ** 0.5 * group["lr"]
                 torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(parameters, list(updates.unbind()), alpha=-rate)
+                torch._foreach_add_(parameters, [update.view(shape) for update in updates], alpha=-rate)
 
     def buffer(self, parameter: Tensor) -> Tensor:
         """The momentum of one parameter, zero at first."""

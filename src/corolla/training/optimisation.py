@@ -1,4 +1,4 @@
-"""Which parameter is updated how: Muon for the blocks' matrices, AdamW for the rest, one schedule for both."""
+"""Which parameter is updated how: Muon for the blocks' matrices and the stem, AdamW for the rest, one schedule."""
 
 import math
 
@@ -21,7 +21,10 @@ def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype) -> lis
     decayed: list[Parameter] = []
     free: list[Parameter] = []
     for name, parameter in model.named_parameters():
-        if parameter.ndim == 2 and name.startswith("blocks.") and recipe.optimiser == "muon":
+        # The layer that reads pixels is left out, as the head is: their inputs and outputs are not features.
+        in_block = parameter.ndim == 2 and name.startswith("blocks.")
+        in_stem = parameter.ndim == 4 and parameter.shape[1] != 3
+        if (in_block or in_stem) and recipe.optimiser == "muon":
             muon.append(parameter)
         elif parameter.ndim >= 2 and name not in ("class_token", "registers", "positions"):
             decayed.append(parameter)

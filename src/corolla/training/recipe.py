@@ -23,7 +23,7 @@ class Recipe:
     growth: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
     patience: int = 0  # stop after so many validations without a better one; 0 never stops early
     # Optimisation
-    optimiser: Optimiser = "muon"  # for the blocks' matrices; everything else is AdamW's
+    optimiser: Optimiser = "muon"  # for the blocks' matrices and the stem; everything else is AdamW's
     learning_rate: float = 1.5e-3  # the peak
     weight_decay: float = 0.05
     warmup: float = 0.06  # share of the steps that the learning rate takes to reach its peak
