@@ -52,7 +52,7 @@ def test_singular_values_come_near_one_and_directions_stay(rows: int, columns: i
 def test_a_kernel_is_updated_as_the_matrix_it_is(layout: torch.memory_format) -> None:
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(8, 4, 3, 3, generator=generator)
-    kernel, matrix = Parameter(weights.to(memory_format=layout)), Parameter(weights.flatten(1).clone())
+    kernel, matrix = Parameter(weights.clone(memory_format=layout)), Parameter(weights.flatten(1).clone())
     optimiser = Muon([kernel, matrix], lr=0.02, weight_decay=0.1)
     for _ in range(3):
         gradient = torch.randn(weights.shape, generator=generator)

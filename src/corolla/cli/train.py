@@ -64,7 +64,7 @@ def command(
     optimiser: Annotated[
         Optimiser | None,
         typer.Option(
-            help="muon is for the blocks' matrices and the stem's kernels only.", rich_help_panel=OPTIMISATION
+            help="muon is for the blocks' matrices and the stem only.", rich_help_panel=OPTIMISATION
         ),
     ] = None,
     learning_rate: Annotated[

@@ -1,8 +1,8 @@
 """scratch: a hybrid Vision Transformer from random weights, for a few thousand pictures and a CPU.
 
 Papers: ViT's hybrid (arXiv 2010.11929, section 3.1) with a convolutional stem (2106.14881), average pooling and fixed
-positions (2205.01580), Muon on the blocks' matrices and the stem, small pictures first, MixUp and CutMix, stochastic depth, averaged
-weights.
+positions (2205.01580), Muon on the blocks' matrices and the stem, small pictures first, MixUp and CutMix, stochastic
+depth, averaged weights.
 
 Command: corolla train DATA --out RUN --minutes 30
 """
