@@ -63,9 +63,7 @@ def command(
     ] = False,
     optimiser: Annotated[
         Optimiser | None,
-        typer.Option(
-            help="muon is for the blocks' matrices and the stem only.", rich_help_panel=OPTIMISATION
-        ),
+        typer.Option(help="muon is for the blocks' matrices and the stem only.", rich_help_panel=OPTIMISATION),
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(metavar="LR", help="At its peak.", rich_help_panel=OPTIMISATION)
