@@ -23,8 +23,8 @@ def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype) -> lis
     for name, parameter in model.named_parameters():
         # The layer that reads pixels is left out, as the head is: their inputs and outputs are not features.
         in_block = parameter.ndim == 2 and name.startswith("blocks.")
-        in_stem = parameter.ndim == 4 and parameter.shape[1] != 3
-        if (in_block or in_stem) and recipe.optimiser == "muon":
+        in_embedding = parameter.ndim == 4 and parameter.shape[1] != 3
+        if (in_block or in_embedding) and recipe.optimiser == "muon":
             muon.append(parameter)
         elif parameter.ndim >= 2 and name not in ("class_token", "registers", "positions"):
             decayed.append(parameter)
