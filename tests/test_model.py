@@ -77,6 +77,7 @@ def test_paper_parameter_counts() -> None:
 @pytest.mark.parametrize("change", [
     {}, {"pooling": "average"}, {"positions": "sincos"}, {"registers": 4}, {"registers": 2, "pooling": "average"},
     {"layer_scale": 0.1}, {"stem": (8, 16, 32)}, {"stem": (8, 16)}, {"drop_path": 0.3},
+    {"stem": (8, 16), "stem_blocks": 2},
 ])  # fmt: skip
 def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object]) -> None:
     model = randomised(replace(SMALL, **change))
@@ -86,6 +87,15 @@ def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object
     model(torch.randn(4, 3, 32, 32)).square().sum().backward()
     unused = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert unused == []
+
+
+def test_a_stems_residual_block_starts_as_the_identity() -> None:
+    torch.manual_seed(0)
+    block = ViT(replace(SMALL, stem=(8, 16), stem_blocks=1)).eval().patches.stem[6]
+    maps = torch.rand(2, 16, 8, 8)
+    torch.testing.assert_close(block(maps), maps)
+    torch.nn.init.ones_(block.last_norm.weight)
+    assert not torch.allclose(block(maps), maps)
 
 
 def test_one_picture_does_not_see_another() -> None:

@@ -11,6 +11,7 @@ def test_every_listed_name_can_be_built_into_a_configuration() -> None:
 def test_a_conv_name_is_a_hybrid_with_one_token_for_its_stride() -> None:
     config = vit_config("vit_micro_conv8_64", 5)
     assert (len(config.stem), config.patch_size, config.grid((64, 64))) == (3, 8, (8, 8))
+    assert config.stem_blocks == 1
 
 
 @pytest.mark.parametrize(("name", "words"), [

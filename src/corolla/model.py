@@ -35,6 +35,7 @@ class ViTConfig:
     layer_scale: float | None = None  # first value of each branch's learned scale (arXiv 2103.17239)
     drop_path: float = 0.0  # stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382)
     stem: tuple[int, ...] = ()  # channels of the hybrid's convolutional stages; () is the paper's plain ViT
+    stem_blocks: int = 0  # residual blocks (arXiv 1512.03385) after each of the stem's stages but the first
 
     def __post_init__(self) -> None:
         """Refuse shapes that cannot be built, in one line each."""
@@ -46,6 +47,8 @@ class ViTConfig:
             )
         if self.positions == "sincos" and self.width % 4:
             raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
+        if self.stem_blocks < 0:
+            raise ValueError(f"a stem cannot have {self.stem_blocks} residual blocks a stage; use 0 or more")
         if self.patch_size % 2 ** len(self.stem):
             raise ValueError(
                 f"a stem of {len(self.stem)} stages does not divide a patch size of {self.patch_size}; it is too small"
@@ -185,13 +188,35 @@ class Block(nn.Module):
 # From pixels to tokens
 
 
-class ConvStem(nn.Sequential):
-    """The hybrid's feature maps (section 3.1), each stage a 3x3 convolution of stride 2 (arXiv 2106.14881)."""
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (arXiv 1512.03385): (B, C, H, W) to the same shape."""
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+        )
+        self.last_norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add what the branch computes."""
+        return F.relu(x + self.last_norm(self.branch(x)))
+
+
+class ConvStem(nn.Sequential):
+    """The hybrid's feature maps (section 3.1), each stage a 3x3 convolution of stride 2 (arXiv 2106.14881).
+
+    Residual blocks follow every stage but the first, whose large maps make them dear.
+    """
+
+    def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         stages: list[nn.Module] = []
-        for before, after in pairwise((3, *channels)):
+        for stage, (before, after) in enumerate(pairwise((3, *channels))):
             stages += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+            stages += [ResidualBlock(after) for _ in range(blocks if stage else 0)]
         super().__init__(*stages)
 
 
@@ -204,7 +229,7 @@ class PatchEmbedding(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.patch_size = config.patch_size
-        self.stem = ConvStem(config.stem) if config.stem else nn.Identity()
+        self.stem = ConvStem(config.stem, config.stem_blocks) if config.stem else nn.Identity()
         channels = config.stem[-1] if config.stem else 3
         patch = config.patch_size // 2 ** len(config.stem)  # pixels of the feature map under one token
         self.project = nn.Conv2d(channels, config.width, kernel_size=patch, stride=patch)  # E
@@ -275,6 +300,8 @@ class ViT(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=math.sqrt(2 / module.weight[0].numel()))
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+            elif isinstance(module, ResidualBlock):
+                nn.init.zeros_(module.last_norm.weight)  # an identity at first (arXiv 1706.02677, 5.1)
         nn.init.trunc_normal_(self.patches.project.weight, std=math.sqrt(1 / self.patches.project.weight[0].numel()))
         for tokens in (self.class_token, self.registers, self.positions):
             if tokens is not None:

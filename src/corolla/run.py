@@ -190,6 +190,8 @@ def check_bounds(config: Config) -> None:
         or max(shape.stem, default=0) > MAX_WIDTH
     ):
         raise ValueError("the architecture is larger than any Vision Transformer")
+    if not isinstance(shape.stem_blocks, int) or not 0 <= shape.stem_blocks <= MAX_DEPTH:
+        raise ValueError("the architecture's stem has no such number of residual blocks")
     if rows * columns > MAX_SEQUENCE or not 0 <= shape.registers <= 1024:
         raise ValueError("the architecture has more tokens than any Vision Transformer")
     if not 2 <= len(config.classes) <= MAX_CLASSES or len(config.classes) != shape.num_classes:

@@ -70,8 +70,9 @@ def vit_config(name: str, num_classes: int, **changes: Any) -> ViTConfig:
             )
         stages = side.bit_length() - 1
         stem = tuple(size.width >> stage for stage in reversed(range(stages)))  # ..., D/4, D/2, D
-        # The hybrids are this project's own; they take what trains best from scratch (arXiv 2205.01580).
-        fields |= {"stem": stem, "pooling": "average", "positions": "sincos"}
+        # The hybrids are this project's own; they take what trains best from scratch (arXiv 2205.01580)
+        # and, measured in benchmarks/README.md, one residual block a stage.
+        fields |= {"stem": stem, "stem_blocks": 1, "pooling": "average", "positions": "sincos"}
     try:
         return ViTConfig(**(fields | changes))
     except ValueError as error:

@@ -38,12 +38,12 @@ def test_muon_gets_the_blocks_matrices_and_decay_spares_vectors_and_tokens() -> 
 
 
 def test_muon_gets_the_stems_kernels_but_for_the_one_that_reads_pixels() -> None:
-    model = ViT(replace(TINY, stem=(4, 8)))
+    model = ViT(replace(TINY, stem=(4, 8), stem_blocks=1))
     _, muon = build_optimisers(model, RECIPE, torch.float32)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     held = {names[id(p)] for p in muon.param_groups[0]["params"]}
     kernels = {name for name in held if not name.startswith("blocks.")}
-    assert kernels == {"patches.stem.3.weight", "patches.project.weight"}
+    assert kernels == {f"patches.{k}.weight" for k in ("stem.3", "stem.6.branch.0", "stem.6.branch.3", "project")}
 
 
 @given(st.integers(1, 5000), st.floats(0, 0.5))

@@ -10,13 +10,15 @@ Command: corolla train DATA --out RUN --minutes 30
 from corolla.training.budget import Rung
 from corolla.training.recipe import Recipe
 
-GROWTH = ((0.0, 2 / 3), (0.55, 1.0))  # 64 pixels, then 96
-RECIPE = Recipe(name="scratch", model="vit_micro_conv8_96", image_size=96, epochs=60, growth=GROWTH)
+GROWTH = ((0.0, 0.6), (0.5, 0.8), (0.8, 1.0))  # 96 pixels, then 128, then 160
+RECIPE = Recipe(
+    name="scratch", model="vit_micro_conv16_160", image_size=160, epochs=80, growth=GROWTH, policy="trivial", mixing=0.8
+)
 LADDER = (
     Rung("vit_micro_conv8_48", 48, ((0.0, 1.0),), 0),
     Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 45_000),
-    Rung("vit_micro_conv8_96", 96, GROWTH, 75_000),
-    Rung("vit_tiny_conv8_128", 128, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 400_000),
+    Rung("vit_micro_conv16_160", 160, GROWTH, 100_000),
+    Rung("vit_tiny_conv16_192", 192, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 600_000),
     Rung("vit_small_conv16_224", 224, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 4_000_000),
 )
 MOST_EPOCHS = 300
