@@ -64,6 +64,12 @@ def test_more_minutes_climb_the_ladder_and_fill_the_time() -> None:
     assert long.epochs == 88  # half the epochs at 1 ms and half at 4 ms a picture
 
 
+def test_a_rung_has_its_own_augmentation_or_leaves_the_recipes() -> None:
+    rung = Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0, policy="none")
+    recipe = RECIPE.changed(policy="rand", mixing=0.7)
+    assert (rung.applied_to(recipe).policy, rung.applied_to(recipe).mixing) == ("none", 0.7)
+
+
 def test_epochs_have_a_limit_and_one_must_fit() -> None:
     assert settle(60).epochs == 300
     with pytest.raises(CorollaError, match="too short for one epoch"):

@@ -202,11 +202,12 @@ def test_patience_stops_a_training_that_no_longer_improves(swatches: Path, tmp_p
 
 
 def test_the_dial_fits_a_training_into_its_minutes(swatches: Path, tmp_path: Path) -> None:
-    run = corolla.train(swatches, tmp_path / "run", minutes=0.2, workers=0, device="cpu")
+    run = corolla.train(swatches, tmp_path / "run", minutes=0.2, mixing=0.25, workers=0, device="cpu")
     config = run.load_config()
     assert config.recipe["epochs"] >= 1
     assert config.training["minutes"] < 0.2 * 2  # the machine may be busier than when it was timed
     assert config.recipe["image_size"] == config.preprocessing.image_size[0]
+    assert config.recipe["mixing"] == 0.25  # what is set by hand stays
 
 
 def test_tensorboard_files_are_written_when_asked(swatches: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from corolla.errors import CorollaError
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Policy, Recipe
 
 RESERVE = 0.08  # share of the time for reading pictures, validations and the report
 
@@ -19,10 +19,19 @@ class Rung:
     image_size: int
     growth: tuple[tuple[float, float], ...]
     fewest_views: int  # pictures seen in the whole training below which a smaller rung learns more
+    # Where so few views need less regularisation than the recipe's own
+    policy: Policy | None = None
+    mixing: float | None = None
 
     def applied_to(self, recipe: Recipe) -> Recipe:
         """The recipe on this rung."""
-        return recipe.changed(model=self.model, image_size=self.image_size, growth=self.growth)
+        return recipe.changed(
+            model=self.model,
+            image_size=self.image_size,
+            growth=self.growth,
+            policy=self.policy,
+            mixing=self.mixing,
+        )
 
 
 @dataclass(frozen=True)

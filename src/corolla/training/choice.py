@@ -40,7 +40,7 @@ def choose_recipe(
     full_batches = pictures - pictures % min(recipe.batch_size, pictures)
     timer = StepTimer(manifest, machine, progress, limit=minutes * 60 * 0.02)
     fitted = plan(minutes, recipe, ladder, full_batches, named.most_epochs, timer, patch_of, started)
-    taken = fitted.recipe
+    taken = fitted.recipe.changed(**changes)  # what is set by hand stays, whatever the rung has
     progress.note(
         f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.epochs} epochs: {fitted.measured}"
     )
