@@ -15,8 +15,8 @@ RECIPE = Recipe(
     name="scratch", model="vit_micro_conv16_160", image_size=160, epochs=80, growth=GROWTH, policy="trivial", mixing=0.8
 )
 LADDER = (
-    Rung("vit_micro_conv8_48", 48, ((0.0, 1.0),), 0, policy="light", mixing=0.5),
-    Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 45_000, policy="light", mixing=0.5),
+    Rung("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, policy="light", mixing=0.5),
+    Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, policy="light", mixing=0.5),
     Rung("vit_micro_conv16_160", 160, GROWTH, 100_000),
     Rung("vit_tiny_conv16_192", 192, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 600_000),
     Rung("vit_small_conv16_224", 224, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 4_000_000),
