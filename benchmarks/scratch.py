@@ -2,7 +2,7 @@
 
     python benchmarks/scratch.py shared/data/flower_photos/splits.csv --out runs/scratch --minutes 30
 
-Add --model vit_tiny_patch16_224 --image-size 96 for the paper's plain ViT-Ti/16 under the same recipe. The runs stay in
+Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe. The runs stay in
 the folder given by --out, a finished one is not trained again, and the table goes to standard output as Markdown.
 """
 

@@ -1,10 +1,13 @@
 """scratch: a hybrid Vision Transformer from random weights, for a few thousand pictures and a CPU.
 
-Papers: ViT's hybrid (arXiv 2010.11929, section 3.1) with a convolutional stem (2106.14881), average pooling and fixed
-positions (2205.01580), Muon on the blocks' matrices and the stem, small pictures first, MixUp and CutMix, stochastic
-depth, averaged weights.
+Papers: ViT's hybrid (arXiv 2010.11929, section 3.1) with a residual convolutional stem (2106.14881, 1512.03385),
+average pooling and fixed positions (2205.01580), Muon on the blocks' matrices and the stem (2502.16982), small pictures
+first, TrivialAugment (2103.10158), MixUp (1710.09412), CutMix (1905.04899), stochastic depth (1603.09382), averaged
+weights.
 
 Command: corolla train DATA --out RUN --minutes 30
+Expect: on 2,558 training photographs of five flowers and two cores of an AMD EPYC with AVX512-BF16, 31 to 33 minutes
+for 72 epochs, test accuracy 85.9 %, mean and range over two seeds (benchmarks/README.md).
 """
 
 from corolla.training.budget import Rung
