@@ -9,7 +9,7 @@ from corolla.training.loop import Machine, Trainer
 from corolla.training.recipe import Recipe
 
 PICTURES = 512  # at most, decoded for a trial
-WARM, TIMED = 2, 5  # steps
+WARM, TIMED = 2, 12  # steps
 
 
 class StepTimer:
@@ -47,5 +47,6 @@ class StepTimer:
                 self.progress.stage("measuring this machine", min(len(times), WARM + TIMED), WARM + TIMED)
                 if len(times) >= WARM + TIMED:
                     break
-        steady = sorted(times[WARM:] or times)
-        return steady[len(steady) // 2] / trainer.sampler.batch_size
+        steady = times[WARM:] or times
+        # Not the median: a training's minutes hold its slow steps too, and those that wait for pictures.
+        return sum(steady) / len(steady) / trainer.sampler.batch_size
