@@ -89,15 +89,6 @@ def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object
     assert unused == []
 
 
-def test_a_stems_residual_block_starts_as_the_identity() -> None:
-    torch.manual_seed(0)
-    block = ViT(replace(SMALL, stem=(8, 16), stem_blocks=1)).eval().patches.stem[6]
-    maps = torch.rand(2, 16, 8, 8)
-    torch.testing.assert_close(block(maps), maps)
-    torch.nn.init.ones_(block.last_norm.weight)
-    assert not torch.allclose(block(maps), maps)
-
-
 def test_one_picture_does_not_see_another() -> None:
     model = randomised(replace(SMALL, stem=(8, 16)))
     images = torch.randn(5, 3, 32, 32)
