@@ -7,7 +7,7 @@ weights.
 
 Command: corolla train DATA --out RUN --minutes 30
 Expect: on 2,558 training photographs of five flowers and two cores of an AMD EPYC with AVX512-BF16, 31 to 33 minutes
-for 72 epochs, test accuracy 85.9 %, mean and range over two seeds (benchmarks/README.md).
+for 62 to 73 epochs, test accuracy 85.8 %, mean of three seeds, 85.7 to 85.9 (benchmarks/README.md).
 """
 
 from corolla.training.budget import Rung
