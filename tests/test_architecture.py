@@ -9,10 +9,11 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "corolla"
 # A module may import from its own station and from those before it.
 STATIONS = [
     {"errors", "atomic", "progress"},
-    {"stem", "model", "sizes"},
+    {"positions", "stem", "model", "sizes"},
     {"preprocessing"},
     {"data"},
     {"run"},
+    {"weights"},
     {"classifier", "evaluation"},
     {"report"},
     {"training"},

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.vision_transformer import VisionTransformer
 
-from corolla.model import ViT, ViTConfig, attend, attend_written, resize_positions, sincos_positions
+from corolla.model import ViT, ViTConfig, attend, attend_written
 
 SMALL = ViTConfig(num_classes=3, image_size=(32, 32), patch_size=8, width=48, depth=2, heads=3, mlp_dim=96)
 
@@ -77,7 +77,8 @@ def test_paper_parameter_counts() -> None:
 @pytest.mark.parametrize("change", [
     {}, {"pooling": "average"}, {"positions": "sincos"}, {"registers": 4}, {"registers": 2, "pooling": "average"},
     {"layer_scale": 0.1}, {"stem": (8, 16, 32)}, {"stem": (8, 16)}, {"drop_path": 0.3},
-    {"stem": (8, 16), "stem_blocks": 2},
+    {"stem": (8, 16), "stem_blocks": 2}, {"distilled": True}, {"distilled": True, "registers": 2},
+    {"activation": "swiglu"}, {"norm_eps": 1e-12}, {"antialias_positions": False},
 ])  # fmt: skip
 def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object]) -> None:
     model = randomised(replace(SMALL, **change))
@@ -123,29 +124,12 @@ def test_written_attention_survives_half_precision_scores() -> None:
     torch.testing.assert_close(weights.float().sum(-1), torch.ones(1, 1, 4))
 
 
-def test_sincos_of_a_finer_grid_passes_through_the_same_function() -> None:
-    """Averaging the coordinates: the centre of a 1 x 1 grid is the middle of any other grid."""
-    one = sincos_positions((1, 1), (3, 3), 16)
-    middle = sincos_positions((3, 3), (3, 3), 16)[:, 4:5]
-    torch.testing.assert_close(one, middle)
-    coarse, fine = sincos_positions((4, 4), (4, 4), 16), sincos_positions((12, 12), (4, 4), 16)
-    torch.testing.assert_close(coarse.view(4, 4, 16), fine.view(12, 12, 16)[1::3, 1::3])
-
-
-def test_learned_positions_keep_a_smooth_field_when_resized() -> None:
-    rows = torch.linspace(-1, 1, 8)[:, None].expand(8, 6)
-    field = rows.flatten()[None, :, None].repeat(1, 1, 5)
-    resized = resize_positions(field, (8, 6), (16, 3)).view(16, 3, 5)
-    assert resized.shape == (16, 3, 5)
-    assert bool((resized.diff(dim=0) > 0).all())
-    torch.testing.assert_close(resized[:, 0], resized[:, 2])
-    assert resize_positions(field, (8, 6), (8, 6)) is field
-
-
 @pytest.mark.parametrize(("change", "words"), [
     ({"width": 50}, "heads"), ({"image_size": (30, 32)}, "30x32"), ({"heads": 0}, "at least 1"),
     ({"width": 51, "heads": 3, "positions": "sincos"}, "multiple of 4"),
-    ({"stem": (8, 8, 8, 8)}, "too small"),
+    ({"stem": (8, 8, 8, 8)}, "too small"), ({"stem": (8, 16), "stem_blocks": -1}, "residual blocks"),
+    ({"pooling": "max"}, "token, average"), ({"activation": "relu"}, "gelu, swiglu"), ({"norm_eps": 0.0}, "epsilon"),
+    ({"distilled": True, "pooling": "average"}, "beside a class token"),
 ])  # fmt: skip
 def test_shapes_that_cannot_be_built_are_refused_in_words(change: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -77,6 +77,8 @@ HOSTILE: list[dict[str, Any]] = [
     {"architecture__patch_size": 0},
     {"architecture__heads": 0},
     {"architecture__stem": [10**9]},
+    *({f"architecture__{name}": "x"} for name in ("pooling", "positions", "activation", "norm_eps")),
+    {"architecture__norm_eps": -1.0},
     *({"architecture__stem_blocks": value} for value in (10**9, -1, "1")),
     {"architecture__registers": 10**9},
     {"architecture__surprise": 1},

@@ -7,16 +7,18 @@ and here also S = N + class token + registers, the length of the sequence, and h
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corolla.positions import resize_positions, sincos_positions
 from corolla.stem import ConvStem, ResidualBlock
 
 Pooling = Literal["token", "average"]
 Positions = Literal["learned", "sincos"]
+Activation = Literal["gelu", "swiglu"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,12 @@ class ViTConfig:
     depth: int = 12  # L
     heads: int = 12
     mlp_dim: int = 3072
+    activation: Activation = "gelu"  # swiglu: one half of twice the MLP's width gates the other (arXiv 2002.05202)
+    norm_eps: float = 1e-6
     pooling: Pooling = "token"  # what the head reads: the class token (eq. 4) or the mean of the patches
     positions: Positions = "learned"  # sincos: fixed, two-dimensional (arXiv 2205.01580)
+    antialias_positions: bool = True  # when learned positions are resized; published weights differ
+    distilled: bool = False  # a second token with its own head, which learned from a teacher (arXiv 2012.12877)
     registers: int = 0  # extra tokens without a position (arXiv 2309.16588)
     layer_scale: float | None = None  # first value of each branch's learned scale (arXiv 2103.17239)
     drop_path: float = 0.0  # stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382)
@@ -42,10 +48,17 @@ class ViTConfig:
         """Refuse shapes that cannot be built, in one line each."""
         if min(self.num_classes, self.patch_size, self.width, self.depth, self.heads, self.mlp_dim) < 1:
             raise ValueError("classes, patch size, width, depth, heads and MLP size should all be at least 1")
+        for name, known in (("pooling", Pooling), ("positions", Positions), ("activation", Activation)):
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(known))}")
+        if not 0 < self.norm_eps < 1:
+            raise ValueError(f"the norms' epsilon is {self.norm_eps}; it should be a small number above 0")
         if self.width % self.heads:
             raise ValueError(
                 f"width {self.width} cannot be shared by {self.heads} heads; choose a multiple of the heads"
             )
+        if self.distilled and self.pooling != "token":
+            raise ValueError("a distillation token stands beside a class token; choose pooling='token'")
         if self.positions == "sincos" and self.width % 4:
             raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
         if self.stem_blocks < 0:
@@ -124,11 +137,22 @@ class Attention(nn.Module):
 # The encoder
 
 
-class MLP(nn.Sequential):
-    """Two layers with a GELU between them, applied to each token alone: (B, S, D) to (B, S, D)."""
+class SwiGLU(nn.Module):
+    """The first half of the channels, through a SiLU, gates the second (arXiv 2002.05202, eq. 6)."""
 
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+    def forward(self, x: Tensor) -> Tensor:
+        """From (B, S, 2 C) to (B, S, C)."""
+        gate, value = x.chunk(2, dim=-1)
+        return F.silu(gate) * value
+
+
+class MLP(nn.Sequential):
+    """Two layers with a non-linearity between them, applied to each token alone: (B, S, D) to (B, S, D)."""
+
+    def __init__(self, width: int, hidden: int, activation: Activation) -> None:
+        gated = activation == "swiglu"
+        first = nn.Linear(width, 2 * hidden if gated else hidden)
+        super().__init__(first, SwiGLU() if gated else nn.GELU(), nn.Linear(hidden, width))
 
 
 class LayerScale(nn.Module):
@@ -169,11 +193,11 @@ class Block(nn.Module):
             scale = [] if config.layer_scale is None else [LayerScale(config.width, config.layer_scale)]
             return nn.Sequential(*scale, DropPath(drop_path))
 
-        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.attention = Attention(config.width, config.heads)
         self.branch1 = end_of_branch()
-        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
-        self.mlp = MLP(config.width, config.mlp_dim)
+        self.norm2 = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.mlp = MLP(config.width, config.mlp_dim, config.activation)
         self.branch2 = end_of_branch()
 
     def forward(self, z: Tensor, seen: Inspection | None = None) -> Tensor:
@@ -210,30 +234,6 @@ class PatchEmbedding(nn.Module):
         return tokens
 
 
-def sincos_positions(grid: tuple[int, int], trained_grid: tuple[int, int], width: int) -> Tensor:
-    """Fixed two-dimensional positions (1, N, D): a quarter each of sin x, cos x, sin y, cos y (arXiv 2205.01580).
-
-    A grid other than the trained one is laid over the same picture, its patches' centres measured in the
-    trained grid's units; the functions are continuous, so nothing has to be resampled.
-    """
-    (rows, columns), (trained_rows, trained_columns) = grid, trained_grid
-    y = (torch.arange(rows) + 0.5) * trained_rows / rows - 0.5
-    x = (torch.arange(columns) + 0.5) * trained_columns / columns - 0.5
-    frequencies = 10_000 ** -torch.linspace(0, 1, width // 4)  # (D/4,)
-    y_waves = (y[:, None] * frequencies)[:, None, :].expand(rows, columns, -1)
-    x_waves = (x[:, None] * frequencies)[None, :, :].expand(rows, columns, -1)
-    return torch.cat([x_waves.sin(), x_waves.cos(), y_waves.sin(), y_waves.cos()], dim=-1).flatten(0, 1)[None]
-
-
-def resize_positions(positions: Tensor, trained_grid: tuple[int, int], grid: tuple[int, int]) -> Tensor:
-    """Learned positions (1, N, D) interpolated to another grid of patches (section 3.2, "Fine-tuning")."""
-    if grid == trained_grid:
-        return positions
-    picture = positions.view(1, *trained_grid, -1).permute(0, 3, 1, 2).float()  # (1, D, rows, columns)
-    picture = F.interpolate(picture, size=grid, mode="bicubic", antialias=True, align_corners=False)
-    return picture.permute(0, 2, 3, 1).flatten(1, 2).to(positions.dtype)
-
-
 # --------------------------------------------------------------------------------------------------------------------
 # The whole
 
@@ -250,13 +250,16 @@ class ViT(nn.Module):
 
         self.patches = PatchEmbedding(config)
         self.class_token = nn.Parameter(torch.zeros(1, 1, config.width)) if with_class_token else None
+        self.distillation_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.distilled else None
+        self.own_tokens = with_class_token + config.distilled  # those with a position of their own
         self.registers = nn.Parameter(torch.zeros(1, config.registers, config.width)) if config.registers else None
         learned = config.positions == "learned"
-        self.positions = nn.Parameter(torch.zeros(1, with_class_token + patches, config.width)) if learned else None
+        self.positions = nn.Parameter(torch.zeros(1, self.own_tokens + patches, config.width)) if learned else None
         rates = [config.drop_path * layer / max(config.depth - 1, 1) for layer in range(config.depth)]
         self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.head = nn.Linear(config.width, config.num_classes)
+        self.distillation_head = nn.Linear(config.width, config.num_classes) if config.distilled else None
         self.initialise()
 
     def initialise(self) -> None:
@@ -272,30 +275,33 @@ class ViT(nn.Module):
             elif isinstance(module, ResidualBlock):
                 nn.init.zeros_(module.last_norm.weight)  # an identity at first (arXiv 1706.02677, 5.1)
         nn.init.trunc_normal_(self.patches.project.weight, std=math.sqrt(1 / self.patches.project.weight[0].numel()))
-        for tokens in (self.class_token, self.registers, self.positions):
+        for tokens in (self.class_token, self.distillation_token, self.registers, self.positions):
             if tokens is not None:
                 nn.init.trunc_normal_(tokens, std=0.02)
-        nn.init.zeros_(self.head.weight)
+        for head in (self.head, self.distillation_head):
+            if head is not None:
+                nn.init.zeros_(head.weight)
 
     def positions_for(self, image_size: tuple[int, int], like: Tensor) -> tuple[Tensor | None, Tensor]:
-        """The positions of the class token (1, 1, D), if there is one, and of the patches (1, N, D)."""
+        """The positions of class and distillation token (1, 1 or 2, D), if there are, and of the patches (1, N, D)."""
         grid = self.config.grid(image_size)
         if self.positions is None:
             return None, sincos_positions(grid, self.trained_grid, self.config.width).to(like)
-        first = 0 if self.class_token is None else 1
-        own = self.positions[:, :first] if first else None
-        return own, resize_positions(self.positions[:, first:], self.trained_grid, grid)
+        own = self.positions[:, : self.own_tokens] if self.own_tokens else None
+        patches = self.positions[:, self.own_tokens :]
+        return own, resize_positions(patches, self.trained_grid, grid, self.config.antialias_positions)
 
     def embed(self, images: Tensor) -> Tensor:
         """z_0, the sequence that enters the encoder: (B, 3, H, W) to (B, S, D)."""
         tokens = self.patches(images)  # [x_1 E; ...; x_N E]: (B, N, D)
-        class_position, patch_positions = self.positions_for((images.shape[-2], images.shape[-1]), tokens)
+        own_positions, patch_positions = self.positions_for((images.shape[-2], images.shape[-1]), tokens)
         sequence = [tokens + patch_positions]  # eq. 1
         if self.registers is not None:
             sequence.insert(0, self.registers.expand(len(tokens), -1, -1).to(tokens))
-        if self.class_token is not None:
-            token = self.class_token if class_position is None else self.class_token + class_position
-            sequence.insert(0, token.expand(len(tokens), -1, -1).to(tokens))
+        own: list[Tensor] = [token for token in (self.class_token, self.distillation_token) if token is not None]
+        if own:
+            first = torch.cat(own, dim=1) if own_positions is None else torch.cat(own, dim=1) + own_positions
+            sequence.insert(0, first.expand(len(tokens), -1, -1).to(tokens))
         return torch.cat(sequence, dim=1)  # (B, S, D)
 
     def pool(self, z: Tensor) -> Tensor:
@@ -311,8 +317,11 @@ class ViT(nn.Module):
             seen.embedded = z
         for block in self.blocks:
             z = block(z, seen)  # eqs 2, 3
-        y = self.pool(self.norm(z))  # eq. 4: (B, D)
+        z = self.norm(z)
+        y = self.pool(z)  # eq. 4: (B, D)
         logits: Tensor = self.head(y)
+        if self.distillation_head is not None:  # both heads answer, each for half (arXiv 2012.12877, section 4)
+            logits = (logits + self.distillation_head(z[:, 1])) / 2
         if seen is not None:
             seen.pooled, seen.logits = y, logits
         return logits

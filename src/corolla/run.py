@@ -170,7 +170,15 @@ class Run:
 
 def check_bounds(config: Config) -> None:
     """ValueError for a config that no training of ours writes and that would fill the memory."""
-    shape = config.architecture
+    check_shape(config.architecture)
+    if not 2 <= len(config.classes) <= MAX_CLASSES or len(config.classes) != config.architecture.num_classes:
+        raise ValueError(f"{len(config.classes)} class names do not fit {config.architecture.num_classes} outputs")
+    if not all(isinstance(name, str) for name in config.classes) or len(set(config.classes)) != len(config.classes):
+        raise ValueError("class names should be different texts")
+
+
+def check_shape(shape: ViTConfig) -> None:
+    """ValueError for an architecture larger than any there is, which would fill the memory."""
     rows, columns = shape.grid(shape.image_size)
     whole = (
         shape.num_classes,
@@ -194,13 +202,9 @@ def check_bounds(config: Config) -> None:
         raise ValueError("the architecture's stem has no such number of residual blocks")
     if rows * columns > MAX_SEQUENCE or not 0 <= shape.registers <= 1024:
         raise ValueError("the architecture has more tokens than any Vision Transformer")
-    if not 2 <= len(config.classes) <= MAX_CLASSES or len(config.classes) != shape.num_classes:
-        raise ValueError(f"{len(config.classes)} class names do not fit {shape.num_classes} outputs")
-    if not all(isinstance(name, str) for name in config.classes) or len(set(config.classes)) != len(config.classes):
-        raise ValueError("class names should be different texts")
 
 
-def fit(model: ViT, state: dict[str, Any], source: Path) -> None:
+def fit(model: ViT, state: dict[str, Any], source: Path, expected_by: str = "the architecture in config.json") -> None:
     """Put `state` into `model`; `CorollaError` names what is missing, unexpected or of another shape."""
     expected = model.state_dict()
     missing = sorted(expected.keys() - state.keys())
@@ -217,5 +221,5 @@ def fit(model: ViT, state: dict[str, Any], source: Path) -> None:
             for what, names in faults
             if names
         )
-        raise CorollaError(f"the weights {source} do not fit the architecture in config.json: {told}")
+        raise CorollaError(f"the weights {source} do not fit {expected_by}: {told}")
     model.load_state_dict(state)

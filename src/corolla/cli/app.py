@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from corolla import __version__
-from corolla.cli import data, demo, evaluate, predict, summary, train
+from corolla.cli import data, demo, evaluate, predict, summary, train, weights
 from corolla.cli.options import FLAG, prose
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for module in (train, evaluate, predict, summary):
     name = module.__name__.rpartition(".")[2]
     app.command(name, help=prose(module.command), epilog=module.EXAMPLES)(module.command)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 app.command("demo", help=prose(demo.command), epilog=demo.EXAMPLES)(demo.command)
 
 

@@ -1,0 +1,166 @@
+"""How each library names the parts of a Vision Transformer, one table a dialect.
+
+Where two names stand for one of ours, the first is the one written and the second an older or sibling project's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from corolla.weights.renaming import Row, Table, match
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A library's names. `sign` is a name that only this dialect has; `idle` takes no part in an answer."""
+
+    name: str
+    sign: str
+    table: Table
+    idle: tuple[str, ...] = ()
+    prefix: str = ""  # in front of every name but the heads', in files that have a head
+
+
+def affine(theirs: str, ours: str, weight: str, third: str = "") -> Table:
+    """The rows of a layer whose weight they call `weight`, and of its bias."""
+    return (
+        Row(f"{theirs}.{weight}", f"{ours}.weight{third}"),
+        Row(f"{theirs}.bias", f"{ours}.bias{third}"),
+    )
+
+
+TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE and DINOv2, which timm took its names from
+    name="timm",
+    sign="patch_embed.proj.weight",
+    table=(
+        Row("cls_token", "class_token"),
+        Row("dist_token", "distillation_token"),
+        Row("reg_token", "registers"),
+        Row("register_tokens", "registers"),  # DINOv2's own files
+        Row("pos_embed", "positions"),
+        Row("patch_embed.proj.{}", "patches.project.{}"),
+        Row("blocks.{}.norm1.{}", "blocks.{}.norm1.{}"),
+        Row("blocks.{}.attn.qkv.{}", "blocks.{}.attention.qkv.{}"),
+        Row("blocks.{}.attn.proj.{}", "blocks.{}.attention.out.{}"),
+        Row("blocks.{}.ls1.gamma", "blocks.{}.branch1.0.scale"),
+        Row("blocks.{}.gamma_1", "blocks.{}.branch1.0.scale"),  # DeiT III's own files
+        Row("blocks.{}.norm2.{}", "blocks.{}.norm2.{}"),
+        Row("blocks.{}.mlp.fc1.{}", "blocks.{}.mlp.0.{}"),
+        Row("blocks.{}.mlp.fc2.{}", "blocks.{}.mlp.2.{}"),
+        Row("blocks.{}.mlp.w12.{}", "blocks.{}.mlp.0.{}", kind="swiglu"),  # DINOv2's own files
+        Row("blocks.{}.mlp.w3.{}", "blocks.{}.mlp.2.{}", kind="swiglu"),
+        Row("blocks.{}.ls2.gamma", "blocks.{}.branch2.0.scale"),
+        Row("blocks.{}.gamma_2", "blocks.{}.branch2.0.scale"),
+        Row("norm.{}", "norm.{}"),
+        Row("head.{}", "head.{}"),
+        Row("head_dist.{}", "distillation_head.{}"),
+    ),
+    idle=("mask_token",),
+)
+
+TORCHVISION = Dialect(
+    name="torchvision",
+    sign="conv_proj.weight",
+    table=(
+        Row("class_token", "class_token"),
+        Row("encoder.pos_embedding", "positions"),
+        Row("conv_proj.{}", "patches.project.{}"),
+        Row("encoder.layers.encoder_layer_{}.ln_1.{}", "blocks.{}.norm1.{}"),
+        Row("encoder.layers.encoder_layer_{}.self_attention.in_proj_{}", "blocks.{}.attention.qkv.{}"),
+        Row("encoder.layers.encoder_layer_{}.self_attention.out_proj.{}", "blocks.{}.attention.out.{}"),
+        Row("encoder.layers.encoder_layer_{}.ln_2.{}", "blocks.{}.norm2.{}"),
+        Row("encoder.layers.encoder_layer_{}.mlp.0.{}", "blocks.{}.mlp.0.{}"),
+        Row("encoder.layers.encoder_layer_{}.mlp.3.{}", "blocks.{}.mlp.2.{}"),
+        Row("encoder.layers.encoder_layer_{}.mlp.linear_1.{}", "blocks.{}.mlp.0.{}"),  # files of before 2022
+        Row("encoder.layers.encoder_layer_{}.mlp.linear_2.{}", "blocks.{}.mlp.2.{}"),
+        Row("encoder.ln.{}", "norm.{}"),
+        Row("heads.head.{}", "head.{}"),
+    ),
+)
+
+ATTENTION = "encoder.layer.{}.attention"
+SHARED_BY_HUGGING_FACE = (
+    Row("embeddings.cls_token", "class_token"),
+    Row("embeddings.position_embeddings", "positions"),
+    Row("embeddings.patch_embeddings.projection.{}", "patches.project.{}"),
+    Row(f"{ATTENTION}.attention.query.{{}}", "blocks.{}.attention.qkv.{}#0"),
+    Row(f"{ATTENTION}.attention.key.{{}}", "blocks.{}.attention.qkv.{}#1"),
+    Row(f"{ATTENTION}.attention.value.{{}}", "blocks.{}.attention.qkv.{}#2"),
+    Row(f"{ATTENTION}.output.dense.{{}}", "blocks.{}.attention.out.{}"),
+    Row("layernorm.{}", "norm.{}"),
+)
+PAPERS_BLOCK = (
+    Row("encoder.layer.{}.layernorm_before.{}", "blocks.{}.norm1.{}"),
+    Row("encoder.layer.{}.layernorm_after.{}", "blocks.{}.norm2.{}"),
+    Row("encoder.layer.{}.intermediate.dense.{}", "blocks.{}.mlp.0.{}"),
+    Row("encoder.layer.{}.output.dense.{}", "blocks.{}.mlp.2.{}"),
+)
+HUGGING_FACE_VIT = Dialect(
+    name="huggingface",
+    sign="encoder.layer.{}.layernorm_before.weight",
+    table=(*SHARED_BY_HUGGING_FACE, *PAPERS_BLOCK, Row("classifier.{}", "head.{}")),
+    idle=("pooler.dense.{}", "embeddings.mask_token"),
+    prefix="vit.",
+)
+HUGGING_FACE_DEIT = Dialect(
+    name="huggingface-deit",
+    sign="embeddings.distillation_token",
+    table=(
+        *SHARED_BY_HUGGING_FACE,
+        *PAPERS_BLOCK,
+        Row("embeddings.distillation_token", "distillation_token"),
+        Row("cls_classifier.{}", "head.{}"),
+        Row("distillation_classifier.{}", "distillation_head.{}"),
+    ),
+    idle=("pooler.dense.{}", "embeddings.mask_token"),
+    prefix="deit.",
+)
+HUGGING_FACE_DINOV2 = Dialect(
+    name="huggingface-dinov2",
+    sign="encoder.layer.{}.layer_scale1.lambda1",
+    table=(
+        *SHARED_BY_HUGGING_FACE,
+        Row("embeddings.register_tokens", "registers"),
+        Row("encoder.layer.{}.norm1.{}", "blocks.{}.norm1.{}"),
+        Row("encoder.layer.{}.layer_scale1.lambda1", "blocks.{}.branch1.0.scale"),
+        Row("encoder.layer.{}.norm2.{}", "blocks.{}.norm2.{}"),
+        Row("encoder.layer.{}.mlp.weights_in.{}", "blocks.{}.mlp.0.{}", kind="swiglu"),
+        Row("encoder.layer.{}.mlp.weights_out.{}", "blocks.{}.mlp.2.{}", kind="swiglu"),
+        Row("encoder.layer.{}.mlp.fc1.{}", "blocks.{}.mlp.0.{}", kind="gelu"),
+        Row("encoder.layer.{}.mlp.fc2.{}", "blocks.{}.mlp.2.{}", kind="gelu"),
+        Row("encoder.layer.{}.layer_scale2.lambda1", "blocks.{}.branch2.0.scale"),
+    ),
+    idle=("embeddings.mask_token",),
+)
+
+BLOCK, MSA = "Transformer.encoderblock_{}", "Transformer.encoderblock_{}.MultiHeadDotProductAttention_1"
+GOOGLE = Dialect(  # with dots for slashes, see corolla.weights.google
+    name="google",
+    sign="embedding.kernel",
+    table=(
+        Row("cls", "class_token"),
+        Row("Transformer.posembed_input.pos_embedding", "positions"),
+        *affine("embedding", "patches.project", "kernel"),
+        *affine(f"{BLOCK}.LayerNorm_0", "blocks.{}.norm1", "scale"),
+        *affine(f"{MSA}.query", "blocks.{}.attention.qkv", "kernel", third="#0"),
+        *affine(f"{MSA}.key", "blocks.{}.attention.qkv", "kernel", third="#1"),
+        *affine(f"{MSA}.value", "blocks.{}.attention.qkv", "kernel", third="#2"),
+        *affine(f"{MSA}.out", "blocks.{}.attention.out", "kernel"),
+        *affine(f"{BLOCK}.LayerNorm_2", "blocks.{}.norm2", "scale"),
+        *affine(f"{BLOCK}.MlpBlock_3.Dense_0", "blocks.{}.mlp.0", "kernel"),
+        *affine(f"{BLOCK}.MlpBlock_3.Dense_1", "blocks.{}.mlp.2", "kernel"),
+        *affine("Transformer.encoder_norm", "norm", "scale"),
+        *affine("head", "head", "kernel"),
+    ),
+)
+
+DIALECTS = (TIMM, TORCHVISION, HUGGING_FACE_DEIT, HUGGING_FACE_DINOV2, HUGGING_FACE_VIT, GOOGLE)
+
+
+def recognise(names: Iterable[str]) -> Dialect | None:
+    """The dialect whose sign is among `names`, with or without its prefix; None if there is none."""
+    names = list(names)
+    for dialect in DIALECTS:
+        for sign in (dialect.sign, dialect.prefix + dialect.sign):
+            if any(match(sign, name) is not None for name in names):
+                return dialect
+    return None

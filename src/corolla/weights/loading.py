@@ -1,0 +1,110 @@
+"""From a checkpoint in anybody's dialect, or a run of ours, to a Vision Transformer of ours."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corolla.errors import CorollaError
+from corolla.model import ViT, ViTConfig
+from corolla.preprocessing import Preprocessing
+from corolla.run import Run, check_shape, fit
+from corolla.weights.dialects import DIALECTS, Dialect, recognise
+from corolla.weights.pictures import from_hugging_face, from_timm
+from corolla.weights.reading import read_checkpoint, read_settings
+from corolla.weights.renaming import match, to_ours
+from corolla.weights.shapes import architecture
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A checkpoint in our terms. Without a head it answers nothing yet; `model` then gives it a new one."""
+
+    source: Path
+    dialect: str
+    config: ViTConfig  # num_classes is 1 if there is no head
+    tensors: dict[str, Tensor]  # by our names, in float32
+    preprocessing: Preprocessing | None = None  # of the pictures it was trained on, where anything says so
+    classes: tuple[str, ...] | None = None  # their names in order, where anything says them
+    idle: tuple[str, ...] = ()  # their tensors that take no part in an answer and were left out
+
+    @property
+    def has_head(self) -> bool:
+        """Whether it can classify as it is."""
+        return "head.weight" in self.tensors
+
+    def model(self, num_classes: int | None = None) -> ViT:
+        """The model in evaluation mode; with `num_classes` its head is a new one of zeros for so many classes."""
+        if num_classes is None and not self.has_head:
+            raise CorollaError(f"{self.source} has no head; say for how many classes it should get one")
+        model = ViT(self.config if num_classes is None else replace(self.config, num_classes=num_classes))
+        state = dict(self.tensors)
+        if num_classes is not None:
+            fresh = model.state_dict()
+            state |= {name: fresh[name] for name in fresh if name.startswith(("head.", "distillation_head."))}
+        fit(model, state, self.source, "the architecture that its shapes tell")
+        return model.eval()
+
+
+def load_weights(path: str | Path, heads: int | None = None) -> Weights:
+    """Read a run of ours, or weights of timm, torchvision, Hugging Face transformers or facebookresearch.
+
+    The dialect is recognised by its names. `heads` is for a file with nothing beside it that tells the number of
+    attention's heads, where they are not 64 wide. Raises `CorollaError`, in one line, for what cannot be read, for
+    tensors that no part of our model can take, and for shapes that are of no Vision Transformer.
+    """
+    path = Path(path)
+    if isinstance(read_settings(path / "config.json").get("architecture"), dict):
+        model, run = Run(path).load_model()
+        return Weights(path, "corolla", run.architecture, dict(model.state_dict()), run.preprocessing, run.classes)
+    checkpoint = read_checkpoint(path)
+    dialect = recognise(checkpoint.tensors)
+    if dialect is None:
+        known = ", ".join(known.name for known in DIALECTS)
+        found = few(checkpoint.tensors)
+        raise CorollaError(f"{checkpoint.file} is in no dialect that corolla knows ({known}); it holds {found}")
+    theirs, idle = sorted_out(checkpoint.tensors, dialect)
+    renamed = to_ours(theirs, dialect.table)
+    if renamed.unknown:
+        raise CorollaError(
+            f"{checkpoint.file} ({dialect.name}) has {len(renamed.unknown)} tensors that this Vision Transformer "
+            f"has no place for: {few(renamed.unknown)}"
+        )
+    if whole := [name for name, tensor in renamed.tensors.items() if not tensor.is_floating_point()]:
+        raise CorollaError(f"{checkpoint.file} holds whole numbers where weights should be: {few(whole)}")
+    tensors = {name: tensor.to(torch.float32) for name, tensor in renamed.tensors.items()}
+    try:
+        told = checkpoint.settings if heads is None else checkpoint.settings | {"num_attention_heads": heads}
+        config = architecture(tensors, told, dialect.name)
+        check_shape(config)
+        preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.pictures)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
+    classes = named_classes(checkpoint.settings, config.num_classes)
+    weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle)
+    weights.model(None if weights.has_head else 1)  # what is missing or of a wrong shape is told now
+    return weights
+
+
+def sorted_out(theirs: dict[str, Tensor], dialect: Dialect) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Their tensors without the dialect's prefix, and the names of the idle ones among them, left out."""
+    short = {name.removeprefix(dialect.prefix): tensor for name, tensor in theirs.items()}
+    idle = tuple(name for name in short if any(match(template, name) is not None for template in dialect.idle))
+    return {name: tensor for name, tensor in short.items() if name not in idle}, idle
+
+
+def named_classes(settings: dict[str, Any], count: int) -> tuple[str, ...] | None:
+    """The class names in order, if `id2label` (Hugging Face) or `label_names` (timm) has one for each output."""
+    names, numbered = settings.get("label_names"), settings.get("id2label")
+    if isinstance(numbered, dict):
+        names = [numbered.get(str(number)) for number in range(count)]
+    if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names) if len(set(names)) == count else None
+
+
+def few(names: list[str] | dict[str, Tensor]) -> str:
+    """The first three of `names`."""
+    return ", ".join(list(names)[:3]) + (", …" if len(names) > 3 else "")

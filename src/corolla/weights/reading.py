@@ -1,0 +1,119 @@
+"""Tensors and settings out of a checkpoint file or folder that may have been made to do harm.
+
+safetensors holds no code. A `.pth` is a pickle, read with `weights_only`: PyTorch then builds tensors and plain
+containers and refuses everything else, before anything of it runs.
+"""
+
+import argparse
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from corolla.errors import CorollaError
+from corolla.weights.google import read_npz
+
+LARGEST_SETTINGS = 10_000_000  # bytes of a config.json
+MOST_TENSORS = 20_000
+IN_A_FOLDER = ("model.safetensors", "pytorch_model.bin")
+READ = (".safetensors", ".pth", ".pt", ".bin", ".npz")
+NESTS = ("model", "state_dict", "model_state_dict", "teacher")  # where training scripts put the weights
+WRAPPERS = ("module.", "backbone.")  # what DataParallel and DINO put in front of names
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What lies in a file: tensors by name, and the settings beside it if there are any."""
+
+    file: Path
+    tensors: dict[str, Tensor]
+    settings: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, Any] = field(default_factory=dict)  # Hugging Face's preprocessor_config.json
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The tensors of a file with one of the endings in `READ`, or of a folder with one and its `config.json`."""
+    file = file_of(path)
+    try:
+        if file.suffix == ".npz":
+            return Checkpoint(file, *read_npz(file))
+        raw: Any = load_file(file) if file.suffix == ".safetensors" else read_pickle(file)
+    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise CorollaError(f"cannot read the weights {file}: {first_line(error)}") from None
+    tensors = unwrapped(raw)
+    if not tensors:
+        raise CorollaError(f"{file} holds no weights by name; give a file that holds a model's state dict")
+    beside = [read_settings(file.with_name(name)) for name in ("config.json", "preprocessor_config.json")]
+    return Checkpoint(file, tensors, *beside)
+
+
+def file_of(path: Path) -> Path:
+    """The file to read at `path`; `CorollaError` if there is none of a kind we read."""
+    if path.is_dir():
+        found = [path / name for name in IN_A_FOLDER if (path / name).is_file()]
+        if not found:
+            raise CorollaError(f"{path} holds no {' and no '.join(IN_A_FOLDER)}; give the checkpoint's file or folder")
+        return found[0]
+    if not path.is_file():
+        raise CorollaError(f"there are no weights at {path}")
+    if path.suffix not in READ:
+        raise CorollaError(f"{path} is no checkpoint that corolla reads; it reads {', '.join(READ)}")
+    return path
+
+
+def read_pickle(file: Path) -> Any:
+    """What lies in PyTorch's own format, as far as it is tensors and plain containers."""
+    try:
+        # Training scripts keep their parsed arguments beside the weights; a Namespace is only names and values.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    # On bytes that are no pickle its reader fails in every way there is: IndexError, KeyError, AttributeError, …
+    except Exception as error:
+        code = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
+        reason = "it holds code, which was not run" if code else "it is damaged or not a checkpoint"
+        raise ValueError(f"{reason}; save it again as safetensors where it comes from") from None
+
+
+def unwrapped(raw: Any) -> dict[str, Tensor]:
+    """The tensors by name, wherever a training script has put them."""
+    while isinstance(raw, Mapping) and (nest := next((n for n in NESTS if isinstance(raw.get(n), Mapping)), None)):
+        raw = raw[nest]
+    if not isinstance(raw, Mapping):
+        return {}
+    tensors = {name: value for name, value in raw.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if len(tensors) > MOST_TENSORS:
+        raise CorollaError(f"the checkpoint holds {len(tensors)} tensors, more than any Vision Transformer")
+    for name, tensor in tensors.items():
+        # A pickle can claim any shape over a few bytes; it would be filled in when it is copied.
+        if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise CorollaError(f"the checkpoint's {name} is no ordinary tensor; save it again as safetensors")
+    for wrapper in WRAPPERS:
+        if tensors and all(name.startswith(wrapper) for name in tensors):
+            tensors = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """What a JSON file beside the weights says, or nothing."""
+    if not file.is_file():
+        return {}
+    try:
+        if file.stat().st_size > LARGEST_SETTINGS:
+            raise ValueError("it is too large for settings")
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise CorollaError(f"cannot read {file}: {first_line(error)}") from None
+    return settings if isinstance(settings, dict) else {}
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

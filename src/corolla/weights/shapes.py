@@ -1,0 +1,101 @@
+"""Which Vision Transformer a set of tensors is, read off their shapes and the settings beside them."""
+
+import math
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corolla.model import ViTConfig
+
+USUAL_HEAD = 64  # width of a head in every size of the paper's table 1 and of DeiT and DINO
+
+
+def architecture(tensors: dict[str, Tensor], settings: dict[str, Any], dialect: str) -> ViTConfig:
+    """The configuration of `tensors`, which are named our way; ValueError if they are of no Vision Transformer.
+
+    Of the settings only what shapes cannot tell is used: heads, epsilon, and a picture that is not square. Positions
+    without a place for the class token get one, of zeros.
+    """
+    try:
+        kernel, classes = tensors["patches.project.weight"], tensors.get("head.weight")
+        width, side = kernel.shape[0], kernel.shape[-1]
+        if kernel.shape[1:] != (3, side, side):
+            raise ValueError(f"the patch embedding {tuple(kernel.shape)} does not read square patches of three colours")
+        into, out_of = tensors["blocks.0.mlp.0.weight"].shape[0], tensors["blocks.0.mlp.2.weight"].shape[1]
+        own = ("class_token" in tensors) + ("distillation_token" in tensors)
+        grid = grid_of(tensors, own, settings, side)
+        scale, registers = tensors.get("blocks.0.branch1.0.scale"), tensors.get("registers")
+        return ViTConfig(
+            num_classes=1 if classes is None else classes.shape[0],
+            image_size=(grid[0] * side, grid[1] * side),
+            patch_size=side,
+            width=width,
+            depth=depth_of(tensors),
+            heads=heads_of(width, settings),
+            mlp_dim=out_of,
+            activation="swiglu" if into == 2 * out_of else "gelu",
+            norm_eps=epsilon_of(settings, dialect),
+            pooling="token" if "class_token" in tensors else "average",
+            # What the libraries do when they resize positions; it matters for pictures smaller than trained on.
+            antialias_positions=dialect in ("timm", "torchvision", "google") or registers is not None,
+            distilled="distillation_token" in tensors,
+            registers=0 if registers is None else registers.shape[1],
+            layer_scale=None if scale is None else float(scale.float().mean()),
+        )
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"they lack {error}" if isinstance(error, KeyError) else str(error)) from None
+
+
+def depth_of(tensors: dict[str, Tensor]) -> int:
+    """How many blocks there are, numbered from 0 without a gap."""
+    numbers = {int(found[1]) for name in tensors if (found := re.match(r"blocks\.(\d{1,6})\.", name))}
+    if numbers != set(range(len(numbers))):
+        raise ValueError(f"their blocks are not numbered from 0 to {len(numbers) - 1}")
+    return len(numbers)
+
+
+def heads_of(width: int, settings: dict[str, Any]) -> int:
+    """The heads that the settings name, or as many of the usual width as there is room for."""
+    arguments = settings.get("model_args")
+    for place in (settings, arguments if isinstance(arguments, dict) else {}):
+        for name in ("num_attention_heads", "num_heads"):
+            heads = place.get(name)
+            if isinstance(heads, int) and not isinstance(heads, bool):
+                return heads
+    if width % USUAL_HEAD:
+        raise ValueError(f"nothing beside them says how many heads share the width {width}; it needs its config.json")
+    return width // USUAL_HEAD
+
+
+def epsilon_of(settings: dict[str, Any], dialect: str) -> float:
+    """The epsilon of the norms."""
+    epsilon = settings.get("layer_norm_eps", 1e-12 if dialect in ("huggingface", "huggingface-deit") else 1e-6)
+    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
+        raise ValueError(f"layer_norm_eps is {epsilon!r}; it should be a small number above 0")
+    return epsilon
+
+
+def grid_of(tensors: dict[str, Tensor], own: int, settings: dict[str, Any], side: int) -> tuple[int, int]:
+    """Rows and columns of patches that the positions are for; gives the own tokens positions if they have none."""
+    positions = tensors["positions"]
+    count, told = positions.shape[1], told_grid(settings, side)
+    for before in (own, 0):
+        edge = math.isqrt(max(count - before, 0))
+        for rows, columns in (told, (edge, edge)):
+            if rows * columns == count - before > 0:
+                if before != own:
+                    nothing = torch.zeros(1, own, positions.shape[2], dtype=positions.dtype)
+                    tensors["positions"] = torch.cat([nothing, positions], dim=1)
+                return rows, columns
+    raise ValueError(f"their {count} positions are of no square picture; it needs a config.json with its image size")
+
+
+def told_grid(settings: dict[str, Any], side: int) -> tuple[int, int]:
+    """The grid of the picture's size that the settings tell, (0, 0) where they tell none."""
+    arguments = settings.get("model_args")
+    size = settings.get("image_size", arguments.get("img_size") if isinstance(arguments, dict) else None)
+    if isinstance(size, list) and len(size) == 2 and all(isinstance(pixels, int) for pixels in size):
+        return size[0] // side, size[1] // side
+    return 0, 0

@@ -1,0 +1,228 @@
+"""From our Vision Transformer to a folder that another library loads: its names, and the settings it expects."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from corolla.atomic import write_json, write_with
+from corolla.errors import CorollaError
+from corolla.model import ViTConfig
+from corolla.positions import sincos_positions
+from corolla.weights.dialects import (
+    GOOGLE,
+    HUGGING_FACE_DEIT,
+    HUGGING_FACE_DINOV2,
+    HUGGING_FACE_VIT,
+    TIMM,
+    TORCHVISION,
+    Dialect,
+)
+from corolla.weights.google import write_npz
+from corolla.weights.loading import Weights, load_weights
+from corolla.weights.pictures import to_hugging_face, to_timm
+from corolla.weights.renaming import to_theirs
+
+TOLERANCE = 1e-5  # of the largest answer: what another order of the same sums may change
+TARGETS = ("timm", "huggingface", "torchvision", "google")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dialect to write, what it cannot say, and its `config.json`."""
+
+    dialect: Dialect
+    faults: list[str]
+    settings: dict[str, Any] | None
+
+
+def write_weights(weights: Weights, out: str | Path, to: str) -> float:
+    """Write `weights` in the dialect of `to` into the folder `out`, which should not exist or be empty.
+
+    `model.safetensors` (for `google` `model.npz`) holds the tensors, `config.json` and `preprocessor_config.json` what
+    `timm` and `huggingface` need besides. What was written is read back and run: the return value is the largest
+    difference of its answers to those of `weights`, as a share of the largest answer. Raises `CorollaError` for what
+    the dialect has no words for (nothing is written then), and if the difference is above `TOLERANCE`.
+    """
+    out = Path(out)
+    if to not in WRITERS:
+        raise CorollaError(f"cannot write {to!r}; choose one of {', '.join(TARGETS)}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CorollaError(f"{out} is not an empty folder; choose another place (nothing was changed)")
+    tensors, config = with_positions(weights), weights.config
+    target = WRITERS[to](config, tensors, weights.has_head)
+    named = to_theirs(tensors, target.dialect.table, config.activation)
+    faults = target.faults + (["a convolutional stem"] if config.stem else [])
+    if faults := faults or named.unknown[:3]:
+        raise CorollaError(f"{to} has no words for {', '.join(faults)} of {weights.source}; nothing was written")
+    heads = {name for name in named.tensors if name.startswith(("classifier.", "cls_", "distillation_c"))}
+    prefix = target.dialect.prefix if weights.has_head else ""
+    theirs = {name if name in heads else prefix + name: tensor for name, tensor in named.tensors.items()}
+    if target.dialect is GOOGLE:
+        write_npz(out / "model.npz", theirs, config.heads)
+    else:
+        write_with(out / "model.safetensors", lambda file: save_file(theirs, file, metadata={"format": "pt"}))
+    for name, settings in beside(target, weights).items():
+        write_json(out / name, settings)
+    return proved(weights, out)
+
+
+def beside(target: Target, weights: Weights) -> dict[str, dict[str, Any]]:
+    """The settings files by name."""
+    if target.settings is None:
+        return {}
+    settings = dict(target.settings)
+    files = {"config.json": settings}
+    if weights.has_head and target.dialect is TIMM and weights.classes:
+        settings["label_names"] = list(weights.classes)
+    elif weights.has_head and target.dialect is not TIMM:
+        names = weights.classes or [f"LABEL_{number}" for number in range(weights.config.num_classes)]
+        settings["id2label"] = {str(number): name for number, name in enumerate(names)}
+        settings["label2id"] = {name: number for number, name in enumerate(names)}
+    if weights.preprocessing is not None:
+        if target.dialect is TIMM:
+            settings["pretrained_cfg"] |= to_timm(weights.preprocessing)
+        else:
+            processor = {"deit": "DeiTImageProcessor", "vit": "ViTImageProcessor"}
+            kind = processor.get(settings["model_type"], "BitImageProcessor")
+            files["preprocessor_config.json"] = to_hugging_face(weights.preprocessing, kind)
+    return files
+
+
+@torch.inference_mode()
+def proved(weights: Weights, out: Path) -> float:
+    """The difference that reading `out` back makes; `CorollaError` if it is more than rounding."""
+    file = out / "model.npz" if (out / "model.npz").is_file() else out
+    again = load_weights(file, heads=weights.config.heads)
+    images = torch.randn(2, 3, *weights.config.image_size, generator=torch.Generator().manual_seed(0))
+    seen = [each.model(None if weights.has_head else 1).inspect(images) for each in (weights, again)]
+    answers = [torch.cat([each.pooled, each.logits], dim=1) for each in seen]  # a new head's logits are all zeros
+    difference = float((answers[0] - answers[1]).abs().max() / answers[0].abs().max().clamp_min(1e-30))
+    if not difference <= TOLERANCE:
+        raise CorollaError(f"{out} answers otherwise than {weights.source}, by {difference:.1e}; do not use it")
+    return difference
+
+
+def with_positions(weights: Weights) -> dict[str, Tensor]:
+    """The tensors, with the fixed positions written out where there are no learned ones."""
+    config, tensors = weights.config, dict(weights.tensors)
+    if "positions" not in tensors:
+        grid = config.grid(config.image_size)
+        own = torch.zeros(1, (config.pooling == "token") + config.distilled, config.width)
+        tensors["positions"] = torch.cat([own, sincos_positions(grid, grid, config.width)], dim=1)
+    return tensors
+
+
+def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
+    """A `VisionTransformer` of timm, for `timm.create_model("local-dir:FOLDER", pretrained=True)`."""
+    arguments: dict[str, Any] = {
+        "img_size": list(config.image_size),
+        "patch_size": config.patch_size,
+        "embed_dim": config.width,
+        "depth": config.depth,
+        "num_heads": config.heads,
+        "mlp_ratio": config.mlp_dim / config.width,
+        "global_pool": config.pooling.replace("average", "avg"),
+        "class_token": config.pooling == "token",
+        "fc_norm": False,
+    }
+    faults = [] if config.norm_eps == 1e-6 else [f"norms with an epsilon of {config.norm_eps:g}"]
+    base = "deit_base_distilled_patch16_224" if config.distilled else "vit_base_patch16_224"
+    if config.activation == "swiglu":  # only this entry of timm's brings the MLP; its sizes are all overridden
+        base = "vit_giant_patch14_dinov2"
+        arguments["mlp_ratio"] *= 2
+        faults += ["a distillation token beside a SwiGLU"] if config.distilled else []
+    if config.layer_scale is not None:
+        arguments["init_values"] = config.layer_scale
+    if config.registers and config.pooling == "token":
+        # timm wants positions for the registers too, or for none of the tokens that are not patches.
+        arguments |= {"reg_tokens": config.registers, "no_embed_class": True}
+        if config.distilled:
+            faults.append("registers beside a distillation token")
+        tensors["class_token"] = tensors["class_token"] + tensors["positions"][:, :1]
+        tensors["positions"] = tensors["positions"][:, 1:]
+    elif config.registers:
+        arguments |= {"reg_tokens": config.registers, "no_embed_class": True}
+    if config.distilled:
+        for name in ("class_token", "global_pool", "fc_norm"):
+            del arguments[name]
+    classes = config.num_classes if has_head else 0
+    size = [3, *config.image_size]
+    pretrained = {"input_size": size, "num_classes": classes, "first_conv": "patch_embed.proj", "classifier": "head"}
+    if config.distilled:
+        pretrained["classifier"] = ["head", "head_dist"]
+    settings = {
+        "architecture": base,
+        "num_classes": classes,
+        "num_features": config.width,
+        "pretrained_cfg": pretrained,
+        "model_args": arguments,
+    }
+    return Target(TIMM, faults, settings)
+
+
+def for_torchvision(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
+    """A state dict for torchvision's `VisionTransformer`, which has no settings file."""
+    faults = {
+        "a picture that is not square": config.image_size[0] != config.image_size[1],
+        "average pooling": config.pooling != "token",
+        "SwiGLU": config.activation == "swiglu",
+        f"norms with an epsilon of {config.norm_eps:g}": config.norm_eps != 1e-6,
+        "no head": not has_head,
+    }
+    return Target(TORCHVISION, [fault for fault, there in faults.items() if there], None)
+
+
+def for_google(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
+    """A `.npz` as the paper's code writes it."""
+    return replace(for_torchvision(config, tensors, True), dialect=GOOGLE)
+
+
+def for_hugging_face(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
+    """A folder for `AutoModelForImageClassification.from_pretrained`, or `AutoModel` where there is no head."""
+    settings: dict[str, Any] = {
+        "hidden_size": config.width,
+        "num_hidden_layers": config.depth,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.mlp_dim,
+        "image_size": list(config.image_size) if len(set(config.image_size)) == 2 else config.image_size[0],
+        "patch_size": config.patch_size,
+        "layer_norm_eps": config.norm_eps,
+        "hidden_act": "gelu",
+        "qkv_bias": True,
+    }
+    faults = ["average pooling"] if config.pooling != "token" else []
+    if config.distilled:
+        name = "DeiTForImageClassificationWithTeacher" if has_head else "DeiTModel"
+        return Target(HUGGING_FACE_DEIT, faults, settings | {"model_type": "deit", "architectures": [name]})
+    if config.layer_scale is None:
+        faults += ["registers without LayerScale"] if config.registers else []
+        name = "ViTForImageClassification" if has_head else "ViTModel"
+        return Target(HUGGING_FACE_VIT, faults, settings | {"model_type": "vit", "architectures": [name]})
+    faults += ["a head on LayerScale's models that reads the class token alone"] if has_head else []
+    gated = config.activation == "swiglu"
+    if gated and config.mlp_dim % 8:
+        faults.append(f"a SwiGLU {config.mlp_dim} wide")
+    ratio = config.mlp_dim * (1.5 if gated else 1) / config.width  # it makes a gated MLP two thirds as wide as it says
+    settings |= {
+        "model_type": "dinov2_with_registers" if config.registers else "dinov2",
+        "architectures": ["Dinov2WithRegistersModel" if config.registers else "Dinov2Model"],
+        "mlp_ratio": int(ratio) if ratio == int(ratio) else ratio,
+        "use_swiglu_ffn": gated,
+        "layerscale_value": config.layer_scale,
+    }
+    if config.registers:
+        settings["num_register_tokens"] = config.registers
+    return Target(HUGGING_FACE_DINOV2, faults, settings)
+
+
+WRITERS: dict[str, Callable[[ViTConfig, dict[str, Tensor], bool], Target]] = {
+    "timm": for_timm,
+    "huggingface": for_hugging_face,
+    "torchvision": for_torchvision,
+    "google": for_google,
+}

@@ -1,0 +1,68 @@
+"""`corolla weights`, as a person calls it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import save_file
+
+from corolla.model import ViT, ViTConfig
+from corolla.sizes import vit_config
+from corolla.weights.dialects import TIMM
+from corolla.weights.renaming import to_theirs
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Weights as timm would leave them, with a head of three classes."""
+    config = ViTConfig(3, (32, 48), 8, 64, 2, 1, 96)
+    tensors = to_theirs(ViT(config).state_dict(), TIMM.table, "gelu").tensors
+    (tmp_path / "small").mkdir()
+    save_file(tensors | {"mask_token": tensors["cls_token"].clone()}, tmp_path / "small" / "model.safetensors")
+    settings = {
+        "image_size": [32, 48],
+        "label_names": ["oak", "elm", "ash"],
+        "pretrained_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [3, 32, 48]},
+    }
+    (tmp_path / "small" / "config.json").write_text(json.dumps(settings))
+    return tmp_path / "small"
+
+
+def test_show_says_what_a_checkpoint_is_and_expects(corolla: Callable[..., Any], small: Path) -> None:
+    said = corolla("weights", "show", small)
+    assert said.status == 0
+    for words in (
+        "timm", "48 x 32 pixels in patches of 8", "2 of width 64, 1 heads", "class", "mask_token",
+        "3 classes: oak, elm, ash",
+        "mean 0.5, 0.5, 0.5; std 0.5, 0.5, 0.5; bicubic; crop 1",
+    ):  # fmt: skip
+        assert words in said.out
+
+
+@pytest.mark.parametrize("dialect", ["timm", "huggingface"])  # tests/weights has the others
+def test_convert_writes_proves_and_says_so(
+    dialect: str, corolla: Callable[..., Any], small: Path, tmp_path: Path
+) -> None:
+    said = corolla("weights", "convert", small, tmp_path / "out", "--to", dialect)
+    assert (said.status, said.err) == (0, "")
+    assert "read back, its answers differ" in said.out
+    assert any((tmp_path / "out").glob("model.*"))
+    if dialect in ("timm", "huggingface"):
+        assert "3 classes: oak, elm, ash" in corolla("weights", "show", tmp_path / "out").out
+    if dialect == "huggingface":
+        told = json.loads((tmp_path / "out" / "config.json").read_text())
+        assert told["id2label"] == {"0": "oak", "1": "elm", "2": "ash"}
+
+
+def test_what_a_dialect_has_no_words_for_is_one_line_and_nothing_is_written(
+    corolla: Callable[..., Any], small: Path, tmp_path: Path
+) -> None:
+    assert "cannot write 'keras'" in corolla("weights", "convert", small, tmp_path / "out", "--to", "keras").line
+    assert "not an empty folder" in corolla("weights", "convert", small, small, "--to", "timm").line
+    assert "not square" in corolla("weights", "convert", small, tmp_path / "out", "--to", "google").line
+    hybrid = ViT(vit_config("vit_nano_conv8_16", 3))
+    save_file(hybrid.state_dict(), tmp_path / "hybrid.safetensors")
+    assert "in no dialect" in corolla("weights", "show", tmp_path / "hybrid.safetensors").line
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,57 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corolla.model import ViT, ViTConfig
+from corolla.weights.dialects import DIALECTS, GOOGLE, HUGGING_FACE_DEIT, HUGGING_FACE_DINOV2, TIMM, Dialect, recognise
+from corolla.weights.renaming import Row, match, to_ours, to_theirs
+
+PLAIN = {"num_classes": 3, "image_size": (16, 16), "patch_size": 8, "width": 16, "depth": 2, "heads": 2, "mlp_dim": 24}
+
+
+def config_for(dialect: Dialect) -> ViTConfig:
+    """A small model with all that the dialect has words for."""
+    more: dict[str, object] = {}
+    if dialect in (TIMM, HUGGING_FACE_DEIT):
+        more["distilled"] = True
+    if dialect in (TIMM, HUGGING_FACE_DINOV2):
+        more |= {"registers": 2, "layer_scale": 0.1}
+    return ViTConfig(**PLAIN | more)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_names_go_there_and_back(dialect: Dialect) -> None:
+    ours = dict(ViT(config_for(dialect)).state_dict())
+    if dialect is HUGGING_FACE_DINOV2:  # its head reads more than the class token
+        ours = {name: tensor for name, tensor in ours.items() if not name.startswith("head.")}
+    there = to_theirs(ours, dialect.table, "gelu")
+    assert there.unknown == []
+    assert recognise(there.tensors) is dialect
+    assert recognise(f"{dialect.prefix}{name}" for name in there.tensors) is dialect
+    back = to_ours(there.tensors, dialect.table)
+    assert back.unknown == []
+    assert back.tensors.keys() == ours.keys()
+    assert all(torch.equal(back.tensors[name], tensor) for name, tensor in ours.items())
+
+
+@given(
+    st.lists(st.text(st.characters(blacklist_characters=".{}", blacklist_categories=("Cs",)), min_size=1), min_size=2)
+)
+def test_a_template_gives_back_its_words(words: list[str]) -> None:
+    template = "a." + ".b.".join("{}" for _ in words)
+    assert match(template, template.format(*words)) == tuple(words)
+    assert match(template, template.format(*words) + ".more") is None
+
+
+def test_a_third_that_is_missing_is_told() -> None:
+    table = tuple(Row(f"{part}.weight", f"qkv.weight#{number}") for number, part in enumerate(("q", "k", "v")))
+    parts = {f"{part}.weight": torch.full((2, 4), float(number)) for number, part in enumerate(("q", "k", "v"))}
+    assert to_ours(parts, table).tensors["qkv.weight"][:, 0].tolist() == [0, 0, 1, 1, 2, 2]
+    del parts["k.weight"]
+    assert "do not belong together" in to_ours(parts, table).unknown[0]
+
+
+def test_what_no_table_has_is_in_no_dialect() -> None:
+    assert recognise(["layer1.0.conv1.weight"]) is None
+    assert recognise(["embedding.kernel"]) is GOOGLE
