@@ -55,7 +55,7 @@ def start(*words: object, **options: object) -> subprocess.Popen[bytes]:
     """A real process that runs `corolla`."""
     settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     if os.name == "posix":  # tests that a script runs in the background begin with Ctrl-C ignored, and pass that on
-        settings["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        settings.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "corolla", *(str(word) for word in words)]
     return subprocess.Popen(command, env=environment, **settings)  # type: ignore[call-overload,no-any-return]
