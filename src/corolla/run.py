@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from corolla.atomic import write_json, write_text, write_with
 from corolla.data.manifest import Manifest
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
 
@@ -139,7 +139,8 @@ class Run:
             ) from None
         except (SafetensorError, OSError, ValueError) as error:
             raise CorollaError(f"cannot read the weights {self.weights}: {error}") from None
-        fit(model, state, self.weights)
+        check_fit(model, state, self.weights)
+        model.load_state_dict(state)
         return model.eval(), config
 
     def load_manifest(self) -> Manifest:
@@ -204,8 +205,10 @@ def check_shape(shape: ViTConfig) -> None:
         raise ValueError("the architecture has more tokens than any Vision Transformer")
 
 
-def fit(model: ViT, state: dict[str, Any], source: Path, expected_by: str = "the architecture in config.json") -> None:
-    """Put `state` into `model`; `CorollaError` names what is missing, unexpected or of another shape."""
+def check_fit(
+    model: ViT, state: dict[str, Any], source: Path, expected_by: str = "the architecture in config.json"
+) -> None:
+    """`CorollaError` names what of `state` is missing, unexpected or of another shape than in `model`."""
     expected = model.state_dict()
     missing = sorted(expected.keys() - state.keys())
     unexpected = sorted(state.keys() - expected.keys())
@@ -216,10 +219,5 @@ def fit(model: ViT, state: dict[str, Any], source: Path, expected_by: str = "the
     )
     faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
     if any(names for _, names in faults):
-        told = "; ".join(
-            f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
-            for what, names in faults
-            if names
-        )
+        told = "; ".join(f"{len(names)} {what} ({few(names)})" for what, names in faults if names)
         raise CorollaError(f"the weights {source} do not fit {expected_by}: {told}")
-    model.load_state_dict(state)

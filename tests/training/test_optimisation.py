@@ -68,3 +68,11 @@ def test_the_average_forgets_where_it_began_and_keeps_counts() -> None:
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-4)
     assert average.model.patches.stem[1].num_batches_tracked == 7
     assert not any(parameter.requires_grad for parameter in average.model.parameters())
+
+
+def test_no_token_is_decayed() -> None:
+    model = ViT(replace(TINY, distilled=True))
+    adamw, _ = build_optimisers(model, RECIPE, torch.float32)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    free = {names[id(p)] for p in adamw.param_groups[1]["params"]}
+    assert {"class_token", "distillation_token", "registers", "positions"} <= free

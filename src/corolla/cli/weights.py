@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from corolla.cli.options import prose
+from corolla.errors import few
 
 EXAMPLES = (
     "Examples:\ncorolla weights show vit_small/model.safetensors\ncorolla weights convert runs/mine mine-timm --to timm"
@@ -46,7 +47,7 @@ def show(path: Source, heads: Heads = None) -> None:
         "parameters": f"{sum(tensor.numel() for tensor in weights.tensors.values()):,}",
     }
     if weights.classes:
-        lines["head"] += f": {', '.join(weights.classes[:8])}{', …' if len(weights.classes) > 8 else ''}"
+        lines["head"] += f": {few(weights.classes, 8)}"
     if weights.preprocessing is not None:
         asked = weights.preprocessing
         mean, std = (", ".join(f"{value:g}" for value in values) for values in (asked.mean, asked.std))

@@ -26,7 +26,7 @@ def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype) -> lis
         in_embedding = parameter.ndim == 4 and parameter.shape[1] != 3
         if (in_block or in_embedding) and recipe.optimiser == "muon":
             muon.append(parameter)
-        elif parameter.ndim >= 2 and name not in ("class_token", "registers", "positions"):
+        elif parameter.ndim >= 2 and "." in name:  # a layer's; tokens and positions are the model's own
             decayed.append(parameter)
         else:
             free.append(parameter)

@@ -7,15 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
-from corolla.run import Run, check_shape, fit
+from corolla.run import Run, check_fit, check_shape
 from corolla.weights.dialects import DIALECTS, Dialect, recognise
 from corolla.weights.pictures import from_hugging_face, from_timm
 from corolla.weights.reading import read_checkpoint, read_settings
 from corolla.weights.renaming import match, to_ours
 from corolla.weights.shapes import architecture
+
+HEADS = ("head.", "distillation_head.")  # what our names of the heads begin with
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Weights:
         state = dict(self.tensors)
         if num_classes is not None:
             fresh = model.state_dict()
-            state |= {name: fresh[name] for name in fresh if name.startswith(("head.", "distillation_head."))}
-        fit(model, state, self.source, "the architecture that its shapes tell")
+            state |= {name: fresh[name] for name in fresh if name.startswith(HEADS)}
+        model.load_state_dict(state)
         return model.eval()
 
 
@@ -84,7 +86,10 @@ def load_weights(path: str | Path, heads: int | None = None) -> Weights:
         raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
     classes = named_classes(checkpoint.settings, config.num_classes)
     weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle)
-    weights.model(None if weights.has_head else 1)  # what is missing or of a wrong shape is told now
+    with torch.device("meta"):  # shapes are enough to tell what is missing or of another one
+        expected = ViT(config)
+    head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
+    check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
     return weights
 
 
@@ -103,8 +108,3 @@ def named_classes(settings: dict[str, Any], count: int) -> tuple[str, ...] | Non
     if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
         return None
     return tuple(names) if len(set(names)) == count else None
-
-
-def few(names: list[str] | dict[str, Tensor]) -> str:
-    """The first three of `names`."""
-    return ", ".join(list(names)[:3]) + (", …" if len(names) > 3 else "")

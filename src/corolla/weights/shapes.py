@@ -18,6 +18,8 @@ def architecture(tensors: dict[str, Tensor], settings: dict[str, Any], dialect: 
     Of the settings only what shapes cannot tell is used: heads, epsilon, and a picture that is not square. Positions
     without a place for the class token get one, of zeros.
     """
+    arguments = settings.get("model_args")  # where timm keeps them
+    settings = (arguments if isinstance(arguments, dict) else {}) | settings
     try:
         kernel, classes = tensors["patches.project.weight"], tensors.get("head.weight")
         width, side = kernel.shape[0], kernel.shape[-1]
@@ -38,7 +40,7 @@ def architecture(tensors: dict[str, Tensor], settings: dict[str, Any], dialect: 
             activation="swiglu" if into == 2 * out_of else "gelu",
             norm_eps=epsilon_of(settings, dialect),
             pooling="token" if "class_token" in tensors else "average",
-            # What the libraries do when they resize positions; it matters for pictures smaller than trained on.
+            # What the libraries do when they resize positions.
             antialias_positions=dialect in ("timm", "torchvision", "google") or registers is not None,
             distilled="distillation_token" in tensors,
             registers=0 if registers is None else registers.shape[1],
@@ -58,12 +60,10 @@ def depth_of(tensors: dict[str, Tensor]) -> int:
 
 def heads_of(width: int, settings: dict[str, Any]) -> int:
     """The heads that the settings name, or as many of the usual width as there is room for."""
-    arguments = settings.get("model_args")
-    for place in (settings, arguments if isinstance(arguments, dict) else {}):
-        for name in ("num_attention_heads", "num_heads"):
-            heads = place.get(name)
-            if isinstance(heads, int) and not isinstance(heads, bool):
-                return heads
+    for name in ("num_attention_heads", "num_heads"):
+        heads = settings.get(name)
+        if isinstance(heads, int) and not isinstance(heads, bool):
+            return heads
     if width % USUAL_HEAD:
         raise ValueError(f"nothing beside them says how many heads share the width {width}; it needs its config.json")
     return width // USUAL_HEAD
@@ -94,8 +94,7 @@ def grid_of(tensors: dict[str, Tensor], own: int, settings: dict[str, Any], side
 
 def told_grid(settings: dict[str, Any], side: int) -> tuple[int, int]:
     """The grid of the picture's size that the settings tell, (0, 0) where they tell none."""
-    arguments = settings.get("model_args")
-    size = settings.get("image_size", arguments.get("img_size") if isinstance(arguments, dict) else None)
+    size = settings.get("image_size", settings.get("img_size"))
     if isinstance(size, list) and len(size) == 2 and all(isinstance(pixels, int) for pixels in size):
         return size[0] // side, size[1] // side
     return 0, 0

@@ -23,12 +23,11 @@ from corolla.weights.dialects import (
     Dialect,
 )
 from corolla.weights.google import write_npz
-from corolla.weights.loading import Weights, load_weights
+from corolla.weights.loading import HEADS, Weights, load_weights
 from corolla.weights.pictures import to_hugging_face, to_timm
 from corolla.weights.renaming import to_theirs
 
 TOLERANCE = 1e-5  # of the largest answer: what another order of the same sums may change
-TARGETS = ("timm", "huggingface", "torchvision", "google")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def write_weights(weights: Weights, out: str | Path, to: str) -> float:
     """
     out = Path(out)
     if to not in WRITERS:
-        raise CorollaError(f"cannot write {to!r}; choose one of {', '.join(TARGETS)}")
+        raise CorollaError(f"cannot write {to!r}; choose one of {', '.join(WRITERS)}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CorollaError(f"{out} is not an empty folder; choose another place (nothing was changed)")
     tensors, config = with_positions(weights), weights.config
@@ -59,8 +58,9 @@ def write_weights(weights: Weights, out: str | Path, to: str) -> float:
     faults = target.faults + (["a convolutional stem"] if config.stem else [])
     if faults := faults or named.unknown[:3]:
         raise CorollaError(f"{to} has no words for {', '.join(faults)} of {weights.source}; nothing was written")
-    heads = {name for name in named.tensors if name.startswith(("classifier.", "cls_", "distillation_c"))}
-    prefix = target.dialect.prefix if weights.has_head else ""
+    ours = {name: tensor for name, tensor in tensors.items() if name.startswith(HEADS)}
+    heads = to_theirs(ours, target.dialect.table, config.activation).tensors
+    prefix = target.dialect.prefix if heads else ""
     theirs = {name if name in heads else prefix + name: tensor for name, tensor in named.tensors.items()}
     if target.dialect is GOOGLE:
         write_npz(out / "model.npz", theirs, config.heads)
@@ -138,16 +138,14 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
         faults += ["a distillation token beside a SwiGLU"] if config.distilled else []
     if config.layer_scale is not None:
         arguments["init_values"] = config.layer_scale
-    if config.registers and config.pooling == "token":
+    if config.registers:
         # timm wants positions for the registers too, or for none of the tokens that are not patches.
         arguments |= {"reg_tokens": config.registers, "no_embed_class": True}
-        if config.distilled:
-            faults.append("registers beside a distillation token")
-        tensors["class_token"] = tensors["class_token"] + tensors["positions"][:, :1]
-        tensors["positions"] = tensors["positions"][:, 1:]
-    elif config.registers:
-        arguments |= {"reg_tokens": config.registers, "no_embed_class": True}
+        if config.pooling == "token":
+            tensors["class_token"] = tensors["class_token"] + tensors["positions"][:, :1]
+            tensors["positions"] = tensors["positions"][:, 1:]
     if config.distilled:
+        faults += ["registers beside a distillation token"] if config.registers else []
         for name in ("class_token", "global_pool", "fc_norm"):
             del arguments[name]
     classes = config.num_classes if has_head else 0
