@@ -12,6 +12,7 @@ from corolla.model import ViT, ViTConfig
 from corolla.sizes import vit_config
 from corolla.weights.dialects import TIMM
 from corolla.weights.renaming import to_theirs
+from hub_standin import Hub
 
 
 @pytest.fixture
@@ -28,6 +29,33 @@ def small(tmp_path: Path) -> Path:
     }
     (tmp_path / "small" / "config.json").write_text(json.dumps(settings))
     return tmp_path / "small"
+
+
+def test_list_names_what_can_be_fetched(corolla: Callable[..., Any], hub: Hub) -> None:
+    said = corolla("weights", "list")
+    [line] = [line for line in said.out.splitlines() if line.startswith("vit_small_patch16_224.augreg_in21k_ft_in1k ")]
+    assert line.split() == ["vit_small_patch16_224.augreg_in21k_ft_in1k", "22.1", "M", "224", "81.4", "%", "Apache-2.0"]
+    listed = json.loads(corolla("weights", "list", "--json").out)
+    assert len(listed) == len(said.out.splitlines()) - 2
+    assert {each["name"]: each["preprocessing"]["mean"] for each in listed}["dino_vits16"] == [0.485, 0.456, 0.406]
+    assert hub.asked == []
+
+
+def test_show_of_a_name_fetches_nothing_and_tells_more_once_it_is_there(
+    corolla: Callable[..., Any], hub: Hub, small: Path
+) -> None:
+    name = "vit_tiny_patch16_224.augreg_in21k"
+    before = corolla("weights", "show", name)
+    assert (before.status, before.err, hub.asked) == (0, "", [])
+    assert "Apache-2.0" in before.out
+    assert "not fetched yet" in before.out
+    for file in small.iterdir():
+        hub.files[f"timm/{name}/{file.name}"] = file.read_bytes()
+    assert corolla("weights", "convert", name, small.parent / "out", "--to", "timm").err.startswith(f"fetching {name}")
+    after = corolla("weights", "show", name)
+    assert after.out.startswith(before.out[:100])
+    assert "3 classes: oak, elm, ash" in after.out
+    assert "near it: dino_vits16" in corolla("weights", "show", "dino_vits15").line
 
 
 def test_show_says_what_a_checkpoint_is_and_expects(corolla: Callable[..., Any], small: Path) -> None:

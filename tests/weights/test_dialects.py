@@ -117,6 +117,14 @@ def test_hugging_face_in_and_out(name: str, tmp_path: Path) -> None:
         close(answer(back, images), expected)
 
 
+def test_a_checkpoint_in_many_files_is_one(tmp_path: Path) -> None:
+    theirs = HUGGING_FACES["ViT"]()
+    theirs.save_pretrained(tmp_path, max_shard_size="50KB")
+    assert len(list(tmp_path.glob("model-*.safetensors"))) > 2
+    images = torch.randn(2, 3, 32, 32)
+    close(load_weights(tmp_path).model()(images), answer(theirs, images))
+
+
 def test_torchvision_in_and_out(tmp_path: Path) -> None:
     from torchvision.models.vision_transformer import VisionTransformer
 

@@ -1,6 +1,7 @@
 """Files that were made to do harm, or were cut on their way: one line each, and nothing of theirs runs."""
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,34 @@ def test_what_is_no_checkpoint_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("note")
     assert name in refused(tmp_path / name)
+
+
+@pytest.mark.parametrize("shard", [
+    "../model.safetensors", "/etc/passwd", "..", "a/../../b.safetensors", "sub/x.safetensors",
+    "\\\\host\\x.safetensors", "C:x.safetensors", ".hidden.safetensors", "-x.txt", "", 7, None,
+])  # fmt: skip
+def test_an_index_that_leads_elsewhere_is_refused(shard: Any, state: dict[str, Tensor], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for folder in (tmp_path, tmp_path / "in"):
+        save_file(state, folder / "model-1.safetensors")
+    table: dict[str, Any] = dict.fromkeys(state, "model-1.safetensors")
+    index = tmp_path / "in" / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": table}))
+    assert load_weights(tmp_path / "in").config == CONFIG
+    index.write_text(json.dumps({"weight_map": table | {"norm.weight": shard}}))
+    assert "cannot read the weights" in refused(tmp_path / "in")
+
+
+@pytest.mark.parametrize(("weight_map", "words"), [
+    ({"norm.weight": "model-2.safetensors"}, "model-2.safetensors"),
+    ({"norm.wait": "model-1.safetensors"}, "lack norm.wait"),
+    ({}, "which file holds which tensor"),
+    ([], "which file holds which tensor"),
+    ({f"w{number}": f"model-{number}.safetensors" for number in range(1001)}, "1001 files"),
+])  # fmt: skip
+def test_an_index_that_does_not_hold_is_refused(
+    weight_map: Any, words: str, state: dict[str, Tensor], tmp_path: Path
+) -> None:
+    save_file(state, tmp_path / "model-1.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    assert words in refused(tmp_path)

@@ -1,19 +1,31 @@
-"""`corolla weights`: what a checkpoint is, and the same checkpoint in another library's dialect."""
+"""`corolla weights`: what there is to fetch, what a checkpoint is, and the same in another library's dialect."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corolla.cli.options import prose
+from corolla.cli.options import Json, prose
 from corolla.errors import few
 
+if TYPE_CHECKING:
+    from corolla.preprocessing import Preprocessing
+    from corolla.weights import Weights
+    from corolla.weights.registry import Published
+
 EXAMPLES = (
-    "Examples:\ncorolla weights show vit_small/model.safetensors\ncorolla weights convert runs/mine mine-timm --to timm"
+    "Examples:\n"
+    "corolla weights list\n"
+    "corolla weights show dinov2_vits14\n"
+    "corolla weights convert runs/mine mine-timm --to timm"
 )
 Source = Annotated[
-    Path,
-    typer.Argument(metavar="PATH", help="A run, or a file or folder of timm, torchvision, Hugging Face or Google."),
+    str,
+    typer.Argument(
+        metavar="NAME|PATH",
+        help="A name of `corolla weights list`, a run, a file or folder of timm, torchvision, Hugging Face or Google, "
+        "or OWNER/NAME on the Hugging Face Hub.",
+    ),
 ]
 Heads = Annotated[
     int | None,
@@ -21,17 +33,85 @@ Heads = Annotated[
 ]
 
 
-def show(path: Source, heads: Heads = None) -> None:
-    """Print what a checkpoint is: its dialect, architecture, head and what it leaves out."""
-    from corolla.weights import load_weights
+def list_(json: Json = False) -> None:
+    """List the published weights that can be fetched by name."""
+    from corolla.cli.output import print_json
+    from corolla.weights.registry import PUBLISHED
 
-    weights = load_weights(path, heads=heads)
+    if json:
+        print_json(
+            [
+                {
+                    "name": each.name,
+                    "source": each.source,
+                    "parameters": each.parameters,
+                    "image_size": each.side,
+                    "licence": each.family.licence,
+                    "paper": each.family.paper,
+                    "accuracy": each.accuracy,
+                    "measured": each.family.measured or None,
+                    "preprocessing": each.preprocessing.to_json(),
+                }
+                for each in PUBLISHED
+            ]
+        )
+        return
+    widest = max(len(each.name) for each in PUBLISHED)
+    print(f"{'name':<{widest}}  parameters   px  accuracy  licence")
+    for each in PUBLISHED:
+        accuracy = "" if each.accuracy is None else f"{each.accuracy:.1f} %"
+        size = f"{each.parameters / 1e6:.1f} M"
+        print(f"{each.name:<{widest}}  {size:>10}  {each.side:>3}  {accuracy:>8}  {each.family.licence}")
+    print("`corolla weights show NAME` says what was measured, and who published it.")
+
+
+def show(source: Source, heads: Heads = None) -> None:
+    """Print what a checkpoint is: its dialect, architecture, head and what it leaves out.
+
+    Of a name that `corolla weights list` has, it prints what is published, and fetches nothing.
+    """
+    from corolla.progress import progress_for
+    from corolla.weights import load_weights
+    from corolla.weights.fetching import cached
+    from corolla.weights.registry import find
+
+    published = None if Path(source).exists() else find(source)
+    if published is not None:
+        here = cached(published)
+        print_lines(published_lines(published) | {"here": str(here or "not fetched yet")})
+        if here is None:
+            return
+        print()
+    with progress_for() as progress:
+        weights = load_weights(source, heads=heads, progress=progress)
+    print_lines(weights_lines(weights))
+
+
+def published_lines(published: "Published") -> dict[str, str]:
+    """What the registry knows."""
+    family = published.family
+    lines = {
+        "name": published.name,
+        "source": published.source,
+        "licence": family.licence,
+        "paper": family.paper,
+        "parameters": f"{published.parameters:,}",
+        "picture": f"{published.side} x {published.side} pixels",
+        "prepared": prepared(published.preprocessing),
+    }
+    if published.accuracy is not None:
+        lines["accuracy"] = f"{published.accuracy:g} % ({family.measured})"
+    return lines
+
+
+def weights_lines(weights: "Weights") -> dict[str, str]:
+    """What a checkpoint holds."""
     config = weights.config
     rows, columns = config.image_size
     tokens = [
         word
         for word, there in {
-            "class": config.pooling == "token",
+            "class": "token" in config.pooling,
             "distillation": config.distilled,
             f"{config.registers} registers": config.registers > 0,
         }.items()
@@ -49,29 +129,40 @@ def show(path: Source, heads: Heads = None) -> None:
     if weights.classes:
         lines["head"] += f": {few(weights.classes, 8)}"
     if weights.preprocessing is not None:
-        asked = weights.preprocessing
-        mean, std = (", ".join(f"{value:g}" for value in values) for values in (asked.mean, asked.std))
-        lines["prepared"] = f"mean {mean}; std {std}; {asked.interpolation}; crop {asked.crop_fraction:g}"
+        lines["prepared"] = prepared(weights.preprocessing)
     if weights.idle:
         lines["left out"] = ", ".join(weights.idle)
+    return lines
+
+
+def prepared(asked: "Preprocessing") -> str:
+    """How pictures are prepared, in one line."""
+    mean, std = (", ".join(f"{value:g}" for value in values) for values in (asked.mean, asked.std))
+    return f"mean {mean}; std {std}; {asked.interpolation}; crop {asked.crop_fraction:g}"
+
+
+def print_lines(lines: dict[str, str]) -> None:
+    """One line each, the names in a column."""
     for name, value in lines.items():
         print(f"{name:<11} {value}")
 
 
 def convert(
-    path: Source,
+    source: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is empty or not there yet.")],
     to: Annotated[str, typer.Option(metavar="DIALECT", help="timm, huggingface, torchvision or google.")],
     heads: Heads = None,
 ) -> None:
     """Write a checkpoint for another library; read back and compared before it is called done."""
+    from corolla.progress import progress_for
     from corolla.weights import load_weights, write_weights
 
-    weights = load_weights(path, heads=heads)
+    with progress_for() as progress:
+        weights = load_weights(source, heads=heads, progress=progress)
     difference = write_weights(weights, out, to)
-    print(f"{out}: read back, its answers differ from those of {path} by {difference:.1e} of the largest at most")
+    print(f"{out}: read back, its answers differ from those of {source} by {difference:.1e} of the largest at most")
 
 
-app = typer.Typer(help="Look at weights and convert them.", no_args_is_help=True, epilog=EXAMPLES)
-for command in (show, convert):
-    app.command(command.__name__, help=prose(command), epilog=EXAMPLES)(command)
+app = typer.Typer(help="Find weights, look at them and convert them.", no_args_is_help=True, epilog=EXAMPLES)
+for command in (list_, show, convert):
+    app.command(command.__name__.rstrip("_"), help=prose(command), epilog=EXAMPLES)(command)

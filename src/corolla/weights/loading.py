@@ -10,8 +10,10 @@ from torch import Tensor
 from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
+from corolla.progress import Progress
 from corolla.run import Run, check_fit, check_shape
 from corolla.weights.dialects import DIALECTS, Dialect, recognise
+from corolla.weights.fetching import located
 from corolla.weights.pictures import from_hugging_face, from_timm
 from corolla.weights.reading import read_checkpoint, read_settings
 from corolla.weights.renaming import match, to_ours
@@ -50,14 +52,23 @@ class Weights:
         return model.eval()
 
 
-def load_weights(path: str | Path, heads: int | None = None) -> Weights:
-    """Read a run of ours, or weights of timm, torchvision, Hugging Face transformers or facebookresearch.
+def load_weights(source: str | Path, heads: int | None = None, progress: Progress | None = None) -> Weights:
+    """Read a run of ours, or weights of timm, torchvision, Hugging Face transformers, facebookresearch or Google.
 
-    The dialect is recognised by its names. `heads` is for a file with nothing beside it that tells the number of
-    attention's heads, where they are not 64 wide. Raises `CorollaError`, in one line, for what cannot be read, for
-    tensors that no part of our model can take, and for shapes that are of no Vision Transformer.
+    `source` is a path, a name of `corolla.weights.registry`, or a repository on the Hugging Face Hub; the last two are
+    fetched once. The dialect is recognised by its names. `heads` is for a file with nothing beside it that tells the
+    number of attention's heads, where they are not 64 wide. Raises `CorollaError`, in one line, for what cannot be
+    fetched or read, for tensors that no part of our model can take, and for shapes that are of no Vision Transformer.
     """
-    path = Path(path)
+    path, published = located(source, progress)
+    weights = read_weights(path, heads)
+    if published is None or weights.preprocessing is not None:
+        return weights
+    return replace(weights, preprocessing=published.preprocessing)
+
+
+def read_weights(path: Path, heads: int | None = None) -> Weights:
+    """What lies at `path`, which says all that is known of it."""
     if isinstance(read_settings(path / "config.json").get("architecture"), dict):
         model, run = Run(path).load_model()
         return Weights(path, "corolla", run.architecture, dict(model.state_dict()), run.preprocessing, run.classes)

@@ -7,6 +7,7 @@ containers and refuses everything else, before anything of it runs.
 import argparse
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, few
 from corolla.weights.google import read_npz
 
 LARGEST_SETTINGS = 10_000_000  # bytes of a config.json
 MOST_TENSORS = 20_000
-IN_A_FOLDER = ("model.safetensors", "pytorch_model.bin")
+INDEX = ".index.json"  # ends the file that says which of a large checkpoint's files holds which tensor
+IN_A_FOLDER = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+MOST_SHARDS = 1000
 READ = (".safetensors", ".pth", ".pt", ".bin", ".npz")
 NESTS = ("model", "state_dict", "model_state_dict", "teacher")  # where training scripts put the weights
 WRAPPERS = ("module.", "backbone.")  # what DataParallel and DINO put in front of names
@@ -45,7 +48,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         if file.suffix == ".npz":
             return Checkpoint(file, *read_npz(file))
-        raw: Any = load_file(file) if file.suffix == ".safetensors" else read_pickle(file)
+        raw = read_shards(file) if file.name.endswith(INDEX) else read_file(file)
     except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise CorollaError(f"cannot read the weights {file}: {first_line(error)}") from None
     tensors = unwrapped(raw)
@@ -64,9 +67,47 @@ def file_of(path: Path) -> Path:
         return found[0]
     if not path.is_file():
         raise CorollaError(f"there are no weights at {path}")
-    if path.suffix not in READ:
+    if path.suffix not in READ and path.name not in IN_A_FOLDER:
         raise CorollaError(f"{path} is no checkpoint that corolla reads; it reads {', '.join(READ)}")
     return path
+
+
+def read_file(file: Path) -> Any:
+    """What one file holds: tensors by name, or whatever a training script has put around them."""
+    return load_file(file) if file.suffix == ".safetensors" else read_pickle(file)
+
+
+def read_shards(index: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint in several files, each from the file that the index names for it."""
+    where = index_of(index)
+    tensors: dict[str, Tensor] = {}
+    for shard in shards_in(index):
+        held = read_file(index.with_name(shard))
+        if not isinstance(held, Mapping):
+            raise ValueError(f"its {shard} holds no weights by name")
+        tensors |= {name: tensor for name, tensor in held.items() if where.get(name) == shard}
+    if missing := where.keys() - tensors.keys():
+        raise ValueError(f"its files lack {few(sorted(missing))}")
+    return tensors
+
+
+def shards_in(index: Path) -> list[str]:
+    """The files that an index names. All lie beside it: a name that leads elsewhere is refused with ValueError."""
+    shards = sorted(set(index_of(index).values()))
+    for shard in shards:
+        if not re.fullmatch(r"[\w-][\w.-]*", shard, re.ASCII) or Path(shard).suffix not in (".safetensors", ".bin"):
+            raise ValueError(f"it names {shard!r}, which is no file of weights beside it")
+    if len(shards) > MOST_SHARDS:
+        raise ValueError(f"it names {len(shards)} files, more than any Vision Transformer takes")
+    return shards
+
+
+def index_of(file: Path) -> dict[str, str]:
+    """Which file holds which tensor; ValueError if the index does not say."""
+    table = read_settings(file).get("weight_map")
+    if not isinstance(table, dict) or not table or not all(isinstance(shard, str) for shard in table.values()):
+        raise ValueError("its weight_map does not say which file holds which tensor")
+    return table
 
 
 def read_pickle(file: Path) -> Any:

@@ -23,7 +23,7 @@ from corolla.weights.dialects import (
     Dialect,
 )
 from corolla.weights.google import write_npz
-from corolla.weights.loading import HEADS, Weights, load_weights
+from corolla.weights.loading import HEADS, Weights, read_weights
 from corolla.weights.pictures import to_hugging_face, to_timm
 from corolla.weights.renaming import to_theirs
 
@@ -97,7 +97,7 @@ def beside(target: Target, weights: Weights) -> dict[str, dict[str, Any]]:
 def proved(weights: Weights, out: Path) -> float:
     """The difference that reading `out` back makes; `CorollaError` if it is more than rounding."""
     file = out / "model.npz" if (out / "model.npz").is_file() else out
-    again = load_weights(file, heads=weights.config.heads)
+    again = read_weights(file, heads=weights.config.heads)
     images = torch.randn(2, 3, *weights.config.image_size, generator=torch.Generator().manual_seed(0))
     seen = [each.model(None if weights.has_head else 1).inspect(images) for each in (weights, again)]
     answers = [torch.cat([each.pooled, each.logits], dim=1) for each in seen]  # a new head's logits are all zeros

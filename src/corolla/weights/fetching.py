@@ -1,0 +1,92 @@
+"""Published weights brought to this machine: from the Hugging Face Hub, or from an address.
+
+huggingface_hub and torch.hub do the fetching, into the cache folders that timm, transformers and torchvision use too,
+so nothing is fetched twice. Nothing is unpickled here; `corolla.weights.reading` opens what came.
+"""
+
+import re
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import torch
+
+from corolla.errors import CorollaError
+from corolla.progress import Progress
+from corolla.weights import hub
+from corolla.weights.reading import READ
+from corolla.weights.registry import Published, by_file, find, unknown
+
+DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, where its name carries one
+TIMEOUT = 30  # seconds
+
+
+def located(source: str | Path, progress: Progress | None = None) -> tuple[Path, Published | None]:
+    """The file or folder that `source` means, fetched if need be, and what the registry knows of it.
+
+    What lies on the disk always wins; then come the registry's names, then `hf-hub:OWNER/NAME` and `OWNER/NAME` on the
+    Hub. Raises `CorollaError` for what is none of these or cannot be fetched, with what to fetch by hand.
+    """
+    path, name = Path(source), str(source)
+    if path.exists():
+        return path, by_file(path.name)
+    published = find(name)
+    if published is not None:
+        return fetch(published, progress), published
+    repository = hub.repository_in(name)
+    if repository is not None and (name.startswith(hub.PREFIX) or not path.parent.exists()):
+        return hub.fetch(repository, name, progress), None
+    if path.parent != Path() or path.suffix in READ:
+        raise CorollaError(f"there are no weights at {path}")
+    raise unknown(name)
+
+
+def fetch(published: Published, progress: Progress | None = None) -> Path:
+    """The folder or file of a published checkpoint, from the cache or from where it lies."""
+    if published.on_hub:
+        return hub.fetch(published.source, published.name, progress)
+    return cached(published) or download(published, progress)
+
+
+def cached(published: Published) -> Path | None:
+    """Where it is on this machine already, or None."""
+    if published.on_hub:
+        return hub.cached(published.source)
+    file = place(published)
+    return file if file.is_file() else None
+
+
+def place(published: Published) -> Path:
+    """The file in torch.hub's cache that stands for its address."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / published.source.rpartition("/")[2]
+
+
+def download(published: Published, progress: Progress | None) -> Path:
+    """Fetch one address into torch.hub's cache; the file appears whole and with the right digest, or not at all."""
+    file, address = place(published), published.source
+    if progress:
+        progress.note(f"fetching {published.name} from {address}")
+    digest = DIGEST.search(file.name)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(address, str(file), digest and digest[1], progress=sys.stderr.isatty())
+        if digest is None and length(address) not in (None, file.stat().st_size):
+            file.unlink()
+            raise ConnectionError("the connection was cut")
+    except (OSError, RuntimeError) as error:  # torch.hub raises RuntimeError for a wrong digest
+        trouble = getattr(error, "reason", None) or error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        raise CorollaError(
+            f"cannot fetch {published.name} from {address}: {trouble}; fetch it by other means and put it at {file}, "
+            "or give its path"
+        ) from None
+    return file
+
+
+def length(address: str) -> int | None:
+    """How many bytes lie at `address`, if the server says so."""
+    with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=TIMEOUT) as answer:
+        told = answer.headers.get("Content-Length", "")
+        return int(told) if told.isdecimal() else None

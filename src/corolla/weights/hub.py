@@ -1,0 +1,124 @@
+"""Checkpoints on the Hugging Face Hub: their files fetched into its cache, its refusals said in one line.
+
+`HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HOME` and `HF_TOKEN` mean what they mean everywhere.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from corolla.errors import CorollaError
+from corolla.progress import Progress
+from corolla.weights.reading import IN_A_FOLDER, INDEX, shards_in
+
+PREFIX = "hf-hub:"
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?", re.ASCII)
+TIMEOUT = 10  # seconds
+SETTINGS = ("config.json", "preprocessor_config.json")
+
+
+def repository_in(name: str) -> str | None:
+    """`OWNER/NAME` or `OWNER/NAME@REVISION` if `name` is one, with or without `hf-hub:` in front."""
+    short = name.removeprefix(PREFIX)
+    return short if REPOSITORY.fullmatch(short) else None
+
+
+def endpoint() -> str:
+    """The Hub's address, as `HF_ENDPOINT` has it now."""
+    from huggingface_hub import constants
+
+    return os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
+
+
+def cached(repository: str) -> Path | None:
+    """The folder in the Hub's cache with the repository's weights, or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name, _, revision = repository.partition("@")
+    for file in IN_A_FOLDER:
+        found = try_to_load_from_cache(name, file, revision=revision or None)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
+
+
+def fetch(repository: str, called: str, progress: Progress | None = None) -> Path:
+    """The folder in the Hub's cache with the weights of `repository` and the settings beside them, all of one commit.
+
+    Raises `CorollaError`, with what to do, if it is not there, not for everybody, or out of reach.
+    """
+    from huggingface_hub import errors
+
+    name = repository.partition("@")[0]
+    if progress and cached(repository) is None:
+        progress.note(f"fetching {called} from {endpoint()}/{name}")
+    try:
+        return complete(repository, called, local=not reachable())
+    except (OSError, ValueError, errors.HTTPError) as error:  # type: ignore[attr-defined]  # HTTPError is httpx's
+        by_hand = f"fetch {IN_A_FOLDER[0]} and config.json from {endpoint()}/{name}/tree/main into a folder"
+        raise CorollaError(f"cannot fetch {called}: {reason(error, name)}, or {by_hand} and give its path") from None
+
+
+def reachable() -> bool:
+    """Whether the Hub answers; asked once beforehand, for its own client would try for long and print each time."""
+    from huggingface_hub import errors, get_session
+
+    try:
+        get_session().head(endpoint(), timeout=TIMEOUT)
+    except (OSError, errors.HTTPError):  # type: ignore[attr-defined]
+        return False
+    return True
+
+
+def complete(repository: str, called: str, local: bool) -> Path:
+    """The folder with everything there is of a checkpoint; `local` asks the cache alone."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    name, _, revision = repository.partition("@")
+    weights = next(filter(None, (file_of(name, file, revision, local) for file in IN_A_FOLDER)), None)
+    if weights is None and local:
+        raise LocalEntryNotFoundError("none of its files is there")
+    if weights is None:
+        raise CorollaError(f"{called} on the Hub holds no {' and no '.join(IN_A_FOLDER)}, so corolla cannot read it")
+    commit = weights.parent.name  # what comes now belongs to what came
+    for file in SETTINGS:
+        file_of(name, file, commit, local)
+    for shard in shards_in(weights) if weights.name.endswith(INDEX) else ():
+        if file_of(name, shard, commit, local) is None:
+            raise LocalEntryNotFoundError(f"its {shard} is missing")
+    return weights.parent
+
+
+def file_of(repository: str, file: str, revision: str, local: bool) -> Path | None:
+    """One file of a repository in the cache, or None if it has none of this name."""
+    from huggingface_hub import errors, hf_hub_download
+
+    try:
+        return Path(
+            hf_hub_download(repository, file, revision=revision or None, endpoint=endpoint(), local_files_only=local)
+        )
+    except errors.EntryNotFoundError as error:
+        if isinstance(error, errors.LocalEntryNotFoundError) and not local:
+            raise
+        return None
+
+
+def reason(error: Exception, repository: str) -> str:
+    """Why the Hub gave nothing, and what can be done about it."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return (
+            f"its owner asks for your agreement first; accept the terms at {endpoint()}/{repository}, make a token at "
+            f"{endpoint()}/settings/tokens and log in with `hf auth login`"
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return (
+            f"no file is called so, and {endpoint()} has no repository {repository}, or keeps it private; correct the "
+            "name or log in with `hf auth login`"
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"{repository} has no such revision; correct what stands after the @"
+    if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+        return f"it is not in the Hub's cache and {endpoint()} cannot be reached; try again with a network"
+    return f"{(str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')}; try again"
