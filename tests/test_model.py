@@ -76,6 +76,7 @@ def test_paper_parameter_counts() -> None:
 
 @pytest.mark.parametrize("change", [
     {}, {"pooling": "average"}, {"positions": "sincos"}, {"registers": 4}, {"registers": 2, "pooling": "average"},
+    {"pooling": "token+average", "registers": 2}, {"pooling": "average", "norm_after_pooling": True},
     {"layer_scale": 0.1}, {"stem": (8, 16, 32)}, {"stem": (8, 16)}, {"drop_path": 0.3},
     {"stem": (8, 16), "stem_blocks": 2}, {"distilled": True}, {"distilled": True, "registers": 2},
     {"activation": "swiglu"}, {"norm_eps": 1e-12}, {"antialias_positions": False},
@@ -130,6 +131,7 @@ def test_written_attention_survives_half_precision_scores() -> None:
     ({"stem": (8, 8, 8, 8)}, "too small"), ({"stem": (8, 16), "stem_blocks": -1}, "residual blocks"),
     ({"pooling": "max"}, "token, average"), ({"activation": "relu"}, "gelu, swiglu"), ({"norm_eps": 0.0}, "epsilon"),
     ({"distilled": True, "pooling": "average"}, "beside a class token"),
+    ({"norm_after_pooling": True}, "before the last norm"),
 ])  # fmt: skip
 def test_shapes_that_cannot_be_built_are_refused_in_words(change: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -139,6 +141,17 @@ def test_shapes_that_cannot_be_built_are_refused_in_words(change: dict[str, obje
 def test_a_picture_that_does_not_divide_is_named() -> None:
     with pytest.raises(ValueError, match="33x32 does not divide into patches of 8x8"):
         ViT(SMALL)(torch.randn(1, 3, 33, 32))
+
+
+def test_what_the_head_reads() -> None:
+    images = torch.randn(2, 3, 32, 32)
+    both = randomised(replace(SMALL, pooling="token+average", registers=2))
+    seen = both.inspect(images)
+    last = both.norm(seen.blocks[-1])
+    assert torch.allclose(seen.pooled, torch.cat([last[:, 0], last[:, 3:].mean(dim=1)], dim=1))
+    after = randomised(replace(SMALL, pooling="average", norm_after_pooling=True))
+    seen = after.inspect(images)
+    assert torch.allclose(seen.pooled, after.norm(seen.blocks[-1].mean(dim=1)))
 
 
 def test_stochastic_depth_keeps_the_mean_and_rests_in_evaluation() -> None:

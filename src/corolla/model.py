@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from corolla.positions import resize_positions, sincos_positions
 from corolla.stem import ConvStem, ResidualBlock
 
-Pooling = Literal["token", "average"]
+Pooling = Literal["token", "average", "token+average"]
 Positions = Literal["learned", "sincos"]
 Activation = Literal["gelu", "swiglu"]
 
@@ -34,7 +34,8 @@ class ViTConfig:
     mlp_dim: int = 3072
     activation: Activation = "gelu"  # swiglu: one half of twice the MLP's width gates the other (arXiv 2002.05202)
     norm_eps: float = 1e-6
-    pooling: Pooling = "token"  # what the head reads: the class token (eq. 4) or the mean of the patches
+    pooling: Pooling = "token"  # what the head reads: class token (eq. 4), mean of the patches, or one beside the other
+    norm_after_pooling: bool = False  # the last norm reads the mean alone (arXiv 2111.06377, fine-tuned)
     positions: Positions = "learned"  # sincos: fixed, two-dimensional (arXiv 2205.01580)
     antialias_positions: bool = True  # when learned positions are resized; published weights differ
     distilled: bool = False  # a second token with its own head, which learned from a teacher (arXiv 2012.12877)
@@ -59,6 +60,8 @@ class ViTConfig:
             )
         if self.distilled and self.pooling != "token":
             raise ValueError("a distillation token stands beside a class token; choose pooling='token'")
+        if self.norm_after_pooling and self.pooling != "average":
+            raise ValueError("only the mean of the patches can come before the last norm; choose pooling='average'")
         if self.positions == "sincos" and self.width % 4:
             raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
         if self.stem_blocks < 0:
@@ -84,7 +87,7 @@ class Inspection:
     embedded: Tensor = field(default_factory=lambda: torch.empty(0))  # z_0 (B, S, D)
     blocks: list[Tensor] = field(default_factory=list)  # z_1 ... z_L, each (B, S, D)
     attention: list[Tensor] = field(default_factory=list)  # A of each block (B, h, S, S)
-    pooled: Tensor = field(default_factory=lambda: torch.empty(0))  # y (B, D)
+    pooled: Tensor = field(default_factory=lambda: torch.empty(0))  # y (B, D), what the head reads
     logits: Tensor = field(default_factory=lambda: torch.empty(0))  # (B, classes)
 
 
@@ -246,7 +249,7 @@ class ViT(nn.Module):
         self.config = config
         self.trained_grid = config.grid(config.image_size)
         patches = self.trained_grid[0] * self.trained_grid[1]
-        with_class_token = config.pooling == "token"
+        with_class_token = "token" in config.pooling
 
         self.patches = PatchEmbedding(config)
         self.class_token = nn.Parameter(torch.zeros(1, 1, config.width)) if with_class_token else None
@@ -258,7 +261,7 @@ class ViT(nn.Module):
         rates = [config.drop_path * layer / max(config.depth - 1, 1) for layer in range(config.depth)]
         self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.head = nn.Linear(config.width, config.num_classes)
+        self.head = nn.Linear(config.width * len(config.pooling.split("+")), config.num_classes)
         self.distillation_head = nn.Linear(config.width, config.num_classes) if config.distilled else None
         self.initialise()
 
@@ -305,10 +308,11 @@ class ViT(nn.Module):
         return torch.cat(sequence, dim=1)  # (B, S, D)
 
     def pool(self, z: Tensor) -> Tensor:
-        """What the head reads of the normalised last layer: (B, S, D) to y (B, D)."""
-        if self.class_token is not None:
+        """What the head reads of the last layer: (B, S, D) to y (B, D), or (B, 2 D) for class token and mean."""
+        if self.config.pooling == "token":
             return z[:, 0]  # z_L^0
-        return z[:, self.config.registers :].mean(dim=1)
+        mean = z[:, self.own_tokens + self.config.registers :].mean(dim=1)
+        return mean if self.class_token is None else torch.cat([z[:, 0], mean], dim=1)
 
     def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
         """The logits (B, classes) of normalised pictures (B, 3, H, W); H and W may be any multiples of P."""
@@ -317,8 +321,11 @@ class ViT(nn.Module):
             seen.embedded = z
         for block in self.blocks:
             z = block(z, seen)  # eqs 2, 3
-        z = self.norm(z)
-        y = self.pool(z)  # eq. 4: (B, D)
+        if self.config.norm_after_pooling:
+            y = self.norm(self.pool(z))
+        else:
+            z = self.norm(z)
+            y = self.pool(z)  # eq. 4: (B, D)
         logits: Tensor = self.head(y)
         if self.distillation_head is not None:  # both heads answer, each for half (arXiv 2012.12877, section 4)
             logits = (logits + self.distillation_head(z[:, 1])) / 2

@@ -51,6 +51,7 @@ TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE and DINOv2, which timm
         Row("blocks.{}.ls2.gamma", "blocks.{}.branch2.0.scale"),
         Row("blocks.{}.gamma_2", "blocks.{}.branch2.0.scale"),
         Row("norm.{}", "norm.{}"),
+        Row("fc_norm.{}", "norm.{}"),  # of the mean of the patches, in MAE's fine-tuned files and timm's like them
         Row("head.{}", "head.{}"),
         Row("head_dist.{}", "distillation_head.{}"),
     ),
@@ -119,7 +120,6 @@ HUGGING_FACE_DINOV2 = Dialect(
     sign="encoder.layer.{}.layer_scale1.lambda1",
     table=(
         *SHARED_BY_HUGGING_FACE,
-        Row("embeddings.register_tokens", "registers"),
         Row("encoder.layer.{}.norm1.{}", "blocks.{}.norm1.{}"),
         Row("encoder.layer.{}.layer_scale1.lambda1", "blocks.{}.branch1.0.scale"),
         Row("encoder.layer.{}.norm2.{}", "blocks.{}.norm2.{}"),
@@ -128,8 +128,17 @@ HUGGING_FACE_DINOV2 = Dialect(
         Row("encoder.layer.{}.mlp.fc1.{}", "blocks.{}.mlp.0.{}", kind="gelu"),
         Row("encoder.layer.{}.mlp.fc2.{}", "blocks.{}.mlp.2.{}", kind="gelu"),
         Row("encoder.layer.{}.layer_scale2.lambda1", "blocks.{}.branch2.0.scale"),
+        Row("classifier.{}", "head.{}"),  # reads the class token and the mean of the patches
     ),
     idle=("embeddings.mask_token",),
+    prefix="dinov2.",
+)
+HUGGING_FACE_REGISTERS = Dialect(
+    name="huggingface-dinov2-with-registers",
+    sign="embeddings.register_tokens",
+    table=(*HUGGING_FACE_DINOV2.table, Row("embeddings.register_tokens", "registers")),
+    idle=HUGGING_FACE_DINOV2.idle,
+    prefix="dinov2_with_registers.",
 )
 
 BLOCK, MSA = "Transformer.encoderblock_{}", "Transformer.encoderblock_{}.MultiHeadDotProductAttention_1"
@@ -153,7 +162,15 @@ GOOGLE = Dialect(  # with dots for slashes, see corolla.weights.google
     ),
 )
 
-DIALECTS = (TIMM, TORCHVISION, HUGGING_FACE_DEIT, HUGGING_FACE_DINOV2, HUGGING_FACE_VIT, GOOGLE)
+DIALECTS = (
+    TIMM,
+    TORCHVISION,
+    HUGGING_FACE_DEIT,
+    HUGGING_FACE_REGISTERS,  # before the one without, whose sign it has too
+    HUGGING_FACE_DINOV2,
+    HUGGING_FACE_VIT,
+    GOOGLE,
+)
 
 
 def recognise(names: Iterable[str]) -> Dialect | None:

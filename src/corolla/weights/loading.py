@@ -90,7 +90,8 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
     tensors = {name: tensor.to(torch.float32) for name, tensor in renamed.tensors.items()}
     try:
         told = checkpoint.settings if heads is None else checkpoint.settings | {"num_attention_heads": heads}
-        config = architecture(tensors, told, dialect.name)
+        after = any(name.startswith("fc_norm.") for name in theirs)
+        config = architecture(tensors, told, dialect.name, norm_after_pooling=after)
         check_shape(config)
         preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.pictures)
     except (ValueError, TypeError, AttributeError) as error:

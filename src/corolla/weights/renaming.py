@@ -61,7 +61,7 @@ def to_ours(theirs: Mapping[str, Tensor], table: Table) -> Renamed:
     for name, tensor in theirs.items():
         fitting = ((row, words) for row in table if (words := match(row.theirs, name)) is not None)
         row, words = next(fitting, (None, ()))
-        if row is None:
+        if row is None or row.ours.format(*words) in result.tensors:
             result.unknown.append(name)
         elif row.third is None:
             result.tensors[row.ours.format(*words)] = tensor

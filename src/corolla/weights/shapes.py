@@ -7,16 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corolla.model import ViTConfig
+from corolla.model import Pooling, ViTConfig
 
 USUAL_HEAD = 64  # width of a head in every size of the paper's table 1 and of DeiT and DINO
 
 
-def architecture(tensors: dict[str, Tensor], settings: dict[str, Any], dialect: str) -> ViTConfig:
+def architecture(
+    tensors: dict[str, Tensor], settings: dict[str, Any], dialect: str, norm_after_pooling: bool = False
+) -> ViTConfig:
     """The configuration of `tensors`, which are named our way; ValueError if they are of no Vision Transformer.
 
-    Of the settings only what shapes cannot tell is used: heads, epsilon, and a picture that is not square. Positions
-    without a place for the class token get one, of zeros.
+    Of the settings only what shapes cannot tell is used: heads, epsilon, pooling, and a picture that is not square.
+    Positions without a place for the class token get one, of zeros. A class token that the head does not read, as in
+    MAE's fine-tuned models, is one register more. `norm_after_pooling` is what their name of the last norm tells.
     """
     arguments = settings.get("model_args")  # where timm keeps them
     settings = (arguments if isinstance(arguments, dict) else {}) | settings
@@ -28,6 +31,8 @@ def architecture(tensors: dict[str, Tensor], settings: dict[str, Any], dialect: 
         into, out_of = tensors["blocks.0.mlp.0.weight"].shape[0], tensors["blocks.0.mlp.2.weight"].shape[1]
         own = ("class_token" in tensors) + ("distillation_token" in tensors)
         grid = grid_of(tensors, own, settings, side)
+        if "class_token" in tensors and (norm_after_pooling or settings.get("global_pool") == "avg"):
+            class_to_register(tensors)
         scale, registers = tensors.get("blocks.0.branch1.0.scale"), tensors.get("registers")
         return ViTConfig(
             num_classes=1 if classes is None else classes.shape[0],
@@ -39,7 +44,8 @@ def architecture(tensors: dict[str, Tensor], settings: dict[str, Any], dialect: 
             mlp_dim=out_of,
             activation="swiglu" if into == 2 * out_of else "gelu",
             norm_eps=epsilon_of(settings, dialect),
-            pooling="token" if "class_token" in tensors else "average",
+            pooling=pooling_of(tensors, width),
+            norm_after_pooling=norm_after_pooling,
             # What the libraries do when they resize positions.
             antialias_positions=dialect in ("timm", "torchvision", "google") or registers is not None,
             distilled="distillation_token" in tensors,
@@ -48,6 +54,22 @@ def architecture(tensors: dict[str, Tensor], settings: dict[str, Any], dialect: 
         )
     except (KeyError, IndexError) as error:
         raise ValueError(f"they lack {error}" if isinstance(error, KeyError) else str(error)) from None
+
+
+def class_to_register(tensors: dict[str, Tensor]) -> None:
+    """Make the class token a register, which has no position: its own is added to it."""
+    positions = tensors["positions"]
+    register = tensors.pop("class_token") + positions[:, :1]
+    tensors["registers"] = torch.cat([register, tensors["registers"]], dim=1) if "registers" in tensors else register
+    tensors["positions"] = positions[:, 1:]
+
+
+def pooling_of(tensors: dict[str, Tensor], width: int) -> Pooling:
+    """What the head reads, by the tokens there are and by how much it reads."""
+    if "class_token" not in tensors:
+        return "average"
+    head = tensors.get("head.weight")
+    return "token+average" if head is not None and head.shape[1] == 2 * width else "token"
 
 
 def depth_of(tensors: dict[str, Tensor]) -> int:

@@ -17,6 +17,7 @@ from corolla.weights.dialects import (
     GOOGLE,
     HUGGING_FACE_DEIT,
     HUGGING_FACE_DINOV2,
+    HUGGING_FACE_REGISTERS,
     HUGGING_FACE_VIT,
     TIMM,
     TORCHVISION,
@@ -25,8 +26,10 @@ from corolla.weights.dialects import (
 from corolla.weights.google import write_npz
 from corolla.weights.loading import HEADS, Weights, read_weights
 from corolla.weights.pictures import to_hugging_face, to_timm
-from corolla.weights.renaming import to_theirs
+from corolla.weights.renaming import Row, to_theirs
 
+BOTH = "a head on class token and mean together"
+POOLINGS = {"token": "a class token", "average": "average pooling", "token+average": BOTH}
 TOLERANCE = 1e-5  # of the largest answer: what another order of the same sums may change
 
 
@@ -77,14 +80,14 @@ def beside(target: Target, weights: Weights) -> dict[str, dict[str, Any]]:
         return {}
     settings = dict(target.settings)
     files = {"config.json": settings}
-    if weights.has_head and target.dialect is TIMM and weights.classes:
+    if weights.has_head and target.dialect.name == TIMM.name and weights.classes:
         settings["label_names"] = list(weights.classes)
-    elif weights.has_head and target.dialect is not TIMM:
+    elif weights.has_head and target.dialect.name != TIMM.name:
         names = weights.classes or [f"LABEL_{number}" for number in range(weights.config.num_classes)]
         settings["id2label"] = {str(number): name for number, name in enumerate(names)}
         settings["label2id"] = {name: number for number, name in enumerate(names)}
     if weights.preprocessing is not None:
-        if target.dialect is TIMM:
+        if target.dialect.name == TIMM.name:
             settings["pretrained_cfg"] |= to_timm(weights.preprocessing)
         else:
             processor = {"deit": "DeiTImageProcessor", "vit": "ViTImageProcessor"}
@@ -100,7 +103,7 @@ def proved(weights: Weights, out: Path) -> float:
     again = read_weights(file, heads=weights.config.heads)
     images = torch.randn(2, 3, *weights.config.image_size, generator=torch.Generator().manual_seed(0))
     seen = [each.model(None if weights.has_head else 1).inspect(images) for each in (weights, again)]
-    answers = [torch.cat([each.pooled, each.logits], dim=1) for each in seen]  # a new head's logits are all zeros
+    answers = [each.logits if weights.has_head else each.pooled for each in seen]  # a new head's logits are all zeros
     difference = float((answers[0] - answers[1]).abs().max() / answers[0].abs().max().clamp_min(1e-30))
     if not difference <= TOLERANCE:
         raise CorollaError(f"{out} answers otherwise than {weights.source}, by {difference:.1e}; do not use it")
@@ -112,7 +115,7 @@ def with_positions(weights: Weights) -> dict[str, Tensor]:
     config, tensors = weights.config, dict(weights.tensors)
     if "positions" not in tensors:
         grid = config.grid(config.image_size)
-        own = torch.zeros(1, (config.pooling == "token") + config.distilled, config.width)
+        own = torch.zeros(1, ("token" in config.pooling) + config.distilled, config.width)
         tensors["positions"] = torch.cat([own, sincos_positions(grid, grid, config.width)], dim=1)
     return tensors
 
@@ -128,9 +131,11 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
         "mlp_ratio": config.mlp_dim / config.width,
         "global_pool": config.pooling.replace("average", "avg"),
         "class_token": config.pooling == "token",
-        "fc_norm": False,
+        "fc_norm": config.norm_after_pooling,
     }
-    faults = [] if config.norm_eps == 1e-6 else [f"norms with an epsilon of {config.norm_eps:g}"]
+    dialect = replace(TIMM, table=(Row("fc_norm.{}", "norm.{}"), *TIMM.table)) if config.norm_after_pooling else TIMM
+    faults = [BOTH] if config.pooling == "token+average" else []
+    faults += [] if config.norm_eps == 1e-6 else [f"norms with an epsilon of {config.norm_eps:g}"]
     base = "deit_base_distilled_patch16_224" if config.distilled else "vit_base_patch16_224"
     if config.activation == "swiglu":  # only this entry of timm's brings the MLP; its sizes are all overridden
         base = "vit_giant_patch14_dinov2"
@@ -160,14 +165,14 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
         "pretrained_cfg": pretrained,
         "model_args": arguments,
     }
-    return Target(TIMM, faults, settings)
+    return Target(dialect, faults, settings)
 
 
 def for_torchvision(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
     """A state dict for torchvision's `VisionTransformer`, which has no settings file."""
     faults = {
         "a picture that is not square": config.image_size[0] != config.image_size[1],
-        "average pooling": config.pooling != "token",
+        POOLINGS[config.pooling]: config.pooling != "token",
         "SwiGLU": config.activation == "swiglu",
         f"norms with an epsilon of {config.norm_eps:g}": config.norm_eps != 1e-6,
         "no head": not has_head,
@@ -193,7 +198,7 @@ def for_hugging_face(config: ViTConfig, tensors: dict[str, Tensor], has_head: bo
         "hidden_act": "gelu",
         "qkv_bias": True,
     }
-    faults = ["average pooling"] if config.pooling != "token" else []
+    faults = [POOLINGS[config.pooling]] if config.pooling != "token" else []
     if config.distilled:
         name = "DeiTForImageClassificationWithTeacher" if has_head else "DeiTModel"
         return Target(HUGGING_FACE_DEIT, faults, settings | {"model_type": "deit", "architectures": [name]})
@@ -201,21 +206,24 @@ def for_hugging_face(config: ViTConfig, tensors: dict[str, Tensor], has_head: bo
         faults += ["registers without LayerScale"] if config.registers else []
         name = "ViTForImageClassification" if has_head else "ViTModel"
         return Target(HUGGING_FACE_VIT, faults, settings | {"model_type": "vit", "architectures": [name]})
-    faults += ["a head on LayerScale's models that reads the class token alone"] if has_head else []
+    faults = faults if config.pooling == "average" else []
+    if has_head and config.pooling == "token":  # the head reads the patches' mean too; here it makes nothing of it
+        tensors["head.weight"] = torch.cat([tensors["head.weight"], torch.zeros_like(tensors["head.weight"])], dim=1)
     gated = config.activation == "swiglu"
     if gated and config.mlp_dim % 8:
         faults.append(f"a SwiGLU {config.mlp_dim} wide")
     ratio = config.mlp_dim * (1.5 if gated else 1) / config.width  # it makes a gated MLP two thirds as wide as it says
+    name = f"Dinov2{'WithRegisters' if config.registers else ''}{'ForImageClassification' if has_head else 'Model'}"
     settings |= {
         "model_type": "dinov2_with_registers" if config.registers else "dinov2",
-        "architectures": ["Dinov2WithRegistersModel" if config.registers else "Dinov2Model"],
+        "architectures": [name],
         "mlp_ratio": int(ratio) if ratio == int(ratio) else ratio,
         "use_swiglu_ffn": gated,
         "layerscale_value": config.layer_scale,
     }
     if config.registers:
         settings["num_register_tokens"] = config.registers
-    return Target(HUGGING_FACE_DINOV2, faults, settings)
+    return Target(HUGGING_FACE_REGISTERS if config.registers else HUGGING_FACE_DINOV2, faults, settings)
 
 
 WRITERS: dict[str, Callable[[ViTConfig, dict[str, Tensor], bool], Target]] = {

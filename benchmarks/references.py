@@ -1,0 +1,217 @@
+"""The libraries' own models, small and with weights of chance, for the tests and for `parity.py` to hold ours against.
+
+A `Reference` is made by its library, saved as that library saves, and asked as it is asked there. `SIZES` are the
+pictures to ask with: those it was made for, and two others that its positions are resized to.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+import transformers
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models.vision_transformer import VisionTransformer
+
+from corolla.weights import Weights
+
+SIZES = {"native": (32, 32), "wider": (32, 48), "smaller, taller": (40, 16)}  # height, width in pixels
+SHAPE: dict[str, Any] = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "image_size": 32}
+PAPERS = SHAPE | {"patch_size": 8, "intermediate_size": 96}
+DINO = SHAPE | {"patch_size": 8, "mlp_ratio": 2}
+TIMM: dict[str, Any] = {"embed_dim": 48, "depth": 2, "num_heads": 3, "img_size": 32, "patch_size": 8}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How a library's model is made, saved for us to read, and made again from what we wrote."""
+
+    to: str  # the dialect that is written back
+    make: Callable[[], nn.Module]
+    save: Callable[[nn.Module, Path], Path]  # into a folder; returns what `load_weights` reads
+    again: Callable[[Path], nn.Module]  # from the folder that `write_weights` wrote
+    sizes: tuple[str, ...] = tuple(SIZES)
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    """Every weight moved, so that none can be lost unseen behind a zero or a one."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    return model.eval()
+
+
+@torch.inference_mode()
+def asked(model: nn.Module, images: Tensor) -> Tensor:
+    """What a library's model says of normalised pictures (B, 3, H, W): logits, or what its head would read."""
+    if not isinstance(model, transformers.PreTrainedModel):
+        return model(images)
+    resizes = model.config.model_type in ("vit", "deit")  # the others resize their positions unasked
+    output = model(images, **({"interpolate_pos_encoding": True} if resizes else {}))
+    return output.logits if "logits" in output else output.last_hidden_state[:, 0]
+
+
+@torch.inference_mode()
+def ours(weights: Weights, images: Tensor) -> Tensor:
+    """The same of ours."""
+    seen = weights.model(None if weights.has_head else 1).inspect(images)
+    return seen.logits if weights.has_head else seen.pooled
+
+
+def error(found: Tensor, expected: Tensor) -> float:
+    """The largest difference, as a share of the largest value expected."""
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+def save_pth(model: nn.Module, folder: Path) -> Path:
+    """A bare state dict, and beside it the heads that its shapes do not tell."""
+    torch.save(model.state_dict(), folder / "weights.pth")
+    heads = [module.num_heads for module in model.modules() if hasattr(module, "num_heads")]
+    (folder / "config.json").write_text(json.dumps({"model_args": {"num_heads": heads[0]}}))
+    return folder / "weights.pth"
+
+
+def save_pretrained(model: nn.Module, folder: Path) -> Path:
+    """As transformers does it."""
+    model.save_pretrained(folder)
+    return folder
+
+
+def timm_model(name: str, **changes: Any) -> Reference:
+    """One of timm's architectures made small."""
+    return Reference(
+        "timm",
+        lambda: shaken(timm.create_model(name, dynamic_img_size=True, **TIMM | changes)),
+        save_pth,
+        timm_again,
+    )
+
+
+def timm_again(folder: Path) -> nn.Module:
+    """As a user of timm loads a folder."""
+    return timm.create_model(f"local-dir:{folder}", pretrained=True, dynamic_img_size=True).eval()
+
+
+def hugging_face(config: str, model: str, shape: dict[str, Any], **changes: Any) -> Reference:
+    """One of transformers' models, small."""
+    kind = getattr(transformers, model)
+    auto = transformers.AutoModelForImageClassification if "ImageClassification" in model else transformers.AutoModel
+    if "Teacher" in model:  # the automatic class would take the one without the second head
+        auto = kind
+    return Reference(
+        "huggingface",
+        lambda: shaken(kind(getattr(transformers, config)(**shape | changes))),
+        save_pretrained,
+        lambda folder: auto.from_pretrained(folder).eval(),
+    )
+
+
+def torchvision_model() -> nn.Module:
+    """torchvision's, small; its code knows no other size of picture than the one it was made for."""
+    return VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=128, mlp_dim=96, num_classes=4).eval()
+
+
+def torchvision_again(folder: Path) -> nn.Module:
+    """As a user of torchvision loads a state dict."""
+    model = torchvision_model()
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    return model
+
+
+def google_model() -> nn.Module:
+    """timm's reader of Google's files stands for Google's own code, which needs JAX."""
+    return timm.create_model("vit_base_patch16_224", num_classes=4, mlp_ratio=2, dynamic_img_size=True, **TIMM).eval()
+
+
+def google_again(folder: Path) -> nn.Module:
+    """From an archive in Google's layout."""
+    model = google_model()
+    model.load_pretrained(str(folder / "model.npz"))
+    return model
+
+
+def made_google(folder: Path) -> nn.Module:
+    """The archive of chance at `folder`, read by timm."""
+    np.savez(folder / "model.npz", **google_arrays())
+    return google_again(folder)
+
+
+def google_arrays() -> dict[str, NDArray[np.float32]]:
+    """A small checkpoint in Flax's names and layout."""
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in google_shapes()}
+
+
+def google_shapes() -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes as Google's code has them: kernels (in, out), heads on an axis of their own."""
+    yield from (("cls", (1, 1, 48)), ("Transformer/posembed_input/pos_embedding", (1, 17, 48)))
+    yield from (("embedding/kernel", (8, 8, 3, 48)), ("embedding/bias", (48,)))
+    yield from (("Transformer/encoder_norm/scale", (48,)), ("Transformer/encoder_norm/bias", (48,)))
+    yield from (("head/kernel", (48, 4)), ("head/bias", (4,)))
+    for number in range(2):
+        block = f"Transformer/encoderblock_{number}"
+        attention = f"{block}/MultiHeadDotProductAttention_1"
+        for norm in (0, 2):
+            yield from ((f"{block}/LayerNorm_{norm}/{part}", (48,)) for part in ("scale", "bias"))
+        for part in ("query", "key", "value"):
+            yield from ((f"{attention}/{part}/kernel", (48, 3, 16)), (f"{attention}/{part}/bias", (3, 16)))
+        yield from ((f"{attention}/out/kernel", (3, 16, 48)), (f"{attention}/out/bias", (48,)))
+        yield from ((f"{block}/MlpBlock_3/Dense_0/kernel", (48, 96)), (f"{block}/MlpBlock_3/Dense_0/bias", (96,)))
+        yield from ((f"{block}/MlpBlock_3/Dense_1/kernel", (96, 48)), (f"{block}/MlpBlock_3/Dense_1/bias", (48,)))
+
+
+def save_google(model: nn.Module, folder: Path) -> Path:
+    """The archive that `google` was read from."""
+    np.savez(folder / "ViT.npz", **google_arrays())
+    return folder / "ViT.npz"
+
+
+def google() -> nn.Module:
+    """timm's model with the archive's weights."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        return made_google(Path(folder))
+
+
+DINOV2, REGISTERS = ("Dinov2Config", "Dinov2"), ("Dinov2WithRegistersConfig", "Dinov2WithRegisters")
+REFERENCES: dict[str, Reference] = {
+    "timm ViT": timm_model("vit_base_patch16_224", num_classes=4),
+    "timm ViT without a head": timm_model("vit_base_patch16_224", num_classes=0),
+    "timm ViT, mean of the patches": timm_model(
+        "vit_base_patch16_224", num_classes=4, class_token=False, global_pool="avg", fc_norm=False
+    ),
+    "timm MAE fine-tuned, norm after the mean": timm_model(
+        "vit_base_patch16_224", num_classes=4, global_pool="avg", fc_norm=True
+    ),
+    "timm DeiT, distilled": timm_model("deit_base_distilled_patch16_224", num_classes=4),
+    "timm DeiT III": timm_model("deit3_base_patch16_224", num_classes=4),
+    "timm DINOv2": timm_model("vit_base_patch14_dinov2", num_classes=0),
+    "timm DINOv2, registers": timm_model("vit_base_patch14_reg4_dinov2", num_classes=0),
+    "timm DINOv2, SwiGLU": timm_model("vit_giant_patch14_dinov2", num_classes=4, mlp_ratio=4),
+    "transformers ViT": hugging_face("ViTConfig", "ViTForImageClassification", PAPERS, num_labels=4),
+    "transformers ViT without a head": hugging_face("ViTConfig", "ViTModel", PAPERS),
+    "transformers DeiT, distilled": hugging_face(
+        "DeiTConfig", "DeiTForImageClassificationWithTeacher", PAPERS, num_labels=4
+    ),
+    "transformers DINOv2": hugging_face(DINOV2[0], f"{DINOV2[1]}Model", DINO),
+    "transformers DINOv2, SwiGLU": hugging_face(DINOV2[0], f"{DINOV2[1]}Model", DINO, use_swiglu_ffn=True),
+    "transformers DINOv2, classifier": hugging_face(
+        DINOV2[0], f"{DINOV2[1]}ForImageClassification", DINO, num_labels=4
+    ),
+    "transformers DINOv2, registers": hugging_face(REGISTERS[0], f"{REGISTERS[1]}Model", DINO),
+    "transformers DINOv2, registers, classifier": hugging_face(
+        REGISTERS[0], f"{REGISTERS[1]}ForImageClassification", DINO, num_labels=4
+    ),
+    "torchvision ViT": Reference(
+        "torchvision", lambda: shaken(torchvision_model()), save_pth, torchvision_again, sizes=("native",)
+    ),
+    "Google's npz, read by timm": Reference("google", google, save_google, google_again),
+}
