@@ -25,10 +25,17 @@ class Hub:
     asked: list[str] = field(default_factory=list)
     pushed: dict[str, bytes] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 200  # of the answer to whatever is sent
+    private: bool = False  # every repository
     cut: bool = False  # answer with half of what is promised
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body for a file."""
+        """Status, headers and body for a file, or for what is known of a repository."""
+        if path.startswith("/api/models/") and self.status != 200:
+            return 404, {"X-Error-Code": "RepoNotFound"}, b""
+        if path.startswith("/api/models/"):
+            told = {"id": path.removeprefix("/api/models/"), "private": self.private}
+            return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
         repository, _, file = path.strip("/").partition("/resolve/")
         if not file:
             found = self.files.get(repository)
@@ -47,7 +54,7 @@ class Hub:
         """What the Hub answers to a repository made, to the question how to send files, and to a commit."""
         if path == "/api/repos/create":
             self.created.append(json.loads(body))
-            return {"url": f"{self.address}/{self.created[-1]['name']}", "id": "me/flowers"}
+            return {"url": f"{self.address}/{self.created[-1]['organization']}/{self.created[-1]['name']}"}
         if "/preupload/" in path:
             names = [file["path"] for file in json.loads(body)["files"]]
             return {"files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]}
@@ -83,9 +90,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.reply(
-                200, {"Content-Type": "application/json"}, json.dumps(stand_in.receive(self.path, body)).encode()
-            )
+            told = stand_in.receive(self.path, body) if stand_in.status == 200 else {"error": "not yours"}
+            self.reply(stand_in.status, {"Content-Type": "application/json"}, json.dumps(told).encode())
 
         def log_message(self, *words: object) -> None:
             """Quietly."""

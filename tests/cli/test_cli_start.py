@@ -49,7 +49,7 @@ def test_the_commands_are_those_that_were_promised() -> None:
     found = {" ".join(words) for words, _ in all_commands()}
     assert found == {
         "", "train", "evaluate", "predict", "summary", "data", "data fetch", "data paint", "weights", "weights list",
-        "weights show", "weights convert", "demo",
+        "weights show", "weights convert", "weights push", "demo",
     }  # fmt: skip
 
 

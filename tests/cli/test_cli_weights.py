@@ -94,3 +94,15 @@ def test_what_a_dialect_has_no_words_for_is_one_line_and_nothing_is_written(
     save_file(hybrid.state_dict(), tmp_path / "hybrid.safetensors")
     assert "in no dialect" in corolla("weights", "show", tmp_path / "hybrid.safetensors").line
     assert not (tmp_path / "out").exists()
+
+
+def test_push_says_where_it_went_or_what_it_needs(
+    corolla: Callable[..., Any], hub: Hub, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    assert "hf auth login" in corolla("weights", "push", trained, "me/flowers").line
+    assert hub.asked == []
+    monkeypatch.setenv("HF_TOKEN", "hf_of_nobody")
+    said = corolla("weights", "push", trained, "me/flowers", "--to", "timm")
+    assert said.out == f"{hub.address}/me/flowers\n"
+    assert "model.safetensors" in hub.pushed

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corolla.cli.options import Json, prose
+from corolla.cli.options import FLAG, Json, RunFolder, prose
 from corolla.errors import few
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ EXAMPLES = (
     "Examples:\n"
     "corolla weights list\n"
     "corolla weights show dinov2_vits14\n"
-    "corolla weights convert runs/mine mine-timm --to timm"
+    "corolla weights convert runs/mine mine-timm --to timm\n"
+    "corolla weights push runs/mine me/flowers"
 )
 Source = Annotated[
     str,
@@ -163,6 +164,24 @@ def convert(
     print(f"{out}: read back, its answers differ from those of {source} by {difference:.1e} of the largest at most")
 
 
-app = typer.Typer(help="Find weights, look at them and convert them.", no_args_is_help=True, epilog=EXAMPLES)
-for command in (list_, show, convert):
+def push(
+    run: RunFolder,
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Where to; made if it is not there.")],
+    private: Annotated[bool, typer.Option("--private", metavar=FLAG, help="Make it for your eyes only.")] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="DIALECT", help="timm or huggingface: put it there as that library reads it."),
+    ] = None,
+) -> None:
+    """Put a run's weights, config and model card on the Hugging Face Hub, where `weights show OWNER/NAME` finds it.
+
+    Nothing else of the run leaves the machine: no picture, no list of files. It needs a login, `hf auth login`.
+    """
+    from corolla.weights import push as push_run
+
+    print(push_run(run, repository, private=private, to=to))
+
+
+app = typer.Typer(help="Find weights, look at them, convert and publish them.", no_args_is_help=True, epilog=EXAMPLES)
+for command in (list_, show, convert, push):
     app.command(command.__name__.rstrip("_"), help=prose(command), epilog=EXAMPLES)(command)

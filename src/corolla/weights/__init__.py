@@ -1,9 +1,11 @@
 """Published Vision Transformer checkpoints in and out: every dialect's names, shapes and settings, and ours.
 
-`load_weights` reads any of them into a `ViTConfig` and a state dict of ours; `write_weights` writes one back.
+`load_weights` reads any of them into a `ViTConfig` and a state dict of ours, from a path, a name of the registry or the
+Hugging Face Hub; `write_weights` writes one back, `push` puts a run on the Hub.
 """
 
 from corolla.weights.loading import Weights, load_weights
+from corolla.weights.pushing import push
 from corolla.weights.writing import write_weights
 
-__all__ = ["Weights", "load_weights", "write_weights"]
+__all__ = ["Weights", "load_weights", "push", "write_weights"]

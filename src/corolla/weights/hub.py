@@ -9,7 +9,7 @@ from pathlib import Path
 
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.weights.reading import IN_A_FOLDER, INDEX, shards_in
+from corolla.weights.reading import IN_A_FOLDER, INDEX, first_line, shards_in
 
 PREFIX = "hf-hub:"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?", re.ASCII)
@@ -121,4 +121,4 @@ def reason(error: Exception, repository: str) -> str:
         return f"{repository} has no such revision; correct what stands after the @"
     if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
         return f"it is not in the Hub's cache and {endpoint()} cannot be reached; try again with a network"
-    return f"{(str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')}; try again"
+    return f"{first_line(error).rstrip('.')}; try again"

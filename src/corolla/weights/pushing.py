@@ -1,0 +1,58 @@
+"""A run, or what it converts to, put on the Hugging Face Hub."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from corolla.errors import CorollaError
+from corolla.run import Run
+from corolla.weights import hub
+from corolla.weights.loading import load_weights
+from corolla.weights.reading import first_line
+from corolla.weights.writing import write_weights
+
+
+def push(folder: str | Path, repository: str, private: bool = False, to: str | None = None) -> str:
+    """Put a run's weights, config and model card into `repository` (`OWNER/NAME`), made if it is not there.
+
+    With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
+    leaves the machine: neither its manifest nor its report, which shows pictures. Returns the repository's address.
+    Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
+    """
+    run = Run(Path(folder))
+    run.load_model()  # so that nothing damaged is published
+    if not hub.repository_in(repository) or "@" in repository or repository.startswith(hub.PREFIX):
+        raise CorollaError(f"{repository!r} is no name on the Hub; give OWNER/NAME, such as me/flowers")
+    if to is None:
+        return send(run.folder, [file.name for file in (run.weights, run.config_file, run.card)], repository, private)
+    if to not in ("timm", "huggingface"):
+        raise CorollaError(f"cannot push for {to!r}; choose timm or huggingface, or leave --to out")
+    with TemporaryDirectory() as temporary:
+        converted = Path(temporary) / "converted"
+        write_weights(load_weights(run.folder), converted, to)
+        if run.card.is_file():
+            shutil.copyfile(run.card, converted / run.card.name)
+        return send(converted, ["*"], repository, private)
+
+
+def send(folder: Path, files: list[str], repository: str, private: bool) -> str:
+    """Upload the `files` of `folder` in one commit."""
+    from huggingface_hub import HfApi, errors, get_token
+
+    if get_token() is None:
+        raise CorollaError("nobody is logged in to the Hub; make a token that may write, and run `hf auth login`")
+    if not hub.reachable():
+        raise CorollaError(f"cannot push to {repository}: {hub.endpoint()} cannot be reached; try again with a network")
+    api = HfApi(endpoint=hub.endpoint(), library_name="corolla")
+    try:
+        api.create_repo(repository, private=private or None, exist_ok=True)
+        if private and not api.model_info(repository).private:  # it was there before
+            raise CorollaError(f"{repository} is public; make it private on the Hub, or give another name")
+        api.upload_folder(
+            repo_id=repository, folder_path=folder, allow_patterns=files, commit_message="Upload with corolla"
+        )
+    except (OSError, ValueError, errors.HTTPError) as error:  # type: ignore[attr-defined]  # HTTPError is httpx's
+        raise CorollaError(
+            f"cannot push to {repository}: {first_line(error)}; see that your token may write there"
+        ) from None
+    return f"{hub.endpoint()}/{repository}"
