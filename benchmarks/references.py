@@ -6,7 +6,7 @@ pictures to ask with: those it was made for, and two others that its positions a
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer
 
+from corolla.model import ViT, ViTConfig
+from corolla.preprocessing import Preprocessing
 from corolla.weights import Weights
 
 SIZES = {"native": (32, 32), "wider": (32, 48), "smaller, taller": (40, 16)}  # height, width in pixels
@@ -214,4 +216,25 @@ REFERENCES: dict[str, Reference] = {
         "torchvision", lambda: shaken(torchvision_model()), save_pth, torchvision_again, sizes=("native",)
     ),
     "Google's npz, read by timm": Reference("google", google, save_google, google_again),
+}
+
+
+def hybrid(config: ViTConfig) -> Weights:
+    """One of ours, with weights and statistics of chance, as a run would have it."""
+    model = shaken(ViT(config))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    names = tuple(f"kind {number}" for number in range(config.num_classes))
+    prepared = Preprocessing(config.image_size, 0.875, "bilinear", (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+    return Weights(Path("made"), "corolla", config, dict(model.state_dict()), prepared, names)
+
+
+OURS = ViTConfig(num_classes=4, image_size=(32, 32), patch_size=8, width=48, depth=2, heads=3, mlp_dim=96)
+HYBRID: dict[str, Any] = {"stem": (12, 24, 48), "stem_blocks": 1, "pooling": "average", "positions": "sincos"}
+BRIDGED: dict[str, ViTConfig] = {  # what neither library has words for
+    "hybrid": replace(OURS, **HYBRID),
+    "hybrid, SwiGLU and registers": replace(OURS, **HYBRID, activation="swiglu", registers=2),
+    "class token and mean, epsilon 1e-5": replace(OURS, pooling="token+average", norm_eps=1e-5),
 }

@@ -14,6 +14,7 @@ STATIONS = [
     {"data"},
     {"run"},
     {"weights"},
+    {"bridges"},
     {"classifier", "evaluation"},
     {"report"},
     {"training"},

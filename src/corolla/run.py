@@ -112,8 +112,7 @@ class Run:
             values = json.loads(self.config_file.read_text(encoding="utf-8"))
             if values.pop("format") != FORMAT:
                 raise ValueError("it was written by another version of corolla; update corolla")
-            shape = values.pop("architecture")
-            architecture = ViTConfig(**shape | {key: tuple(shape[key]) for key in ("image_size", "stem")})
+            architecture = shape_from(values.pop("architecture"))
             config = Config(
                 **values
                 | {
@@ -167,6 +166,11 @@ class Run:
     def write_history(self, rows: list[dict[str, Any]]) -> None:
         """Replace `metrics.jsonl`, when a resumed training goes back to its last checkpoint."""
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def shape_from(values: dict[str, Any]) -> ViTConfig:
+    """An architecture from plain values; ValueError, TypeError or KeyError if they are of none."""
+    return ViTConfig(**values | {key: tuple(values[key]) for key in ("image_size", "stem")})
 
 
 def check_bounds(config: Config) -> None:

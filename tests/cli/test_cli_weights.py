@@ -77,11 +77,25 @@ def test_convert_writes_proves_and_says_so(
     assert (said.status, said.err) == (0, "")
     assert "read back, its answers differ" in said.out
     assert any((tmp_path / "out").glob("model.*"))
+    assert "import" not in said.out
     if dialect in ("timm", "huggingface"):
         assert "3 classes: oak, elm, ash" in corolla("weights", "show", tmp_path / "out").out
     if dialect == "huggingface":
         told = json.loads((tmp_path / "out" / "config.json").read_text())
         assert told["id2label"] == {"0": "oak", "1": "elm", "2": "ash"}
+
+
+@pytest.mark.parametrize(("dialect", "module"), [("timm", "timm"), ("huggingface", "transformers")])
+def test_a_hybrid_is_written_and_says_what_it_needs(
+    dialect: str, module: str, corolla: Callable[..., Any], pictures: Path, tmp_path: Path
+) -> None:
+    words = ["--model", "vit_nano_conv8_16", "--epochs", "1", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
+    assert corolla("train", pictures, "--out", tmp_path / "run", "--quiet", *words).status == 0
+    said = corolla("weights", "convert", tmp_path / "run", tmp_path / "out", "--to", dialect)
+    assert said.out.splitlines()[1] == (
+        f"{dialect} has no words for this model; load it after `import corolla.bridges.{module}`"
+    )
+    assert "3 classes: deep blue" in corolla("weights", "show", tmp_path / "out").out
 
 
 def test_what_a_dialect_has_no_words_for_is_one_line_and_nothing_is_written(

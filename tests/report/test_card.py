@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,19 @@ def test_the_card_says_what_was_found(make_run: MakeRun) -> None:
     assert "| together | 21 | 21 | 21 |\n\n" in flat
     assert "corolla predict run photo.jpg" in flat
     assert 'corolla.load("run")' in flat
+    assert "corolla weights convert run for-timm --to timm" in flat
+    assert "import corolla.bridges.timm" not in flat
     assert "| `growth` | `(0, 0.5), (0.5, 1)` |" in flat
     assert "always answers one of its classes" in flat
+
+
+def test_a_hybrid_says_what_other_libraries_need(make_run: MakeRun) -> None:
+    run, _, _ = make_run(NAMES)
+    config = run.load_config()
+    architecture = replace(config.architecture, stem=(8, 16, 32))
+    run.save_config(replace(config, architecture=architecture))
+    _, body = read(write_card(run, None))
+    assert "import corolla.bridges.timm\nimport corolla.bridges.transformers\n" in body
 
 
 def test_without_an_evaluation_there_is_no_figure(make_run: MakeRun) -> None:

@@ -16,7 +16,7 @@ def test_timms_words_go_there_and_back(height: int, width: int, crop: float, int
 
 def test_hugging_faces_words_go_there_and_back() -> None:
     preprocessing = Preprocessing((64, 96), 1.0, "bilinear", MEAN, STD)
-    assert from_hugging_face(to_hugging_face(preprocessing, "ViTImageProcessor")) == preprocessing
+    assert from_hugging_face(to_hugging_face(preprocessing)) == preprocessing
 
 
 def test_a_resize_before_a_crop_is_a_crop_fraction() -> None:

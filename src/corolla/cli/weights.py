@@ -160,8 +160,11 @@ def convert(
 
     with progress_for() as progress:
         weights = load_weights(source, heads=heads, progress=progress)
-    difference = write_weights(weights, out, to)
-    print(f"{out}: read back, its answers differ from those of {source} by {difference:.1e} of the largest at most")
+    written = write_weights(weights, out, to)
+    difference = f"{written.difference:.1e} of the largest at most"
+    print(f"{out}: read back, its answers differ from those of {source} by {difference}")
+    if written.needs:
+        print(f"{to} has no words for this model; load it after `import {written.needs}`")
 
 
 def push(

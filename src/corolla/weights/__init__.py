@@ -6,6 +6,6 @@ Hugging Face Hub; `write_weights` writes one back, `push` puts a run on the Hub.
 
 from corolla.weights.loading import Weights, load_weights
 from corolla.weights.pushing import push
-from corolla.weights.writing import write_weights
+from corolla.weights.writing import Written, write_weights
 
-__all__ = ["Weights", "load_weights", "push", "write_weights"]
+__all__ = ["Weights", "Written", "load_weights", "push", "write_weights"]

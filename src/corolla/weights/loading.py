@@ -11,11 +11,12 @@ from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
-from corolla.run import Run, check_fit, check_shape
+from corolla.run import Run, check_fit, check_shape, shape_from
+from corolla.weights import bridging
 from corolla.weights.dialects import DIALECTS, Dialect, recognise
 from corolla.weights.fetching import located
 from corolla.weights.pictures import from_hugging_face, from_timm
-from corolla.weights.reading import read_checkpoint, read_settings
+from corolla.weights.reading import Checkpoint, read_checkpoint, read_settings
 from corolla.weights.renaming import match, to_ours
 from corolla.weights.shapes import architecture
 
@@ -73,6 +74,9 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
         model, run = Run(path).load_model()
         return Weights(path, "corolla", run.architecture, dict(model.state_dict()), run.preprocessing, run.classes)
     checkpoint = read_checkpoint(path)
+    shape = bridging.shape_in(checkpoint.settings)
+    if shape is not None:
+        return read_bridged(checkpoint, shape)
     dialect = recognise(checkpoint.tensors)
     if dialect is None:
         known = ", ".join(known.name for known in DIALECTS)
@@ -103,6 +107,22 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
     head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
     check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
     return weights
+
+
+def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
+    """A folder of our own tensors that another library reads by `corolla.bridges`."""
+    tensors = bridging.ours(checkpoint.tensors)
+    try:
+        config = shape_from(shape | {"num_classes": len(tensors["head.weight"])})
+        check_shape(config)
+        with torch.device("meta"):
+            expected = ViT(config)
+        preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.pictures)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorollaError(f"cannot read the architecture beside {checkpoint.file}: {error}") from None
+    check_fit(expected, tensors, checkpoint.file)
+    classes = named_classes(checkpoint.settings, config.num_classes)
+    return Weights(checkpoint.file, "corolla", config, tensors, preprocessing, classes)
 
 
 def sorted_out(theirs: dict[str, Tensor], dialect: Dialect) -> tuple[dict[str, Tensor], tuple[str, ...]]:

@@ -53,15 +53,26 @@ def from_hugging_face(settings: dict[str, Any]) -> Preprocessing | None:
     )
 
 
-def to_hugging_face(preprocessing: Preprocessing, processor: str) -> dict[str, Any]:
-    """A `preprocessor_config.json` as near as the `processor` can come: resized whole where we crop the middle."""
+def to_hugging_face(preprocessing: Preprocessing) -> dict[str, Any]:
+    """A `preprocessor_config.json` for the processor that every version of transformers has and that crops the middle.
+
+    It takes the middle out of the resized picture, we resize the middle: the same but for rounding and the resampling
+    at the edges. A picture that is not square it would fill up with black; then it resizes the whole, as near as it
+    comes to ours.
+    """
     height, width = preprocessing.image_size
     [resample] = [number for number, name in HUGGING_FACE_RESAMPLE.items() if name == preprocessing.interpolation]
+    square = height == width
     return {
-        "image_processor_type": processor,
+        "image_processor_type": "BitImageProcessor",
+        "do_convert_rgb": True,
         "do_resize": True,
-        "size": {"height": height, "width": width},
+        "size": {"shortest_edge": round(height / preprocessing.crop_fraction)}
+        if square
+        else {"height": height, "width": width},
         "resample": resample,
+        "do_center_crop": square,
+        "crop_size": {"height": height, "width": width},
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,

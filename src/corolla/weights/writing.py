@@ -13,6 +13,7 @@ from corolla.atomic import write_json, write_with
 from corolla.errors import CorollaError
 from corolla.model import ViTConfig
 from corolla.positions import sincos_positions
+from corolla.weights import bridging
 from corolla.weights.dialects import (
     GOOGLE,
     HUGGING_FACE_DEIT,
@@ -30,6 +31,7 @@ from corolla.weights.renaming import Row, to_theirs
 
 BOTH = "a head on class token and mean together"
 POOLINGS = {"token": "a class token", "average": "average pooling", "token+average": BOTH}
+OURS = Dialect("corolla", "", ())  # for the bridges
 TOLERANCE = 1e-5  # of the largest answer: what another order of the same sums may change
 
 
@@ -42,36 +44,53 @@ class Target:
     settings: dict[str, Any] | None
 
 
-def write_weights(weights: Weights, out: str | Path, to: str) -> float:
+@dataclass(frozen=True)
+class Written:
+    """A folder that was written and read back."""
+
+    difference: float  # the largest of its answers to those of the weights, as a share of the largest answer
+    needs: str | None = None  # what has to be imported before its library can load it
+
+
+def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
     """Write `weights` in the dialect of `to` into the folder `out`, which should not exist or be empty.
 
     `model.safetensors` (for `google` `model.npz`) holds the tensors, `config.json` and `preprocessor_config.json` what
-    `timm` and `huggingface` need besides. What was written is read back and run: the return value is the largest
-    difference of its answers to those of `weights`, as a share of the largest answer. Raises `CorollaError` for what
-    the dialect has no words for (nothing is written then), and if the difference is above `TOLERANCE`.
+    `timm` and `huggingface` need besides. What those two have no words for, such as a convolutional stem, is written
+    for `corolla.bridges`; other dialects raise `CorollaError` for it, and nothing is written. What was written is read
+    back and run; `CorollaError` too if its answers differ by more than `TOLERANCE`.
     """
     out = Path(out)
     if to not in WRITERS:
         raise CorollaError(f"cannot write {to!r}; choose one of {', '.join(WRITERS)}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CorollaError(f"{out} is not an empty folder; choose another place (nothing was changed)")
+    target, tensors = translated(weights, to)
+    if target.faults and to in bridging.MODULES and weights.has_head:
+        target = Target(OURS, [], bridging.settings_for(to, weights.config))
+        tensors = {bridging.PREFIX[to] + name: tensor for name, tensor in weights.tensors.items()}
+    if target.faults:
+        raise CorollaError(f"{to} has no words for {', '.join(target.faults)} of {weights.source}; nothing was written")
+    if target.dialect is GOOGLE:
+        write_npz(out / "model.npz", tensors, weights.config.heads)
+    else:
+        write_with(out / "model.safetensors", lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+    for name, settings in beside(target, weights).items():
+        write_json(out / name, settings)
+    return Written(proved(weights, out), bridging.MODULES[to] if target.dialect is OURS else None)
+
+
+def translated(weights: Weights, to: str) -> tuple[Target, dict[str, Tensor]]:
+    """The settings and tensors in the dialect's own words, as far as it has any; the target's faults say the rest."""
     tensors, config = with_positions(weights), weights.config
     target = WRITERS[to](config, tensors, weights.has_head)
     named = to_theirs(tensors, target.dialect.table, config.activation)
-    faults = target.faults + (["a convolutional stem"] if config.stem else [])
-    if faults := faults or named.unknown[:3]:
-        raise CorollaError(f"{to} has no words for {', '.join(faults)} of {weights.source}; nothing was written")
+    target.faults.extend(["a convolutional stem"] if config.stem else [])
+    target.faults.extend([] if target.faults else named.unknown[:3])
     ours = {name: tensor for name, tensor in tensors.items() if name.startswith(HEADS)}
     heads = to_theirs(ours, target.dialect.table, config.activation).tensors
     prefix = target.dialect.prefix if heads else ""
-    theirs = {name if name in heads else prefix + name: tensor for name, tensor in named.tensors.items()}
-    if target.dialect is GOOGLE:
-        write_npz(out / "model.npz", theirs, config.heads)
-    else:
-        write_with(out / "model.safetensors", lambda file: save_file(theirs, file, metadata={"format": "pt"}))
-    for name, settings in beside(target, weights).items():
-        write_json(out / name, settings)
-    return proved(weights, out)
+    return target, {name if name in heads else prefix + name: tensor for name, tensor in named.tensors.items()}
 
 
 def beside(target: Target, weights: Weights) -> dict[str, dict[str, Any]]:
@@ -80,19 +99,17 @@ def beside(target: Target, weights: Weights) -> dict[str, dict[str, Any]]:
         return {}
     settings = dict(target.settings)
     files = {"config.json": settings}
-    if weights.has_head and target.dialect.name == TIMM.name and weights.classes:
+    timms = "pretrained_cfg" in settings
+    if weights.has_head and timms and weights.classes:
         settings["label_names"] = list(weights.classes)
-    elif weights.has_head and target.dialect.name != TIMM.name:
+    elif weights.has_head and not timms:
         names = weights.classes or [f"LABEL_{number}" for number in range(weights.config.num_classes)]
         settings["id2label"] = {str(number): name for number, name in enumerate(names)}
         settings["label2id"] = {name: number for number, name in enumerate(names)}
-    if weights.preprocessing is not None:
-        if target.dialect.name == TIMM.name:
-            settings["pretrained_cfg"] |= to_timm(weights.preprocessing)
-        else:
-            processor = {"deit": "DeiTImageProcessor", "vit": "ViTImageProcessor"}
-            kind = processor.get(settings["model_type"], "BitImageProcessor")
-            files["preprocessor_config.json"] = to_hugging_face(weights.preprocessing, kind)
+    if weights.preprocessing is not None and timms:
+        settings["pretrained_cfg"] |= to_timm(weights.preprocessing)
+    elif weights.preprocessing is not None:
+        files["preprocessor_config.json"] = to_hugging_face(weights.preprocessing)
     return files
 
 

@@ -1,0 +1,59 @@
+"""Teaches transformers the model type `corolla_vit`, such as hybrids with a convolutional stem.
+
+import corolla.bridges.transformers
+from transformers import pipeline
+
+answer = pipeline("image-classification", model="FOLDER")
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForImageClassification,
+    BitImageProcessor,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import ImageClassifierOutput
+
+from corolla.model import ViT
+from corolla.run import shape_from
+
+
+class CorollaViTConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
+    """Its `vit` is a `ViTConfig` as plain values, without the number of classes, which `id2label` gives."""
+
+    model_type = "corolla_vit"
+
+
+class CorollaViTForImageClassification(PreTrainedModel):  # type: ignore[no-untyped-call]
+    """Our model with what transformers asks of its own."""
+
+    config_class = CorollaViTConfig
+    base_model_prefix = "vit"
+    main_input_name = "pixel_values"
+
+    def __init__(self, config: CorollaViTConfig) -> None:
+        super().__init__(config)
+        self.vit = ViT(shape_from(config.vit | {"num_classes": config.num_labels}))
+        self.post_init()  # type: ignore[no-untyped-call]
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Weights that no file has: a head for other classes begins with zeros, all else as `ViT` has begun it."""
+        if isinstance(module, nn.Linear) and module in (self.vit.head, self.vit.distillation_head):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+
+    def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **unused: Any) -> ImageClassifierOutput:
+        """The logits (B, classes) of normalised pictures (B, 3, H, W), and the loss where `labels` (B) are given."""
+        logits = self.vit(pixel_values)
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        return ImageClassifierOutput(loss=loss, logits=logits)
+
+
+AutoConfig.register("corolla_vit", CorollaViTConfig)
+AutoModelForImageClassification.register(CorollaViTConfig, CorollaViTForImageClassification)
+AutoImageProcessor.register(CorollaViTConfig, image_processor_classes={"torchvision": BitImageProcessor})

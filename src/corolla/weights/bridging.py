@@ -1,0 +1,42 @@
+"""What a library has no words for, in our own words: folders that it reads once it has imported `corolla.bridges`."""
+
+from dataclasses import asdict
+from typing import Any
+
+from torch import Tensor
+
+from corolla.model import ViTConfig
+
+BRIDGED = "corolla_vit"  # the architecture of timm, and the model type of transformers, that the bridges teach them
+MODULES = {"timm": "corolla.bridges.timm", "huggingface": "corolla.bridges.transformers"}
+PREFIX = {"timm": "", "huggingface": "vit."}  # in front of our names
+
+
+def shape_in(settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The architecture in the settings of such a folder, as plain values; None in those of any other."""
+    for sign, shape in (("architecture", "model_args"), ("model_type", "vit")):  # timm's way and transformers'
+        if settings.get(sign) == BRIDGED and isinstance(settings.get(shape), dict):
+            found: dict[str, Any] = settings[shape]
+            return found
+    return None
+
+
+def settings_for(to: str, config: ViTConfig) -> dict[str, Any]:
+    """The `config.json`, but for class names and preprocessing."""
+    shape = asdict(config)
+    del shape["num_classes"]
+    if to == "huggingface":
+        return {"model_type": BRIDGED, "architectures": ["CorollaViTForImageClassification"], "vit": shape}
+    size = [3, *config.image_size]
+    return {
+        "architecture": BRIDGED,
+        "num_classes": config.num_classes,
+        "num_features": config.width,
+        "pretrained_cfg": {"input_size": size, "num_classes": config.num_classes, "classifier": "head"},
+        "model_args": shape,
+    }
+
+
+def ours(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A folder's tensors by our names."""
+    return {name.removeprefix(PREFIX["huggingface"]): tensor for name, tensor in tensors.items()}
