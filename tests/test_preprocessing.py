@@ -15,11 +15,16 @@ def test_the_crop_is_centred_inside_the_picture_and_of_the_right_shape(
     width: int, height: int, rows: int, columns: int, fraction: float
 ) -> None:
     left, top, right, bottom = Preprocessing((rows, columns), crop_fraction=fraction).crop_box(width, height)
-    assert -1e-6 <= left <= right <= width + 1e-6
-    assert -1e-6 <= top <= bottom <= height + 1e-6
+    assert 0 <= left <= right <= width
+    assert 0 <= top <= bottom <= height
     assert left + right == pytest.approx(width)
     assert top + bottom == pytest.approx(height)
     assert (right - left) * rows == pytest.approx((bottom - top) * columns)
+
+
+@pytest.mark.parametrize("side", [29, 225, 450])  # 224 / side * side is a hair more than 224
+def test_rounding_puts_no_edge_outside(side: int) -> None:
+    assert Preprocessing((224, 224))(Image.new("RGB", (side, side))).shape == (3, 224, 224)
 
 
 def test_any_shape_of_picture_becomes_the_same_shape_of_tensor() -> None:

@@ -32,8 +32,9 @@ class Preprocessing:
         """The crop (left, top, right, bottom) of a `width` x `height` picture, in pixels and parts of pixels."""
         rows, columns = self.image_size
         scale = min(width / columns, height / rows) * self.crop_fraction
-        left, top = (width - columns * scale) / 2, (height - rows * scale) / 2
-        return left, top, left + columns * scale, top + rows * scale
+        # Rounding may put an edge a hair outside, which Pillow refuses.
+        left, top = max((width - columns * scale) / 2, 0.0), max((height - rows * scale) / 2, 0.0)
+        return left, top, min(left + columns * scale, width), min(top + rows * scale, height)
 
     def pixels(self, picture: Image.Image) -> Tensor:
         """The cropped and resized picture as uint8 (3, H, W); an RGB picture of any size comes in."""
