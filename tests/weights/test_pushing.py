@@ -1,5 +1,6 @@
 """What a push sends, seen from a Hub of the tests' own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,8 @@ def run(tmp_path: Path) -> Run:
     torch.manual_seed(0)
     made = Run(tmp_path / "run")
     made.save_model(ViT(ARCHITECTURE))
-    made.save_config(
-        Config("small", ARCHITECTURE, ("rose", "tulip"), Preprocessing((16, 16)), {}, {"root": "/home/me"}, {}, {})
-    )
+    data = {"source": "/home/somebody/photos", "root": "C:\\somebody", "skipped": [["secret.jpg", "damaged"]]}
+    made.save_config(Config("small", ARCHITECTURE, ("rose", "tulip"), Preprocessing((16, 16)), {}, data, {}, {}))
     for file in (made.card, made.report, made.manifest_file, made.checkpoint):
         file.write_text(f"{file.name} of mine")
     return made
@@ -40,7 +40,17 @@ def test_weights_config_and_card_are_sent_and_nothing_else(hub: Hub, run: Run) -
     assert push(run.folder, "me/flowers") == f"{hub.address}/me/flowers"
     assert hub.created == [{"name": "flowers", "organization": "me"}]
     assert set(hub.pushed) == {"model.safetensors", "config.json", "README.md"}
-    assert all(content == (run.folder / name).read_bytes() for name, content in hub.pushed.items())
+    assert hub.pushed["README.md"] == run.card.read_bytes()
+    assert hub.pushed["model.safetensors"] == run.weights.read_bytes()
+    assert json.loads(hub.pushed["config.json"])["classes"] == ["rose", "tulip"]
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("to", [None, "timm", "huggingface"])
+def test_no_place_on_the_disk_and_no_name_of_a_picture_is_sent(to: str | None, hub: Hub, run: Run) -> None:
+    push(run.folder, "me/flowers", to=to)
+    assert hub.pushed
+    assert not any(word in content for content in hub.pushed.values() for word in (b"somebody", b"secret"))
 
 
 @pytest.mark.usefixtures("token")

@@ -169,3 +169,14 @@ def test_an_index_that_does_not_hold_is_refused(
     save_file(state, tmp_path / "model-1.safetensors")
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     assert words in refused(tmp_path)
+
+
+def test_pickled_shards_are_read_as_safely(state: dict[str, Tensor], tmp_path: Path) -> None:
+    halves = [dict(list(state.items())[::2]), dict(list(state.items())[1::2])]
+    for number, half in enumerate(halves):
+        torch.save(half, tmp_path / f"part-{number}.bin")
+    table = {name: f"part-{number}.bin" for number, half in enumerate(halves) for name in half}
+    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": table}))
+    assert load_weights(tmp_path).config == CONFIG
+    torch.save(halves[0] | {"trap": os.getcwd}, tmp_path / "part-0.bin")
+    assert "holds code, which was not run" in refused(tmp_path)

@@ -1,8 +1,10 @@
 """A run, or what it converts to, put on the Hugging Face Hub."""
 
 import shutil
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from corolla.errors import CorollaError
 from corolla.run import Run
@@ -16,27 +18,36 @@ def push(folder: str | Path, repository: str, private: bool = False, to: str | N
     """Put a run's weights, config and model card into `repository` (`OWNER/NAME`), made if it is not there.
 
     With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
-    leaves the machine: neither its manifest nor its report, which shows pictures. Returns the repository's address.
+    leaves the machine: neither its manifest nor its report, which shows pictures, nor where on the disk its pictures
+    were and how those are called that were skipped, which its config has. Returns the repository's address.
     Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
     """
     run = Run(Path(folder))
-    run.load_model()  # so that nothing damaged is published
+    model, config = run.load_model()  # so that nothing damaged is published
     if not hub.repository_in(repository) or "@" in repository or repository.startswith(hub.PREFIX):
         raise CorollaError(f"{repository!r} is no name on the Hub; give OWNER/NAME, such as me/flowers")
-    if to is None:
-        return send(run.folder, [file.name for file in (run.weights, run.config_file, run.card)], repository, private)
-    if to not in ("timm", "huggingface"):
+    if to not in (None, "timm", "huggingface"):
         raise CorollaError(f"cannot push for {to!r}; choose timm or huggingface, or leave --to out")
     with TemporaryDirectory() as temporary:
-        converted = Path(temporary) / "converted"
-        write_weights(load_weights(run.folder), converted, to)
+        public = Run(Path(temporary) / "public")
+        if to is None:
+            public.save_model(model)
+            public.save_config(replace(config, data=without_places(config.data)))
+        else:
+            write_weights(load_weights(run.folder), public.folder, to)
         if run.card.is_file():
-            shutil.copyfile(run.card, converted / run.card.name)
-        return send(converted, ["*"], repository, private)
+            shutil.copyfile(run.card, public.card)
+        return send(public.folder, repository, private)
 
 
-def send(folder: Path, files: list[str], repository: str, private: bool) -> str:
-    """Upload the `files` of `folder` in one commit."""
+def without_places(data: dict[str, Any]) -> dict[str, Any]:
+    """What a config says of its data, without what is nobody else's business."""
+    name = PurePath(str(data.get("source", "")).replace("\\", "/")).name
+    return data | {"source": name, "root": "", "skipped": []}
+
+
+def send(folder: Path, repository: str, private: bool) -> str:
+    """Upload the files of `folder` in one commit."""
     from huggingface_hub import HfApi, errors, get_token
 
     if get_token() is None:
@@ -48,9 +59,7 @@ def send(folder: Path, files: list[str], repository: str, private: bool) -> str:
         api.create_repo(repository, private=private or None, exist_ok=True)
         if private and not api.model_info(repository).private:  # it was there before
             raise CorollaError(f"{repository} is public; make it private on the Hub, or give another name")
-        api.upload_folder(
-            repo_id=repository, folder_path=folder, allow_patterns=files, commit_message="Upload with corolla"
-        )
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload with corolla")
     except (OSError, ValueError, errors.HTTPError) as error:  # type: ignore[attr-defined]  # HTTPError is httpx's
         raise CorollaError(
             f"cannot push to {repository}: {first_line(error)}; see that your token may write there"
