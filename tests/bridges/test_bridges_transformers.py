@@ -10,6 +10,7 @@ import transformers
 
 import corolla.bridges.transformers
 from corolla.data.painted import paint
+from corolla.preprocessing import Preprocessing
 from corolla.weights import Weights, load_weights, write_weights
 from references import BRIDGED, SIZES, asked, error, hybrid, ours
 
@@ -50,6 +51,16 @@ def test_names_loss_and_another_head(tmp_path: Path) -> None:
     assert tuned(images).logits.shape == (2, 7)
     assert torch.equal(tuned.vit.norm.weight, model.vit.norm.weight)
     assert not tuned.vit.head.weight.any()
+
+
+def test_a_picture_that_is_not_square_keeps_its_shape(tmp_path: Path) -> None:
+    weights = hybrid(replace(BRIDGED["hybrid"], image_size=(64, 96)))
+    weights = replace(weights, preprocessing=Preprocessing((64, 96)))
+    processor = transformers.AutoImageProcessor.from_pretrained(written(weights, tmp_path / "out"))
+    picture = paint("rose", 1, 240).crop((0, 0, 240, 160))
+    theirs = processor(picture, return_tensors="pt")["pixel_values"][0]
+    assert weights.preprocessing is not None
+    assert (theirs - weights.preprocessing(picture)).abs().max() < 0.1
 
 
 def test_pictures_are_prepared_as_ours_and_a_pipeline_answers(tmp_path: Path) -> None:

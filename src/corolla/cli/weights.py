@@ -114,7 +114,7 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
         for word, there in {
             "class": "token" in config.pooling,
             "distillation": config.distilled,
-            f"{config.registers} registers": config.registers > 0,
+            f"{config.registers} register{'s' * (config.registers > 1)}": config.registers > 0,
         }.items()
         if there
     ]

@@ -71,7 +71,7 @@ DINOV2 = Family(
 MAE = Family("CC-BY-NC-4.0 (not for commercial use)", "arXiv 2111.06377", IMAGENET, 0.875, "bicubic")
 MAE_FINETUNED = replace(MAE, measured="ImageNet-1k top-1, FINETUNE.md of facebookresearch/mae")
 TORCHVISIONS = "ImageNet-1k top-1, torchvision.models.vision_transformer"
-TORCHVISION = Family("BSD-3-Clause", "torchvision", IMAGENET, 0.875, "bilinear", TORCHVISIONS)
+TORCHVISION = Family("BSD-3-Clause (torchvision's)", "torchvision", IMAGENET, 0.875, "bilinear", TORCHVISIONS)
 TORCHVISION_242 = replace(TORCHVISION, crop=224 / 242)  # the middle 224 of 242 pixels
 SWAG = Family("CC-BY-NC-4.0 (not for commercial use)", "arXiv 2201.08371", IMAGENET, 1.0, "bicubic", TORCHVISIONS)
 
