@@ -95,7 +95,10 @@ def test_a_hybrid_is_written_and_says_what_it_needs(
     assert said.out.splitlines()[1] == (
         f"{dialect} has no words for this model; load it after `import corolla.bridges.{module}`"
     )
-    assert "3 classes: deep blue" in corolla("weights", "show", tmp_path / "out").out
+    shown = corolla("weights", "show", tmp_path / "out").out
+    assert "3 classes: deep blue" in shown
+    learned = sum(parameter.numel() for parameter in ViT(vit_config("vit_nano_conv8_16", 3)).parameters())
+    assert f"parameters  {learned:,}" in shown
 
 
 def test_what_a_dialect_has_no_words_for_is_one_line_and_nothing_is_written(

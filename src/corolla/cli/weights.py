@@ -20,6 +20,7 @@ EXAMPLES = (
     "corolla weights convert runs/mine mine-timm --to timm\n"
     "corolla weights push runs/mine me/flowers"
 )
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of a stem's batch norms
 Source = Annotated[
     str,
     typer.Argument(
@@ -109,6 +110,7 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
     """What a checkpoint holds."""
     config = weights.config
     rows, columns = config.image_size
+    learned = [tensor for name, tensor in weights.tensors.items() if not name.endswith(STATISTICS)]
     tokens = [
         word
         for word, there in {
@@ -125,7 +127,7 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
         f"MLP {config.mlp_dim} {config.activation}",
         "tokens": ", ".join(tokens) or "patches only",
         "head": f"{config.num_classes} classes" if weights.has_head else "none; training gives it one",
-        "parameters": f"{sum(tensor.numel() for tensor in weights.tensors.values()):,}",
+        "parameters": f"{sum(tensor.numel() for tensor in learned):,}",
     }
     if weights.classes:
         lines["head"] += f": {few(weights.classes, 8)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.weights.reading import IN_A_FOLDER, INDEX, first_line, shards_in
+from corolla.weights.reading import IN_A_FOLDER, INDEX, WANTED, first_line, shards_in
 
 PREFIX = "hf-hub:"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?", re.ASCII)
@@ -79,7 +79,7 @@ def complete(repository: str, called: str, local: bool) -> Path:
     if weights is None and local:
         raise LocalEntryNotFoundError("none of its files is there")
     if weights is None:
-        raise CorollaError(f"{called} on the Hub holds no {' and no '.join(IN_A_FOLDER)}, so corolla cannot read it")
+        raise CorollaError(f"{called} on the Hub holds no {WANTED}, so corolla cannot read it")
     commit = weights.parent.name  # what comes now belongs to what came
     for file in SETTINGS:
         file_of(name, file, commit, local)

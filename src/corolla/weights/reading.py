@@ -26,6 +26,7 @@ LARGEST_SETTINGS = 10_000_000  # bytes of a config.json
 MOST_TENSORS = 20_000
 INDEX = ".index.json"  # ends the file that says which of a large checkpoint's files holds which tensor
 IN_A_FOLDER = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+WANTED = "model.safetensors and no pytorch_model.bin, whole or with an index"
 MOST_SHARDS = 1000
 READ = (".safetensors", ".pth", ".pt", ".bin", ".npz")
 NESTS = ("model", "state_dict", "model_state_dict", "teacher")  # where training scripts put the weights
@@ -63,7 +64,7 @@ def file_of(path: Path) -> Path:
     if path.is_dir():
         found = [path / name for name in IN_A_FOLDER if (path / name).is_file()]
         if not found:
-            raise CorollaError(f"{path} holds no {' and no '.join(IN_A_FOLDER)}; give the checkpoint's file or folder")
+            raise CorollaError(f"{path} holds no {WANTED}; give the checkpoint's file or folder")
         return found[0]
     if not path.is_file():
         raise CorollaError(f"there are no weights at {path}")
