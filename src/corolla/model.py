@@ -304,20 +304,27 @@ class ViT(nn.Module):
             sequence.insert(0, first.expand(len(tokens), -1, -1).to(tokens))
         return torch.cat(sequence, dim=1)  # (B, S, D)
 
+    def patch_tokens(self, z: Tensor) -> Tensor:
+        """Those of z (B, S, D) that stand for patches: (B, N, D), row by row."""
+        return z[:, self.own_tokens + self.config.registers :]
+
     def pool(self, z: Tensor) -> Tensor:
         """What the head reads of the normalised last layer: (B, S, D) to y (B, D)."""
-        if self.class_token is not None:
-            return z[:, 0]  # z_L^0
-        return z[:, self.config.registers :].mean(dim=1)
+        return self.patch_tokens(z).mean(dim=1) if self.class_token is None else z[:, 0]  # z_L^0
 
-    def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
-        """The logits (B, classes) of normalised pictures (B, 3, H, W); H and W may be any multiples of P."""
+    def encode(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
+        """The normalised last layer (B, S, D) of normalised pictures (B, 3, H, W); H and W any multiples of P."""
         z = self.embed(images)  # eq. 1
         if seen is not None:
             seen.embedded = z
         for block in self.blocks:
             z = block(z, seen)  # eqs 2, 3
-        z = self.norm(z)
+        normalised: Tensor = self.norm(z)
+        return normalised
+
+    def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
+        """The logits (B, classes) of normalised pictures (B, 3, H, W)."""
+        z = self.encode(images, seen)
         y = self.pool(z)  # eq. 4: (B, D)
         logits: Tensor = self.head(y)
         if self.distillation_head is not None:  # both heads answer, each for half (arXiv 2012.12877, section 4)
