@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.vision_transformer import VisionTransformer
 
+from corolla.branches import DropPath
 from corolla.model import ViT, ViTConfig, attend, attend_written
 
 SMALL = ViTConfig(num_classes=3, image_size=(32, 32), patch_size=8, width=48, depth=2, heads=3, mlp_dim=96)
@@ -155,8 +156,6 @@ def test_what_the_head_reads() -> None:
 
 
 def test_stochastic_depth_keeps_the_mean_and_rests_in_evaluation() -> None:
-    from corolla.model import DropPath
-
     torch.manual_seed(0)
     drop, ones = DropPath(0.25), torch.ones(20_000, 1, 1)
     assert drop.eval()(ones) is ones

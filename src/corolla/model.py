@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corolla.branches import DropPath, LayerScale
 from corolla.positions import resize_positions, sincos_positions
 from corolla.stem import ConvStem, ResidualBlock
 
@@ -158,34 +159,6 @@ class MLP(nn.Sequential):
         super().__init__(first, SwiGLU() if gated else nn.GELU(), nn.Linear(hidden, width))
 
 
-class LayerScale(nn.Module):
-    """A learned scale for each channel of a residual branch, small at first (arXiv 2103.17239, eq. 4)."""
-
-    def __init__(self, width: int, initial: float) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.full((width,), initial))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Scale (B, S, D) channel by channel."""
-        return x * self.scale
-
-
-class DropPath(nn.Module):
-    """Stochastic depth: in training a residual branch is left out for whole pictures (arXiv 1603.09382)."""
-
-    def __init__(self, probability: float) -> None:
-        super().__init__()
-        self.probability = probability
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Zero the branch of a random share of the B pictures and scale the others up to keep the mean."""
-        if not self.training or self.probability == 0.0:
-            return x
-        keep = 1.0 - self.probability
-        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
-        return x * x.new_empty(shape).bernoulli_(keep).div_(keep)
-
-
 class Block(nn.Module):
     """One layer of the encoder, normalised before each branch (eqs 2 and 3)."""
 
@@ -307,25 +280,32 @@ class ViT(nn.Module):
             sequence.insert(0, first.expand(len(tokens), -1, -1).to(tokens))
         return torch.cat(sequence, dim=1)  # (B, S, D)
 
+    def patch_tokens(self, z: Tensor) -> Tensor:
+        """Those of z (B, S, D) that stand for patches: (B, N, D), row by row."""
+        return z[:, self.own_tokens + self.config.registers :]
+
     def pool(self, z: Tensor) -> Tensor:
         """What the head reads of the last layer: (B, S, D) to y (B, D), or (B, 2 D) for class token and mean."""
         if self.config.pooling == "token":
             return z[:, 0]  # z_L^0
-        mean = z[:, self.own_tokens + self.config.registers :].mean(dim=1)
-        return mean if self.class_token is None else torch.cat([z[:, 0], mean], dim=1)
+        mean = self.patch_tokens(z).mean(dim=1)
+        if self.class_token is not None:
+            return torch.cat([z[:, 0], mean], dim=1)
+        return self.norm(mean) if self.config.norm_after_pooling else mean
 
-    def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
-        """The logits (B, classes) of normalised pictures (B, 3, H, W); H and W may be any multiples of P."""
+    def encode(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
+        """The last layer (B, S, D), normalised before it is pooled, of pictures (B, 3, H, W); H, W multiples of P."""
         z = self.embed(images)  # eq. 1
         if seen is not None:
             seen.embedded = z
         for block in self.blocks:
             z = block(z, seen)  # eqs 2, 3
-        if self.config.norm_after_pooling:
-            y = self.norm(self.pool(z))
-        else:
-            z = self.norm(z)
-            y = self.pool(z)  # eq. 4: (B, D)
+        return z if self.config.norm_after_pooling else self.norm(z)
+
+    def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
+        """The logits (B, classes) of normalised pictures (B, 3, H, W)."""
+        z = self.encode(images, seen)
+        y = self.pool(z)  # eq. 4: (B, D)
         logits: Tensor = self.head(y)
         if self.distillation_head is not None:  # both heads answer, each for half (arXiv 2012.12877, section 4)
             logits = (logits + self.distillation_head(z[:, 1])) / 2

@@ -73,6 +73,11 @@ class Run:
         return self.folder / "checkpoint.safetensors"
 
     @property
+    def teacher(self) -> Path:
+        """The fitted teacher of a distillation that is not finished yet."""
+        return self.folder / "teacher.safetensors"
+
+    @property
     def curves(self) -> Path:
         """Loss and accuracy over the epochs."""
         return self.folder / "curves.png"

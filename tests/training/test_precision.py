@@ -7,8 +7,9 @@ import torch
 
 from corolla.data.sources import load_data
 from corolla.progress import Progress
-from corolla.training import loop
-from corolla.training.loop import Machine, Trainer
+from corolla.training import machine
+from corolla.training.loop import Trainer
+from corolla.training.machine import Machine
 from corolla.training.precision import Precision, choose_precision
 from corolla.training.recipes.scratch import RECIPE
 
@@ -40,7 +41,7 @@ def test_elsewhere_float32_is_kept() -> None:
 
 def losses(swatches: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision) -> list[float]:
     """Of the same 24 steps on the same batch, from the same weights."""
-    monkeypatch.setattr(loop, "choose_precision", lambda device: precision)
+    monkeypatch.setattr(machine, "choose_precision", lambda device: precision)
     plain = {"mixing": 0.0, "drop_path": 0.0, "growth": ((0.0, 1.0),), "epochs": 24}
     recipe = RECIPE.changed(model="vit_nano_conv8_16", image_size=16, batch_size=16, **plain)
     trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())

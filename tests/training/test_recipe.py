@@ -31,6 +31,8 @@ def test_pictures_grow_to_their_full_size_in_whole_patches() -> None:
 
 def test_every_named_recipe_has_a_ladder_that_can_be_climbed() -> None:
     for named in RECIPES.values():
+        if "weights" in named.needs:
+            continue  # weights bring model and size, so there is nothing to climb
         assert named.ladder[0].fewest_views == 0
         fewest = [rung.fewest_views for rung in named.ladder]
         assert fewest == sorted(fewest)

@@ -21,7 +21,8 @@ from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training.guard import NotFiniteError
-from corolla.training.loop import Machine, Trainer
+from corolla.training.loop import Trainer
+from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
 
 QUICK: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}

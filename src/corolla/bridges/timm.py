@@ -36,14 +36,11 @@ class CorollaViT(ViT):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """The tokens (B, S, D) after the last block; normalised, unless the norm comes after pooling."""
-        z = self.embed(images)
-        for block in self.blocks:
-            z = block(z)
-        return z if self.config.norm_after_pooling else self.norm(z)
+        return self.encode(images)
 
     def forward_head(self, z: Tensor, pre_logits: bool = False) -> Tensor:
         """From those tokens to the logits (B, classes), or to what the head reads."""
-        y = self.norm(self.pool(z)) if self.config.norm_after_pooling else self.pool(z)
+        y = self.pool(z)
         logits: Tensor = y if pre_logits else self.head(y)
         if self.distillation_head is not None:
             logits = (logits + (z[:, 1] if pre_logits else self.distillation_head(z[:, 1]))) / 2

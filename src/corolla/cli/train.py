@@ -9,20 +9,19 @@ from typing import Annotated
 
 import typer
 
+from corolla.cli import recipe_options
 from corolla.cli.failures import Interrupted
 from corolla.cli.options import FLAG, RUNNING, Device, Quiet, usable_device
 from corolla.errors import CorollaError
-from corolla.training.recipe import ClassWeights, Optimiser, Policy
 
 EXAMPLES = (
     "Examples:\n"
     "corolla train photos/ --out runs/mine --minutes 30\n"
     "corolla train splits.csv --out runs/ti --model vit_tiny_patch16_224 --epochs 99\n"
+    "corolla train photos/ --out runs/mine --weights vit_small_patch16_224.augreg_in21k\n"
+    "corolla train photos/ --out runs/mine --teacher efficientnet-lite0 --minutes 45\n"
     "corolla train photos/ --out runs/mine --resume"
 )
-OPTIMISATION = "Optimisation (the recipe's values where not given)"
-ANSWERING = "Answering (the recipe's value where not given)"
-REGULARISATION = "Regularisation and augmentation (the recipe's values where not given)"
 
 
 def command(
@@ -36,7 +35,24 @@ def command(
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="RUN", help="The run folder to make.")],
-    recipe: Annotated[str, typer.Option(metavar="NAME", help="The recipe to start from: scratch.")] = "scratch",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="scratch, probe, finetune or distill; by default what the other options need."
+        ),
+    ] = None,
+    weights: recipe_options.Weights = None,
+    head: recipe_options.Head = None,
+    train_blocks: recipe_options.TrainBlocks = None,
+    lora_rank: recipe_options.LoraRank = None,
+    layer_decay: recipe_options.LayerDecay = None,
+    teacher: recipe_options.Teacher = None,
+    teacher_epochs: recipe_options.TeacherEpochs = None,
+    distillation: recipe_options.Distillation = None,
+    distill_share: recipe_options.DistillShare = None,
+    distill_token: recipe_options.DistillToken = None,
+    temperature: recipe_options.Temperature = None,
+    guidance: recipe_options.Guidance = None,
     minutes: Annotated[
         float | None,
         typer.Option(
@@ -61,97 +77,24 @@ def command(
         bool,
         typer.Option("--strict", metavar=FLAG, help="Stop at the first unusable picture instead of leaving it out."),
     ] = False,
-    optimiser: Annotated[
-        Optimiser | None,
-        typer.Option(help="muon is for the blocks' matrices and the stem only.", rich_help_panel=OPTIMISATION),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(metavar="LR", help="At its peak.", rich_help_panel=OPTIMISATION)
-    ] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(metavar="X", help="Decoupled.", rich_help_panel=OPTIMISATION)
-    ] = None,
-    warmup: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE", help="Of the steps, until the learning rate is at its peak.", rich_help_panel=OPTIMISATION
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Pictures in a batch.", rich_help_panel=OPTIMISATION)
-    ] = None,
-    accumulate: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Batches whose gradients are added up before a step.", rich_help_panel=OPTIMISATION
-        ),
-    ] = None,
-    clip_norm: Annotated[
-        float | None, typer.Option(metavar="X", help="Largest norm of the gradient.", rich_help_panel=OPTIMISATION)
-    ] = None,
-    average_decay: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Of the moving average of the weights, a step.", rich_help_panel=OPTIMISATION),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Stop after so many validations without a better one.", rich_help_panel=OPTIMISATION
-        ),
-    ] = None,
-    label_smoothing: Annotated[
-        float | None, typer.Option(metavar="X", help="From 0 to 1.", rich_help_panel=REGULARISATION)
-    ] = None,
-    drop_path: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Stochastic depth of the last block.", rich_help_panel=REGULARISATION),
-    ] = None,
-    class_weights: Annotated[
-        ClassWeights | None,
-        typer.Option(help="balanced: pictures of rare classes count for more.", rich_help_panel=REGULARISATION),
-    ] = None,
-    crop_scale: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE", help="Smallest share of the area that a random crop keeps.", rich_help_panel=REGULARISATION
-        ),
-    ] = None,
-    policy: Annotated[
-        Policy | None,
-        typer.Option(
-            metavar="NAME",
-            help="Changes of colour and shape: none, light, trivial (TrivialAugment) or rand (RandAugment).",
-            rich_help_panel=REGULARISATION,
-        ),
-    ] = None,
-    erasing: Annotated[
-        float | None,
-        typer.Option(metavar="SHARE", help="Of the pictures, lose a rectangle.", rich_help_panel=REGULARISATION),
-    ] = None,
-    mixing: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE", help="Of the batches, go through MixUp or CutMix.", rich_help_panel=REGULARISATION
-        ),
-    ] = None,
-    growth: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Small pictures first: 0:0.5,0.3:1 begins at half of the side and goes on at all of it "
-            "from 30 % of the epochs; 0:1 is always all of it.",
-            rich_help_panel=REGULARISATION,
-        ),
-    ] = None,
-    flip_average: Annotated[
-        bool | None,
-        typer.Option(
-            "--flip-average/--no-flip-average",
-            metavar=FLAG,
-            help="Answer with the mean over a picture and its mirror image.",
-            rich_help_panel=ANSWERING,
-        ),
-    ] = None,
+    optimiser: recipe_options.OptimiserName = None,
+    learning_rate: recipe_options.LearningRate = None,
+    weight_decay: recipe_options.WeightDecay = None,
+    warmup: recipe_options.Warmup = None,
+    batch_size: recipe_options.BatchSize = None,
+    accumulate: recipe_options.Accumulate = None,
+    clip_norm: recipe_options.ClipNorm = None,
+    average_decay: recipe_options.AverageDecay = None,
+    patience: recipe_options.Patience = None,
+    label_smoothing: recipe_options.LabelSmoothing = None,
+    drop_path: recipe_options.DropPath = None,
+    class_weights: recipe_options.ClassWeighting = None,
+    crop_scale: recipe_options.CropScale = None,
+    policy: recipe_options.PolicyName = None,
+    erasing: recipe_options.Erasing = None,
+    mixing: recipe_options.Mixing = None,
+    growth: recipe_options.Growth = None,
+    flip_average: recipe_options.FlipAverage = None,
     device: Device = None,
     workers: Annotated[
         int | None,
@@ -182,6 +125,8 @@ def command(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         clip_norm=clip_norm,
+        temperature=temperature,
+        guidance=guidance,
     )
     parsed_growth = None if growth is None else parse_growth(growth)
 
@@ -205,6 +150,18 @@ def command(
                 epochs=epochs,
                 model=model,
                 image_size=image_size,
+                weights=weights,
+                head=head,
+                train_blocks=train_blocks,
+                lora_rank=lora_rank,
+                layer_decay=layer_decay,
+                teacher=teacher,
+                teacher_epochs=teacher_epochs,
+                distillation=distillation,
+                distill_share=distill_share,
+                distill_token=distill_token,
+                temperature=temperature,
+                guidance=guidance,
                 optimiser=optimiser,
                 learning_rate=learning_rate,
                 weight_decay=weight_decay,

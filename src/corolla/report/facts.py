@@ -71,7 +71,12 @@ def training(config: Config) -> list[tuple[str, str]]:
         ),
         ("Recipe", text(config.recipe.get("name"))),
         ("Trained for", words.duration(said.get("minutes"))),
-        ("Best epoch", best if of == words.NONE else f"{best} of {of}"),
+        ("Began with", PurePath(text(config.recipe.get("weights"))).name or "random weights"),
+        *teacher(said.get("teacher")),
+        (
+            "Best epoch",
+            "none: only the head was fitted" if of == "0" else best if of == words.NONE else f"{best} of {of}",
+        ),
         ("Best validation", words.percent(said.get("best_val_accuracy"))),
         ("Hardware", text(said.get("hardware"))),
         (
@@ -89,6 +94,18 @@ def tokens(config: Config) -> int:
     side = config.architecture.patch_size
     rows, columns = config.preprocessing.image_size
     return (rows // side) * (columns // side)
+
+
+def teacher(said: Any) -> list[tuple[str, str]]:
+    """The teacher of a distillation and how it does itself."""
+    if not isinstance(said, dict):
+        return []
+    figures = [
+        f"{what} {words.percent(said[key])}"
+        for key, what in (("val_accuracy", "validation"), ("test_accuracy", "test"))
+        if key in said
+    ]
+    return [("Teacher", ", ".join([PurePath(text(said.get("name"))).name, *figures]))]
 
 
 def recipe(config: Config) -> list[tuple[str, str]]:

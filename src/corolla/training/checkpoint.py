@@ -4,19 +4,18 @@ Because every epoch begins from its own seed, no state of a random generator bel
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from corolla.atomic import write_with
 from corolla.errors import CorollaError
-from corolla.model import ViT
-from corolla.training.average import AveragedModel
 
 
 @dataclass
@@ -25,7 +24,7 @@ class Position:
 
     epochs_done: int = 0
     seconds: float = 0.0  # of training, over all the times it was resumed
-    best_epoch: int = 0  # from 1; 0 while nothing was validated
+    best_epoch: int = -1  # from 1, 0 for the first head; -1 while nothing was validated
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
     since_best: int = 0  # validations without a better one
@@ -34,13 +33,12 @@ class Position:
 
 
 def save_checkpoint(
-    path: Path, position: Position, model: ViT, average: AveragedModel, optimisers: list[Optimizer], key: str
+    path: Path, position: Position, modules: Mapping[str, nn.Module], optimisers: list[Optimizer], key: str
 ) -> None:
     """Write everything that the next epoch needs; `key` says which training this is a state of."""
-    position.average_steps = average.steps
     tensors: dict[str, Tensor] = {}
-    tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.model.state_dict().items()}
+    for part, module in modules.items():
+        tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
     for number, optimiser in enumerate(optimisers):
         for parameter, state in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{parameter}.{name}": tensor for name, tensor in state.items()}
@@ -49,7 +47,7 @@ def save_checkpoint(
     write_with(path, lambda temporary: save_file(whole, temporary, metadata=words))
 
 
-def load_checkpoint(path: Path, model: ViT, average: AveragedModel, optimisers: list[Optimizer], key: str) -> Position:
+def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: list[Optimizer], key: str) -> Position:
     """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -61,13 +59,12 @@ def load_checkpoint(path: Path, model: ViT, average: AveragedModel, optimisers: 
                 "repeat the command it was started with, or choose another --out"
             )
         position = Position(**json.loads(words["position"]))
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, "optimiser")}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
-        model.load_state_dict(parts["model"])
-        average.model.load_state_dict(parts["average"])
-        average.steps = position.average_steps
+        for part, module in modules.items():
+            module.load_state_dict(parts[part])
         for number, optimiser in enumerate(optimisers):
             put_back(optimiser, parts["optimiser"], number)
     except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError) as error:

@@ -1,5 +1,6 @@
 """Which recipe a training really runs with: the named one, the user's changes, and the minutes dial."""
 
+from pathlib import Path
 from typing import Any
 
 from corolla.data.manifest import Manifest
@@ -7,49 +8,74 @@ from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Config
 from corolla.sizes import vit_config
+from corolla.training.beginning import begin
 from corolla.training.budget import Rung, plan
-from corolla.training.loop import Machine
 from corolla.training.recipe import Recipe
-from corolla.training.recipes import named_recipe
+from corolla.training.recipes import NamedRecipe, named_recipe
 from corolla.training.trial import StepTimer
+from corolla.weights import load_weights
 
 
-def choose_recipe(
-    name: str,
+def named_with(name: str | None, changes: dict[str, Any]) -> tuple[NamedRecipe, Recipe]:
+    """The recipe called `name`, or the one that the user's `changes` ask for, and the same with those changes.
+
+    Weights bring their model and, where they say it, the size of their pictures.
+    """
+    usual = "distill" if changes.get("teacher") else "finetune" if changes.get("weights") else "scratch"
+    named = named_recipe(name or usual)
+    changes = dict(changes)
+    if weights := changes.get("weights"):
+        if "model" in changes:
+            raise CorollaError("--weights brings its own model; leave --model out")
+        changes["model"] = Path(weights).name
+        changes.setdefault("image_size", size_of(weights))
+        if "growth" not in changes:
+            changes["growth"] = ((0.0, 1.0),)
+    elif "model" in changes and "image_size" not in changes:  # vit_tiny_patch16_224 says its pixels
+        changes["image_size"] = vit_config(changes["model"], 2).image_size[0]
+    recipe = named.recipe.changed(**changes)
+    for needed, what in (("weights", "NAME_OR_PATH"), ("teacher", "NAME")):
+        if needed in named.needs and not getattr(recipe, needed):
+            raise CorollaError(f"the recipe {named.recipe.name} needs --{needed} {what}")
+    if recipe.teacher and "teacher" not in named.needs:
+        raise CorollaError(f"the recipe {named.recipe.name} learns from no teacher; leave --recipe or --teacher out")
+    return named, recipe
+
+
+def size_of(weights: str) -> int:
+    """The side of the pictures that weights were trained on, in pixels."""
+    loaded = load_weights(weights)
+    return max(loaded.preprocessing.image_size if loaded.preprocessing else loaded.config.image_size)
+
+
+def fit_to_minutes(
+    named: NamedRecipe,
+    recipe: Recipe,
     changes: dict[str, Any],
-    minutes: float | None,
+    minutes: float,
     manifest: Manifest,
-    machine: Machine,
+    timer: StepTimer,
     progress: Progress,
     started: float,
 ) -> Recipe:
-    """The recipe called `name` with the user's `changes`, and with what they left open fitted to `minutes`.
+    """The recipe with what the user's `changes` left open fitted to `minutes`, which began at `started`.
 
-    A model or a picture size set by hand leaves only the epochs to fit. `started` is when the minutes began.
+    A model, weights or a picture size set by hand leave only the epochs to fit.
     """
-    named = named_recipe(name)
-    changes = dict(changes)
-    if "model" in changes and "image_size" not in changes:  # vit_tiny_patch16_224 says its pixels
-        changes["image_size"] = vit_config(changes["model"], len(manifest.classes)).image_size[0]
-    recipe = named.recipe.changed(**changes)
-    if minutes is None or "epochs" in changes:
-        return recipe
-    by_hand = not changes.keys().isdisjoint({"model", "image_size", "growth"})
+    by_hand = not changes.keys().isdisjoint({"model", "image_size", "growth", "weights"})
     ladder = (Rung(recipe.model, recipe.image_size, recipe.growth, 0),) if by_hand else named.ladder
     pictures = len(manifest.split("train"))
     full_batches = pictures - pictures % min(recipe.batch_size, pictures)
-    timer = StepTimer(manifest, machine, progress, limit=minutes * 60 * 0.02)
+
+    def patch_of(recipe: Recipe) -> int:
+        return begin(recipe, 2).config.patch_size if recipe.weights else vit_config(recipe.model, 2).patch_size
+
     fitted = plan(minutes, recipe, ladder, full_batches, named.most_epochs, timer, patch_of, started)
     taken = fitted.recipe.changed(**changes)  # what is set by hand stays, whatever the rung has
     progress.note(
         f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.epochs} epochs: {fitted.measured}"
     )
     return taken
-
-
-def patch_of(recipe: Recipe) -> int:
-    """The side of a patch of the recipe's model, in pixels."""
-    return vit_config(recipe.model, 2).patch_size
 
 
 def recipe_of(config: Config, changes: dict[str, Any], seed: int) -> Recipe:

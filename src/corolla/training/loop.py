@@ -1,7 +1,6 @@
 """The training loop: an epoch of steps, a validation, a checkpoint, and again."""
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,37 +9,31 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from corolla.classifier import Classifier
-from corolla.data.manifest import Manifest
+from corolla.data.manifest import Manifest, Split
 from corolla.errors import CorollaError
 from corolla.model import ViT
-from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Run
-from corolla.sizes import vit_config
 from corolla.training.augmentation import Views, mixer, seed_of
 from corolla.training.average import AveragedModel
+from corolla.training.beginning import Beginning, begin
 from corolla.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from corolla.training.distillation import Distillation
+from corolla.training.features import digest, split_features
 from corolla.training.guard import explain
-from corolla.training.optimisation import build_optimisers, learning_rate_factor, set_learning_rate
+from corolla.training.head import fit_head
+from corolla.training.lora import adapt, merged
+from corolla.training.machine import Machine
+from corolla.training.optimisation import build_optimisers, layer_of, learning_rate_factor, set_learning_rate
 from corolla.training.pictures import EpochSampler, TrainingPictures, training_loader
-from corolla.training.precision import choose_precision
 from corolla.training.recipe import Recipe
+from corolla.training.teachers.teacher import Teacher
 
 VALIDATIONS = 20  # about so many in a training
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where a training computes."""
-
-    device: str  # as torch names it: cpu, cuda, mps
-    workers: int  # processes that make the random views
 
 
 @dataclass(frozen=True)
@@ -51,43 +44,38 @@ class Validation:
     loss: float
 
 
-def choose_device() -> str:
-    """The accelerator that is there, or the CPU."""
-    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return accelerator.type if accelerator else "cpu"
-
-
-def usual_workers() -> int:
-    """Processes that make views: half of the processors, for the other half computes."""
-    return max(min((os.cpu_count() or 1) // 2, 8), 1)
-
-
-def accelerator_for(device: str, mixed: str) -> Accelerator:
-    """accelerate's handle on `device` with `mixed` precision, whatever this process trained on before."""
-    try:
-        return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
-    except ValueError:  # it holds a process to its first device and precision until told to forget them
-        AcceleratorState._reset_state(reset_partial_state=True)
-        return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
-
-
 class Trainer:
     """A model in training on one manifest by one recipe."""
 
-    def __init__(self, manifest: Manifest, recipe: Recipe, *, seed: int, machine: Machine, progress: Progress) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        recipe: Recipe,
+        *,
+        seed: int,
+        machine: Machine,
+        progress: Progress,
+        beginning: Beginning | None = None,
+        teacher: Teacher | None = None,
+    ) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
-        self.precision = choose_precision(machine.device)
-        self.accelerator = accelerator_for(machine.device, self.precision.mixed)
-        size = (recipe.image_size, recipe.image_size)
-        architecture = vit_config(recipe.model, len(manifest.classes), image_size=size, drop_path=recipe.drop_path)
-        torch.manual_seed(seed_of(seed, "weights"))
-        model = ViT(architecture)
+        self.precision, self.accelerator = machine.precision, machine.accelerator()
+        beginning = beginning or begin(recipe, len(manifest.classes))
+        model = beginning.model(seed)
+        if recipe.lora_rank:
+            adapt(model, recipe.lora_rank)
+        else:
+            only_some(model, recipe.train_blocks)
         # Convolutions are faster with a pixel's channels side by side.
         model.patches.to(memory_format=torch.channels_last)
         model = model.to(self.accelerator.device)
-        self.preprocessing = Preprocessing(size)
+        self.preprocessing = beginning.preprocessing
         self.average = AveragedModel(model, recipe.average_decay)
-        optimisers = build_optimisers(model, recipe, self.precision.dtype)
+        self.distillation = None
+        if teacher is not None:
+            self.distillation = Distillation(recipe, teacher, model, self.preprocessing).to(self.accelerator.device)
+        beside = [self.distillation] if self.distillation else []
+        optimisers = build_optimisers(model, recipe, self.precision.dtype, *beside)
         self.model, *self.optimisers = self.accelerator.prepare(model, *optimisers)
         self.classifier = Classifier(
             self.average.model, self.preprocessing, manifest.classes,
@@ -95,10 +83,14 @@ class Trainer:
         )  # fmt: skip
         self.mix = mixer(len(manifest.classes))
         self.class_weights = self.weigh_classes()
-        self.load_pictures(machine.workers)
+        validation, index = manifest.split("val"), manifest.class_index
+        self.validation_paths = [manifest.locate(example) for example in validation]
+        self.validation_labels = np.array([index[example.label] for example in validation])
+        if recipe.epochs:
+            self.load_pictures(machine.workers)
 
     def load_pictures(self, workers: int) -> None:
-        """Decode what is trained and validated on."""
+        """Decode what is trained on."""
         training, index = self.manifest.split("train"), self.manifest.class_index
         pictures = TrainingPictures(
             [self.manifest.locate(example) for example in training],
@@ -109,9 +101,6 @@ class Trainer:
         )
         self.sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
         self.loader = training_loader(pictures, self.sampler, workers)
-        validation = self.manifest.split("val")
-        self.validation_paths = [self.manifest.locate(example) for example in validation]
-        self.validation_labels = np.array([index[example.label] for example in validation])
 
     def weigh_classes(self) -> Tensor | None:
         """Weights that make every class count the same in the loss, of mean 1 over the pictures, or None."""
@@ -124,6 +113,12 @@ class Trainer:
     def raw_optimisers(self) -> list[Optimizer]:
         """The optimisers without accelerate's wrapping, whose state is what a checkpoint holds."""
         return [getattr(optimiser, "optimizer", optimiser) for optimiser in self.optimisers]
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """What learns or follows, by its name in a checkpoint."""
+        beside: dict[str, nn.Module] = {"distillation": self.distillation} if self.distillation else {}
+        return {"model": self.model, "average": self.average.model} | beside
 
     @property
     def steps(self) -> int:
@@ -145,8 +140,7 @@ class Trainer:
         targets: Tensor = labels.to(device, non_blocking=True)
         if torch.rand(()) < self.recipe.mixing:
             images, targets = self.mix(images, targets)
-        logits = self.model(images).float()
-        loss = F.cross_entropy(logits, targets, weight=self.class_weights, label_smoothing=self.recipe.label_smoothing)
+        loss = self.loss(images, targets)
         value = loss.item()
         if not math.isfinite(value):
             raise explain(self.model, images, "loss", epoch + 1, number + 1)
@@ -160,6 +154,14 @@ class Trainer:
                 optimiser.zero_grad()
             self.average.update(self.model)
         return value
+
+    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
+        """The loss of normalised views (B, 3, H, W) with targets (B,) or (B, classes)."""
+        if self.distillation is not None:
+            loss: Tensor = self.distillation(self.model, self.accelerator, images, targets, self.class_weights)
+            return loss
+        logits, smoothing = self.model(images).float(), self.recipe.label_smoothing
+        return F.cross_entropy(logits, targets, weight=self.class_weights, label_smoothing=smoothing)
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train through every picture once; `epoch` counts from 0. Returns the epoch's row of `metrics.jsonl`."""
@@ -210,35 +212,81 @@ class Trainer:
         """
         position = Position()
         if resume and run.checkpoint.is_file():
-            position = load_checkpoint(run.checkpoint, self.model, self.average, self.raw_optimisers, key)
-        kept = [row for row in run.history() if row["epoch"] <= position.epochs_done]
-        run.write_history(kept)
+            position = load_checkpoint(run.checkpoint, self.modules, self.raw_optimisers, key)
+            self.average.steps = position.average_steps
+            run.write_history([row for row in run.history() if row["epoch"] <= position.epochs_done])
+        else:
+            run.write_history([])
+            if self.recipe.head == "probe":
+                started = time.monotonic()
+                row = {"epoch": 0, "epochs": self.recipe.epochs} | self.first_head(run, position)
+                position.seconds += time.monotonic() - started
+                run.append_history(row)
+                tell(row)
         while position.epochs_done < self.recipe.epochs and not position.finished:
             started = time.monotonic()
             row = self.epoch(position.epochs_done)
             if self.validates_after(position.epochs_done):
-                row |= self.judge(run, position, self.validate())
+                row |= self.judge(run, position, row["epoch"], self.validate())
             position.epochs_done += 1
             position.seconds += time.monotonic() - started
             run.append_history(row)
             tell(row)
-            save_checkpoint(run.checkpoint, position, self.model, self.average, self.raw_optimisers, key)
+            position.average_steps = self.average.steps
+            save_checkpoint(run.checkpoint, position, self.modules, self.raw_optimisers, key)
             self.progress.note(describe(row, position))
-        if position.best_epoch == 0:
+        if position.best_epoch < 0:
             raise CorollaError("the training ended without a validation; give the data a validation split")
         return position
 
-    def judge(self, run: Run, position: Position, validation: Validation) -> dict[str, Any]:
+    def first_head(self, run: Run, position: Position) -> dict[str, Any]:
+        """Fit the head to the frozen features of what the training begins with (arXiv 2202.10054)."""
+        model, device = self.average.model, self.accelerator.device
+
+        def extract(images: Tensor) -> Tensor:
+            return model.pool(model.encode(images))
+
+        def features(split: Split) -> Tensor:
+            def tell(done: int, total: int) -> None:
+                self.progress.stage(f"features of {split}", done, total)
+
+            return split_features(self.manifest, split, extract, self.preprocessing, device, tell, digest(model))
+
+        index = self.manifest.class_index
+        labels = torch.tensor([index[example.label] for example in self.manifest.split("train")])
+        val_labels = torch.from_numpy(self.validation_labels)
+        fitted = fit_head(features("train"), labels, features("val"), val_labels, len(self.manifest.classes))
+        with torch.no_grad():
+            for head in (self.model.head, model.head, self.model.distillation_head, model.distillation_head):
+                if head is not None:
+                    head.weight.copy_(fitted.weight)
+                    head.bias.copy_(fitted.bias)
+        row = self.judge(run, position, 0, self.validate())
+        self.progress.note(
+            f"head fitted to frozen features: val {row['val_accuracy']:.1%} (loss {row['val_loss']:.3f})"
+        )
+        return row | {"head_strength": fitted.strength}
+
+    def judge(self, run: Run, position: Position, epoch: int, validation: Validation) -> dict[str, Any]:
         """Keep the averaged weights if they are the best so far, and stop if they have not been for long."""
         better = (validation.accuracy, -validation.loss) > (position.best_accuracy, -position.best_loss)
         if better:
-            position.best_epoch, position.since_best = position.epochs_done + 1, 0
+            position.best_epoch, position.since_best = epoch, 0
             position.best_accuracy, position.best_loss = validation.accuracy, validation.loss
-            run.save_model(self.average.model)
+            run.save_model(merged(self.average.model))
         else:
             position.since_best += 1
             position.finished = 0 < self.recipe.patience <= position.since_best
         return {"val_accuracy": validation.accuracy, "val_loss": validation.loss, "best": better}
+
+
+def only_some(model: ViT, train_blocks: int) -> None:
+    """Freeze everything below the last `train_blocks` blocks; -1 freezes nothing."""
+    if train_blocks < 0:
+        return
+    lowest = model.config.depth + 1 - min(train_blocks, model.config.depth)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(layer_of(name, model.config.depth) >= lowest)
 
 
 def describe(row: dict[str, Any], position: Position) -> str:

@@ -1,8 +1,11 @@
 """Which parameter is updated how: Muon for the blocks' matrices and the stem, AdamW for the rest, one schedule."""
 
 import math
+from collections import defaultdict
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import Parameter
 from torch.optim import AdamW, Optimizer
 
@@ -11,33 +14,54 @@ from corolla.training.muon import Muon
 from corolla.training.recipe import Recipe
 
 
-def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype) -> list[Optimizer]:
-    """One or two optimisers that together hold every parameter once.
+def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype, *beside: nn.Module) -> list[Optimizer]:
+    """One or two optimisers that together hold every parameter that learns once; `beside` are helpers of the loss.
 
     Weight decay goes to matrices and convolutions of the trunk; norms, biases, scales, tokens and positions, which
-    have no direction to shrink, are left without.
+    have no direction to shrink, are left without. A group's "scale" is the share of the learning rate that its layer
+    gets: with `layer_decay` the lower ones, which pretraining taught the most general things, move least.
     """
-    muon: list[Parameter] = []
-    decayed: list[Parameter] = []
-    free: list[Parameter] = []
+    groups: dict[tuple[str, float], list[Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
-        # The layer that reads pixels is left out, as the head is: their inputs and outputs are not features.
-        in_block = parameter.ndim == 2 and name.startswith("blocks.")
-        in_embedding = parameter.ndim == 4 and parameter.shape[1] != 3
-        if (in_block or in_embedding) and recipe.optimiser == "muon":
-            muon.append(parameter)
-        elif parameter.ndim >= 2 and "." in name:  # a layer's; tokens and positions are the model's own
-            decayed.append(parameter)
-        else:
-            free.append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    optimisers: list[Optimizer] = [AdamW(groups, lr=recipe.learning_rate, fused=True)]
-    if muon:
-        optimisers.append(Muon(muon, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, dtype=muon_dtype))
+        if parameter.requires_grad:
+            above = model.config.depth + 1 - layer_of(name, model.config.depth)
+            groups[kind_of(name, parameter, recipe), recipe.layer_decay**above].append(parameter)
+    for module in beside:
+        for name, parameter in module.named_parameters():
+            groups[kind_of(f"beside.{name}", parameter, recipe), 1.0].append(parameter)
+    decay = {"muon": recipe.weight_decay, "decayed": recipe.weight_decay, "free": 0.0}
+    made: dict[str, list[dict[str, Any]]] = {
+        kind: [
+            {"params": members, "weight_decay": decay[kind], "scale": scale}
+            for (of, scale), members in groups.items()
+            if of == kind
+        ]
+        for kind in decay
+    }
+    optimisers: list[Optimizer] = [AdamW(made["decayed"] + made["free"], lr=recipe.learning_rate, fused=True)]
+    if made["muon"]:
+        rate, decayed = recipe.learning_rate, recipe.weight_decay
+        optimisers.append(Muon(made["muon"], lr=rate, weight_decay=decayed, dtype=muon_dtype))
     return optimisers
+
+
+def kind_of(name: str, parameter: Parameter, recipe: Recipe) -> str:
+    """Whose a parameter is: "muon", or AdamW's, "decayed" or "free"."""
+    # The layer that reads pixels is left out, as the head is: their inputs and outputs are not features.
+    in_block = parameter.ndim == 2 and name.startswith("blocks.")
+    in_embedding = parameter.ndim == 4 and parameter.shape[1] != 3
+    if (in_block or in_embedding) and recipe.optimiser == "muon":
+        return "muon"
+    # A layer's name has a dot; tokens and positions are the model's own.
+    return "decayed" if parameter.ndim >= 2 and "." in name else "free"
+
+
+def layer_of(name: str, depth: int) -> int:
+    """Which layer a parameter belongs to: 0 for the embedding, 1 to `depth` for the blocks, above for the head."""
+    first, _, rest = name.partition(".")
+    if first == "blocks":
+        return int(rest.partition(".")[0]) + 1
+    return depth + 1 if first in ("norm", "head", "distillation_head") else 0
 
 
 def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
@@ -50,7 +74,7 @@ def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
 
 
 def set_learning_rate(optimisers: list[Optimizer], rate: float) -> None:
-    """Give every parameter group the same rate; Muon's update is scaled to suit it."""
+    """Give every parameter group its share of `rate`; Muon's update is scaled to suit AdamW's."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("scale", 1.0)

@@ -8,6 +8,15 @@ from corolla.errors import CorollaError
 Optimiser = Literal["muon", "adamw"]
 Policy = Literal["none", "light", "trivial", "rand"]
 ClassWeights = Literal["none", "balanced"]
+FirstHead = Literal["zeros", "probe"]
+Distilling = Literal["soft", "hard"]
+CHOICES = {
+    "optimiser": Optimiser,
+    "policy": Policy,
+    "class_weights": ClassWeights,
+    "head": FirstHead,
+    "distillation": Distilling,
+}
 
 
 @dataclass(frozen=True)
@@ -16,9 +25,14 @@ class Recipe:
 
     name: str
     # The model and the time it gets
-    model: str  # a name of corolla.sizes
+    model: str  # a name of corolla.sizes, or what `weights` are called
     image_size: int  # pixels of the final, square picture
-    epochs: int
+    epochs: int  # 0: nothing but the first head
+    # What it begins with
+    weights: str = ""  # a path or a name of corolla.weights; "" begins at random
+    head: FirstHead = "zeros"  # probe: logistic regression on the frozen features
+    train_blocks: int = -1  # the last so many blocks learn; -1: all, and the embedding too
+    lora_rank: int = 0  # above 0, matrices of the blocks learn a correction of this rank only (arXiv 2106.09685)
     # Small pictures first: (from this share of the epochs, this share of image_size)
     growth: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
     patience: int = 0  # stop after so many validations without a better one; 0 never stops early
@@ -31,6 +45,7 @@ class Recipe:
     accumulate: int = 1  # batches whose gradients are added up before a step
     clip_norm: float = 1.0
     average_decay: float = 0.99  # of the exponential moving average of the weights, a step
+    layer_decay: float = 1.0  # the learning rate of a block is so many times that of the block above it
     # Regularisation
     label_smoothing: float = 0.1
     drop_path: float = 0.1
@@ -40,31 +55,44 @@ class Recipe:
     policy: Policy = "light"
     erasing: float = 0.25  # share of the pictures that lose a rectangle
     mixing: float = 0.5  # share of the batches put through MixUp or CutMix
+    # Distillation
+    teacher: str = ""  # a run, an efficientnet-lite or a model of timm; "" learns from the labels alone
+    teacher_epochs: int = 5  # of fine-tuning it, at most, after its head was fitted
+    distillation: Distilling = "soft"
+    distill_share: float = 0.5  # of the loss, that is the teacher's answers'; the labels have the rest
+    distill_token: bool = False  # a second token with its own head learns from the teacher (arXiv 2012.12877)
+    temperature: float = 1.0  # above 1 the soft answers are made softer
+    guidance: float = 0.0  # weight of the teacher's feature map in the loss (arXiv 2207.10026)
     # Answering
     flip_average: bool = True  # average the answers for the picture and its mirror image
 
     def __post_init__(self) -> None:
         """Refuse values that no training can run with, each in one line."""
-        for name in ("image_size", "epochs", "batch_size", "accumulate"):
+        for name in ("image_size", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should be at least 1")
         for name in ("warmup", "average_decay", "label_smoothing", "drop_path"):
             if not 0 <= getattr(self, name) < 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should be at least 0 and below 1")
-        for name in ("erasing", "mixing"):
+        for name in ("erasing", "mixing", "distill_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should lie between 0 and 1")
-        if not 0 < self.crop_scale <= 1:
-            raise CorollaError(f"crop_scale is {self.crop_scale}; it should be above 0 and at most 1")
-        for name in ("learning_rate", "clip_norm"):
+        for name in ("crop_scale", "layer_decay"):
+            if not 0 < getattr(self, name) <= 1:
+                raise CorollaError(f"{name} is {getattr(self, name)}; it should be above 0 and at most 1")
+        for name in ("learning_rate", "clip_norm", "temperature"):
             if not getattr(self, name) > 0:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should be above 0")
-        for name in ("weight_decay", "patience"):
+        for name in ("weight_decay", "patience", "epochs", "lora_rank", "teacher_epochs", "guidance"):
             if not getattr(self, name) >= 0:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should not be below 0")
-        for name, choices in (("optimiser", Optimiser), ("policy", Policy), ("class_weights", ClassWeights)):
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 raise CorollaError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(choices))}")
+        if self.lora_rank and self.train_blocks >= 0:
+            raise CorollaError("lora_rank and train_blocks were both given; choose one of them")
+        if self.epochs == 0 and self.head == "zeros":
+            raise CorollaError("no epochs and a head of zeros would learn nothing; give --epochs at least 1")
 
     def image_size_at(self, epoch: int, multiple: int) -> int:
         """The pixels of epoch `epoch` (from 0), rounded to a whole number of patches of `multiple` pixels."""

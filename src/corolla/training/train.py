@@ -23,9 +23,13 @@ from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
-from corolla.training.choice import choose_recipe, recipe_of
-from corolla.training.loop import Machine, Trainer, choose_device, usual_workers
+from corolla.training.choice import fit_to_minutes, named_with, recipe_of
+from corolla.training.loop import Trainer
+from corolla.training.machine import Machine, choose_device, usual_workers
+from corolla.training.memory import keep_freed_memory
 from corolla.training.recipe import Recipe
+from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
+from corolla.training.trial import StepTimer
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
@@ -34,7 +38,7 @@ def train(
     data: str | Path,
     out: str | Path,
     *,
-    recipe: str = "scratch",
+    recipe: str | None = None,
     minutes: float | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -47,6 +51,7 @@ def train(
 ) -> Run:
     """Train a classifier on `data` and leave a run folder at `out`.
 
+    The recipe is `distill` where `changes` name a teacher, `finetune` where they name weights, and `scratch` otherwise.
     `minutes` fits epochs, model and picture size to the time; `changes` sets any field of `Recipe` by hand, and what
     is set by hand stays. With `resume` an interrupted run goes on where its last epoch ended, to the same weights as
     if it had not been interrupted. The figures of the test split, if there is one, stand in the run's report.
@@ -59,6 +64,7 @@ def train(
     changes = {name: value for name, value in changes.items() if value is not None}
     run = Run(Path(out))
     config = interrupted(run, resume)
+    named = None
     if config:
         manifest, chosen = run.load_manifest(), recipe_of(config, changes, seed)
         if config.training.get("finished"):
@@ -66,14 +72,27 @@ def train(
             finish(run, manifest, machine.device, progress)
             return run
     else:
+        named, chosen = named_with(recipe, changes)
         manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
         describe(manifest, progress)
-        chosen = choose_recipe(recipe, changes, minutes, manifest, machine, progress, started)
-    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress)
+    taught: FittedTeacher | None = None
+    teacher: Teacher | None = None
+    if chosen.teacher:
+        keep_freed_memory()
+        file = run.teacher if config else None
+        taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
+        teacher = taught.teacher
+    if named and minutes is not None and "epochs" not in changes and chosen.epochs:
+        timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher)
+        chosen = fit_to_minutes(named, chosen, changes, minutes, manifest, timer, progress, started)
+    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher)
     if not config:
         config = first_config(chosen, manifest, data, seed, trainer)
         run.folder.mkdir(parents=True, exist_ok=True)
         manifest.save(run.manifest_file)
+        if taught:
+            config.training["teacher"] = taught.facts
+            save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
         run.save_config(config)
     progress.note(
         f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
@@ -88,8 +107,11 @@ def train(
         "best_epoch": position.best_epoch,
         "best_val_accuracy": position.best_accuracy,
     }
+    if taught and manifest.split("test"):
+        done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
     run.save_config(replace(config, training=config.training | done))
-    run.checkpoint.unlink(missing_ok=True)  # three times the size of the weights, and no longer of use
+    for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
+        leftover.unlink(missing_ok=True)
     finish(run, manifest, machine.device, progress)
     return run
 

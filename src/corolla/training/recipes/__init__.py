@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from corolla.errors import CorollaError
 from corolla.training.budget import Rung
 from corolla.training.recipe import Recipe
-from corolla.training.recipes import scratch
+from corolla.training.recipes import distill, finetune, probe, scratch
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,15 @@ class NamedRecipe:
     recipe: Recipe
     ladder: tuple[Rung, ...]
     most_epochs: int
+    needs: frozenset[str] = frozenset()  # of "weights" and "teacher"
 
 
-RECIPES = {"scratch": NamedRecipe(scratch.RECIPE, scratch.LADDER, scratch.MOST_EPOCHS)}
+RECIPES = {
+    "scratch": NamedRecipe(scratch.RECIPE, scratch.LADDER, scratch.MOST_EPOCHS),
+    "probe": NamedRecipe(probe.RECIPE, (), 0, frozenset({"weights"})),
+    "finetune": NamedRecipe(finetune.RECIPE, (), finetune.MOST_EPOCHS, frozenset({"weights"})),
+    "distill": NamedRecipe(distill.RECIPE, distill.LADDER, distill.MOST_EPOCHS, frozenset({"teacher"})),
+}
 
 
 def named_recipe(name: str) -> NamedRecipe:

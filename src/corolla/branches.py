@@ -1,0 +1,32 @@
+"""What ends a residual branch: a learned scale, and being left out at random."""
+
+import torch
+from torch import Tensor, nn
+
+
+class LayerScale(nn.Module):
+    """A learned scale for each channel of a residual branch, small at first (arXiv 2103.17239, eq. 4)."""
+
+    def __init__(self, width: int, initial: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((width,), initial))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale (B, S, D) channel by channel."""
+        return x * self.scale
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training a residual branch is left out for whole pictures (arXiv 1603.09382)."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero the branch of a random share of the B pictures and scale the others up to keep the mean."""
+        if not self.training or self.probability == 0.0:
+            return x
+        keep = 1.0 - self.probability
+        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        return x * x.new_empty(shape).bernoulli_(keep).div_(keep)

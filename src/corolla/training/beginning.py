@@ -1,0 +1,68 @@
+"""What a training begins with: random weights of a named size, or somebody's pretrained ones."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from corolla.model import ViT, ViTConfig
+from corolla.positions import resize_positions
+from corolla.preprocessing import Preprocessing
+from corolla.sizes import vit_config
+from corolla.training.augmentation import seed_of
+from corolla.training.recipe import Recipe
+from corolla.weights import Weights, load_weights
+from corolla.weights.loading import HEADS
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The model's shape, its first weights if they are not random, and how its pictures are prepared."""
+
+    config: ViTConfig
+    preprocessing: Preprocessing
+    tensors: dict[str, Tensor] | None = None
+
+    def model(self, seed: int) -> ViT:
+        """The model to train; what is random in it depends on `seed` alone."""
+        torch.manual_seed(seed_of(seed, "weights"))
+        model = ViT(self.config)
+        if self.tensors is not None:
+            fresh = model.state_dict()
+            new = {name: fresh[name] for name in fresh.keys() - self.tensors.keys()}  # heads, a scale, a token
+            model.load_state_dict(new | self.tensors)
+        return model
+
+
+def begin(recipe: Recipe, num_classes: int) -> Beginning:
+    """What `recipe` begins with, for a head of `num_classes`."""
+    if recipe.weights:
+        return from_weights(load_weights(recipe.weights), recipe, num_classes)
+    size = (recipe.image_size, recipe.image_size)
+    changes = {"distilled": True} if recipe.distill_token else {}
+    config = vit_config(recipe.model, num_classes, image_size=size, drop_path=recipe.drop_path, **changes)
+    return Beginning(config, Preprocessing(size))
+
+
+def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> Beginning:
+    """The pretrained model with a new head, its learned positions laid out for the recipe's pictures.
+
+    Fixed positions keep the scale they were trained with and are computed for each size as it comes.
+    """
+    config, tensors = weights.config, {k: t for k, t in weights.tensors.items() if not k.startswith(HEADS)}
+    size = (recipe.image_size, recipe.image_size)
+    if config.positions == "learned" and config.image_size != size:
+        own = int("token" in config.pooling) + config.distilled
+        old, new = config.grid(config.image_size), config.grid(size)
+        positions = tensors["positions"]
+        patches = resize_positions(positions[:, own:], old, new, config.antialias_positions)
+        tensors["positions"] = torch.cat([positions[:, :own], patches], dim=1)
+        config = replace(config, image_size=size)
+    config = replace(config, num_classes=num_classes, drop_path=recipe.drop_path)
+    if recipe.distill_token and not config.distilled:
+        config = replace(config, distilled=True)
+        if "positions" in tensors:  # the new token's position is zero, between the class token's and the patches'
+            first, rest = tensors["positions"][:, :1], tensors["positions"][:, 1:]
+            tensors["positions"] = torch.cat([first, torch.zeros_like(first), rest], dim=1)
+    prepared = weights.preprocessing or Preprocessing(size)
+    return Beginning(config, replace(prepared, image_size=size), tensors)

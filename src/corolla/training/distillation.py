@@ -1,0 +1,63 @@
+"""Distillation: the student learns what its teacher says of the very view it sees.
+
+DeiT's soft and hard distillation (arXiv 2012.12877, section 3) by a head of its own or by the one head there is, on
+mixed views too, as in function matching (2106.05237), and the teacher's last feature map as guidance for the student's
+patches (2207.10026), which tells a small data set far more than its labels do.
+"""
+
+import torch.nn.functional as F
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from corolla.model import ViT
+from corolla.preprocessing import Preprocessing
+from corolla.training.recipe import Recipe
+from corolla.training.teachers.teacher import Teacher
+
+
+class Distillation(nn.Module):
+    """The loss of a student beside a teacher; holds the projection from patches to the teacher's features."""
+
+    def __init__(self, recipe: Recipe, teacher: Teacher, model: ViT, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.recipe, self.teachers, self.preprocessing = recipe, [teacher], preprocessing  # in a list: not a part
+        self.project = nn.Linear(model.config.width, teacher.channels)
+
+    def forward(
+        self, model: ViT, accelerator: Accelerator, images: Tensor, targets: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """The loss of normalised views (B, 3, H, W) with targets (B,) or (B, classes)."""
+        recipe, [teacher] = self.recipe, self.teachers
+        with accelerator.autocast():
+            answer, feature_map = teacher.look(images, self.preprocessing)
+            z = model.encode(images)
+            logits = model.head(model.pool(z)).float()
+            taught = logits if model.distillation_head is None else model.distillation_head(z[:, 1]).float()
+            guided = self.project(model.patch_tokens(z)).float()
+        loss = F.cross_entropy(logits, targets, weight=weight, label_smoothing=recipe.label_smoothing)
+        loss = (1 - recipe.distill_share) * loss + recipe.distill_share * self.taught(taught, answer.float())
+        if recipe.guidance > 0:
+            grid = model.config.grid((images.shape[-2], images.shape[-1]))
+            loss = loss + recipe.guidance * guide(guided, feature_map.float(), grid)
+        return loss
+
+    def taught(self, logits: Tensor, answer: Tensor) -> Tensor:
+        """How far the student's logits are from the teacher's, both (B, classes)."""
+        if self.recipe.distillation == "hard":
+            return F.cross_entropy(logits, answer.argmax(dim=1))  # eq. 3
+        heat = self.recipe.temperature
+        student, teacher = (logits / heat).log_softmax(dim=1), (answer / heat).log_softmax(dim=1)
+        return heat**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)  # eq. 2
+
+
+def guide(guided: Tensor, feature_map: Tensor, grid: tuple[int, int]) -> Tensor:
+    """1 - cosine between projected patches (B, N, C) on `grid` and the teacher's map (B, C, h, w), on the coarser grid.
+
+    Every channel of the map is standardised over the batch first: some are a hundred times as large as others.
+    """
+    rows, columns = (min(mine, theirs) for mine, theirs in zip(grid, feature_map.shape[-2:], strict=True))
+    student = guided.transpose(1, 2).reshape(len(guided), -1, *grid)
+    student, teacher = (F.adaptive_avg_pool2d(each, (rows, columns)) for each in (student, feature_map))
+    centre, spread = teacher.mean(dim=(0, 2, 3), keepdim=True), teacher.std(dim=(0, 2, 3), keepdim=True)
+    teacher = (teacher - centre) / spread.clamp_min(1e-6)
+    return (1 - F.cosine_similarity(student, teacher, dim=1)).mean()

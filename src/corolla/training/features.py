@@ -1,0 +1,91 @@
+"""Frozen features of pictures, each computed once."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from corolla.atomic import write_with
+from corolla.data.cache import cache_folder
+from corolla.data.decoding import read_picture
+from corolla.data.manifest import Manifest, Split
+from corolla.preprocessing import Preprocessing
+
+BATCH = 64
+
+Extract = Callable[[Tensor], Tensor]  # from normalised pictures (B, 3, H, W) to features (B, C)
+Progress = Callable[[int, int], None]
+
+
+def split_features(
+    manifest: Manifest,
+    split: Split,
+    extract: Extract,
+    preprocessing: Preprocessing,
+    device: torch.device | str,
+    progress: Progress | None = None,
+    key: str = "",
+) -> Tensor:
+    """The features (pictures, 2, C) of a split and of its mirror images, float32, in the manifest's order.
+
+    With `key`, which should name the network's weights, they are kept in corolla's cache and found there again as
+    long as pictures and preprocessing are the same.
+    """
+    examples = manifest.split(split)
+    paths = [manifest.locate(example) for example in examples]
+    if not key or not all(example.sha256 for example in examples):
+        return compute_features(paths, extract, preprocessing, device, progress)
+    said = [key, json.dumps(preprocessing.to_json(), sort_keys=True), *(example.sha256 for example in examples)]
+    file = cache_folder() / "features" / f"{hashlib.sha256('/'.join(said).encode()).hexdigest()[:32]}.safetensors"
+    try:
+        kept = load_file(file)["features"]
+        if len(kept) == len(paths):
+            return kept
+    except (OSError, SafetensorError, KeyError):
+        pass  # not there, or not whole: computed anew
+    features = compute_features(paths, extract, preprocessing, device, progress)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_with(file, lambda temporary: save_file({"features": features}, temporary))
+    except OSError:
+        pass  # a cache that cannot be written costs only time
+    return features
+
+
+@torch.inference_mode()
+def compute_features(
+    paths: Sequence[Path],
+    extract: Extract,
+    preprocessing: Preprocessing,
+    device: torch.device | str,
+    progress: Progress | None = None,
+) -> Tensor:
+    """The features (pictures, 2, C) of the pictures at `paths` and of their mirror images, float32."""
+    rows: list[Tensor] = []
+    with ThreadPoolExecutor(4) as pool:
+        read = lambda path: preprocessing.pixels(read_picture(path))  # noqa: E731
+        ahead = pool.map(read, paths[:BATCH])
+        for start in range(0, len(paths), BATCH):
+            pixels = torch.stack(list(ahead))
+            ahead = pool.map(read, paths[start + BATCH : start + 2 * BATCH])
+            images = preprocessing.normalise(pixels.to(device))
+            both = [extract(view).float().cpu() for view in (images, images.flip(-1))]
+            rows.append(torch.stack(both, dim=1))
+            if progress:
+                progress(min(start + BATCH, len(paths)), len(paths))
+    return torch.cat(rows)
+
+
+def digest(network: nn.Module) -> str:
+    """A name for a network's weights: equal for equal tensors."""
+    whole = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        whole.update(name.encode())
+        whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return whole.hexdigest()

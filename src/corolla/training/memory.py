@@ -1,0 +1,25 @@
+"""Memory that large layers ask for again in every step stays with the process."""
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
+KEEP, AHEAD = 2**31 - 1, 2**28  # bytes
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc's allocator to keep large freed blocks; whether that was possible.
+
+    By itself it hands each back to the system and asks for it again, zeroed page by page: a third of the time of a
+    convolutional network's forward pass on a CPU. The process then holds the most it ever needed until it ends.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return False
+    return all(mallopt(option, value) == 1 for option, value in SETTINGS)
+
+
+SETTINGS = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEEP), (M_TOP_PAD, AHEAD))

@@ -1,0 +1,74 @@
+"""What a teacher is to a student: a network that answers for a view and shows its last feature map."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from corolla.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A backbone, what it expects, and its head if it already answers for named classes.
+
+    The backbone gives, for pictures (B, 3, H, W), a feature map (B, C, h, w) and one feature (B, F).
+    """
+
+    backbone: nn.Module
+    channels: int  # C
+    preprocessing: Preprocessing
+    multiple: int | None  # pictures of any multiple of so many pixels are fine; None: only those of its own size
+    head: nn.Linear | None = None
+    classes: tuple[str, ...] | None = None
+    feature: int | None = None  # F, where it is not C
+
+
+class Teacher(nn.Module):
+    """A pretrained backbone with a linear head for the classes of the data, never in training mode.
+
+    Its batch norms keep the statistics of the pictures it was pretrained on: a few thousand pictures are too few to
+    replace them.
+    """
+
+    def __init__(self, pretrained: Pretrained, num_classes: int) -> None:
+        super().__init__()
+        self.backbone, self.channels = pretrained.backbone, pretrained.channels
+        self.preprocessing, self.multiple = pretrained.preprocessing, pretrained.multiple
+        self.head = nn.Linear(pretrained.feature or self.channels, num_classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.eval()
+
+    def train(self, mode: bool = True) -> "Teacher":
+        """Stays in evaluation mode whatever is asked."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, classes) and feature map (B, C, h, w) of pictures normalised for this teacher."""
+        feature_map, feature = self.backbone(images)
+        return self.head(feature.float()), feature_map
+
+    @torch.no_grad()
+    def look(self, images: Tensor, normalised_by: Preprocessing) -> tuple[Tensor, Tensor]:
+        """The same for a student's batch (B, 3, H, W), normalised by the student's preprocessing."""
+        return self.forward(self.as_own(images, normalised_by))
+
+    def as_own(self, images: Tensor, normalised_by: Preprocessing) -> Tensor:
+        """A student's batch as this teacher would have been given it: its size, its mean and deviation.
+
+        A view smaller than the student's full size is smaller for the teacher too, where it can be.
+        """
+        own, device = self.preprocessing, images.device
+        mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (normalised_by.mean, normalised_by.std))
+        own_mean, own_std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (own.mean, own.std))
+        images = images * (std / own_std) + (mean - own_mean) / own_std
+        rows, columns = own.image_size
+        if self.multiple:
+            share = min(images.shape[-1] / normalised_by.image_size[-1], 1.0)
+            rows, columns = (math.ceil(side * share / self.multiple) * self.multiple for side in (rows, columns))
+        if images.shape[-2:] != (rows, columns):
+            images = F.interpolate(images, (rows, columns), mode="bilinear", antialias=True)
+        return images.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,81 @@
+"""Where teachers come from: packages, runs, timm; and one line for what cannot be had."""
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+import corolla
+from corolla.errors import CorollaError
+from corolla.training.teachers.backbones import Features, extract_from_timm, load_backbone
+from corolla.training.teachers.teacher import Teacher
+from references import REFERENCES
+
+
+def test_efficientnet_lite_comes_with_its_weights_and_answers_as_its_package_does() -> None:
+    from efficientnet_lite_pytorch import EfficientNet
+
+    pretrained = load_backbone("efficientnet-lite0")
+    network = pretrained.backbone.network
+    assert isinstance(network, EfficientNet)
+    images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        feature_map, feature = pretrained.backbone.eval()(images)
+        expected = network(images)
+    assert feature_map.shape == (2, pretrained.channels, 3, 3)
+    torch.testing.assert_close(network._fc(feature), expected)
+    grey = torch.full((1, 3, 8, 8), 127, dtype=torch.uint8)
+    torch.testing.assert_close(pretrained.preprocessing.normalise(grey), torch.zeros(1, 3, 8, 8), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [("test_resnet", 64), ("test_vit2", 64), ("test_convnext", 64), ("swin_tiny_patch4_window7_224", 224)],
+)
+def test_any_kind_of_timm_model_gives_a_map_and_its_own_feature(name: str, pixels: int) -> None:
+    torch.manual_seed(0)
+    network = timm.create_model(name, pretrained=False, num_classes=5, img_size=pixels) if "vit" in name else (
+        timm.create_model(name, pretrained=False, num_classes=5)
+    )  # fmt: skip
+    images = torch.randn(2, 3, pixels, pixels)
+    with torch.no_grad():
+        feature_map, feature = Features(network, extract_from_timm).eval()(images)
+        expected = network(images)
+    assert feature_map.shape[:2] == (2, network.num_features)
+    assert feature_map.shape[2] == feature_map.shape[3] > 1
+    torch.testing.assert_close(network.get_classifier()(feature), expected)
+
+
+def test_a_run_is_a_teacher_that_knows_its_classes(swatches: Path, tmp_path: Path) -> None:
+    run = corolla.train(swatches, tmp_path / "run", epochs=2, model="vit_nano_conv8_16", batch_size=8, workers=0)
+    pretrained = load_backbone(str(run.folder))
+    model, config = run.load_model()
+    assert pretrained.classes == config.classes
+    assert pretrained.head is not None
+    images = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        feature_map, feature = pretrained.backbone.eval()(images)
+        torch.testing.assert_close(pretrained.head(feature), model(images))
+    assert feature_map.shape == (2, 48, 2, 2)
+    torch.testing.assert_close(feature_map.mean(dim=(2, 3)), feature)
+
+
+def test_a_teacher_may_read_class_token_and_mean(tmp_path: Path) -> None:
+    theirs = REFERENCES["transformers DINOv2, classifier"].make()
+    theirs.save_pretrained(tmp_path)
+    pretrained = load_backbone(str(tmp_path))
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        feature_map, feature = pretrained.backbone.eval()(images)
+        logits, _ = Teacher(pretrained, 3)(images)
+    assert feature_map.shape == (2, pretrained.channels, 4, 4)
+    assert feature.shape == (2, 2 * pretrained.channels)
+    assert logits.shape == (2, 3)
+
+
+def test_a_teacher_that_timm_does_not_have_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CorollaError, match="cannot get the teacher 'resnet99' from timm") as failure:
+        load_backbone("resnet99")
+    assert "\n" not in str(failure.value)

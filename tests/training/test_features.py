@@ -1,0 +1,68 @@
+"""Frozen features: of a picture and its mirror image, once."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from corolla.data.cache import cache_folder
+from corolla.data.decoding import read_picture
+from corolla.data.manifest import Manifest
+from corolla.data.sources import load_data
+from corolla.model import ViT
+from corolla.preprocessing import Preprocessing
+from corolla.sizes import vit_config
+from corolla.training.features import digest, split_features
+
+PREPARED = Preprocessing((16, 16))
+
+
+@pytest.fixture(scope="module")
+def manifest(swatches: Path) -> Manifest:
+    return load_data(swatches)
+
+
+def columns(images: torch.Tensor) -> torch.Tensor:
+    """Features that tell left from right: the mean of every column."""
+    return images.mean(dim=(1, 2))
+
+
+def test_features_are_in_the_manifests_order_with_the_mirror_image_beside(manifest: Manifest) -> None:
+    features = split_features(manifest, "val", columns, PREPARED, "cpu")
+    for example, row in zip(manifest.split("val"), features, strict=True):
+        expected = columns(PREPARED(read_picture(manifest.locate(example)))[None])[0]
+        torch.testing.assert_close(row[0], expected)
+        torch.testing.assert_close(row[1], expected.flip(0))
+
+
+def test_features_with_a_key_are_computed_once(manifest: Manifest) -> None:
+    asked: list[int] = []
+
+    def counted(images: torch.Tensor) -> torch.Tensor:
+        asked.append(len(images))
+        return columns(images)
+
+    first = split_features(manifest, "train", counted, PREPARED, "cpu", key="once")
+    often = len(asked)
+    assert often
+    assert torch.equal(first, split_features(manifest, "train", counted, PREPARED, "cpu", key="once"))
+    assert len(asked) == often
+    split_features(manifest, "train", counted, Preprocessing((16, 16), crop_fraction=0.5), "cpu", key="once")
+    split_features(manifest, "train", counted, PREPARED, "cpu", key="other")
+    assert len(asked) == 3 * often
+
+
+def test_a_damaged_cache_is_computed_anew(manifest: Manifest) -> None:
+    first = split_features(manifest, "val", columns, PREPARED, "cpu", key="damaged")
+    for file in (cache_folder() / "features").iterdir():
+        file.write_bytes(file.read_bytes()[:-7])
+    assert torch.equal(first, split_features(manifest, "val", columns, PREPARED, "cpu", key="damaged"))
+
+
+def test_the_digest_is_of_every_weight() -> None:
+    model = ViT(vit_config("vit_nano_patch8_16", 3))
+    before = digest(model)
+    assert digest(model) == before
+    with torch.no_grad():
+        model.blocks[1].mlp[2].weight[3, 4] += 1e-6
+    assert digest(model) != before
