@@ -11,7 +11,7 @@ from corolla.preprocessing import Preprocessing
 from corolla.sizes import vit_config
 from corolla.training.augmentation import seed_of
 from corolla.training.recipe import Recipe
-from corolla.weights import Weights, load_weights
+from corolla.weights import Weights
 from corolla.weights.loading import HEADS
 
 
@@ -34,10 +34,10 @@ class Beginning:
         return model
 
 
-def begin(recipe: Recipe, num_classes: int) -> Beginning:
-    """What `recipe` begins with, for a head of `num_classes`."""
-    if recipe.weights:
-        return from_weights(load_weights(recipe.weights), recipe, num_classes)
+def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> Beginning:
+    """What `recipe` begins with, for a head of `num_classes`; `weights` are those that it names, if it does."""
+    if weights is not None:
+        return from_weights(weights, recipe, num_classes)
     size = (recipe.image_size, recipe.image_size)
     changes = {"distilled": True} if recipe.distill_token else {}
     config = vit_config(recipe.model, num_classes, image_size=size, drop_path=recipe.drop_path, **changes)

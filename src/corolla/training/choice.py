@@ -8,15 +8,23 @@ from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Config
 from corolla.sizes import vit_config
-from corolla.training.beginning import begin
 from corolla.training.budget import Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
 from corolla.training.trial import StepTimer
-from corolla.weights import load_weights
+from corolla.weights import Weights, load_weights
 
 
-def named_with(name: str | None, changes: dict[str, Any]) -> tuple[NamedRecipe, Recipe]:
+def weights_of(changes: dict[str, Any]) -> Weights | None:
+    """The weights that the user's `changes` name."""
+    if not changes.get("weights"):
+        return None
+    if "model" in changes:
+        raise CorollaError("--weights brings its own model; leave --model out")
+    return load_weights(changes["weights"])
+
+
+def named_with(name: str | None, changes: dict[str, Any], weights: Weights | None) -> tuple[NamedRecipe, Recipe]:
     """The recipe called `name`, or the one that the user's `changes` ask for, and the same with those changes.
 
     Weights bring their model and, where they say it, the size of their pictures.
@@ -24,13 +32,10 @@ def named_with(name: str | None, changes: dict[str, Any]) -> tuple[NamedRecipe, 
     usual = "distill" if changes.get("teacher") else "finetune" if changes.get("weights") else "scratch"
     named = named_recipe(name or usual)
     changes = dict(changes)
-    if weights := changes.get("weights"):
-        if "model" in changes:
-            raise CorollaError("--weights brings its own model; leave --model out")
-        changes["model"] = Path(weights).name
-        changes.setdefault("image_size", size_of(weights))
-        if "growth" not in changes:
-            changes["growth"] = ((0.0, 1.0),)
+    if weights is not None:
+        changes["model"] = Path(changes["weights"]).name
+        prepared = weights.preprocessing or weights.config
+        changes = {"image_size": max(prepared.image_size), "growth": ((0.0, 1.0),)} | changes
     elif "model" in changes and "image_size" not in changes:  # vit_tiny_patch16_224 says its pixels
         changes["image_size"] = vit_config(changes["model"], 2).image_size[0]
     recipe = named.recipe.changed(**changes)
@@ -42,17 +47,12 @@ def named_with(name: str | None, changes: dict[str, Any]) -> tuple[NamedRecipe, 
     return named, recipe
 
 
-def size_of(weights: str) -> int:
-    """The side of the pictures that weights were trained on, in pixels."""
-    loaded = load_weights(weights)
-    return max(loaded.preprocessing.image_size if loaded.preprocessing else loaded.config.image_size)
-
-
 def fit_to_minutes(
     named: NamedRecipe,
     recipe: Recipe,
     changes: dict[str, Any],
     minutes: float,
+    weights: Weights | None,
     manifest: Manifest,
     timer: StepTimer,
     progress: Progress,
@@ -68,7 +68,7 @@ def fit_to_minutes(
     full_batches = pictures - pictures % min(recipe.batch_size, pictures)
 
     def patch_of(recipe: Recipe) -> int:
-        return begin(recipe, 2).config.patch_size if recipe.weights else vit_config(recipe.model, 2).patch_size
+        return (weights.config if weights else vit_config(recipe.model, 2)).patch_size
 
     fitted = plan(minutes, recipe, ladder, full_batches, named.most_epochs, timer, patch_of, started)
     taken = fitted.recipe.changed(**changes)  # what is set by hand stays, whatever the rung has

@@ -20,7 +20,7 @@ from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training.augmentation import Views, mixer, seed_of
 from corolla.training.average import AveragedModel
-from corolla.training.beginning import Beginning, begin
+from corolla.training.beginning import begin
 from corolla.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from corolla.training.distillation import Distillation
 from corolla.training.features import digest, split_features
@@ -32,6 +32,7 @@ from corolla.training.optimisation import build_optimisers, layer_of, learning_r
 from corolla.training.pictures import EpochSampler, TrainingPictures, training_loader
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.teacher import Teacher
+from corolla.weights import Weights
 
 VALIDATIONS = 20  # about so many in a training
 
@@ -55,12 +56,12 @@ class Trainer:
         seed: int,
         machine: Machine,
         progress: Progress,
-        beginning: Beginning | None = None,
+        weights: Weights | None = None,
         teacher: Teacher | None = None,
     ) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
         self.precision, self.accelerator = machine.precision, machine.accelerator()
-        beginning = beginning or begin(recipe, len(manifest.classes))
+        beginning = begin(recipe, len(manifest.classes), weights)
         model = beginning.model(seed)
         if recipe.lora_rank:
             adapt(model, recipe.lora_rank)

@@ -23,13 +23,14 @@ from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
-from corolla.training.choice import fit_to_minutes, named_with, recipe_of
+from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
 from corolla.training.loop import Trainer
 from corolla.training.machine import Machine, choose_device, usual_workers
 from corolla.training.memory import keep_freed_memory
 from corolla.training.recipe import Recipe
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trial import StepTimer
+from corolla.weights import load_weights
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
@@ -71,8 +72,10 @@ def train(
             progress.note(f"{run.folder} is finished; its report and model card are written again")
             finish(run, manifest, machine.device, progress)
             return run
+        weights = load_weights(chosen.weights) if chosen.weights else None
     else:
-        named, chosen = named_with(recipe, changes)
+        weights = weights_of(changes)
+        named, chosen = named_with(recipe, changes, weights)
         manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
         describe(manifest, progress)
     taught: FittedTeacher | None = None
@@ -83,9 +86,9 @@ def train(
         taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
         teacher = taught.teacher
     if named and minutes is not None and "epochs" not in changes and chosen.epochs:
-        timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher)
-        chosen = fit_to_minutes(named, chosen, changes, minutes, manifest, timer, progress, started)
-    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher)
+        timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
+        chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
+    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights)
     if not config:
         config = first_config(chosen, manifest, data, seed, trainer)
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +105,7 @@ def train(
         position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
     done = {
         "finished": True,
-        "minutes": position.seconds / 60,
+        "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
         "epochs": position.epochs_done,
         "best_epoch": position.best_epoch,
         "best_val_accuracy": position.best_accuracy,

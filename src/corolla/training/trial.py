@@ -9,6 +9,7 @@ from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.teacher import Teacher
+from corolla.weights import Weights
 
 PICTURES = 512  # at most, decoded for a trial
 WARM, TIMED = 2, 12  # steps
@@ -20,7 +21,13 @@ class StepTimer:
     """Called with a recipe and a picture size, answers seconds a picture takes in training here."""
 
     def __init__(
-        self, manifest: Manifest, machine: Machine, progress: Progress, limit: float, teacher: Teacher | None
+        self,
+        manifest: Manifest,
+        machine: Machine,
+        progress: Progress,
+        limit: float,
+        teacher: Teacher | None,
+        weights: Weights | None,
     ) -> None:
         training = manifest.split("train")
         stride = max(len(training) // PICTURES, 1)
@@ -28,7 +35,7 @@ class StepTimer:
         first = {example.label: example for example in reversed(training)}
         few = {example.path: example for example in (*first.values(), *training[::stride])}
         self.manifest = manifest.with_examples(tuple(few.values()))
-        self.machine, self.progress, self.teacher = machine, progress, teacher
+        self.machine, self.progress, self.teacher, self.weights = machine, progress, teacher, weights
         self.limit = max(limit, 2.0)  # seconds for one size
         self.trainers: dict[Case, Trainer] = {}
         self.known: dict[tuple[Case, int], float] = {}
@@ -40,7 +47,13 @@ class StepTimer:
         if case not in self.trainers:
             small = replace(recipe, epochs=1, growth=((0.0, 1.0),))
             self.trainers[case] = Trainer(
-                self.manifest, small, seed=0, machine=self.machine, progress=Progress(), teacher=self.teacher
+                self.manifest,
+                small,
+                seed=0,
+                machine=self.machine,
+                progress=Progress(),
+                teacher=self.teacher,
+                weights=self.weights,
             )
         if (case, pixels) not in self.known:
             self.known[case, pixels] = self.measured(self.trainers[case], pixels)

@@ -1,9 +1,12 @@
-"""What the scratch recipe reaches: one training a seed, each measured once on the test split at its end.
+"""What a recipe reaches: one training a seed, each measured once on the test split at its end.
 
-    python benchmarks/scratch.py shared/data/flower_photos/splits.csv --out runs/scratch --minutes 30
+    python benchmarks/accuracy.py splits.csv --out runs/scratch --minutes 30
+    python benchmarks/accuracy.py splits.csv --out runs/distill --minutes 45 --teacher efficientnet-lite0
+    python benchmarks/accuracy.py splits.csv --out runs/tuned --weights NAME_OR_PATH
 
-Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe. The runs stay in
-the folder given by --out, a finished one is not trained again, and the table goes to standard output as Markdown.
+Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe. A teacher's own figures stand
+beside its student's. The runs stay in the folder given by --out, a finished one is not trained again, and the tables
+go to standard output as Markdown.
 """
 
 import argparse
@@ -22,7 +25,8 @@ def measure(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     run = Run(Path(arguments.out) / f"seed{seed}")
     finished = run.config_file.is_file() and run.load_config().training.get("finished")
     if not finished:
-        changes = {"model": arguments.model, "image_size": arguments.image_size, "epochs": arguments.epochs}
+        names = ("recipe", "model", "image_size", "epochs", "weights", "teacher")
+        changes = {name: getattr(arguments, name) for name in names}
         with progress_for() as progress:
             corolla.train(
                 arguments.data, run.folder, minutes=arguments.minutes, seed=seed, progress=progress, **changes
@@ -39,6 +43,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
         "interval": evaluation.interval,
         "hardware": config.training["hardware"],
         "precision": config.training["precision"],
+        "teacher": config.training.get("teacher"),
     }
 
 
@@ -47,7 +52,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--recipe")
+    parser.add_argument("--weights")
+    parser.add_argument("--teacher")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--model")
@@ -61,6 +69,14 @@ def main() -> None:
             f"| {row['seed']} | {row['model']} | {row['image_size']} | {row['epochs']} | {row['minutes']:.1f} "
             f"| {row['val']:.1%} | {row['test']:.1%} | {low:.1%} to {high:.1%} |"
         )
+    if taught := [row for row in rows if row["teacher"]]:
+        print("\n| seed | teacher | minutes | frozen, validation | frozen, test | fitted, validation | fitted, test |")
+        print("|---|---|---|---|---|---|---|")
+        columns = ("probe_val_accuracy", "probe_test_accuracy", "val_accuracy", "test_accuracy")
+        for row in taught:
+            facts = row["teacher"]
+            figures = " | ".join(f"{facts[name]:.1%}" if name in facts else "" for name in columns)
+            print(f"| {row['seed']} | {facts['name']} | {facts['minutes']:.1f} | {figures} |")
     tests = [row["test"] for row in rows]
     print(f"\nmean {statistics.mean(tests):.1%}, {min(tests):.1%} to {max(tests):.1%} over {len(tests)} seeds")
     print(f"hardware: {rows[0]['hardware']}; mixed precision: {rows[0]['precision']}")
