@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from corolla.model import ViT, ViTConfig
+from corolla.run import Run
 from corolla.sizes import vit_config
 from corolla.weights.dialects import TIMM
 from corolla.weights.renaming import to_theirs
@@ -56,6 +57,23 @@ def test_show_of_a_name_fetches_nothing_and_tells_more_once_it_is_there(
     assert after.out.startswith(before.out[:100])
     assert "3 classes: oak, elm, ash" in after.out
     assert "near it: dino_vits16" in corolla("weights", "show", "dino_vits15").line
+
+
+def test_training_begins_with_weights_by_name(
+    corolla: Callable[..., Any], hub: Hub, pictures: Path, tmp_path: Path
+) -> None:
+    name = "vit_tiny_patch16_224.augreg_in21k"
+    tensors = to_theirs(ViT(ViTConfig(5, (16, 16), 8, 64, 2, 1, 96)).state_dict(), TIMM.table, "gelu").tensors
+    hub.files[f"timm/{name}/model.safetensors"] = save(tensors)
+    told = {"pretrained_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [3, 16, 16]}}
+    hub.files[f"timm/{name}/config.json"] = json.dumps(told).encode()
+    words = ["--recipe", "probe", "--batch-size", "12", "--workers", "0", "--device", "cpu", "--quiet"]
+    said = corolla("train", pictures, "--out", tmp_path / "run", "--weights", name, *words)
+    assert said.status == 0, said.err
+    config = Run(tmp_path / "run").load_config()
+    assert config.preprocessing.mean == (0.5, 0.5, 0.5)
+    assert config.recipe["weights"] == name
+    assert config.architecture.width == 64
 
 
 def test_show_says_what_a_checkpoint_is_and_expects(corolla: Callable[..., Any], small: Path) -> None:
