@@ -20,6 +20,7 @@ from corolla.data.decoding import PictureError, read_picture
 from corolla.errors import CorollaError
 from corolla.model import ViT
 from corolla.preprocessing import Preprocessing
+from corolla.pretrained import run_folder
 from corolla.run import Run
 
 Picture = str | Path | bytes | BinaryIO | Image.Image
@@ -55,8 +56,11 @@ class Classifier:
 
     @staticmethod
     def load(run: str | Path, device: str = "cpu") -> "Classifier":
-        """The classifier of a run folder; `CorollaError` if it is not one or is damaged."""
-        model, config = Run(Path(run)).load_model()
+        """The classifier of a run folder, or of a run that comes with corolla, by its name.
+
+        Raises `CorollaError` if it is neither, or damaged.
+        """
+        model, config = Run(run_folder(run)).load_model()
         flip = bool(config.recipe.get("flip_average", False))
         return Classifier(model, config.preprocessing, config.classes, flip=flip, device=device)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -97,9 +98,11 @@ class Run:
         """The model card."""
         return self.folder / "README.md"
 
-    def save_model(self, model: ViT) -> None:
-        """Write the weights, whole or not at all."""
+    def save_model(self, model: ViT, dtype: torch.dtype | None = None) -> None:
+        """Write the weights, whole or not at all; with `dtype` all that are not whole numbers in that type."""
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        if dtype is not None:
+            state = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
         write_with(self.weights, lambda path: save_file(state, path, metadata={"format": "pt"}))
 
     def save_config(self, config: Config) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corolla.cli.options import FLAG, Json, RunFolder, prose
-from corolla.errors import few
+from corolla.errors import CorollaError, few
+from corolla.pretrained import run_folder
 
 if TYPE_CHECKING:
     from corolla.preprocessing import Preprocessing
@@ -153,13 +154,25 @@ def print_lines(lines: dict[str, str]) -> None:
 def convert(
     source: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is empty or not there yet.")],
-    to: Annotated[str, typer.Option(metavar="DIALECT", help="timm, huggingface, torchvision or google.")],
+    to: Annotated[str, typer.Option(metavar="DIALECT", help="timm, huggingface, torchvision, google or corolla.")],
     heads: Heads = None,
+    half: Annotated[
+        bool, typer.Option("--half", metavar=FLAG, help="Keep the weights in float16; with --to corolla.")
+    ] = False,
 ) -> None:
-    """Write a checkpoint for another library; read back and compared before it is called done."""
-    from corolla.progress import progress_for
-    from corolla.weights import load_weights, write_weights
+    """Write a checkpoint for another library; read back and compared before it is called done.
 
+    With --to corolla it is a copy of a run to give away: weights, config and model card, nothing of its pictures.
+    """
+    from corolla.progress import progress_for
+    from corolla.weights import load_weights, pack, write_weights
+
+    if half and to != "corolla":
+        raise CorollaError(f"--half is for --to corolla; weights for {to} are written as they are")
+    if to == "corolla":
+        difference = f"{pack(run_folder(source), out, half):.1e} of the largest at most"
+        print(f"{out}: read back, its answers differ from those of {source} by {difference}")
+        return
     with progress_for() as progress:
         weights = load_weights(source, heads=heads, progress=progress)
     written = write_weights(weights, out, to)

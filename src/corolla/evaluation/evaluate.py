@@ -15,6 +15,7 @@ from corolla.data.progress import Progress
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
+from corolla.pretrained import run_folder
 from corolla.run import Run
 
 Part = Split | Literal["all"]
@@ -35,9 +36,11 @@ def evaluate(
     If it has no splits at all, every readable picture is used and `Evaluation.split` is "all".
     `progress(what, done, of)` is called as work goes on. Raises `CorollaError`.
     """
-    folder = Run(Path(run))
+    folder = Run(run_folder(run))
     classifier = Classifier.load(run, device)
     part: Part = split
+    if data is None and not folder.manifest_file.is_file():
+        raise CorollaError(f"{run} came without its pictures; say where labelled ones are: corolla evaluate {run} DATA")
     if data is None:
         manifest = folder.load_manifest()
         if not manifest.root.is_dir():

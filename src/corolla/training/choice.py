@@ -15,13 +15,13 @@ from corolla.training.trial import StepTimer
 from corolla.weights import Weights, load_weights
 
 
-def weights_of(changes: dict[str, Any]) -> Weights | None:
+def weights_of(changes: dict[str, Any], progress: Progress) -> Weights | None:
     """The weights that the user's `changes` name."""
     if not changes.get("weights"):
         return None
     if "model" in changes:
         raise CorollaError("--weights brings its own model; leave --model out")
-    return load_weights(changes["weights"])
+    return load_weights(changes["weights"], progress=progress)
 
 
 def named_with(name: str | None, changes: dict[str, Any], weights: Weights | None) -> tuple[NamedRecipe, Recipe]:

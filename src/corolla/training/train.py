@@ -72,9 +72,9 @@ def train(
             progress.note(f"{run.folder} is finished; its report and model card are written again")
             finish(run, manifest, machine.device, progress)
             return run
-        weights = load_weights(chosen.weights) if chosen.weights else None
+        weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
     else:
-        weights = weights_of(changes)
+        weights = weights_of(changes, progress)
         named, chosen = named_with(recipe, changes, weights)
         manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
         describe(manifest, progress)

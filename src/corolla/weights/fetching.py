@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from corolla.errors import CorollaError
+from corolla.pretrained import run_folder
 from corolla.progress import Progress
 from corolla.weights import hub
 from corolla.weights.reading import READ
@@ -25,10 +26,11 @@ TIMEOUT = 30  # seconds
 def located(source: str | Path, progress: Progress | None = None) -> tuple[Path, Published | None]:
     """The file or folder that `source` means, fetched if need be, and what the registry knows of it.
 
-    What lies on the disk always wins; then come the registry's names, then `hf-hub:OWNER/NAME` and `OWNER/NAME` on the
-    Hub. Raises `CorollaError` for what is none of these or cannot be fetched, with what to fetch by hand.
+    What lies on the disk always wins; then come the runs that corolla brings along, the registry's names, and
+    `hf-hub:OWNER/NAME` and `OWNER/NAME` on the Hub. Raises `CorollaError` for what is none of these or cannot be
+    fetched, with what to fetch by hand.
     """
-    path, name = Path(source), str(source)
+    path, name = run_folder(source), str(source)
     if path.exists():
         return path, by_file(path.name)
     published = find(name)

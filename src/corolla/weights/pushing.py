@@ -1,15 +1,14 @@
 """A run, or what it converts to, put on the Hugging Face Hub."""
 
 import shutil
-from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from corolla.errors import CorollaError
 from corolla.run import Run
 from corolla.weights import hub
 from corolla.weights.loading import load_weights
+from corolla.weights.packing import pack
 from corolla.weights.reading import first_line
 from corolla.weights.writing import write_weights
 
@@ -18,12 +17,11 @@ def push(folder: str | Path, repository: str, private: bool = False, to: str | N
     """Put a run's weights, config and model card into `repository` (`OWNER/NAME`), made if it is not there.
 
     With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
-    leaves the machine: neither its manifest nor its report, which shows pictures, nor where on the disk its pictures
-    were and how those are called that were skipped, which its config has. Returns the repository's address.
+    leaves the machine (`corolla.weights.packing`). Returns the repository's address.
     Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
     """
     run = Run(Path(folder))
-    model, config = run.load_model()  # so that nothing damaged is published
+    run.load_model()  # so that nothing damaged is published
     if not hub.repository_in(repository) or "@" in repository or repository.startswith(hub.PREFIX):
         raise CorollaError(f"{repository!r} is no name on the Hub; give OWNER/NAME, such as me/flowers")
     if to not in (None, "timm", "huggingface"):
@@ -31,19 +29,12 @@ def push(folder: str | Path, repository: str, private: bool = False, to: str | N
     with TemporaryDirectory() as temporary:
         public = Run(Path(temporary) / "public")
         if to is None:
-            public.save_model(model)
-            public.save_config(replace(config, data=without_places(config.data)))
+            pack(run.folder, public.folder)
         else:
             write_weights(load_weights(run.folder), public.folder, to)
-        if run.card.is_file():
-            shutil.copyfile(run.card, public.card)
+            if run.card.is_file():
+                shutil.copyfile(run.card, public.card)
         return send(public.folder, repository, private)
-
-
-def without_places(data: dict[str, Any]) -> dict[str, Any]:
-    """What a config says of its data, without what is nobody else's business."""
-    name = PurePath(str(data.get("source", "")).replace("\\", "/")).name
-    return data | {"source": name, "root": "", "skipped": []}
 
 
 def send(folder: Path, repository: str, private: bool) -> str:

@@ -1,0 +1,16 @@
+"""Runs that come with corolla, by name: weights, config and model card, and nothing of their pictures.
+
+Each was made by `corolla train` and `corolla weights convert RUN OUT --to corolla --half`; its card says how.
+"""
+
+from pathlib import Path
+
+NAMES = ("flowers",)
+
+
+def run_folder(run: str | Path) -> Path:
+    """The folder that `run` means: a path to a run, or the name of one that comes with corolla; a run's path wins."""
+    path = Path(run)
+    if str(run) in NAMES and not (path / "config.json").is_file():
+        return Path(__file__).parent / str(run)
+    return path
