@@ -133,6 +133,7 @@ class FittedTeacher:
         now = self.accuracy("val")
         if not now > was:  # nothing was gained, or the weights are not finite
             self.teacher.load_state_dict(before)
+            self.frozen = True
         return epochs, max(now, was)
 
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
