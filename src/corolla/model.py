@@ -267,9 +267,9 @@ class ViT(nn.Module):
         patches = self.positions[:, self.own_tokens :]
         return own, resize_positions(patches, self.trained_grid, grid, self.config.antialias_positions)
 
-    def embed(self, images: Tensor) -> Tensor:
-        """z_0, the sequence that enters the encoder: (B, 3, H, W) to (B, S, D)."""
-        tokens = self.patches(images)  # [x_1 E; ...; x_N E]: (B, N, D)
+    def embed(self, images: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """z_0, the sequence that enters the encoder: (B, 3, H, W) to (B, S, D); `tokens` are its patches if at hand."""
+        tokens = self.patches(images) if tokens is None else tokens  # [x_1 E; ...; x_N E]: (B, N, D)
         own_positions, patch_positions = self.positions_for((images.shape[-2], images.shape[-1]), tokens)
         sequence = [tokens + patch_positions]  # eq. 1
         if self.registers is not None:
@@ -293,9 +293,9 @@ class ViT(nn.Module):
             return torch.cat([z[:, 0], mean], dim=1)
         return self.norm(mean) if self.config.norm_after_pooling else mean
 
-    def encode(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
+    def encode(self, images: Tensor, seen: Inspection | None = None, tokens: Tensor | None = None) -> Tensor:
         """The last layer (B, S, D), normalised before it is pooled, of pictures (B, 3, H, W); H, W multiples of P."""
-        z = self.embed(images)  # eq. 1
+        z = self.embed(images, tokens)  # eq. 1
         if seen is not None:
             seen.embedded = z
         for block in self.blocks:

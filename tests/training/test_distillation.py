@@ -26,9 +26,9 @@ class Same(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         z = self.model.encode(images)
-        return self.model.patch_tokens(z).transpose(1, 2).reshape(len(z), -1, 2, 2), self.model.pool(z)
+        return (self.model.patch_tokens(z).transpose(1, 2).reshape(len(z), -1, 2, 2),), self.model.pool(z)
 
 
 def student(**changes: bool) -> ViT:
@@ -41,7 +41,7 @@ def student(**changes: bool) -> ViT:
 
 
 def teacher_of(model: ViT) -> Teacher:
-    teacher = Teacher(Pretrained(Same(model), model.config.width, PREPARED, multiple=None), 3)
+    teacher = Teacher(Pretrained(Same(model), PREPARED, multiple=None), 3)
     teacher.head.load_state_dict(model.head.state_dict())
     return teacher
 
@@ -103,3 +103,30 @@ def test_maps_of_unequal_grids_meet_on_the_coarser() -> None:
     value = guide(tokens, feature_map, (6, 6))
     assert value.shape == ()
     assert 0 < float(value) < 2
+
+
+class Deep(Same):
+    """The student itself, with its patch embedding as the map of the middle."""
+
+    def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        (last,), feature = super().forward(images)
+        tokens = self.model.patches(images)
+        return (tokens.transpose(1, 2).reshape(len(tokens), -1, 2, 2), last), feature
+
+
+def test_the_middle_of_the_teacher_guides_the_patch_embedding() -> None:
+    model = student()
+    teacher = Teacher(Pretrained(Deep(student()), PREPARED, multiple=None), 3)
+    distillation = Distillation(RECIPE.changed(distill_share=0.0, guidance=1.0), teacher, model, PREPARED)
+    accelerator = Machine("cpu", 0).accelerator()
+    optimiser = torch.optim.Adam(distillation.parameters(), lr=0.05)
+    losses = []
+    for _ in range(60):  # a projection that undoes the standardisation makes the maps equal
+        loss = distillation(model, accelerator, IMAGES, LABELS, None)
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert len(distillation.project) == 2
+    assert losses[-1] < losses[0] - 1.0
+    assert all(parameter.grad is not None for parameter in distillation.parameters())

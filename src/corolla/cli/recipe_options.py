@@ -81,7 +81,7 @@ Temperature = Annotated[
 ]
 Guidance = Annotated[
     float | None,
-    typer.Option(metavar="X", help="Weight of the teacher's feature map.", rich_help_panel=DISTILLATION),
+    typer.Option(metavar="X", help="Weight of the teacher's feature maps.", rich_help_panel=DISTILLATION),
 ]
 
 # ---------------------------------------------------------------------------------------------------------------------

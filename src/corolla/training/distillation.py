@@ -1,8 +1,8 @@
 """Distillation: the student learns what its teacher says of the very view it sees.
 
 DeiT's soft and hard distillation (arXiv 2012.12877, section 3) by a head of its own or by the one head there is, on
-mixed views too, as in function matching (2106.05237), and the teacher's last feature map as guidance for the student's
-patches (2207.10026), which tells a small data set far more than its labels do.
+mixed views too, as in function matching (2106.05237), and the teacher's feature maps as guidance for the student's
+patches (2207.10026), which tell far more of a small data set than its labels do.
 """
 
 import torch.nn.functional as F
@@ -16,12 +16,12 @@ from corolla.training.teachers.teacher import Teacher
 
 
 class Distillation(nn.Module):
-    """The loss of a student beside a teacher; holds the projection from patches to the teacher's features."""
+    """The loss of a student beside a teacher; holds the projections from patches to the teacher's features."""
 
     def __init__(self, recipe: Recipe, teacher: Teacher, model: ViT, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.recipe, self.teachers, self.preprocessing = recipe, [teacher], preprocessing  # in a list: not a part
-        self.project = nn.Linear(model.config.width, teacher.channels)
+        self.project = nn.ModuleList(nn.Linear(model.config.width, channels) for channels in teacher.channels)
 
     def forward(
         self, model: ViT, accelerator: Accelerator, images: Tensor, targets: Tensor, weight: Tensor | None
@@ -29,16 +29,20 @@ class Distillation(nn.Module):
         """The loss of normalised views (B, 3, H, W) with targets (B,) or (B, classes)."""
         recipe, [teacher] = self.recipe, self.teachers
         with accelerator.autocast():
-            answer, feature_map = teacher.look(images, self.preprocessing)
-            z = model.encode(images)
+            answer, maps = teacher.look(images, self.preprocessing)
+            tokens = model.patches(images)
+            z = model.encode(images, tokens=tokens)
             logits = model.head(model.pool(z)).float()
             taught = logits if model.distillation_head is None else model.distillation_head(z[:, 1]).float()
-            guided = self.project(model.patch_tokens(z)).float()
+            # The teacher's middle guides the patch embedding, its end the last layer.
+            layers = (tokens, model.patch_tokens(z))[-len(maps) :]
+            guided = [project(layer).float() for project, layer in zip(self.project, layers, strict=True)]
         loss = F.cross_entropy(logits, targets, weight=weight, label_smoothing=recipe.label_smoothing)
         loss = (1 - recipe.distill_share) * loss + recipe.distill_share * self.taught(taught, answer.float())
         if recipe.guidance > 0:
             grid = model.config.grid((images.shape[-2], images.shape[-1]))
-            loss = loss + recipe.guidance * guide(guided, feature_map.float(), grid)
+            apart = [guide(mine, theirs.float(), grid) for mine, theirs in zip(guided, maps, strict=True)]
+            loss = loss + recipe.guidance * sum(apart)
         return loss
 
     def taught(self, logits: Tensor, answer: Tensor) -> Tensor:

@@ -57,12 +57,12 @@ class Recipe:
     mixing: float = 0.5  # share of the batches put through MixUp or CutMix
     # Distillation
     teacher: str = ""  # a run, an efficientnet-lite or a model of timm; "" learns from the labels alone
-    teacher_epochs: int = 5  # of fine-tuning it, at most, after its head was fitted
+    teacher_epochs: int = 3  # of fine-tuning it, at most, after its head was fitted
     distillation: Distilling = "soft"
     distill_share: float = 0.5  # of the loss, that is the teacher's answers'; the labels have the rest
     distill_token: bool = False  # a second token with its own head learns from the teacher (arXiv 2012.12877)
     temperature: float = 1.0  # above 1 the soft answers are made softer
-    guidance: float = 0.0  # weight of the teacher's feature map in the loss (arXiv 2207.10026)
+    guidance: float = 0.0  # weight of the teacher's feature maps in the loss (arXiv 2207.10026)
     # Answering
     flip_average: bool = True  # average the answers for the picture and its mirror image
 

@@ -21,9 +21,9 @@ def test_efficientnet_lite_comes_with_its_weights_and_answers_as_its_package_doe
     assert isinstance(network, EfficientNet)
     images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        feature_map, feature = pretrained.backbone.eval()(images)
+        (middle, last), feature = pretrained.backbone.eval()(images)
         expected = network(images)
-    assert feature_map.shape == (2, pretrained.channels, 3, 3)
+    assert (middle.shape, last.shape) == ((2, 112, 6, 6), (2, 1280, 3, 3))
     torch.testing.assert_close(network._fc(feature), expected)
     grey = torch.full((1, 3, 8, 8), 127, dtype=torch.uint8)
     torch.testing.assert_close(pretrained.preprocessing.normalise(grey), torch.zeros(1, 3, 8, 8), rtol=0, atol=1e-6)
@@ -40,10 +40,11 @@ def test_any_kind_of_timm_model_gives_a_map_and_its_own_feature(name: str, pixel
     )  # fmt: skip
     images = torch.randn(2, 3, pixels, pixels)
     with torch.no_grad():
-        feature_map, feature = Features(network, extract_from_timm).eval()(images)
+        (middle, last), feature = Features(network, extract_from_timm).eval()(images)
         expected = network(images)
-    assert feature_map.shape[:2] == (2, network.num_features)
-    assert feature_map.shape[2] == feature_map.shape[3] > 1
+    assert last.shape[:2] == (2, network.num_features)
+    assert last.shape[2] == last.shape[3] > 1
+    assert middle.shape[2] == middle.shape[3] == last.shape[2] * (1 if "vit" in name else 2)
     torch.testing.assert_close(network.get_classifier()(feature), expected)
 
 
@@ -55,10 +56,11 @@ def test_a_run_is_a_teacher_that_knows_its_classes(swatches: Path, tmp_path: Pat
     assert pretrained.head is not None
     images = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
-        feature_map, feature = pretrained.backbone.eval()(images)
+        (middle, last), feature = pretrained.backbone.eval()(images)
         torch.testing.assert_close(pretrained.head(feature), model(images))
-    assert feature_map.shape == (2, 48, 2, 2)
-    torch.testing.assert_close(feature_map.mean(dim=(2, 3)), feature)
+    assert middle.shape == last.shape == (2, 48, 2, 2)
+    assert not torch.allclose(middle, last)
+    torch.testing.assert_close(last.mean(dim=(2, 3)), feature)
 
 
 def test_a_teacher_may_read_class_token_and_mean(tmp_path: Path) -> None:
@@ -67,10 +69,10 @@ def test_a_teacher_may_read_class_token_and_mean(tmp_path: Path) -> None:
     pretrained = load_backbone(str(tmp_path))
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
-        feature_map, feature = pretrained.backbone.eval()(images)
+        (_, last), feature = pretrained.backbone.eval()(images)
         logits, _ = Teacher(pretrained, 3)(images)
-    assert feature_map.shape == (2, pretrained.channels, 4, 4)
-    assert feature.shape == (2, 2 * pretrained.channels)
+    assert last.shape[2:] == (4, 4)
+    assert feature.shape == (2, 2 * last.shape[1])
     assert logits.shape == (2, 3)
 
 

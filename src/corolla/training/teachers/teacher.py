@@ -1,4 +1,4 @@
-"""What a teacher is to a student: a network that answers for a view and shows its last feature map."""
+"""What a teacher is to a student: a network that answers for a view and shows its feature maps."""
 
 import math
 from dataclasses import dataclass
@@ -14,16 +14,15 @@ from corolla.preprocessing import Preprocessing
 class Pretrained:
     """A backbone, what it expects, and its head if it already answers for named classes.
 
-    The backbone gives, for pictures (B, 3, H, W), a feature map (B, C, h, w) and one feature (B, F).
+    The backbone gives, for pictures (B, 3, H, W), feature maps, each (B, C, h, w), of its middle and its end, and one
+    feature (B, F), which a head reads.
     """
 
     backbone: nn.Module
-    channels: int  # C
     preprocessing: Preprocessing
     multiple: int | None  # pictures of any multiple of so many pixels are fine; None: only those of its own size
     head: nn.Linear | None = None
     classes: tuple[str, ...] | None = None
-    feature: int | None = None  # F, where it is not C
 
 
 class Teacher(nn.Module):
@@ -35,9 +34,13 @@ class Teacher(nn.Module):
 
     def __init__(self, pretrained: Pretrained, num_classes: int) -> None:
         super().__init__()
-        self.backbone, self.channels = pretrained.backbone, pretrained.channels
-        self.preprocessing, self.multiple = pretrained.preprocessing, pretrained.multiple
-        self.head = nn.Linear(pretrained.feature or self.channels, num_classes)
+        self.backbone, self.preprocessing, self.multiple = (
+            pretrained.backbone.eval(), pretrained.preprocessing, pretrained.multiple,
+        )  # fmt: skip
+        with torch.no_grad():
+            maps, feature = self.backbone(torch.zeros(1, 3, *self.preprocessing.image_size))
+        self.channels = tuple(feature_map.shape[1] for feature_map in maps)  # C of each map
+        self.head = nn.Linear(feature.shape[1], num_classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.eval()
@@ -46,13 +49,13 @@ class Teacher(nn.Module):
         """Stays in evaluation mode whatever is asked."""
         return super().train(False)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, classes) and feature map (B, C, h, w) of pictures normalised for this teacher."""
-        feature_map, feature = self.backbone(images)
-        return self.head(feature.float()), feature_map
+    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Logits (B, classes) and feature maps (B, C, h, w) of pictures normalised for this teacher."""
+        maps, feature = self.backbone(images)
+        return self.head(feature.float()), maps
 
     @torch.no_grad()
-    def look(self, images: Tensor, normalised_by: Preprocessing) -> tuple[Tensor, Tensor]:
+    def look(self, images: Tensor, normalised_by: Preprocessing) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The same for a student's batch (B, 3, H, W), normalised by the student's preprocessing."""
         return self.forward(self.as_own(images, normalised_by))
 
