@@ -7,7 +7,7 @@ import typer
 
 from corolla.cli.options import FLAG, Json, RunFolder, prose
 from corolla.errors import CorollaError, few
-from corolla.pretrained import run_folder
+from corolla.pretrained import NAMES, run_folder
 
 if TYPE_CHECKING:
     from corolla.preprocessing import Preprocessing
@@ -66,6 +66,7 @@ def list_(json: Json = False) -> None:
         size = f"{each.parameters / 1e6:.1f} M"
         print(f"{each.name:<{widest}}  {size:>10}  {each.side:>3}  {accuracy:>8}  {each.family.licence}")
     print("`corolla weights show NAME` says what was measured, and who published it.")
+    print(f"{', '.join(NAMES)}: comes with corolla, trained by it; needs no network")
 
 
 def show(source: Source, heads: Heads = None) -> None:

@@ -81,3 +81,10 @@ def test_a_teacher_that_timm_does_not_have_is_one_line(monkeypatch: pytest.Monke
     with pytest.raises(CorollaError, match="cannot get the teacher 'resnet99' from timm") as failure:
         load_backbone("resnet99")
     assert "\n" not in str(failure.value)
+
+
+def test_a_name_of_the_registry_is_fetched_by_us_and_not_by_timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CorollaError, match=r"vit_tiny_patch16_224\.augreg_in21k") as failure:
+        load_backbone("vit_tiny_patch16_224.augreg_in21k")
+    assert "from timm:" not in str(failure.value)

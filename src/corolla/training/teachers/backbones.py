@@ -3,7 +3,6 @@
 import importlib
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,8 +11,11 @@ from torch import Tensor, nn
 from corolla.errors import CorollaError
 from corolla.model import Inspection, ViT
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from corolla.pretrained import run_folder
 from corolla.training.teachers.teacher import Pretrained
 from corolla.weights import load_weights
+from corolla.weights.hub import PREFIX
+from corolla.weights.registry import find
 
 LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 LITE_PIXELS = 192  # on the flowers as good as the 224 it was trained at, in two thirds of the time
@@ -36,10 +38,10 @@ class Features(nn.Module):
 
 
 def load_backbone(name: str) -> Pretrained:
-    """The teacher called `name`: an EfficientNet-Lite, a run or checkpoint, or any model of timm, in that order."""
+    """The teacher called `name`: an EfficientNet-Lite, weights by path or name, or any model of timm, in that order."""
     if name in LITE:
         return efficientnet_lite(name)
-    if Path(name).exists():
+    if run_folder(name).exists() or find(name) or name.startswith(PREFIX):
         return vision_transformer(name)
     return timm_model(name)
 
