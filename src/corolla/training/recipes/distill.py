@@ -5,7 +5,8 @@ its feature maps as guidance for the patches (2207.10026); the rest is the scrat
 
 Command: corolla train DATA --out RUN --teacher efficientnet-lite0 --minutes 45
 Expect: on 2,558 training photographs of five flowers and two cores of an AMD EPYC with AVX512-BF16, 42 minutes with the
-teacher's five, 64 epochs, test accuracy 91.3 % (one seed, 95 % interval 88.7 to 93.4), its teacher 93.1 % (benchmarks/README.md).
+teacher's five, 64 epochs, test accuracy 91.3 % (one seed, 95 % interval 88.7 to 93.4); its teacher 93.1 %
+(benchmarks/README.md).
 """
 
 from corolla.training.budget import Rung
