@@ -6,6 +6,7 @@ names or order.
 """
 
 import hashlib
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -89,7 +90,8 @@ def _assign(
         name: {label: max(1.0, total[label] * share / scale) for label in total} for name, share in wanted.items()
     }
     # Breaks ties between sides that lack as much of a class, so that no side always wins them.
-    room = {name: sum(lacking[name].values()) for name in wanted}
+    # (fsum: the same to the last bit whatever the order of the classes)
+    room = {name: math.fsum(lacking[name].values()) for name in wanted}
     empty = {label: set(wanted) for label in total}  # splits that have nothing of a class so far
     dealt: dict[Split, list[int]] = {name: [] for name in wanted}
 
@@ -104,7 +106,7 @@ def _assign(
         open_to = set.intersection(*forced) if forced else set(wanted)
         name = max(
             [name for name in wanted if name in open_to] or list(wanted),
-            key=lambda name: (sum(lacking[name][c] * n / total[c] for c, n in counts.items()), room[name]),
+            key=lambda name: (math.fsum(lacking[name][c] * n / total[c] for c, n in counts.items()), room[name]),
         )
         room[name] -= len(pools[place])
         for label, count in counts.items():
