@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from corolla.errors import CorollaError
+
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary sibling of `path`, flush it to disk, then rename it over `path`.
@@ -42,3 +44,9 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as indented JSON that keeps non-ASCII names readable."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def refuse_occupied(folder: Path) -> None:
+    """`CorollaError` unless `folder` is empty or not there yet, so that nothing of the user's is written over."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CorollaError(f"{folder} is not an empty folder; choose another place (nothing was changed)")

@@ -5,6 +5,7 @@ import sys
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 KEEP, AHEAD = 2**31 - 1, 2**28  # bytes
+SETTINGS = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEEP), (M_TOP_PAD, AHEAD))
 
 
 def keep_freed_memory() -> bool:
@@ -20,6 +21,3 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return all(mallopt(option, value) == 1 for option, value in SETTINGS)
-
-
-SETTINGS = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEEP), (M_TOP_PAD, AHEAD))

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from corolla.atomic import refuse_occupied
 from corolla.errors import CorollaError
 from corolla.run import Run
 
@@ -23,8 +24,7 @@ def pack(folder: str | Path, out: str | Path, half: bool = False) -> float:
     """
     run, out = Run(Path(folder)), Path(out)
     model, config = run.load_model()  # so that nothing damaged is given away
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CorollaError(f"{out} is not an empty folder; choose another place (nothing was changed)")
+    refuse_occupied(out)
     packed = Run(out)
     packed.save_model(model, torch.float16 if half else None)
     packed.save_config(replace(config, data=without_places(config.data)))

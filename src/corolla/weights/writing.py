@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from corolla.atomic import write_json, write_with
+from corolla.atomic import refuse_occupied, write_json, write_with
 from corolla.errors import CorollaError
 from corolla.model import ViTConfig
 from corolla.positions import sincos_positions
@@ -63,8 +63,7 @@ def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
     out = Path(out)
     if to not in WRITERS:
         raise CorollaError(f"cannot write {to!r}; choose one of {', '.join(WRITERS)}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CorollaError(f"{out} is not an empty folder; choose another place (nothing was changed)")
+    refuse_occupied(out)
     target, tensors = translated(weights, to)
     if target.faults and to in bridging.MODULES and weights.has_head:
         target = Target(OURS, [], bridging.settings_for(to, weights.config))
