@@ -68,6 +68,10 @@ class Manifest:
         """The examples of one split, in manifest order."""
         return tuple(example for example in self.examples if example.split == name)
 
+    def labels(self, name: Split) -> list[int]:
+        """The class numbers of one split, in manifest order."""
+        return [self.class_index[example.label] for example in self.split(name)]
+
     def counts(self, name: Split) -> dict[str, int]:
         """How many pictures each class has in one split, every class named."""
         seen = Counter(example.label for example in self.split(name))

@@ -84,18 +84,16 @@ class Trainer:
         )  # fmt: skip
         self.mix = mixer(len(manifest.classes))
         self.class_weights = self.weigh_classes()
-        validation, index = manifest.split("val"), manifest.class_index
-        self.validation_paths = [manifest.locate(example) for example in validation]
-        self.validation_labels = np.array([index[example.label] for example in validation])
+        self.validation_paths = [manifest.locate(example) for example in manifest.split("val")]
+        self.validation_labels = np.array(manifest.labels("val"))
         if recipe.epochs:
             self.load_pictures(machine.workers)
 
     def load_pictures(self, workers: int) -> None:
         """Decode what is trained on."""
-        training, index = self.manifest.split("train"), self.manifest.class_index
         pictures = TrainingPictures(
-            [self.manifest.locate(example) for example in training],
-            [index[example.label] for example in training],
+            [self.manifest.locate(example) for example in self.manifest.split("train")],
+            self.manifest.labels("train"),
             Views(self.recipe),
             self.recipe.image_size,
             lambda done, total: self.progress.stage("decoding", done, total),
@@ -253,8 +251,7 @@ class Trainer:
 
             return split_features(self.manifest, split, extract, self.preprocessing, device, tell, digest(model))
 
-        index = self.manifest.class_index
-        labels = torch.tensor([index[example.label] for example in self.manifest.split("train")])
+        labels = torch.tensor(self.manifest.labels("train"))
         val_labels = torch.from_numpy(self.validation_labels)
         fitted = fit_head(features("train"), labels, features("val"), val_labels, len(self.manifest.classes))
         with torch.no_grad():

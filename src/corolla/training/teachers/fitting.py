@@ -49,8 +49,7 @@ class FittedTeacher:
 
     def labels(self, split: Split) -> Tensor:
         """The class numbers of a split (pictures,)."""
-        index = self.manifest.class_index
-        return torch.tensor([index[example.label] for example in self.manifest.split(split)])
+        return torch.tensor(self.manifest.labels(split))
 
     def features(self, split: Split) -> Tensor:
         """The backbone's frozen features (pictures, 2, C) of a split."""
@@ -90,11 +89,10 @@ class FittedTeacher:
 
         Returns the epochs and the accuracy on validation.
         """
-        training, index = self.manifest.split("train"), self.manifest.class_index
         pixels = max(self.teacher.preprocessing.image_size)
         pictures = TrainingPictures(
-            [self.manifest.locate(example) for example in training],
-            [index[example.label] for example in training],
+            [self.manifest.locate(example) for example in self.manifest.split("train")],
+            self.manifest.labels("train"),
             Views(self.recipe),
             pixels,
             lambda done, total: self.progress.stage("decoding for the teacher", done, total),
