@@ -40,6 +40,12 @@ def test_the_best_epoch_is_the_marked_one_or_else_the_highest(history: History) 
     assert "best: 81.7\u00a0%, epoch 6" in curves_svg([row | {"best": row["epoch"] == 6} for row in history])[1][1]
 
 
+def test_a_training_loss_that_holds_a_teachers_parts_gets_a_scale_of_its_own(history: History) -> None:
+    taught = [row | {"train_loss": 10 + row["train_loss"]} for row in history]
+    assert "training, scale at the right" in curves_svg(taught)[0][1]
+    assert "scale at the right" not in curves_svg(history)[0][1]
+
+
 def test_an_epoch_that_was_run_twice_counts_once() -> None:
     rows = [{"epoch": 1, "val_loss": 3}, {"epoch": 2, "val_loss": 2}, {"epoch": 2, "val_loss": 1}]
     assert series(rows, "val_loss") == ([1, 2], [3.0, 1.0])

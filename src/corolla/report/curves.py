@@ -23,6 +23,7 @@ from corolla.report import words
 
 History = Sequence[Mapping[str, Any]]
 MOST = 1e6
+APART = 3.0  # so many times as large, one scale would show the smaller loss as a flat line
 
 
 @dataclass(frozen=True)
@@ -86,18 +87,20 @@ def svg(history: History, draw: Callable[[Axes, History, Palette], None], prefix
 
 
 def draw_loss(axes: Axes, history: History, palette: Palette) -> None:
-    """Training and validation loss."""
+    """Training and validation loss, each with a scale of its own where the training's holds a teacher's parts too."""
     prepare(axes, history, palette, "Loss")
     handles = []
-    for key, label, colour in (
-        ("train_loss", "training", palette.quiet),
-        ("val_loss", "validation", palette.accent),
-    ):
-        epochs, values = series(history, key)
-        if epochs:
-            handles += draw_line(axes, epochs, values, colour, label)
+    (epochs, values), (val_epochs, val_values) = series(history, "train_loss"), series(history, "val_loss")
+    apart = bool(epochs and val_epochs) and min(values) > APART * max(val_values)
+    if epochs:
+        place, label = (second_scale(axes, palette), "training, scale at the right") if apart else (axes, "training")
+        handles += draw_line(place, epochs, values, palette.quiet, label)
+    if val_epochs:
+        handles += draw_line(axes, val_epochs, val_values, palette.accent, "validation")
     if handles:
-        legend = axes.legend(handles=handles, frameon=False, fontsize=9.5, labelcolor=palette.soft, handlelength=1.4)
+        legend = axes.legend(
+            handles=handles, loc="upper right", frameon=False, fontsize=9.5, labelcolor=palette.soft, handlelength=1.4
+        )
         legend.set_zorder(5)
     else:
         say_empty(axes, palette)
@@ -157,6 +160,16 @@ def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
             color=palette.soft,
             fontsize=8,
         )
+
+
+def second_scale(axes: Axes, palette: Palette) -> Axes:
+    """The same panel with a scale at its right."""
+    other: Axes = axes.twinx()
+    other.tick_params(colors=palette.soft, labelsize=9.5, length=0, pad=6)
+    other.margins(x=0.03, y=0.08)
+    for spine in other.spines.values():
+        spine.set_visible(False)
+    return other
 
 
 def draw_line(axes: Axes, epochs: list[int], values: list[float], colour: str, label: str) -> list[Any]:
