@@ -9,8 +9,8 @@ from corolla.model import ViT, ViTConfig
 from corolla.positions import resize_positions
 from corolla.preprocessing import Preprocessing
 from corolla.sizes import vit_config
-from corolla.training.augmentation import seed_of
 from corolla.training.recipe import Recipe
+from corolla.training.views.randomness import seed_of
 from corolla.weights import Weights
 from corolla.weights.loading import HEADS
 

@@ -18,7 +18,6 @@ from corolla.errors import CorollaError
 from corolla.model import ViT
 from corolla.progress import Progress
 from corolla.run import Run
-from corolla.training.augmentation import Views, mixer, seed_of
 from corolla.training.average import AveragedModel
 from corolla.training.beginning import begin
 from corolla.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -32,6 +31,8 @@ from corolla.training.optimisation import build_optimisers, layer_of, learning_r
 from corolla.training.pictures import EpochSampler, TrainingPictures, training_loader
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.teacher import Teacher
+from corolla.training.views.mixing import mixer
+from corolla.training.views.randomness import seed_of
 from corolla.weights import Weights
 
 VALIDATIONS = 20  # about so many in a training
@@ -91,13 +92,11 @@ class Trainer:
 
     def load_pictures(self, workers: int) -> None:
         """Decode what is trained on."""
-        pictures = TrainingPictures(
-            [self.manifest.locate(example) for example in self.manifest.split("train")],
-            self.manifest.labels("train"),
-            Views(self.recipe),
-            self.recipe.image_size,
-            lambda done, total: self.progress.stage("decoding", done, total),
-        )
+
+        def tell(done: int, total: int) -> None:
+            self.progress.stage("decoding", done, total)
+
+        pictures = TrainingPictures.of(self.manifest, self.recipe, self.recipe.image_size, tell)
         self.sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
         self.loader = training_loader(pictures, self.sampler, workers)
 

@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from corolla.training.precision import Precision, choose_precision
+from corolla.precision import Precision, choose_precision
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,23 @@
-"""Training pictures: decoded once if they fit in memory, and drawn in a seeded order, epoch by epoch."""
+"""Training pictures in batches of random views, drawn in a seeded order, epoch by epoch."""
 
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from corolla.data.decoding import read_picture
-from corolla.training.augmentation import Views, seed_of
+from corolla.data.manifest import Manifest
+from corolla.data.pixels import Pixels, keep_pixels
+from corolla.memory import keep_freed_memory
+from corolla.training.recipe import Recipe
+from corolla.training.views.randomness import seed_of
+from corolla.training.views.view import Views
 
-MEMORY_LIMIT = 2 * 2**30  # bytes of decoded pictures kept; more are decoded again in every epoch
 MARGIN = 1.5  # pictures are kept at so many times the training size, for the crops to be cut from
-LONGEST = 2.0  # a picture longer than so many times its shorter side is cut at both ends
+
+Batch = tuple[Tensor, Tensor]  # uint8 views (B, 3, size, size) and class numbers (B,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,48 +29,29 @@ class Draw:
     size: int
 
 
-def decode(path: Path, side: int) -> Tensor:
-    """The picture as uint8 (3, h, w), its shorter side brought down to `side` pixels if it was longer."""
-    picture = read_picture(path, draft=side)
-    width, height = picture.size
-    short = min(width, height)
-    crop_width, crop_height = min(width, LONGEST * short), min(height, LONGEST * short)
-    left, top = (width - crop_width) / 2, (height - crop_height) / 2
-    scale = min(1.0, side / short)
-    size = (max(round(crop_width * scale), 1), max(round(crop_height * scale), 1))
-    box = (left, top, left + crop_width, top + crop_height)
-    small = picture.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-    return torch.from_numpy(np.array(small)).permute(2, 0, 1)
+class TrainingPictures(Dataset[Batch]):
+    """Pictures and class numbers; asked with a list of draws, answers with a batch of random views."""
 
+    def __init__(self, pixels: Pixels, labels: list[int], views: Views) -> None:
+        self.pixels, self.labels, self.views = pixels, torch.tensor(labels), views
 
-class TrainingPictures(Dataset[tuple[Tensor, int]]):
-    """Pictures and class numbers; asked with a `Draw`, answers with a random view."""
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        labels: Sequence[int],
-        views: Views,
-        side: int,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
-        self.paths, self.labels, self.views = list(paths), list(labels), views
-        self.side = math.ceil(side * MARGIN)
-        self.decoded: list[Tensor] | None = None
-        if len(self.paths) * 3 * (self.side * 1.25) ** 2 <= MEMORY_LIMIT:
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                self.decoded = []
-                for picture in pool.map(lambda path: decode(path, self.side), self.paths):
-                    self.decoded.append(picture.contiguous())
-                    if progress:
-                        progress(len(self.decoded), len(self.paths))
+    @staticmethod
+    def of(
+        manifest: Manifest, recipe: Recipe, side: int, progress: Callable[[int, int], None] | None = None
+    ) -> "TrainingPictures":
+        """The training split, for views of up to `side` pixels."""
+        examples = manifest.split("train")
+        paths = [manifest.locate(example) for example in examples]
+        pixels = keep_pixels(paths, [example.sha256 for example in examples], math.ceil(side * MARGIN), progress)
+        return TrainingPictures(pixels, manifest.labels("train"), Views(recipe))
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.labels)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        picture = self.decoded[draw.index] if self.decoded else decode(self.paths[draw.index], self.side)
-        return self.views(picture, draw.size, draw.seed), self.labels[draw.index]
+    def __getitem__(self, draws: list[Draw]) -> Batch:
+        pictures = [self.pixels[draw.index] for draw in draws]
+        views = self.views(pictures, draws[0].size, [draw.seed for draw in draws])
+        return views, self.labels[[draw.index for draw in draws]]
 
 
 class EpochSampler(Sampler[list[Draw]]):
@@ -96,12 +76,19 @@ class EpochSampler(Sampler[list[Draw]]):
             yield draws[start : start + self.batch_size]
 
 
-def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> DataLoader[tuple[Tensor, int]]:
-    """Batches of uint8 views (B, 3, size, size) and class numbers (B,)."""
+def start_worker(_: int) -> None:
+    """What a process that makes views does first."""
+    keep_freed_memory()
+
+
+def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> DataLoader[Batch]:
+    """Batches of views, made by `workers` processes ahead of their use."""
     return DataLoader(
         pictures,
-        batch_sampler=sampler,
+        batch_size=None,  # the sampler makes batches, and each is answered whole
+        sampler=sampler,
         num_workers=workers,
+        worker_init_fn=start_worker,
         persistent_workers=workers > 0,
         prefetch_factor=3 if workers else None,
         pin_memory=torch.cuda.is_available(),

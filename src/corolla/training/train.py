@@ -18,6 +18,7 @@ from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.evaluation.evaluate import evaluate_split
+from corolla.memory import keep_freed_memory
 from corolla.progress import Progress
 from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
@@ -26,7 +27,6 @@ from corolla.run import Config, Run
 from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
 from corolla.training.loop import Trainer
 from corolla.training.machine import Machine, choose_device, usual_workers
-from corolla.training.memory import keep_freed_memory
 from corolla.training.recipe import Recipe
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trial import StepTimer

@@ -17,7 +17,6 @@ from corolla.atomic import write_with
 from corolla.data.manifest import Manifest, Split
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.training.augmentation import Views, mixer, seed_of
 from corolla.training.features import digest, split_features
 from corolla.training.head import fit_head
 from corolla.training.machine import Machine
@@ -26,6 +25,8 @@ from corolla.training.pictures import EpochSampler, TrainingPictures, training_l
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.backbones import load_backbone
 from corolla.training.teachers.teacher import Teacher
+from corolla.training.views.mixing import mixer
+from corolla.training.views.randomness import seed_of
 
 SHARE = 0.15  # of a training's minutes, at most, for the teacher's fine-tuning
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-4, 0.05, 0.1
@@ -90,13 +91,11 @@ class FittedTeacher:
         Returns the epochs and the accuracy on validation.
         """
         pixels = max(self.teacher.preprocessing.image_size)
-        pictures = TrainingPictures(
-            [self.manifest.locate(example) for example in self.manifest.split("train")],
-            self.manifest.labels("train"),
-            Views(self.recipe),
-            pixels,
-            lambda done, total: self.progress.stage("decoding for the teacher", done, total),
-        )
+
+        def tell(done: int, total: int) -> None:
+            self.progress.stage("decoding for the teacher", done, total)
+
+        pictures = TrainingPictures.of(self.manifest, self.recipe, pixels, tell)
         sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
         sampler.size = pixels
         optimiser = AdamW(self.teacher.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)

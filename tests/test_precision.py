@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from corolla.data.sources import load_data
+from corolla.precision import Precision, choose_precision
 from corolla.progress import Progress
 from corolla.training import machine
 from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
-from corolla.training.precision import Precision, choose_precision
 from corolla.training.recipes.scratch import RECIPE
 
 HALF = Precision("bf16", "the test asks for it")

@@ -9,7 +9,7 @@ import pytest
 CHILD = """
 import resource, sys
 import torch
-from corolla.training.memory import keep_freed_memory
+from corolla.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 def faults(times):

@@ -1,0 +1,80 @@
+"""The policies by name: which operations a view goes through, drawn from its dice."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corolla.training.recipe import Policy
+from corolla.training.views.operations import Op, apply, recolour, warp
+from corolla.training.views.randomness import Dice, between
+
+BINS = 31  # steps from an operation's weakest to its strongest
+LIGHT_TURN, LIGHT_COLOUR = 20.0, 0.3  # degrees, share
+RAND_OPS, RAND_BIN = 2, 10
+# Strongest amounts of the operations with either sign, for TrivialAugment; RandAugment's are milder.
+SIGNED = {"shear_x": 0.99, "shear_y": 0.99, "translate_x": 32.0, "translate_y": 32.0, "rotate": 135.0} | dict.fromkeys(
+    ("brightness", "saturation", "contrast", "sharpness"), 0.99
+)
+KINDS = ("identity", *SIGNED, "posterize", "solarize", "autocontrast", "equalize")
+ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+
+
+def none(views: Tensor, dice: Dice) -> None:
+    """Nothing."""
+
+
+def light(views: Tensor, dice: Dice) -> None:
+    """A turn of up to 20 degrees, then brightness, contrast and saturation by up to 30 % in an order of chance."""
+    rolls = dice.roll(5)
+    turns = between(rolls[:, 0], -LIGHT_TURN, LIGHT_TURN)
+    warp(views, {index: ("rotate", float(turn)) for index, turn in enumerate(turns)})
+    changes = between(rolls[:, 1:4], -LIGHT_COLOUR, LIGHT_COLOUR)
+    jitter: dict[int, list[Op]] = {}
+    for index, (order, change) in enumerate(zip(pick(rolls[:, 4], len(ORDERS)), changes, strict=True)):
+        named = list(zip(("brightness", "contrast", "saturation"), change.tolist(), strict=True))
+        jitter[index] = [named[place] for place in ORDERS[order]]
+    recolour(views, jitter)
+
+
+def trivial(views: Tensor, dice: Dice) -> None:
+    """TrivialAugment, wide (arXiv 2103.10158): one operation of any strength."""
+    rolls = dice.roll(3)
+    strengths = pick(rolls[:, 1], BINS) / (BINS - 1)
+    chosen = zip(pick(rolls[:, 0], len(KINDS)), strengths.tolist(), rolls[:, 2] < 0.5, strict=True)
+    apply(views, [op_of(KINDS[kind], SIGNED, 6, strength, negative) for kind, strength, negative in chosen])
+
+
+def rand(views: Tensor, dice: Dice) -> None:
+    """RandAugment (arXiv 1909.13719): two operations of the same strength, 10 of 30."""
+    far = 150 / 331 * views.shape[-1]  # a share of the picture, where TrivialAugment moves it by pixels
+    strongest = dict.fromkeys(SIGNED, 0.9)
+    strongest |= {"shear_x": 0.3, "shear_y": 0.3, "translate_x": far, "translate_y": far, "rotate": 30.0}
+    for _ in range(RAND_OPS):
+        rolls = dice.roll(2)
+        chosen = zip(pick(rolls[:, 0], len(KINDS)), rolls[:, 1] < 0.5, strict=True)
+        apply(views, [op_of(KINDS[kind], strongest, 4, RAND_BIN / (BINS - 1), sign) for kind, sign in chosen])
+
+
+def pick(rolls: NDArray[np.float64], choices: int) -> NDArray[np.int64]:
+    """Numbers in [0, 1) as whole numbers below `choices`, each as likely."""
+    whole: NDArray[np.int64] = np.floor(rolls * choices).astype(np.int64)
+    return whole
+
+
+def op_of(kind: str, strongest: dict[str, float], fewest_bits: int, strength: float, negative: bool) -> Op:
+    """An operation at a strength in [0, 1]; posterising takes away up to `fewest_bits` of the 8 bits."""
+    if kind in strongest:
+        return kind, strongest[kind] * strength * (-1 if negative else 1)
+    if kind == "posterize":
+        return kind, round(8 - strength * fewest_bits)
+    return kind, 1.0 - strength  # solarising turns what is brighter than this
+
+
+POLICIES: dict[Policy, Callable[[Tensor, Dice], None]] = {
+    "none": none,
+    "light": light,
+    "trivial": trivial,
+    "rand": rand,
+}

@@ -1,0 +1,29 @@
+"""Numbers of chance that belong to a picture and not to the batch it falls into."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def seed_of(*parts: int | str) -> int:
+    """A seed that is a function of `parts` and looks random in each of them."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1  # torch takes 63 bits
+
+
+class Dice:
+    """A stream of uniform numbers for each picture of a batch, which its seed alone decides."""
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.streams = [np.random.Generator(np.random.Philox(key=seed)) for seed in seeds]
+
+    def roll(self, count: int) -> NDArray[np.float64]:
+        """The next `count` numbers in [0, 1) of each picture (B, count)."""
+        return np.stack([stream.random(count) for stream in self.streams])
+
+
+def between(rolls: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Numbers in [0, 1) spread evenly from `low` to `high`."""
+    return low + rolls * (high - low)

@@ -1,0 +1,30 @@
+import torch
+
+from corolla.training.views.erasing import AREA, erase
+from corolla.training.views.operations import MEAN_COLOUR
+from corolla.training.views.randomness import Dice
+
+
+def erased(share: float, count: int = 1000, size: int = 32) -> torch.Tensor:
+    views = torch.full((count, 3, size, size), 7, dtype=torch.uint8)
+    erase(views, share, Dice(range(count)))
+    return views
+
+
+def test_a_share_of_the_views_loses_a_rectangle_of_the_mean_colour() -> None:
+    views = erased(0.25)
+    gone = (views != 7).all(dim=1)  # (B, S, S)
+    hit = gone.flatten(1).any(dim=1)
+    assert abs(float(hit.float().mean()) - 0.25) < 0.04
+    assert (views.permute(0, 2, 3, 1)[gone] == torch.tensor(MEAN_COLOUR)).all()
+    for mask in gone[hit][:100]:
+        rows, columns = mask.any(dim=1).sum(), mask.any(dim=0).sum()
+        assert mask.sum() == rows * columns
+    areas = gone[hit].flatten(1).float().mean(dim=1)
+    assert AREA[0] * 0.6 < areas.min() < 0.04
+    assert 0.28 < areas.max() < AREA[1] * 1.15
+
+
+def test_none_or_all() -> None:
+    assert (erased(0.0) == 7).all()
+    assert (erased(1.0) != 7).flatten(1).any(dim=1).all()
