@@ -14,8 +14,10 @@ from corolla.classifier import BATCH, Classifier
 from corolla.data.decoding import PictureError
 from corolla.errors import CorollaError
 from corolla.model import ViT, ViTConfig
+from corolla.precision import Precision
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
+from corolla.sizes import vit_config
 
 CLASSES = ("bright", "dark", "red")
 
@@ -100,8 +102,37 @@ def test_a_picture_and_its_mirror_image_get_the_same_answer(run: Run) -> None:
 
 
 def test_weights_that_are_not_finite_never_answer(run: Run) -> None:
-    classifier = Classifier.load(run.folder)
+    model, config = run.load_model()
     with torch.no_grad():
-        classifier.model.head.bias.fill_(float("nan"))
+        model.head.bias.fill_(float("nan"))
     with pytest.raises(CorollaError, match="not finite"):
-        classifier.predict(picture(0))
+        Classifier(model, config.preprocessing, CLASSES, flip=True).predict(picture(0))
+
+
+HALF, SINGLE = Precision("bf16", "the test asks for it"), Precision("no", "")
+
+
+@pytest.mark.parametrize("name", ["vit_micro_conv16_96", "vit_tiny_patch16_96"])
+def test_bfloat16_answers_as_float32_does(name: str, tmp_path: Path, photos: Path) -> None:
+    torch.manual_seed(1)
+    model, run = ViT(vit_config(name, 3)), Run(tmp_path / "run")
+    torch.nn.init.normal_(model.head.weight, std=0.1)
+    run.folder.mkdir()
+    run.save_model(model)
+    run.save_config(Config(name, model.config, CLASSES, Preprocessing((96, 96)), {}, {"root": "."}, {}, {}))
+    exact, quick = (Classifier.load(run.folder, precision=precision) for precision in (SINGLE, HALF))
+    assert next(quick.answering.blocks.parameters()).dtype == torch.float32  # of a norm
+    assert quick.answering.patches.project.weight.dtype == torch.bfloat16
+    assert quick.model.patches.project.weight.dtype == torch.float32
+    paths = sorted(photos.rglob("*.png"))[:20]
+    one, other = (torch.from_numpy(classifier.probabilities(paths)).log() for classifier in (exact, quick))
+    assert not torch.equal(one, other)
+    scale = (one - one.mean(dim=1, keepdim=True)).abs().max()  # of the logits, which probabilities leave free by a sum
+    assert float((one - other).abs().max() / scale) < 2e-2
+
+
+def test_stored_matrices_answer_as_autocasts_do(run: Run) -> None:
+    loaded = Classifier.load(run.folder, precision=HALF)
+    by_autocast = Classifier(loaded.model, loaded.preprocessing, CLASSES, flip=True, precision=HALF)
+    pictures = [picture(seed) for seed in range(5)]
+    assert np.array_equal(loaded.probabilities(pictures), by_autocast.probabilities(pictures))

@@ -3,6 +3,7 @@
 `predict`, `evaluate`, training's last validation and later the server all ask this object, so they cannot disagree.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from corolla.data.decoding import PictureError, read_picture
 from corolla.errors import CorollaError
-from corolla.model import ViT
+from corolla.model import Head, ViT
+from corolla.precision import Precision, choose_precision
 from corolla.preprocessing import Preprocessing
 from corolla.pretrained import run_folder
 from corolla.run import Run
@@ -47,22 +49,30 @@ class Classifier:
         *,
         flip: bool,
         device: str = "cpu",
+        precision: Precision | None = None,
     ) -> None:
+        self.precision = precision or choose_precision(device)
         self.model = model.eval().to(device)
+        self.answering = self.model  # the same numbers, stored as they are computed with
         self.preprocessing = preprocessing
         self.classes = classes
         self.flip = flip  # average the answers for the picture and its mirror image
         self.device = device
 
     @staticmethod
-    def load(run: str | Path, device: str = "cpu") -> "Classifier":
+    def load(run: str | Path, device: str = "cpu", precision: Precision | None = None) -> "Classifier":
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 
+        It computes in the precision that suits the device unless another is given.
         Raises `CorollaError` if it is neither, or damaged.
         """
         model, config = Run(run_folder(run)).load_model()
         flip = bool(config.recipe.get("flip_average", False))
-        return Classifier(model, config.preprocessing, config.classes, flip=flip, device=device)
+        classifier = Classifier(
+            model, config.preprocessing, config.classes, flip=flip, device=device, precision=precision
+        )
+        classifier.answering = stored_in(classifier.model, classifier.precision.dtype)
+        return classifier
 
     def predict(self, picture: Picture, top: int = 5) -> Prediction:
         """The answer for one picture: a path, an open file, its bytes or a Pillow image.
@@ -124,12 +134,27 @@ class Classifier:
     def compute(self, pixels: Tensor) -> NDArray[np.float32]:
         """Probabilities (B, classes) of uint8 pixels (B, 3, H, W)."""
         images = self.preprocessing.normalise(pixels.to(self.device))
-        chances = self.model(images).float().softmax(dim=-1)
-        if self.flip:
-            chances = (chances + self.model(images.flip(-1)).float().softmax(dim=-1)) / 2
+        with self.precision.autocast(self.device):
+            chances = self.answering(images).float().softmax(dim=-1)
+            if self.flip:
+                chances = (chances + self.answering(images.flip(-1)).float().softmax(dim=-1)) / 2
         if not chances.isfinite().all():
             raise CorollaError(
                 "the model answers with numbers that are not finite; its weights are damaged, train it again"
             )
         rows: NDArray[np.float32] = chances.cpu().numpy()
         return rows
+
+
+def stored_in(model: ViT, dtype: torch.dtype) -> ViT:
+    """A copy whose matrices and kernels are kept as `dtype`, and the same model where they are already.
+
+    Autocast would make the same numbers of them in every call. Norms, tokens, positions and heads stay as they are.
+    """
+    if dtype == model.patches.project.weight.dtype:
+        return model
+    copied = copy.deepcopy(model)
+    for module in copied.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)) and not isinstance(module, Head):
+            module.to(dtype)
+    return copied

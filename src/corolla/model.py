@@ -6,6 +6,7 @@ and here also S = N + class token + registers, the length of the sequence, and h
 """
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -214,6 +215,16 @@ class PatchEmbedding(nn.Module):
 # The whole
 
 
+class Head(nn.Linear):
+    """The last layer, always in single precision: half precision's steps would show in the answers."""
+
+    def forward(self, y: Tensor) -> Tensor:
+        """From y (B, C) to the logits (B, classes), float32 at least."""
+        kind = y.device.type
+        with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
+            return super().forward(y.to(self.weight.dtype))
+
+
 class ViT(nn.Module):
     """A Vision Transformer: patch embedding, encoder, head (figure 1 of the paper)."""
 
@@ -234,8 +245,8 @@ class ViT(nn.Module):
         rates = [config.drop_path * layer / max(config.depth - 1, 1) for layer in range(config.depth)]
         self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.head = nn.Linear(config.width * len(config.pooling.split("+")), config.num_classes)
-        self.distillation_head = nn.Linear(config.width, config.num_classes) if config.distilled else None
+        self.head = Head(config.width * len(config.pooling.split("+")), config.num_classes)
+        self.distillation_head = Head(config.width, config.num_classes) if config.distilled else None
         self.initialise()
 
     def initialise(self) -> None:

@@ -18,6 +18,10 @@ class Precision:
         """The type of the large matrix products; weights, sums and softmax stay in float32."""
         return torch.bfloat16 if self.mixed == "bf16" else torch.float32
 
+    def autocast(self, device: str) -> torch.autocast:
+        """Under it the large products on `device` are computed in `dtype`."""
+        return torch.autocast(torch.device(device).type, self.dtype, enabled=self.mixed == "bf16")
+
 
 def choose_precision(device: str) -> Precision:
     """bfloat16 where there are units for it; float16 never, for its range is what makes small ViTs go NaN."""

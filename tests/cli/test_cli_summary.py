@@ -42,7 +42,7 @@ def test_the_table(corolla: Callable) -> None:
     assert said.status == 0
     lines = said.out.splitlines()
     assert lines[0].split() == ["layer", "kind", "output", "parameters", "multiply-adds"]
-    assert any(line.split() == ["head", "Linear", "1", "x", "5", "3,845", "3,840"] for line in lines)
+    assert any(line.split() == ["head", "Head", "1", "x", "5", "3,845", "3,840"] for line in lines)
     assert any(line.strip().startswith("blocks 1 to 11") and "77,966,592" in line for line in lines)
     assert "85,802,501 parameters" in lines[-1]
 

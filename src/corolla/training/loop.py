@@ -81,7 +81,7 @@ class Trainer:
         self.model, *self.optimisers = self.accelerator.prepare(model, *optimisers)
         self.classifier = Classifier(
             self.average.model, self.preprocessing, manifest.classes,
-            flip=recipe.flip_average, device=str(self.accelerator.device),
+            flip=recipe.flip_average, device=str(self.accelerator.device), precision=self.precision,
         )  # fmt: skip
         self.mix = mixer(len(manifest.classes))
         self.class_weights = self.weigh_classes()
