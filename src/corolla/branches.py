@@ -19,14 +19,16 @@ class LayerScale(nn.Module):
 class DropPath(nn.Module):
     """Stochastic depth: in training a residual branch is left out for whole pictures (arXiv 1603.09382)."""
 
+    keep: Tensor
+
     def __init__(self, probability: float) -> None:
         super().__init__()
-        self.probability = probability
+        # A tensor: compiled code would be compiled again for every number, and so for every block.
+        self.register_buffer("keep", torch.tensor(1.0 - probability), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero the branch of a random share of the B pictures and scale the others up to keep the mean."""
-        if not self.training or self.probability == 0.0:
+        if not self.training:
             return x
-        keep = 1.0 - self.probability
-        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
-        return x * x.new_empty(shape).bernoulli_(keep).div_(keep)
+        kept = self.keep.expand((x.shape[0],) + (1,) * (x.ndim - 1))
+        return x * (torch.bernoulli(kept) / kept).to(x.dtype)

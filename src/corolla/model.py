@@ -167,8 +167,12 @@ class Block(nn.Module):
         super().__init__()
 
         def end_of_branch() -> nn.Module:
-            scale = [] if config.layer_scale is None else [LayerScale(config.width, config.layer_scale)]
-            return nn.Sequential(*scale, DropPath(drop_path))
+            parts: list[nn.Module] = []
+            if config.layer_scale is not None:
+                parts.append(LayerScale(config.width, config.layer_scale))
+            if drop_path:
+                parts.append(DropPath(drop_path))
+            return nn.Sequential(*parts)
 
         self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.attention = Attention(config.width, config.heads)

@@ -21,6 +21,7 @@ from corolla.run import Run
 from corolla.training.average import AveragedModel
 from corolla.training.beginning import begin
 from corolla.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from corolla.training.compiling import Compiling, choose_compiling
 from corolla.training.distillation import Distillation
 from corolla.training.features import digest, split_features
 from corolla.training.guard import explain
@@ -99,6 +100,16 @@ class Trainer:
         pictures = TrainingPictures.of(self.manifest, self.recipe, self.recipe.image_size, tell)
         self.sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
         self.loader = training_loader(pictures, self.sampler, workers)
+
+    def choose_compiling(self) -> Compiling:
+        """Whether compiling the model pays for itself in this training."""
+        if not self.recipe.epochs:
+            return Compiling(False, "nothing but a head is fitted")
+        recipe = self.recipe
+        self.progress.stage("measuring compiled code", 0, 1)
+        return choose_compiling(
+            self.model, self.precision, recipe.image_size, self.sampler.batch_size, self.steps, len(recipe.growth)
+        )
 
     def weigh_classes(self) -> Tensor | None:
         """Weights that make every class count the same in the loss, of mean 1 over the pictures, or None."""

@@ -25,6 +25,7 @@ from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
 from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
+from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.loop import Trainer
 from corolla.training.machine import Machine, choose_device, usual_workers
 from corolla.training.recipe import Recipe
@@ -90,7 +91,7 @@ def train(
         chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
     trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights)
     if not config:
-        config = first_config(chosen, manifest, data, seed, trainer)
+        config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
         run.folder.mkdir(parents=True, exist_ok=True)
         manifest.save(run.manifest_file)
         if taught:
@@ -99,8 +100,11 @@ def train(
         run.save_config(config)
     progress.note(
         f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
-        f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}"
+        f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}; "
+        f"compiled: {'yes' if config.training['compiled'] else 'no'}, for {config.training['compiled_reason']}"
     )
+    if config.training["compiled"]:
+        compile_blocks(trainer.model)
     with board(run, tensorboard) as tell:
         position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
     done = {
@@ -144,7 +148,9 @@ def describe(manifest: Manifest, progress: Progress) -> None:
         progress.note(f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help")
 
 
-def first_config(recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer) -> Config:
+def first_config(
+    recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer, compiling: Compiling
+) -> Config:
     """What is known of the run before its first epoch."""
     model, device = trainer.average.model, trainer.accelerator.device
     return Config(
@@ -165,6 +171,8 @@ def first_config(recipe: Recipe, manifest: Manifest, data: str | Path, seed: int
             "seed": seed,
             "device": str(device),
             "precision": trainer.precision.mixed,
+            "compiled": compiling.wanted,  # kept, for a resumed training must compute as the first part did
+            "compiled_reason": compiling.reason,
             "hardware": hardware(device),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         },

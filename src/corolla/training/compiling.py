@@ -1,0 +1,81 @@
+"""`torch.compile` for the encoder's blocks, where a measurement says that the training is long enough to pay for it."""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from corolla.model import ViT
+from corolla.precision import Precision
+
+LONG = 600.0  # seconds of computing, below which compiling is not even tried
+GAIN = 0.03  # share of the step that has to be saved
+STEPS = 3  # timed
+
+
+@dataclass(frozen=True)
+class Compiling:
+    """Whether the blocks are compiled, and why."""
+
+    wanted: bool
+    reason: str
+
+
+def compile_blocks(model: ViT) -> None:
+    """Compile each block where it stands: names and weights stay, and equal blocks share their code.
+
+    What cannot be compiled, for one size of pictures say, is computed as it would be without.
+    """
+    torch._dynamo.config.suppress_errors = True
+    for block in model.blocks:
+        block.compile(dynamic=False)
+
+
+def choose_compiling(
+    model: ViT, precision: Precision, image_size: int, batch_size: int, steps: int, sizes: int
+) -> Compiling:
+    """Time both ways on a copy of the model, and take what ends sooner over `steps`, of `sizes` sizes of pictures.
+
+    A compiler that is missing or fails is a reason like any other.
+    """
+    device = next(model.parameters()).device
+    if device.type not in ("cpu", "cuda"):
+        return Compiling(False, f"the compiler knows little of {device.type}")
+    trial = copy.deepcopy(model).train()
+    images = torch.zeros(batch_size, 3, image_size, image_size, device=device)
+
+    def seconds() -> float:
+        started = time.monotonic()
+        with precision.autocast(device.type):
+            logits: Tensor = trial(images)
+        loss = F.cross_entropy(logits.float(), torch.zeros(batch_size, dtype=torch.long, device=device))
+        torch.autograd.backward(loss)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.monotonic() - started
+
+    def fastest(once: Callable[[], float]) -> float:
+        return min(once() for _ in range(STEPS))
+
+    seconds()  # the first step is never like the others
+    plain = fastest(seconds)
+    if plain * steps < LONG:
+        return Compiling(False, f"about {plain * steps / 60:.0f} minutes of computing are too few to compile for")
+    started = time.monotonic()
+    try:
+        for block in trial.blocks:
+            block.compile(dynamic=False)
+        seconds()
+    except Exception as error:  # whatever a compiler's toolchain can raise
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return Compiling(False, f"the compiler failed ({first[:100]})")
+    cost = time.monotonic() - started
+    compiled = fastest(seconds)
+    saved = (plain - compiled) * steps
+    if compiled < plain * (1 - GAIN) and saved > cost * sizes:
+        return Compiling(True, f"a step takes {1 - compiled / plain:.0%} less time so")
+    return Compiling(False, f"a step takes {compiled / plain:.2f} times as long compiled")
