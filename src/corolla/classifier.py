@@ -27,6 +27,7 @@ from corolla.run import Run
 
 Picture = str | Path | bytes | BinaryIO | Image.Image
 BATCH = 32
+TOGETHER = 8  # pictures below which one pass answers for their mirror images too
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,12 @@ class Classifier:
     def compute(self, pixels: Tensor) -> NDArray[np.float32]:
         """Probabilities (B, classes) of uint8 pixels (B, 3, H, W)."""
         images = self.preprocessing.normalise(pixels.to(self.device))
+        views = [images, images.flip(-1)] if self.flip else [images]
         with self.precision.autocast(self.device):
-            chances = self.answering(images).float().softmax(dim=-1)
-            if self.flip:
-                chances = (chances + self.answering(images.flip(-1)).float().softmax(dim=-1)) / 2
+            # One pass for both where they are few, two where twice as many would leave the processor's cache.
+            passes = [torch.cat(views)] if len(images) < TOGETHER else views
+            chances = torch.cat([self.answering(each).float().softmax(dim=-1) for each in passes])
+        chances = chances.unflatten(0, (len(views), -1)).mean(dim=0)
         if not chances.isfinite().all():
             raise CorollaError(
                 "the model answers with numbers that are not finite; its weights are damaged, train it again"

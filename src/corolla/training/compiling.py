@@ -64,7 +64,7 @@ def choose_compiling(
     seconds()  # the first step is never like the others
     plain = fastest(seconds)
     if plain * steps < LONG:
-        return Compiling(False, f"about {plain * steps / 60:.0f} minutes of computing are too few to compile for")
+        return Compiling(False, "so short a training would not pay for it")
     started = time.monotonic()
     try:
         for block in trial.blocks:
