@@ -140,7 +140,7 @@ class Classifier:
             # One pass for both where they are few, two where twice as many would leave the processor's cache.
             passes = [torch.cat(views)] if len(images) < TOGETHER else views
             chances = torch.cat([self.answering(each).float().softmax(dim=-1) for each in passes])
-        chances = chances.unflatten(0, (len(views), -1)).mean(dim=0)
+        chances = chances.view(len(views), len(images), -1).mean(dim=0)
         if not chances.isfinite().all():
             raise CorollaError(
                 "the model answers with numbers that are not finite; its weights are damaged, train it again"
