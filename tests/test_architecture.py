@@ -9,7 +9,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "corolla"
 # A module may import from its own station and from those before it.
 STATIONS = [
     {"errors", "atomic", "progress", "pretrained", "memory", "precision"},
-    {"positions", "branches", "stem", "model", "sizes"},
+    {"positions", "branches", "stem", "model", "sizes", "layers"},
     {"preprocessing"},
     {"data"},
     {"run"},
