@@ -1,7 +1,9 @@
-"""Where a training computes: the device, the processes that make views, and accelerate's handle on them."""
+"""Where a training computes: device and processor in words, the processes for views, accelerate's handle."""
 
 import os
+import platform
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -41,3 +43,20 @@ def choose_device() -> str:
 def usual_workers() -> int:
     """Processes that make views: half of the processors, for the other half computes."""
     return max(min((os.cpu_count() or 1) // 2, 8), 1)
+
+
+def hardware(device: torch.device) -> str:
+    """What computes, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} threads of {processor()} with {torch.backends.cpu.get_cpu_capability()}"
+
+
+def processor() -> str:
+    """The processor's name as people know it, where the system tells."""
+    try:  # Linux's platform.processor() says x86_64 or nothing at all
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from corolla import __version__
 from corolla.atomic import write_json
 from corolla.classifier import Classifier
@@ -27,7 +25,7 @@ from corolla.run import Config, Run
 from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.loop import Trainer
-from corolla.training.machine import Machine, choose_device, usual_workers
+from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trial import StepTimer
@@ -177,23 +175,6 @@ def first_config(
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         },
     )
-
-
-def hardware(device: torch.device) -> str:
-    """What computes, in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads of {processor()} with {torch.backends.cpu.get_cpu_capability()}"
-
-
-def processor() -> str:
-    """The processor's name as people know it, where the system tells."""
-    try:  # Linux's platform.processor() says x86_64 or nothing at all
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
