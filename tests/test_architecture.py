@@ -18,6 +18,7 @@ STATIONS = [
     {"classifier", "evaluation"},
     {"report"},
     {"training"},
+    {"bench"},
     {"cli", "__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(STATIONS) for name in names}

@@ -1,0 +1,77 @@
+"""The most operations a second that this machine computes in a product of two matrices.
+
+A Vision Transformer is hardly anything but such products, so this is what its speed is held against. It is measured
+rather than read off a data sheet, which knows neither the clock under load nor the library.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from corolla.bench.timing import LEAST, settler, timed
+from corolla.model import ViTConfig
+
+Shape = tuple[int, int, int]  # (M, K, N): rows of (M, K) times (K, N)
+
+CUBES = (1024, 2048, 4096, 8192)  # the larger ones only where there is time for them
+SMALLEST = 5e8  # operations; smaller products measure how long a call takes
+PRECISIONS = (torch.float32, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The best rate of any shape, in operations a second (a multiplication and an addition are two)."""
+
+    precision: str  # as torch names it: float32, bfloat16
+    rate: float
+    shape: Shape
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, the rate in GFLOP/s."""
+        return {"gflops": self.rate / 1e9, "shape": list(self.shape)}
+
+
+def operations(shape: Shape) -> int:
+    """Multiplications and additions of a product of this shape."""
+    rows, inner, columns = shape
+    return 2 * rows * inner * columns
+
+
+def shapes_to_try(configs: Iterable[ViTConfig], batch: int) -> list[Shape]:
+    """Cubes and the larger products of the models' MLPs for `batch` pictures, those of fewest operations first."""
+    shapes: set[Shape] = {(side, side, side) for side in CUBES}
+    for config in configs:
+        rows, columns = config.grid(config.image_size)
+        tokens = batch * rows * columns
+        shapes |= {(tokens, config.width, config.mlp_dim), (tokens, config.mlp_dim, config.width)}
+    return sorted((shape for shape in shapes if operations(shape) >= SMALLEST), key=operations)
+
+
+def find_ceiling(precision: torch.dtype, shapes: list[Shape], device: str, seconds: float) -> Ceiling:
+    """The best of `shapes`, within about `seconds` for all of them; those that would take too long are left out."""
+    name = str(precision).removeprefix("torch.")
+    begun = time.perf_counter()
+    best = Ceiling(name, 0.0, shapes[0])
+    for shape in shapes:
+        left = seconds - (time.perf_counter() - begun)
+        # Processors without bfloat16 units may be a hundred times slower in it.
+        if best.rate and (1 + LEAST) * operations(shape) / best.rate > left:
+            break
+        rate = product_rate(shape, precision, device, seconds / len(shapes))
+        if rate > best.rate:
+            best = Ceiling(name, rate, shape)
+    return best
+
+
+@torch.inference_mode()
+def product_rate(shape: Shape, precision: torch.dtype, device: str, seconds: float) -> float:
+    """Operations a second of a linear layer of this shape, in the quickest of its calls."""
+    rows, inner, columns = shape
+    inputs = torch.randn(rows, inner, device=device).to(precision)
+    weight = torch.randn(columns, inner, device=device).to(precision)
+    # The quickest and not the median: what other work on the machine slows down is no ceiling.
+    return operations(shape) / timed(lambda: F.linear(inputs, weight), seconds, settle=settler(device)).quickest

@@ -1,0 +1,173 @@
+"""How many pictures a second a model answers, and learns from, and what share of the ceiling that is."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+
+from corolla.bench.ceiling import Ceiling
+from corolla.bench.memory import peak_memory
+from corolla.bench.timing import Timing, settler, timed
+from corolla.classifier import Classifier
+from corolla.data.manifest import Example, Manifest
+from corolla.data.painted import KINDS, paint_dataset
+from corolla.layers import walk
+from corolla.model import ViT, ViTConfig
+from corolla.preprocessing import Preprocessing
+from corolla.progress import Progress
+from corolla.sizes import vit_config
+from corolla.training.loop import Trainer
+from corolla.training.machine import Machine
+from corolla.training.recipes.scratch import RECIPE
+
+Task = Literal["prediction", "training"]
+
+# The backward pass has two products for each of the forward pass: the gradients of its inputs and of its weights.
+PASSES: dict[Task, int] = {"prediction": 1, "training": 3}
+SLOW = 1e-6  # a learning rate at which the model stays as it is, however many steps are timed
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model at its size of picture, asked for `batch` pictures at once."""
+
+    model: str
+    batch: int
+
+    @property
+    def config(self) -> ViTConfig:
+        """The model's shape, with a head for the painted kinds; `CorollaError` for a name that stands for none."""
+        return vit_config(self.model, len(KINDS))
+
+    @property
+    def size(self) -> int:
+        """The side of the square pictures, in pixels."""
+        return self.config.image_size[0]
+
+    def pixels(self) -> Tensor:
+        """Noise for pictures, uint8 (B, 3, size, size): what they show takes no time."""
+        generator = torch.Generator().manual_seed(0)
+        return torch.randint(0, 256, (self.batch, 3, self.size, self.size), dtype=torch.uint8, generator=generator)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one task took: its timing, the precision its products ran in, and the most bytes held, if counted."""
+
+    task: Task
+    timing: Timing
+    precision: str
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One row of the report."""
+
+    case: Case
+    measured: Measured
+    operations: int  # of the task, for one picture
+    ceiling: float  # operations a second, in the task's precision
+
+    @property
+    def images_per_second(self) -> float:
+        """Pictures a second, by the median."""
+        return self.case.batch / self.measured.timing.median
+
+    @property
+    def rate(self) -> float:
+        """Operations a second."""
+        return self.images_per_second * self.operations
+
+    @property
+    def share(self) -> float:
+        """Of the ceiling."""
+        return self.rate / self.ceiling
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values; the median in seconds a batch, memory in bytes."""
+        return {
+            "model": self.case.model,
+            "size": self.case.size,
+            "batch": self.case.batch,
+            "task": self.measured.task,
+            "precision": self.measured.precision,
+            "images_per_second": self.images_per_second,
+            "seconds_per_batch": self.measured.timing.median,
+            "repeats": self.measured.timing.repeats,
+            "operations_per_image": self.operations,
+            "gflops": self.rate / 1e9,
+            "share_of_ceiling": self.share,
+            "peak_memory": self.measured.memory,
+        }
+
+
+def speed(case: Case, measured: Measured, ceilings: Mapping[str, Ceiling]) -> Speed:
+    """A task's speed beside the ceiling of its precision."""
+    operations = 2 * walk(case.config)[0].multiply_adds * PASSES[measured.task]
+    return Speed(case, measured, operations, ceilings[measured.precision].rate)
+
+
+def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
+    """From pixels to probabilities by the `Classifier` that `predict` asks, once a picture (no mirror image)."""
+    config = case.config
+    classifier = Classifier(ViT(config), Preprocessing(config.image_size), KINDS, flip=False, device=device)
+    pixels = case.pixels()
+    with precisions() as seen:
+        classifier.compute(pixels)
+    timing = timed(lambda: classifier.compute(pixels), seconds, settle=settler(device))
+    return Measured("prediction", timing, usual(seen))
+
+
+def measure_training(case: Case, device: str, threads: int, seconds: float) -> Measured:
+    """The whole step of `corolla train` by the scratch recipe: forward, backward, clipping, optimisers, average.
+
+    To be called in a process of its own, for the memory it reports is all that the process has ever held.
+    """
+    torch.set_num_threads(threads)
+    recipe = RECIPE.changed(
+        model=case.model, image_size=case.size, batch_size=case.batch, growth=((0.0, 1.0),), learning_rate=SLOW
+    )
+    with TemporaryDirectory(prefix="corolla-") as folder:
+        trainer = Trainer(one_a_class(Path(folder)), recipe, seed=0, machine=Machine(device, 0), progress=Progress())
+        pixels, labels = case.pixels(), torch.arange(case.batch) % len(KINDS)
+        trainer.model.train()
+        with precisions() as seen:
+            trainer.step(pixels, labels, 0, 0)
+        timing = timed(lambda: trainer.step(pixels, labels, 0, 0), seconds, settle=settler(device))
+    return Measured("training", timing, usual(seen), peak_memory(device))
+
+
+def one_a_class(folder: Path) -> Manifest:
+    """The smallest data set that a trainer takes: what it is given to learn from here is noise."""
+    paint_dataset(folder, len(KINDS), size=32)
+    return Manifest(folder, tuple(Example(f"{kind}/painted-00000.jpg", kind, "train") for kind in KINDS))
+
+
+@contextmanager
+def precisions() -> Iterator[list[torch.dtype]]:
+    """The types of all that linear layers put out meanwhile: seen, not assumed from what was asked for."""
+    seen: list[torch.dtype] = []
+
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(module, nn.Linear):
+            seen.append(output.dtype)
+
+    handle = register_module_forward_hook(note)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def usual(seen: list[torch.dtype]) -> str:
+    """The commonest of the types by name: a head may stay in float32 where all blocks do not."""
+    [(dtype, _)] = Counter(seen).most_common(1) or [(torch.float32, 0)]
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,153 @@
+"""How many pictures a second are decoded, and how many random views of them a training gets."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from PIL import ImageOps
+
+from corolla.bench.timing import timed
+from corolla.data.decoding import PictureError, read_picture
+from corolla.data.manifest import Example, Manifest
+from corolla.data.painted import KINDS, paint
+from corolla.data.sources import list_source
+from corolla.errors import CorollaError
+from corolla.progress import Progress
+from corolla.training.loop import Trainer
+from corolla.training.machine import Machine
+from corolla.training.recipes.scratch import RECIPE
+
+PAINTED = (640, 480)  # pixels, about those of flower_photos
+SCENES = 3 * len(KINDS)  # that are painted; the files are copies of them
+BATCH = 32
+AT_ONCE = 8  # pictures a thread, in one timed call
+
+
+@dataclass(frozen=True)
+class PictureSpeed:
+    """Pictures a second, of `pictures` files."""
+
+    source: str  # painted, or the user's data
+    pictures: int
+    size: int  # pixels of the views' side, and what JPEG's draft may go down to
+    threads: int  # that decode
+    workers: int  # processes that make views; 0: none besides the training itself
+    decoded: float  # whole
+    decoded_draft: float
+    first_views: float  # in a training's first pass, everything before it included
+    next_views: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def how_many(seconds: float) -> int:
+    """Pictures enough for some seconds of work, in whole batches."""
+    return BATCH * min(max(round(2 * seconds), 1), 8)
+
+
+def gather(data: str | None, folder: Path, count: int, progress: Progress) -> Manifest:
+    """`count` of the user's readable pictures spread over `data`, or as many painted into `folder`, all to train on.
+
+    Raises `CorollaError` if there is no such data or nothing in it can be read.
+    """
+    if data is None:
+        return painted(folder, count, progress)
+    listing = list_source(data, progress.stage)
+    stride = max(len(listing.examples) // count, 1)
+    chosen = [Example(e.path, e.label, "train") for e in listing.examples[::stride][:count]]
+    readable = []
+    for done, example in enumerate(chosen, start=1):
+        if can_be_read(listing.root / example.path):
+            readable.append(example)
+        progress.stage("looking at the pictures", done, len(chosen))
+    if not readable:
+        raise CorollaError(f"no picture of {data} can be read; give --pictures others, or leave it out")
+    return Manifest(listing.root, tuple(readable))
+
+
+def can_be_read(path: Path) -> bool:
+    """Whether there is a picture at `path`, and a whole one."""
+    try:
+        read_picture(path)
+    except PictureError:
+        return False
+    return True
+
+
+def painted(folder: Path, count: int, progress: Progress) -> Manifest:
+    """JPEGs of the size of photographs; no two files are the same, though pictures are."""
+    examples = []
+    scenes = min(SCENES, count)
+    for number in range(scenes):
+        kind = KINDS[number % len(KINDS)]
+        picture = ImageOps.fit(paint(kind, number, max(PAINTED)), PAINTED)
+        for copy in range(number, count, scenes):
+            picture.save(folder / f"{copy}.jpg", quality=92, comment=str(copy))
+            examples.append(Example(f"{copy}.jpg", kind, "train"))
+        progress.stage("painting", number + 1, scenes)
+    return Manifest(folder, tuple(examples))
+
+
+def decode_rate(paths: Sequence[Path], draft: int | None, threads: int, seconds: float) -> float:
+    """Pictures a second, read in `threads` threads; with `draft` as `read_picture` takes it."""
+    endless, at_once = cycle(paths), threads * AT_ONCE
+    with ThreadPoolExecutor(threads) as pool:
+
+        def work() -> None:
+            for _ in pool.map(lambda path: read_picture(path, draft=draft), list(islice(endless, at_once))):
+                pass
+
+        return at_once / timed(work, seconds).median
+
+
+def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Machine, seconds: float) -> tuple[float, float]:
+    """Views a second in a training's first pass through the pictures, and in the passes after it.
+
+    The first begins with the files: it holds their decoding and the start of the workers. The files themselves may
+    lie in the system's cache. The views are those of the scratch recipe, `size` pixels square.
+    """
+    with cache_of_its_own():
+        recipe = RECIPE.changed(
+            model=f"vit_nano_patch{patch_size}_{size}", image_size=size, batch_size=BATCH, growth=((0.0, 1.0),)
+        )
+        few = manifest.with_examples(manifest.examples[:2])
+        Trainer(few, recipe, seed=0, machine=Machine(machine.device, 0), progress=Progress())  # warms up
+        begun = time.perf_counter()
+        trainer = Trainer(manifest, recipe, seed=0, machine=machine, progress=Progress())
+        trainer.sampler.size = size
+        rates = [views(trainer) / (time.perf_counter() - begun)]
+        while len(rates) < 2 or time.perf_counter() - begun < seconds:
+            trainer.sampler.epoch += 1
+            start = time.perf_counter()
+            rates.append(views(trainer) / (time.perf_counter() - start))
+    return rates[0], median(rates[1:])
+
+
+def views(trainer: Trainer) -> int:
+    """Take every view of one pass, and return how many there were."""
+    return sum(len(labels) for _, labels in trainer.loader)
+
+
+@contextmanager
+def cache_of_its_own() -> Iterator[None]:
+    """Find nothing that an earlier run has kept, and leave nothing behind."""
+    before = os.environ.get("COROLLA_CACHE")
+    with TemporaryDirectory(prefix="corolla-") as folder:
+        os.environ["COROLLA_CACHE"] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["COROLLA_CACHE"]
+            else:
+                os.environ["COROLLA_CACHE"] = before

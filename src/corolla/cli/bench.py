@@ -1,0 +1,100 @@
+"""`corolla bench`: how fast this machine is, and how much of it is used."""
+
+from typing import Annotated
+
+import typer
+
+from corolla.cli.options import RUNNING, Device, Json, Quiet, usable_device
+from corolla.cli.output import print_json
+
+EXAMPLES = (
+    "Examples:\n"
+    "corolla bench\n"
+    "corolla bench --model vit_micro_conv16_160 --size 96 --size 160 --batch 64\n"
+    "corolla bench --pictures photos/ --json > machine.json"
+)
+
+
+def command(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A model to measure; may be repeated. By default vit_tiny_patch16_224 and vit_small_patch16_224.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="PX",
+            min=1,
+            help="Side of the square pictures, in place of the one in the models' names; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N", min=1, help="Pictures at once; may be repeated. By default 1 and 32.", show_default=False
+        ),
+    ] = None,
+    pictures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Read these pictures, given as `corolla train` takes them, instead of painted ones.",
+            show_default=False,
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(metavar="S", min=0.01, max=600, help="Time for each figure; it gets three calls at least.")
+    ] = 3.0,
+    json: Json = False,
+    device: Device = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Threads that compute and decode.", show_default=False, rich_help_panel=RUNNING
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Processes that prepare pictures; 0: none besides this one.",
+            show_default=False,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure this machine: products of matrices, prediction, whole training steps, and the reading of pictures.
+
+    The share is that of the fastest product of matrices measured here in the same precision, counting a model's
+    multiplications and additions once for a prediction and three times for a training step. Nothing is left behind.
+
+    With --json one object is printed: corolla, torch, hardware, device, threads, mixed_precision, reason, ceilings,
+    models, pictures, seconds.
+    """
+    from corolla.bench.report import BATCHES, MODELS, bench
+    from corolla.cli.speeds import print_report
+    from corolla.progress import progress_for
+
+    with progress_for(quiet) as progress:
+        report = bench(
+            model or MODELS,
+            sizes=size or (),
+            batches=batch or BATCHES,
+            pictures=pictures,
+            seconds=seconds,
+            device=usable_device(device),
+            threads=threads,
+            workers=workers,
+            progress=progress,
+        )
+    if json:
+        print_json(report.to_json())
+    else:
+        print_report(report)

@@ -1,0 +1,74 @@
+"""What `corolla bench` measured, as small tables on the terminal."""
+
+import torch
+from rich.table import Table
+from rich.text import Text
+
+from corolla.bench.report import Report
+from corolla.cli.figures import plain_table
+from corolla.cli.output import answer_console, printable
+
+
+def print_report(report: Report) -> None:
+    """Write the figures to standard output."""
+    console = answer_console()
+    console.print(Text(report.hardware, "bold"))
+    console.print(
+        f"torch {torch.__version__} on {report.device} with {report.threads} threads; "
+        f"mixed precision: {report.mixed_precision}, for {report.reason}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for table in (ceiling_table(report), model_table(report), picture_table(report)):
+        console.print()
+        console.print(table)
+
+
+def ceiling_table(report: Report) -> Table:
+    """The fastest product of matrices in each precision."""
+    table = plain_table("product of matrices", "GFLOP/s", "fastest at")
+    for name, ceiling in report.ceilings.items():
+        table.add_row(name, f"{ceiling.rate / 1e9:,.0f}", " x ".join(map(str, ceiling.shape)))
+    return table
+
+
+def model_table(report: Report) -> Table:
+    """Prediction and training, model by model and batch by batch."""
+    counted = any(row.measured.memory is not None for row in report.speeds)
+    columns = ["task", "precision", "batch", "images/s", "ms a batch", "GFLOP/s", "share"]
+    table = plain_table("model", *columns, *(["peak memory"] if counted else []), text_columns=3)
+    for row in report.speeds:
+        memory = "" if row.measured.memory is None else f"{row.measured.memory / 1e6:,.0f} MB"
+        table.add_row(
+            row.case.model,
+            row.measured.task,
+            row.measured.precision,
+            f"{row.case.batch:,}",
+            rate(row.images_per_second),
+            rate(1000 * row.measured.timing.median),
+            rate(row.rate / 1e9),
+            f"{row.share:.0%}",
+            *([memory] if counted else []),
+        )
+    return table
+
+
+def picture_table(report: Report) -> Table:
+    """Decoding and views."""
+    read = report.pictures
+    title = f"{read.pictures:,} pictures, {'painted' if read.source == 'painted' else 'of ' + printable(read.source)}"
+    ways = f"{read.workers} workers" if read.workers else "no workers"
+    table = plain_table(title, "", "pictures/s", text_columns=2)
+    for what, how, speed in (
+        ("decoded whole", f"{read.threads} threads", read.decoded),
+        (f"decoded with JPEG draft for {read.size} px", f"{read.threads} threads", read.decoded_draft),
+        (f"views of {read.size} px, first pass from the files", ways, read.first_views),
+        (f"views of {read.size} px, later passes", ways, read.next_views),
+    ):
+        table.add_row(what, how, rate(speed))
+    return table
+
+
+def rate(value: float) -> str:
+    """A figure with three digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
