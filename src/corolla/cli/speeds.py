@@ -14,7 +14,7 @@ def print_report(report: Report) -> None:
     console = answer_console()
     console.print(Text(report.hardware, "bold"))
     console.print(
-        f"torch {torch.__version__} on {report.device} with {report.threads} threads; "
+        f"torch {torch.__version__} on {report.device} with {counted(report.threads, 'thread')}; "
         f"mixed precision: {report.mixed_precision}, for {report.reason}",
         markup=False,
         soft_wrap=True,
@@ -34,9 +34,9 @@ def ceiling_table(report: Report) -> Table:
 
 def model_table(report: Report) -> Table:
     """Prediction and training, model by model and batch by batch."""
-    counted = any(row.measured.memory is not None for row in report.speeds)
+    known = any(row.measured.memory is not None for row in report.speeds)
     columns = ["task", "precision", "batch", "images/s", "ms a batch", "GFLOP/s", "share"]
-    table = plain_table("model", *columns, *(["peak memory"] if counted else []), text_columns=3)
+    table = plain_table("model", *columns, *(["peak memory"] if known else []), text_columns=3)
     for row in report.speeds:
         memory = "" if row.measured.memory is None else f"{row.measured.memory / 1e6:,.0f} MB"
         table.add_row(
@@ -48,7 +48,7 @@ def model_table(report: Report) -> Table:
             rate(1000 * row.measured.timing.median),
             rate(row.rate / 1e9),
             f"{row.share:.0%}",
-            *([memory] if counted else []),
+            *([memory] if known else []),
         )
     return table
 
@@ -57,16 +57,21 @@ def picture_table(report: Report) -> Table:
     """Decoding and views."""
     read = report.pictures
     title = f"{read.pictures:,} pictures, {'painted' if read.source == 'painted' else 'of ' + printable(read.source)}"
-    ways = f"{read.workers} workers" if read.workers else "no workers"
+    threads, workers = counted(read.threads, "thread"), counted(read.workers, "worker")
     table = plain_table(title, "", "pictures/s", text_columns=2)
     for what, how, speed in (
-        ("decoded whole", f"{read.threads} threads", read.decoded),
-        (f"decoded with JPEG draft for {read.size} px", f"{read.threads} threads", read.decoded_draft),
-        (f"views of {read.size} px, first pass from the files", ways, read.first_views),
-        (f"views of {read.size} px, later passes", ways, read.next_views),
+        ("decoded whole", threads, read.decoded),
+        (f"decoded with JPEG draft for {read.size} px", threads, read.decoded_draft),
+        (f"views of {read.size} px, first pass from the files", workers, read.first_views),
+        (f"views of {read.size} px, later passes", workers, read.next_views),
     ):
         table.add_row(what, how, rate(speed))
     return table
+
+
+def counted(number: int, what: str) -> str:
+    """Such as "1 thread", "2 threads" and "no workers"."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 def rate(value: float) -> str:
