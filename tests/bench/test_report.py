@@ -86,5 +86,11 @@ def test_sizes_take_the_place_of_those_in_the_names() -> None:
     assert at_sizes(names, [160]) == ["vit_tiny_patch16_160", "vit_micro_conv16_160"]
     with pytest.raises(CorollaError, match="'tiny'"):
         at_sizes(["tiny"], [160])
-    with pytest.raises(CorollaError, match="no model"):
-        at_sizes([], [160])
+
+
+@pytest.mark.parametrize(
+    ("models", "batches"), [([], [1]), (["vit_nano_patch8_32"], []), (["vit_nano_patch8_32"], [0])]
+)
+def test_nothing_is_nothing_to_measure(models: list[str], batches: list[int]) -> None:
+    with pytest.raises(CorollaError, match="nothing to measure"):
+        bench(models, batches=batches)

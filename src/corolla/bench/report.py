@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from corolla import __version__
-from corolla.bench.ceiling import PRECISIONS, Ceiling, find_ceiling, shapes_to_try
+from corolla.bench.ceiling import PRECISIONS, Ceiling, Shape, find_ceiling, shapes_to_try
 from corolla.bench.memory import apart
 from corolla.bench.models import Case, Speed, measure_prediction, measure_training, speed
 from corolla.bench.pictures import PictureSpeed, decode_rate, gather, how_many, view_rates
+from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.sizes import vit_config
@@ -78,50 +79,21 @@ def bench(
     begun = time.monotonic()
     progress = progress or Progress()
     cases = [Case(name, batch) for name in at_sizes(models, sizes) for batch in batches]
-    configs = [case.config for case in cases]
-    largest = max(cases, key=lambda case: case.size)
+    if not cases or min(batches) < 1:
+        raise CorollaError("there is nothing to measure; give at least one model, and batches of at least 1 picture")
+    shapes = shapes_to_try([case.config for case in cases], max(batches))
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
     plan = Plan(progress, len(PRECISIONS) + 2 * len(cases) + 3)
     with TemporaryDirectory(prefix="corolla-") as folder, threads_set(threads) as used:
         manifest = gather(pictures, Path(folder), how_many(seconds), progress)
-        shapes = shapes_to_try(configs, max(batches))
-        ceilings: dict[str, Ceiling] = {}
-        for precision in PRECISIONS:
-            plan.next(f"products in {str(precision).removeprefix('torch.')}")
-            found = find_ceiling(precision, shapes, machine.device, seconds)
-            ceilings[found.precision] = found
-        speeds = []
-        for case in cases:
-            plan.next(f"{case.model}, prediction of {case.batch}")
-            speeds.append(speed(case, measure_prediction(case, machine.device, seconds), ceilings))
-            plan.next(f"{case.model}, training on {case.batch}")
-            measured = apart(measure_training, case, machine.device, used, seconds)
-            speeds.append(speed(case, measured, ceilings))
-        paths = [manifest.locate(example) for example in manifest.examples]
-        plan.next("decoding")
-        decoded = decode_rate(paths, None, used, seconds)
-        plan.next("decoding for training")
-        drafted = decode_rate(paths, largest.size, used, seconds)
-        plan.next("views")
-        first, later = view_rates(manifest, largest.size, largest.config.patch_size, machine, seconds)
-        plan.next("done")
-        read = PictureSpeed(
-            pictures or "painted", len(paths), largest.size, used, machine.workers, decoded, drafted, first, later
-        )
-        what, precision_used = hardware(torch.device(machine.device)), machine.precision
-    return Report(
-        what, machine.device, used, precision_used.mixed, precision_used.reason,
-        ceilings, tuple(speeds), read, time.monotonic() - begun,
-    )  # fmt: skip
-
-
-def at_sizes(models: Sequence[str], sizes: Sequence[int]) -> list[str]:
-    """The models' names, each with every one of `sizes` in place of its own, if there are any."""
-    if not models:
-        raise CorollaError("there is no model to measure; name one, such as vit_tiny_patch16_224")
-    for name in models:
-        vit_config(name, 1)  # the error for a name that is wrong tells the name as it was given
-    return [f"{name.rpartition('_')[0]}_{size}" for name in models for size in sizes] if sizes else list(models)
+        ceilings = measure_ceilings(shapes, machine.device, seconds, plan)
+        speeds = measure_models(cases, machine.device, used, seconds, ceilings, plan)
+        largest = max(cases, key=lambda case: case.size)
+        read = measure_pictures(pictures or "painted", manifest, largest, machine, used, seconds, plan)
+        what = hardware(torch.device(machine.device))
+    plan.next("done")
+    mixed, reason = machine.precision.mixed, machine.precision.reason
+    return Report(what, machine.device, used, mixed, reason, ceilings, speeds, read, time.monotonic() - begun)
 
 
 class Plan:
@@ -134,6 +106,52 @@ class Plan:
         """The figure before is measured, and `what` comes now."""
         self.progress.stage("measuring", self.done, self.total, what)
         self.done += 1
+
+
+def measure_ceilings(shapes: list[Shape], device: str, seconds: float, plan: Plan) -> dict[str, Ceiling]:
+    """The ceilings by the names of their precisions."""
+    found = {}
+    for precision in PRECISIONS:
+        name = str(precision).removeprefix("torch.")
+        plan.next(f"products in {name}")
+        found[name] = find_ceiling(precision, shapes, device, seconds)
+    return found
+
+
+def measure_models(
+    cases: list[Case], device: str, threads: int, seconds: float, ceilings: dict[str, Ceiling], plan: Plan
+) -> tuple[Speed, ...]:
+    """Prediction here and training in a process of its own, case by case."""
+    speeds = []
+    for case in cases:
+        plan.next(f"{case.model}, prediction of {case.batch}")
+        speeds.append(speed(case, measure_prediction(case, device, seconds), ceilings))
+        plan.next(f"{case.model}, training on {case.batch}")
+        if device.startswith("cuda"):  # what this process keeps, the other one would lack
+            torch.cuda.empty_cache()
+        speeds.append(speed(case, apart(measure_training, case, device, threads, seconds), ceilings))
+    return tuple(speeds)
+
+
+def measure_pictures(
+    source: str, manifest: Manifest, case: Case, machine: Machine, threads: int, seconds: float, plan: Plan
+) -> PictureSpeed:
+    """Decoding and views for a model that sees pictures of `case`'s size."""
+    paths = [manifest.locate(example) for example in manifest.examples]
+    plan.next("decoding")
+    decoded = decode_rate(paths, None, threads, seconds)
+    plan.next("decoding for training")
+    drafted = decode_rate(paths, case.size, threads, seconds)
+    plan.next("views")
+    first, later = view_rates(manifest, case.size, case.config.patch_size, machine, seconds)
+    return PictureSpeed(source, len(paths), case.size, threads, machine.workers, decoded, drafted, first, later)
+
+
+def at_sizes(models: Sequence[str], sizes: Sequence[int]) -> list[str]:
+    """The models' names, each with every one of `sizes` in place of its own, if there are any."""
+    for name in models:
+        vit_config(name, 1)  # the error for a name that is wrong tells the name as it was given
+    return [f"{name.rpartition('_')[0]}_{size}" for name in models for size in sizes] if sizes else list(models)
 
 
 @contextmanager
