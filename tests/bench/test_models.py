@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import nn
 
 from corolla.bench.ceiling import Ceiling
-from corolla.bench.models import Case, Measured, measure_prediction, measure_training, precisions, speed, usual
+from corolla.bench.models import Case, Measured, measure_prediction, measure_training, name_of, speed
 from corolla.bench.timing import Timing
 from corolla.errors import CorollaError
 from corolla.layers import walk
+from corolla.precision import Precision
 
 CASE = Case("vit_nano_patch8_32", 4)
 CEILINGS = {
@@ -37,17 +37,9 @@ def test_a_training_step_counts_three_times_and_against_its_own_precision() -> N
     assert training.share == pytest.approx(3 / 4 * prediction.share)
 
 
-def test_the_precision_is_what_the_layers_computed_in() -> None:
-    layer = nn.Linear(4, 4)
-    with precisions() as seen:
-        layer(torch.ones(1, 4))
-        with torch.autocast("cpu", torch.bfloat16):
-            layer(torch.ones(1, 4))
-            layer(torch.ones(1, 4))
-    layer(torch.ones(1, 4))
-    assert seen == [torch.float32, torch.bfloat16, torch.bfloat16]
-    assert usual(seen) == "bfloat16"
-    assert usual([]) == "float32"
+def test_a_precision_is_named_as_torch_names_its_type() -> None:
+    assert name_of(Precision("bf16", "")) == "bfloat16"
+    assert name_of(Precision("no", "")) == "float32"
 
 
 def test_prediction_is_measured() -> None:

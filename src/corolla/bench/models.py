@@ -1,16 +1,13 @@
 """How many pictures a second a model answers, and learns from, and what share of the ceiling that is."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook
+from torch import Tensor
 
 from corolla.bench.ceiling import Ceiling
 from corolla.bench.memory import peak_memory
@@ -20,6 +17,7 @@ from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import KINDS, paint_dataset
 from corolla.layers import walk
 from corolla.model import ViT, ViTConfig
+from corolla.precision import Precision
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.sizes import vit_config
@@ -120,10 +118,8 @@ def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
     config = case.config
     classifier = Classifier(ViT(config), Preprocessing(config.image_size), KINDS, flip=False, device=device)
     pixels = case.pixels()
-    with precisions() as seen:
-        classifier.compute(pixels)
     timing = timed(lambda: classifier.compute(pixels), seconds, settle=settler(device))
-    return Measured("prediction", timing, usual(seen))
+    return Measured("prediction", timing, name_of(classifier.precision))
 
 
 def measure_training(case: Case, device: str, threads: int, seconds: float) -> Measured:
@@ -139,10 +135,8 @@ def measure_training(case: Case, device: str, threads: int, seconds: float) -> M
         trainer = Trainer(one_a_class(Path(folder)), recipe, seed=0, machine=Machine(device, 0), progress=Progress())
         pixels, labels = case.pixels(), torch.arange(case.batch) % len(KINDS)
         trainer.model.train()
-        with precisions() as seen:
-            trainer.step(pixels, labels, 0, 0)
         timing = timed(lambda: trainer.step(pixels, labels, 0, 0), seconds, settle=settler(device))
-    return Measured("training", timing, usual(seen), peak_memory(device))
+    return Measured("training", timing, name_of(trainer.precision), peak_memory(device))
 
 
 def one_a_class(folder: Path) -> Manifest:
@@ -151,23 +145,6 @@ def one_a_class(folder: Path) -> Manifest:
     return Manifest(folder, tuple(Example(f"{kind}/painted-00000.jpg", kind, "train") for kind in KINDS))
 
 
-@contextmanager
-def precisions() -> Iterator[list[torch.dtype]]:
-    """The types of all that linear layers put out meanwhile: seen, not assumed from what was asked for."""
-    seen: list[torch.dtype] = []
-
-    def note(module: nn.Module, _: Any, output: Any) -> None:
-        if isinstance(module, nn.Linear):
-            seen.append(output.dtype)
-
-    handle = register_module_forward_hook(note)
-    try:
-        yield seen
-    finally:
-        handle.remove()
-
-
-def usual(seen: list[torch.dtype]) -> str:
-    """The commonest of the types by name: a head may stay in float32 where all blocks do not."""
-    [(dtype, _)] = Counter(seen).most_common(1) or [(torch.float32, 0)]
-    return str(dtype).removeprefix("torch.")
+def name_of(precision: Precision) -> str:
+    """The type that large products are computed in, as torch names it."""
+    return str(precision.dtype).removeprefix("torch.")
