@@ -1,0 +1,99 @@
+"""corolla as `speed.py` asks it: its own training step, its own classifier, its own pictures."""
+
+import gc
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from PIL import Image
+
+from contender import BATCH, CLASSES, PIXELS, Answer, Asked, Trial, batch_of_chance, serve, through, trial
+from corolla.classifier import Classifier
+from corolla.data.manifest import Example, Manifest
+from corolla.data.painted import paint_dataset
+from corolla.model import ViT
+from corolla.preprocessing import Preprocessing
+from corolla.progress import Progress
+from corolla.run import Config, Run
+from corolla.sizes import vit_config
+from corolla.training.loop import Trainer
+from corolla.training.machine import Machine
+from corolla.training.recipe import Policy, Recipe
+
+NAMES = tuple(f"class {number}" for number in range(CLASSES))
+# The peers train with an optimiser of one kind on unmixed pictures, and so does this.
+PLAIN = Recipe(
+    name="speed", model="", image_size=PIXELS, epochs=1, optimiser="adamw", batch_size=BATCH, mixing=0.0, drop_path=0.0
+)
+
+
+def named(model: str) -> str:
+    """The size as corolla calls it."""
+    return f"vit_{model}_patch16_{PIXELS}"
+
+
+def trainer_of(folder: Path, recipe: Recipe, workers: int) -> Trainer:
+    """A trainer on every picture of a tree of class folders."""
+    files = sorted(folder.glob("*/*"))
+    examples = tuple(Example(f"{file.parent.name}/{file.name}", file.parent.name, "train") for file in files)
+    manifest = Manifest(folder, examples)
+    return Trainer(manifest, recipe, seed=0, machine=Machine("cpu", workers), progress=Progress())
+
+
+def training(model: str) -> Trial:
+    """The step of `corolla train`, from uint8 views to the averaged weights."""
+    with TemporaryDirectory() as temporary:  # a trainer wants pictures, and the step is timed without any
+        for name in NAMES:
+            (Path(temporary) / name).mkdir()
+            Image.new("RGB", (32, 32)).save(Path(temporary) / name / "black.jpg")
+        trainer = trainer_of(Path(temporary), replace(PLAIN, model=named(model)), workers=0)
+    trainer.model.train()
+    images, labels = batch_of_chance()
+    pixels = (images * 64 + 128).clamp(0, 255).to(torch.uint8)
+    return trial(lambda: trainer.step(pixels, labels, 0, 0), BATCH, warm=2)
+
+
+def asked(model: str) -> Asked:
+    """The classifier of `corolla predict`."""
+    classifier = Classifier(ViT(vit_config(named(model), CLASSES)), Preprocessing((PIXELS, PIXELS)), NAMES, flip=False)
+    return lambda files, batch: (
+        classifier.predict(files[0]) if batch == 1 else classifier.probabilities(files)  # in batches of its own: 32
+    )
+
+
+def pictures(folder: str, policy: Policy, workers: int) -> Answer:
+    """Pictures a second in the first epoch, with everything before it, and in the second."""
+    gc.collect()  # the workers of the trainer before
+    begun = time.perf_counter()
+    recipe = replace(PLAIN, model=named("nano"), policy=policy)
+    trainer = trainer_of(Path(folder), recipe, workers)
+    rates = []
+    for epoch in range(2):
+        trainer.sampler.epoch, trainer.sampler.size = epoch, PIXELS
+        rates.append(through(trainer.loader, begun))
+        begun = time.perf_counter()
+    return {"first": rates[0], "later": rates[1]}
+
+
+def paint(folder: str, count: int, size: int) -> Answer:
+    """JPEG files for all contenders, where no photographs were given."""
+    paint_dataset(Path(folder), count, size=size)
+    return {}
+
+
+def save(folder: str, model: str) -> Answer:
+    """A run folder with random weights for `corolla predict`."""
+    run, config = Run(Path(folder)), vit_config(named(model), CLASSES)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    run.save_model(ViT(config))
+    preprocessing = Preprocessing((PIXELS, PIXELS))
+    run.save_config(
+        Config(named(model), config, NAMES, preprocessing, PLAIN.to_json() | {"flip_average": False}, {}, {}, {})
+    )
+    return {}
+
+
+if __name__ == "__main__":
+    serve(("torchvision", "corolla"), training, asked, pictures=pictures, paint=paint, save=save)

@@ -1,0 +1,37 @@
+"""One photograph's classes in a process of its own, as short as each library lets a user write it.
+
+    python -m contenders.once transformers FOLDER PHOTO
+    python -m contenders.once timm FOLDER PHOTO
+
+What it imports and how long that takes is what is measured, so nothing is imported before it is needed.
+"""
+
+import sys
+
+CLASSES, MODEL = 5, "vit_small_patch16_224"
+
+
+def by_transformers(folder: str, photo: str) -> None:
+    """The pipeline on a local folder."""
+    from transformers import pipeline
+
+    for answer in pipeline("image-classification", model=folder, device="cpu")(photo):
+        print(f"{answer['label']} {answer['score']:.1%}")
+
+
+def by_timm(folder: str, photo: str) -> None:
+    """A model, its weights and its transform."""
+    import timm
+    import torch
+    from PIL import Image
+
+    model = timm.create_model(MODEL, num_classes=CLASSES, checkpoint_path=f"{folder}/model.safetensors").eval()
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    with torch.inference_mode():
+        chances = model(transform(Image.open(photo).convert("RGB")).unsqueeze(0)).softmax(dim=-1)[0]
+    for number, chance in enumerate(chances.tolist()):
+        print(f"class {number} {chance:.1%}")
+
+
+if __name__ == "__main__":
+    {"transformers": by_transformers, "timm": by_timm}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,124 @@
+"""The processes of `speed.py`: the contenders, what they run in, and whose turn it is.
+
+Nothing here imports more than Python's own modules: what the referee holds in memory would show in its contenders'.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+Answer = dict[str, Any]
+
+HERE = Path(__file__).parent
+PEERS = ("torch", "torchvision", "timm", "transformers", "accelerate")
+TAIL = 20  # lines of a contender's log that its failure shows
+
+
+def peers_environment(folder: Path) -> Path:
+    """The interpreter of a virtual environment with the peers at the tested versions, made if it is not there."""
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    ready = folder / "ready"
+    if not ready.is_file():
+        print(f"installing {', '.join(PEERS)} into {folder}", file=sys.stderr)
+        venv.create(folder, with_pip=True)
+        constraints = HERE.parent / "constraints.txt"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", constraints, *PEERS], check=True)
+        ready.touch()
+    return python.absolute()
+
+
+def surroundings() -> dict[str, str]:
+    """The environment variables of every contender: ours, our modules, and no look at the network."""
+    paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"}
+
+
+class Contender:
+    """One contender's process, asked in lines of JSON."""
+
+    def __init__(self, name: str, python: Path, log: Path) -> None:
+        self.name, self.log = name, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w", encoding="utf-8") as file:
+            self.process = subprocess.Popen(
+                [python, "-m", f"contenders.{name}_side"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file,
+                text=True, env=surroundings(),
+            )  # fmt: skip
+        self.requests, self.answers = self.process.stdin, self.process.stdout
+
+    def ask(self, do: str, **request: Any) -> Answer:
+        """Its answer; RuntimeError with the end of its log if it has none."""
+        try:
+            self.requests.write(json.dumps({"do": do} | request) + "\n")
+            self.requests.flush()
+            line = self.answers.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:])
+            raise RuntimeError(f"{self.name} did not answer {do}; the end of {self.log}:\n{tail}")
+        answer: Answer = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """Let it end."""
+        with suppress(BrokenPipeError):
+            self.requests.close()
+        self.process.wait()
+        self.answers.close()
+
+
+class Hall:
+    """Where contenders are called from: our interpreter for corolla, the peers' for all others."""
+
+    def __init__(self, peers: Path, logs: Path) -> None:
+        self.peers, self.logs = peers, logs
+
+    def python(self, name: str) -> Path:
+        """The interpreter of a contender."""
+        return Path(sys.executable) if name == "corolla" else self.peers
+
+    @contextmanager
+    def called(self, names: Iterable[str]) -> Iterator[dict[str, Contender]]:
+        """Those contenders, each in a new process that ends with the block."""
+        with ExitStack() as ending:
+            contenders = {}
+            for name in names:
+                contenders[name] = Contender(name, self.python(name), self.logs / f"{name}.log")
+                ending.callback(contenders[name].close)
+                contenders[name].ask("about")  # one that is still importing would disturb whose turn it is
+            yield contenders
+
+    def asked_once(self, name: str, do: str, **request: Any) -> Answer:
+        """The answer of a contender in a process of its own."""
+        with self.called([name]) as contenders:
+            return contenders[name].ask(do, **request)
+
+
+def wall_seconds(command: Sequence[str]) -> float:
+    """How long a whole process takes; RuntimeError with what it said if it fails."""
+    begun = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, env=surroundings())
+    taken = time.perf_counter() - begun
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return taken
+
+
+def in_turns(names: Sequence[str], repeats: int, measure: Callable[[str], Answer]) -> dict[str, list[Answer]]:
+    """So many rounds of `measure` for every name; another one begins each round, so that no place favours any."""
+    answers: dict[str, list[Answer]] = {name: [] for name in names}
+    for number in range(repeats):
+        first = number % len(names)
+        for name in (*names[first:], *names[:first]):
+            answers[name].append(measure(name))
+            told = ", ".join(f"{key} {value:.4g}" for key, value in answers[name][-1].items())
+            print(f"  {number + 1}/{repeats} {name}: {told}", file=sys.stderr, flush=True)
+    return answers

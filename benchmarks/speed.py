@@ -1,0 +1,162 @@
+"""How fast corolla is beside timm, transformers, torchvision and a notebook's loop, on the CPU of this machine.
+
+    python benchmarks/speed.py
+    python benchmarks/speed.py --pictures flower_photos
+    python benchmarks/speed.py --measures train predict --repeats 7 --environment here
+
+The contenders (`contenders/`) are processes of their own that take turns, so what slows the machine slows all alike.
+Each has ViT-Ti/16 or ViT-S/16 with random weights, 224 px, 5 classes, and its library's documented defaults. The peers
+run in a virtual environment of their own, made at the first call, or with `--environment here` in this one. A cell is
+the median of the rounds; in brackets is how many times as good corolla is. Every figure follows as one line of JSON.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from referee import Answer, Hall, in_turns, peers_environment, wall_seconds
+from speed_table import COLUMNS, Measured, header, row
+
+MODELS = {"tiny": "ViT-Ti/16", "small": "ViT-S/16"}
+ANSWERING = ("corolla", "timm", "transformers", "torchvision")
+CLASSES, PAINTED_PIXELS, ASKED = 5, 500, 128
+ENDINGS = (".jpg", ".jpeg")
+MEASURES = ("train", "predict", "pictures", "cold", "memory")
+
+
+class Speed:
+    """The measures by name, each giving lines of the table."""
+
+    def __init__(self, hall: Hall, folder: Path, work: Path, repeats: int, seconds: float, workers: int) -> None:
+        self.hall, self.folder, self.work = hall, folder, work
+        self.repeats, self.seconds, self.workers = repeats, seconds, workers
+        files = sorted(str(file) for file in folder.glob("*/*"))
+        self.files = files[:: max(len(files) // ASKED, 1)][:ASKED]
+
+    def rounds(self, names: Sequence[str], do: str, **request: object) -> dict[str, list[Answer]]:
+        """Each contender's answers, one a round, all rounds from the same process."""
+        with self.hall.called(names) as contenders:
+            return in_turns(names, self.repeats, lambda name: contenders[name].ask(do, **request))
+
+    def train(self) -> Iterator[Measured]:
+        """Steps on tensors at hand."""
+        for model, name in MODELS.items():
+            answers = self.rounds(COLUMNS, "train", model=model, seconds=self.seconds, steps=3)
+            yield Measured(f"training {name}, batches of 32, pictures/s", True, each(answers, "images_per_second"))
+
+    def predict(self) -> Iterator[Measured]:
+        """From JPEG files to class probabilities, many and one at a time."""
+        for model, name in MODELS.items():
+            for batch, asked in ((32, "batches of 32"), (1, "one at a time")):
+                request = {"model": model, "seconds": self.seconds, "steps": 1, "batch": batch, "files": self.files}
+                answers = self.rounds(ANSWERING, "predict", **request)
+                yield Measured(f"prediction {name}, {asked}, pictures/s", True, each(answers, "images_per_second"))
+
+    def pictures(self) -> Iterator[Measured]:
+        """Training pictures from the files, without a model."""
+        for policy in ("none", "light", "trivial"):
+            request = {"folder": str(self.folder), "policy": policy, "workers": self.workers}
+            answers = self.rounds(("corolla", "torchvision"), "pictures", **request)
+            for key, epoch in (("first", "first epoch"), ("later", "later epochs")):
+                yield Measured(f"views, policy {policy}, {epoch}, pictures/s", True, each(answers, key))
+
+    def cold(self) -> Iterator[Measured]:
+        """Whole processes that answer for one picture."""
+        photo, commands = self.files[0], {}
+        for name in ("corolla", "transformers", "timm"):
+            folder = str(self.work / f"saved_{name}")
+            self.hall.asked_once(name, "save", folder=folder, model="small")
+            command = ["corolla", "predict"] if name == "corolla" else ["contenders.once", name]
+            commands[name] = [str(self.hall.python(name)), "-m", *command, folder, photo]
+            wall_seconds(commands[name])  # once for the file cache
+        answers = in_turns(tuple(commands), self.repeats, lambda name: {"seconds": wall_seconds(commands[name])})
+        yield Measured("cold start, ViT-S/16, one picture, s", False, each(answers, "seconds"))
+
+    def memory(self) -> Iterator[Measured]:
+        """The most that a process of its own ever holds."""
+
+        def peak(do: str, **request: object) -> dict[str, list[Answer]]:
+            names = COLUMNS if do == "train" else ANSWERING
+            return in_turns(
+                names, self.repeats, lambda name: self.hall.asked_once(name, do, model="small", seconds=0, **request)
+            )
+
+        trained = peak("train", steps=4)
+        yield Measured("peak memory, training ViT-S/16, batches of 32, MB", False, each(trained, "peak_memory"))
+        asked = peak("predict", steps=1, batch=32, files=self.files)
+        yield Measured("peak memory, prediction ViT-S/16, batches of 32, MB", False, each(asked, "peak_memory"))
+
+
+def each(answers: dict[str, list[Answer]], key: str) -> dict[str, list[float]]:
+    """One figure of every answer."""
+    return {name: [answer[key] for answer in given] for name, given in answers.items()}
+
+
+def gathered(source: Path, folder: Path, count: int) -> None:
+    """Copy `count` JPEG pictures, as many of each of the first five classes, to where all contenders read them."""
+    kinds = [kind for kind in sorted(source.iterdir()) if kind.is_dir() and not kind.name.startswith(".")][:CLASSES]
+    if len(kinds) < CLASSES:
+        raise SystemExit(f"{source} has {len(kinds)} class folders; speed.py needs {CLASSES}")
+    for kind in kinds:
+        files = sorted(file for file in kind.iterdir() if file.suffix.lower() in ENDINGS)
+        (folder / kind.name).mkdir(parents=True)
+        for file in files[: count // CLASSES]:
+            shutil.copyfile(file, folder / kind.name / file.name)
+
+
+def versions(hall: Hall) -> str:
+    """Hardware and versions, in words."""
+    facts = [hall.asked_once(name, "about") for name in COLUMNS]
+    named: dict[str, str] = {}
+    for fact in facts:
+        for package, version in fact["versions"].items():
+            if named.setdefault(package, version) != version:
+                named[package] += f" or {version}"
+    if len({fact["threads"] for fact in facts}) > 1:
+        raise SystemExit("the contenders do not have the same number of threads")
+    packages = ", ".join(f"{package} {version}" for package, version in named.items())
+    return f"{facts[0]['hardware']}; {packages}, Python {facts[0]['python']}"
+
+
+def main() -> None:
+    """Print the table as it grows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
+    parser.add_argument("--repeats", type=int, default=5, help="rounds of every measure")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of training or predicting in a round, at least")
+    parser.add_argument("--pictures", type=Path, help="a tree of five class folders of JPEGs; else they are painted")
+    parser.add_argument("--count", type=int, default=960, help="pictures of an epoch")
+    parser.add_argument("--work", type=Path, default=Path("runs/speed"), help="where the environment and the logs go")
+    parser.add_argument("--environment", help="the peers' virtual environment, WORK/peers by default; here: this one")
+    arguments = parser.parse_args()
+    work = arguments.work.absolute()
+    if arguments.environment == "here":
+        peers = Path(sys.executable)
+    else:
+        peers = peers_environment(Path(arguments.environment or work / "peers"))
+    hall, folder = Hall(peers, work / "logs"), work / "pictures"
+    shutil.rmtree(folder, ignore_errors=True)
+    if arguments.pictures:
+        gathered(arguments.pictures, folder, arguments.count)
+    else:
+        hall.asked_once("corolla", "paint", folder=str(folder), count=arguments.count, size=PAINTED_PIXELS)
+    workers = max(min((os.cpu_count() or 1) // 2, 8), 1)  # as `corolla train` chooses
+    speed = Speed(hall, folder, work, arguments.repeats, arguments.seconds, workers)
+    made = sum(1 for _ in folder.glob("*/*"))
+    print(f"{versions(hall)}; {made} pictures; processes for views: {workers}; rounds: {arguments.repeats}\n")
+    print(header(), flush=True)
+    samples = {}
+    for measure in arguments.measures:
+        print(measure, file=sys.stderr, flush=True)
+        for measured in getattr(speed, measure)():
+            print(row(measured), flush=True)
+            samples[measured.what] = measured.samples
+    print(f"\n{json.dumps(samples)}")
+
+
+if __name__ == "__main__":
+    main()
