@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
-from torchvision.models import ViT_B_16_Weights, VisionTransformer
+from torchvision.models import VisionTransformer, ViT_B_16_Weights
 from torchvision.transforms import v2
 
 from contender import (
