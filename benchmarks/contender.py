@@ -107,22 +107,21 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def about(packages: Sequence[str]) -> Answer:
-    """What computes, and with what."""
+def processor() -> str:
+    """The processor's name as people know it, where the system tells."""
     with suppress(OSError, StopIteration):  # Linux's platform.processor() says nothing
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        return facts(packages, name)
-    return facts(packages, platform.processor() or platform.machine())
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or platform.machine()
 
 
-def facts(packages: Sequence[str], processor: str) -> Answer:
-    """Versions, threads and the processor in words."""
+def about(packages: Sequence[str]) -> Answer:
+    """What computes, and with what."""
     capability = torch.backends.cpu.get_cpu_capability()
     return {
         "versions": {name: version(name) for name in ("torch", "pillow", *packages)},
         "threads": torch.get_num_threads(),
-        "hardware": f"{torch.get_num_threads()} threads of {processor} with {capability}",
+        "hardware": f"{torch.get_num_threads()} threads of {processor()} with {capability}",
         "python": platform.python_version(),
     }
 

@@ -35,9 +35,9 @@ def peers_environment(folder: Path) -> Path:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment variables of every contender: ours, our modules, and no look at the network."""
+    """The environment variables of every contender: ours, our modules, no look at the network, no GPU."""
     paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 class Contender:

@@ -8,6 +8,7 @@ The contenders (`contenders/`) are processes of their own that take turns, so wh
 Each has ViT-Ti/16 or ViT-S/16 with random weights, 224 px, 5 classes, and its library's documented defaults. The peers
 run in a virtual environment of their own, made at the first call, or with `--environment here` in this one. A cell is
 the median of the rounds; in brackets is how many times as good corolla is. Every figure follows as one line of JSON.
+Linux or macOS.
 """
 
 import argparse
@@ -96,16 +97,24 @@ def each(answers: dict[str, list[Answer]], key: str) -> dict[str, list[float]]:
     return {name: [answer[key] for answer in given] for name, given in answers.items()}
 
 
-def gathered(source: Path, folder: Path, count: int) -> None:
-    """Copy `count` JPEG pictures, as many of each of the first five classes, to where all contenders read them."""
+def gathered(hall: Hall, source: Path | None, work: Path, count: int) -> Path:
+    """A tree of `count` JPEG pictures, as many of each of the first five classes of `source`, or painted once."""
+    if source is None:
+        folder = work / f"painted_{count}"
+        if len(list(folder.glob("*/*"))) < count:
+            hall.asked_once("corolla", "paint", folder=str(folder), count=count, size=PAINTED_PIXELS)
+        return folder
     kinds = [kind for kind in sorted(source.iterdir()) if kind.is_dir() and not kind.name.startswith(".")][:CLASSES]
     if len(kinds) < CLASSES:
         raise SystemExit(f"{source} has {len(kinds)} class folders; speed.py needs {CLASSES}")
+    folder = work / "pictures"
+    shutil.rmtree(folder, ignore_errors=True)
     for kind in kinds:
         files = sorted(file for file in kind.iterdir() if file.suffix.lower() in ENDINGS)
         (folder / kind.name).mkdir(parents=True)
         for file in files[: count // CLASSES]:
             shutil.copyfile(file, folder / kind.name / file.name)
+    return folder
 
 
 def versions(hall: Hall) -> str:
@@ -138,12 +147,8 @@ def main() -> None:
         peers = Path(sys.executable)
     else:
         peers = peers_environment(Path(arguments.environment or work / "peers"))
-    hall, folder = Hall(peers, work / "logs"), work / "pictures"
-    shutil.rmtree(folder, ignore_errors=True)
-    if arguments.pictures:
-        gathered(arguments.pictures, folder, arguments.count)
-    else:
-        hall.asked_once("corolla", "paint", folder=str(folder), count=arguments.count, size=PAINTED_PIXELS)
+    hall = Hall(peers, work / "logs")
+    folder = gathered(hall, arguments.pictures, work, arguments.count)
     workers = max(min((os.cpu_count() or 1) // 2, 8), 1)  # as `corolla train` chooses
     speed = Speed(hall, folder, work, arguments.repeats, arguments.seconds, workers)
     made = sum(1 for _ in folder.glob("*/*"))
