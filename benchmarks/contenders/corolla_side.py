@@ -1,6 +1,7 @@
 """corolla as `speed.py` asks it: its own training step, its own classifier, its own pictures."""
 
 import gc
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 
 from contender import BATCH, CLASSES, PIXELS, Answer, Asked, Trial, batch_of_chance, serve, through, trial
 from corolla.classifier import Classifier
+from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import paint_dataset
 from corolla.model import ViT
@@ -37,7 +39,9 @@ def named(model: str) -> str:
 def trainer_of(folder: Path, recipe: Recipe, workers: int) -> Trainer:
     """A trainer on every picture of a tree of class folders."""
     files = sorted(folder.glob("*/*"))
-    examples = tuple(Example(f"{file.parent.name}/{file.name}", file.parent.name, "train") for file in files)
+    examples = tuple(
+        Example(f"{file.parent.name}/{file.name}", file.parent.name, "train", sha256=sha256_of(file)) for file in files
+    )
     manifest = Manifest(folder, examples)
     return Trainer(manifest, recipe, seed=0, machine=Machine("cpu", workers), progress=Progress())
 
@@ -64,16 +68,18 @@ def asked(model: str) -> Asked:
 
 
 def pictures(folder: str, policy: Policy, workers: int) -> Answer:
-    """Pictures a second in the first epoch, with everything before it, and in the second."""
+    """Pictures a second in the first epoch, with everything before it, and in the second, from an empty cache."""
     gc.collect()  # the workers of the trainer before
     begun = time.perf_counter()
-    recipe = replace(PLAIN, model=named("nano"), policy=policy)
-    trainer = trainer_of(Path(folder), recipe, workers)
-    rates = []
-    for epoch in range(2):
-        trainer.sampler.epoch, trainer.sampler.size = epoch, PIXELS
-        rates.append(through(trainer.loader, begun))
-        begun = time.perf_counter()
+    with TemporaryDirectory() as cache:
+        os.environ["COROLLA_CACHE"] = cache
+        recipe = replace(PLAIN, model=named("nano"), policy=policy)
+        trainer = trainer_of(Path(folder), recipe, workers)
+        rates = []
+        for epoch in range(2):
+            trainer.sampler.epoch, trainer.sampler.size = epoch, PIXELS
+            rates.append(through(trainer.loader, begun))
+            begun = time.perf_counter()
     return {"first": rates[0], "later": rates[1]}
 
 
