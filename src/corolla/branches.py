@@ -23,8 +23,14 @@ class DropPath(nn.Module):
 
     def __init__(self, probability: float) -> None:
         super().__init__()
+        self.probability = probability
         # A tensor: compiled code would be compiled again for every number, and so for every block.
-        self.register_buffer("keep", torch.tensor(1.0 - probability), persistent=False)
+        self.register_buffer("keep", torch.empty(()), persistent=False)
+        self.reset()
+
+    def reset(self) -> None:
+        """Know the probability, after the module was built without memory (on PyTorch's `meta` device)."""
+        self.keep = torch.tensor(1.0 - self.probability)
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero the branch of a random share of the B pictures and scale the others up to keep the mean."""

@@ -150,14 +150,15 @@ class Classifier:
 
 
 def stored_in(model: ViT, dtype: torch.dtype) -> ViT:
-    """A copy whose matrices and kernels are kept as `dtype`, and the same model where they are already.
+    """A copy whose matrices and kernels are kept as `dtype`, all else shared; the same model where they are already.
 
     Autocast would make the same numbers of them in every call. Norms, tokens, positions and heads stay as they are.
     """
     if dtype == model.patches.project.weight.dtype:
         return model
-    copied = copy.deepcopy(model)
-    for module in copied.modules():
+    same: dict[int, Tensor] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)) and not isinstance(module, Head):
-            module.to(dtype)
-    return copied
+            own = module.parameters(recurse=False)
+            same |= {id(tensor): nn.Parameter(tensor.detach().to(dtype), requires_grad=False) for tensor in own}
+    return copy.deepcopy(model, same)  # which takes these for the copies of those that it meets

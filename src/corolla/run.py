@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from corolla.atomic import write_json, write_text, write_with
+from corolla.branches import DropPath
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
@@ -137,7 +138,8 @@ class Run:
     def load_model(self) -> tuple[ViT, Config]:
         """The model in evaluation mode on the CPU, and its config; `CorollaError` if the weights do not fit."""
         config = self.load_config()
-        model = ViT(config.architecture)
+        with torch.device("meta"):  # nothing is drawn at random that the file replaces
+            model = ViT(config.architecture)
         try:
             state = load_file(self.weights)
         except FileNotFoundError:
@@ -147,7 +149,11 @@ class Run:
         except (SafetensorError, OSError, ValueError) as error:
             raise CorollaError(f"cannot read the weights {self.weights}: {error}") from None
         check_fit(model, state, self.weights)
-        model.load_state_dict(state)
+        expected = model.state_dict()
+        model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in state.items()}, assign=True)
+        for module in model.modules():
+            if isinstance(module, DropPath):
+                module.reset()
         return model.eval(), config
 
     def load_manifest(self) -> Manifest:
