@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from corolla.bench.report import Report, at_sizes, bench
+from corolla.bench.report import Report, at_sizes, bench, load_before
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 
 KEYS = {
     "corolla", "torch", "hardware", "device", "threads", "mixed_precision", "reason", "ceilings", "models", "pictures",
-    "seconds",
+    "load", "seconds",
 }  # fmt: skip
 
 
@@ -71,6 +71,19 @@ def test_it_tells_how_far_it_is(report: Report, told: Told) -> None:
     stages = [(done, total) for title, done, total, _ in told.stages if title == "measuring"]
     assert stages == [(done, stages[0][1]) for done in range(stages[0][1] + 1)]
     assert any("training on 2" in detail for *_, detail in told.stages)
+
+
+def test_a_busy_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    progress = Progress()
+    monkeypatch.setattr(progress, "note", notes.append)
+    for load in (0.0, 1000.0):
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0), raising=False)
+        assert load_before(progress) == load
+    assert len(notes) == 1
+    assert "1000.0" in notes[0]
+    monkeypatch.delattr("os.getloadavg")
+    assert load_before(progress) is None
 
 
 def test_the_threads_are_put_back() -> None:

@@ -25,7 +25,7 @@ def report() -> Report:
         speed(case, Measured("training", timing, "float32", 1_234_000_000), ceilings),
     )
     pictures = PictureSpeed("my [b]photos", 256, 224, 2, 1, 250.4, 800.0, 99.94, 1234.5)
-    return Report("2 threads of a processor", "cpu", 2, "no", "a reason", ceilings, speeds, pictures, 60.0)
+    return Report("2 threads of a processor", "cpu", 2, "no", "a reason", ceilings, speeds, pictures, 0.5, 60.0)
 
 
 def test_the_whole_command_as_json(corolla: Callable, pictures: Path) -> None:

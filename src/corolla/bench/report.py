@@ -1,5 +1,6 @@
 """Everything that is measured on this machine, one thing after another, and the report of it."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from corolla.training.machine import Machine, choose_device, hardware, usual_wor
 MODELS = ("vit_tiny_patch16_224", "vit_small_patch16_224")
 BATCHES = (1, 32)
 SECONDS = 3.0
+BUSY = 0.25  # load for each processor
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Report:
     ceilings: dict[str, Ceiling]  # by precision
     speeds: tuple[Speed, ...]
     pictures: PictureSpeed
+    load: float | None  # programs that were running before, on the average of a minute; None on Windows
     seconds: float  # that all of it took
 
     def to_json(self) -> dict[str, Any]:
@@ -53,6 +56,7 @@ class Report:
             "ceilings": {name: ceiling.to_json() for name, ceiling in self.ceilings.items()},
             "models": [row.to_json() for row in self.speeds],
             "pictures": self.pictures.to_json(),
+            "load": self.load,
             "seconds": self.seconds,
         }
 
@@ -83,6 +87,7 @@ def bench(
         raise CorollaError("there is nothing to measure; give at least one model, and batches of at least 1 picture")
     shapes = shapes_to_try([case.config for case in cases], max(batches))
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
+    load = load_before(progress)
     plan = Plan(progress, len(PRECISIONS) + 2 * len(cases) + 3)
     with TemporaryDirectory(prefix="corolla-") as folder, threads_set(threads) as used:
         manifest = gather(pictures, Path(folder), how_many(seconds), progress)
@@ -93,7 +98,17 @@ def bench(
         what = hardware(torch.device(machine.device))
     plan.next("done")
     mixed, reason = machine.precision.mixed, machine.precision.reason
-    return Report(what, machine.device, used, mixed, reason, ceilings, speeds, read, time.monotonic() - begun)
+    return Report(what, machine.device, used, mixed, reason, ceilings, speeds, read, load, time.monotonic() - begun)
+
+
+def load_before(progress: Progress) -> float | None:
+    """The load of this machine, with a note if other programs take so much of it that the figures will be low."""
+    if not hasattr(os, "getloadavg"):
+        return None
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    if load > BUSY * processors:
+        progress.note(f"other programs are using this machine (load {load:.1f}), so the figures will be low")
+    return load
 
 
 class Plan:

@@ -25,18 +25,21 @@ def timed(
     work: Callable[[], Any],
     seconds: float,
     *,
+    first: Callable[[], Any] | None = None,
     settle: Callable[[], Any] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timing:
     """Call `work` for about `seconds`, at least `LEAST` times after a first call that does not count.
 
-    `settle` waits until what a call has begun is done; its time belongs to the call.
+    `first`, if it is given, is that first call. `settle` waits until what a call has begun is done; its time belongs
+    to the call.
     """
-    begun, warm = clock(), False
-    while not warm or clock() - begun < WARM_SHARE * seconds:
+    begun = clock()
+    (first or work)()
+    settle()
+    while clock() - begun < WARM_SHARE * seconds:
         work()
         settle()
-        warm = True
     times: list[float] = []
     begun = clock()
     while len(times) < LEAST or clock() - begun < seconds:

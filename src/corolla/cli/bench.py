@@ -76,7 +76,7 @@ def command(
     multiplications and additions once for a prediction and three times for a training step. Nothing is left behind.
 
     With --json one object is printed: corolla, torch, hardware, device, threads, mixed_precision, reason, ceilings,
-    models, pictures, seconds.
+    models, pictures, load, seconds.
     """
     from corolla.bench.report import BATCHES, MODELS, bench
     from corolla.cli.speeds import print_report
