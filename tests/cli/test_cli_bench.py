@@ -69,6 +69,7 @@ def test_numbers_of_things() -> None:
         (["--pictures", "no such folder"], "no such folder"),
         (["--batch", 0], "--batch"),
         (["--threads", 0], "--threads"),
+        (["--seconds", "nan"], "--seconds"),
         (["--device", "abacus"], "abacus"),
     ],
 )

@@ -6,6 +6,7 @@ import typer
 
 from corolla.cli.options import RUNNING, Device, Json, Quiet, usable_device
 from corolla.cli.output import print_json
+from corolla.cli.train import refuse_infinite
 
 EXAMPLES = (
     "Examples:\n"
@@ -78,6 +79,8 @@ def command(
     With --json one object is printed: corolla, torch, hardware, device, threads, mixed_precision, reason, ceilings,
     models, pictures, load, seconds.
     """
+    refuse_infinite(seconds=seconds)
+
     from corolla.bench.report import BATCHES, MODELS, bench
     from corolla.cli.speeds import print_report
     from corolla.progress import progress_for
