@@ -45,10 +45,3 @@ def test_what_a_call_began_is_waited_for_and_counts() -> None:
 
     assert timed(clock.work, 4.0, settle=settle, clock=clock).median == 2.0
     assert len(begun) == clock.calls
-
-
-def test_the_first_call_can_be_another() -> None:
-    clock, watched = Clock(8.0), []
-    assert timed(clock.work, 1.0, first=lambda: watched.append(clock.calls), clock=clock).repeats == LEAST
-    assert watched == [0]
-    assert clock.calls == 1 + LEAST  # no time had passed, so one more warmed up

@@ -25,17 +25,15 @@ def timed(
     work: Callable[[], Any],
     seconds: float,
     *,
-    first: Callable[[], Any] | None = None,
     settle: Callable[[], Any] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timing:
     """Call `work` for about `seconds`, at least `LEAST` times after a first call that does not count.
 
-    `first`, if it is given, is that first call. `settle` waits until what a call has begun is done; its time belongs
-    to the call.
+    `settle` waits until what a call has begun is done; its time belongs to the call.
     """
     begun = clock()
-    (first or work)()
+    work()
     settle()
     while clock() - begun < WARM_SHARE * seconds:
         work()
