@@ -105,14 +105,17 @@ def attend_written(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return weights @ v, weights  # eq. 7
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The seam where the computation of eqs 6 and 7 is chosen: the attended values (B, h, S, d).
+def written_out(device: str, dtype: torch.dtype, trains: bool) -> bool:
+    """Whether two plain products are faster than PyTorch's fused kernel, which never forms A (benchmarks/attention.py).
 
-    PyTorch's fused kernel never forms A and wins almost everywhere. The exception is training in bfloat16 on a CPU,
-    where its backward takes ten times as long as its forward and two plain matrix products are faster.
+    They are in training in bfloat16 on a CPU, where that kernel's backward takes ten times as long as its forward.
     """
-    trains = torch.is_grad_enabled() and q.requires_grad
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and trains:
+    return device == "cpu" and dtype == torch.bfloat16 and trains
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The seam where the computation of eqs 6 and 7 is chosen: the attended values (B, h, S, d)."""
+    if written_out(q.device.type, q.dtype, torch.is_grad_enabled() and q.requires_grad):
         return attend_written(q, k, v)[0]
     return F.scaled_dot_product_attention(q, k, v)
 

@@ -17,6 +17,7 @@ from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.evaluation.evaluate import evaluate_split
 from corolla.memory import keep_freed_memory
+from corolla.model import written_out
 from corolla.progress import Progress
 from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
@@ -99,6 +100,7 @@ def train(
     progress.note(
         f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
         f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}; "
+        f"attention: {'written out' if written_out(machine.device, trainer.precision.dtype, True) else 'fused'}; "
         f"compiled: {'yes' if config.training['compiled'] else 'no'}, for {config.training['compiled_reason']}"
     )
     if config.training["compiled"]:
