@@ -90,7 +90,7 @@ class PixelStore:
     @cached_property
     def bytes(self) -> NDArray[np.uint8]:
         """The file; writing to this would change a copy in memory only."""
-        return np.memmap(self.folder / "pixels", np.uint8, mode="c")
+        return np.asarray(np.memmap(self.folder / "pixels", np.uint8, mode="c"))
 
     def whole(self) -> bool:
         """Whether everything is there."""

@@ -1,14 +1,16 @@
+import numpy as np
 import torch
 
-from corolla.training.views.erasing import AREA, erase
+from corolla.training.views.erasing import AREA, erase, rectangles
 from corolla.training.views.operations import MEAN_COLOUR
 from corolla.training.views.randomness import Dice
 
 
 def erased(share: float, count: int = 1000, size: int = 32) -> torch.Tensor:
-    views = torch.full((count, 3, size, size), 7, dtype=torch.uint8)
-    erase(views, share, Dice(range(count)))
-    return views
+    views = np.full((count, size, size, 3), 7, np.uint8)
+    for view, rectangle in zip(views, rectangles(Dice(range(count)), size, share), strict=True):
+        erase(view, rectangle)
+    return torch.from_numpy(views).permute(0, 3, 1, 2)
 
 
 def test_a_share_of_the_views_loses_a_rectangle_of_the_mean_colour() -> None:

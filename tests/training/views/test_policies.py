@@ -4,7 +4,6 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from corolla.training.views import policies
 from corolla.training.views.policies import KINDS, POLICIES, SIGNED, op_of
 from corolla.training.views.randomness import Dice
 
@@ -15,18 +14,15 @@ TORCHVISIONS = {"identity": "Identity", "shear_x": "ShearX", "shear_y": "ShearY"
 }  # fmt: skip
 
 
-def drawn(policy: str, count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, float]]]:
-    """What a policy does in each of its rounds to `count` views."""
-    rounds: list[list[tuple[str, float]]] = []
-    monkeypatch.setattr(policies, "apply", lambda views, ops: rounds.append(list(ops)))
-    POLICIES[policy](torch.zeros(count, 3, size, size, dtype=torch.uint8), Dice(range(count)))  # type: ignore[index]
-    return rounds
+def drawn(policy: str, count: int, size: int) -> list[list[tuple[str, float]]]:
+    """What a policy does to each of `count` views."""
+    return POLICIES[policy](Dice(range(count)), size)  # type: ignore[index]
 
 
-def test_trivial_augment_is_the_papers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trivial_augment_is_the_papers() -> None:
     space = v2.TrivialAugmentWide._AUGMENTATION_SPACE
     assert {TORCHVISIONS[kind] for kind in KINDS} == space.keys()
-    [ops] = drawn("trivial", 14_000, 8, monkeypatch)
+    ops = [op for [op] in drawn("trivial", 14_000, 8)]
     for kind in KINDS:
         amounts = sorted({round(amount, 3) for name, amount in ops if name == kind})
         assert abs(sum(name == kind for name, _ in ops) - 1000) < 200
@@ -38,32 +34,29 @@ def test_trivial_augment_is_the_papers(monkeypatch: pytest.MonkeyPatch) -> None:
             assert amounts == pytest.approx(sorted(expected), abs=2e-3)
 
 
-def test_rand_augment_does_two_operations_of_one_strength(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rand_augment_does_two_operations_of_one_strength() -> None:
     space = v2.RandAugment._AUGMENTATION_SPACE
-    rounds = drawn("rand", 2000, 64, monkeypatch)
-    assert len(rounds) == 2
+    views = drawn("rand", 2000, 64)
+    assert {len(ops) for ops in views} == {2}
     for kind in KINDS:
         magnitudes, _ = space[TORCHVISIONS[kind]]
         possible = magnitudes(31, 64, 64)
-        amounts = {abs(amount) for ops in rounds for name, amount in ops if name == kind}
+        amounts = {abs(amount) for ops in views for name, amount in ops if name == kind}
         [amount] = amounts
         if possible is not None:
             assert amount == pytest.approx(float(possible[10]), abs=1e-3)
 
 
-def test_light_turns_and_changes_colours_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    turned: dict[int, tuple[str, float]] = {}
-    coloured: dict[int, list[tuple[str, float]]] = {}
-    monkeypatch.setattr(policies, "warp", lambda views, ops: turned.update(ops))
-    monkeypatch.setattr(policies, "recolour", lambda views, ops: coloured.update(ops))
-    POLICIES["light"](torch.zeros(3000, 3, 4, 4, dtype=torch.uint8), Dice(range(3000)))
-    angles = torch.tensor([amount for kind, amount in turned.values()])
-    assert {kind for kind, _ in turned.values()} == {"rotate"}
+def test_light_turns_and_changes_colours_evenly() -> None:
+    views = drawn("light", 3000, 4)
+    turned, coloured = [ops[0] for ops in views], [ops[1:] for ops in views]
+    angles = torch.tensor([amount for _, amount in turned])
+    assert {kind for kind, _ in turned} == {"rotate"}
     assert -20 <= angles.min() < -19
     assert 19 < angles.max() <= 20
-    assert len({tuple(kind for kind, _ in ops) for ops in coloured.values()}) == 6
+    assert len({tuple(kind for kind, _ in ops) for ops in coloured}) == 6
     for wanted in ("brightness", "contrast", "saturation"):
-        amounts = torch.tensor([amount for ops in coloured.values() for kind, amount in ops if kind == wanted])
+        amounts = torch.tensor([amount for ops in coloured for kind, amount in ops if kind == wanted])
         assert len(amounts) == 3000
         assert -0.3 <= amounts.min() < -0.29
         assert abs(float(amounts.mean())) < 0.02

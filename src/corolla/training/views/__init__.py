@@ -1,1 +1,1 @@
-"""Random views of training pictures: crop, mirror, policy, erasing, mixing, in whole batches of uint8."""
+"""Random views of training pictures: crop, mirror, policy, erasing, mixing, as batches of uint8."""

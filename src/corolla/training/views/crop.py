@@ -1,14 +1,11 @@
 """The random crop: a share of the picture's area at a slightly changed aspect, brought to the view's size."""
 
-from collections.abc import Sequence
-
+import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from corolla.data.pixels import Picture
+from corolla.training.views.operations import View
 from corolla.training.views.randomness import Dice, between
 
 TRIES = 10
@@ -35,11 +32,11 @@ def crop_boxes(sizes: NDArray[np.int64], least: float, dice: Dice) -> NDArray[np
     return np.concatenate([start, box], axis=1)
 
 
-def cut(pictures: Sequence[Picture], boxes: NDArray[np.int64], mirrored: NDArray[np.bool_], size: int) -> Tensor:
-    """The boxes of the pictures, some of them mirrored, resized with antialiasing to uint8 (B, 3, size, size)."""
-    views = torch.empty(len(pictures), 3, size, size, dtype=torch.uint8)
-    for view, picture, (top, left, height, width), mirror in zip(views, pictures, boxes, mirrored, strict=True):
-        box = torch.from_numpy(picture[top : top + height, left : left + width]).permute(2, 0, 1)
-        small = F.interpolate(box[None], (size, size), mode="bilinear", antialias=True)[0]
-        view.copy_(small.flip(-1) if mirror else small)
-    return views
+def cut(picture: Picture, box: NDArray[np.int64], mirror: bool, size: int) -> View:
+    """The box (top, left, height, width) of a picture, mirrored or not, at (size, size, 3)."""
+    top, left, height, width = box
+    shrinks = max(height, width) > size
+    whole = picture[top : top + height, left : left + width]
+    # The mean over an area where it shrinks, so that nothing between the pixels is lost.
+    view = cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.flip(view, 1) if mirror else view  # type: ignore[return-value]

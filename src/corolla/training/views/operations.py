@@ -1,82 +1,85 @@
-"""What a policy does to views: geometry and colour for many at once, the rest by torchvision."""
+"""What a policy does to one view, uint8 (S, S, 3), by OpenCV: what torchvision does, in a third of its time."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-from torchvision.transforms.v2 import functional as TF
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from corolla.preprocessing import IMAGENET_MEAN
 
-MEAN_COLOUR = [round(255 * value) for value in IMAGENET_MEAN]  # what turned corners and erased pixels become
-GREY = (0.2989, 0.587, 0.114)  # of red, green and blue (ITU-R 601)
-CHUNK = 8  # views whose floats stay in a processor's cache
+# One core is as quick for so small a picture, and a process that was forked cannot use the threads of its parent.
+cv2.setNumThreads(1)
 
+MEAN_COLOUR = [round(255 * value) for value in IMAGENET_MEAN]  # what turned corners and erased pixels become
+GREY = np.array([0.2989, 0.587, 0.114])  # of red, green and blue (ITU-R 601)
+GEOMETRY = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
+COLOUR = ("brightness", "contrast", "saturation")
+View = NDArray[np.uint8]
 Op = tuple[str, float]  # what is done, and how much of it
 
 
-def geometry(op: Op, size: int) -> list[list[float]]:
-    """Where a pixel of the new view comes from: a matrix (2, 3) of coordinates that run from -1 to 1."""
+def apply(view: View, ops: Sequence[Op]) -> View:
+    """The view after one operation and the next; ("identity", 0) does nothing."""
+    for coloured, some in groupby(ops, key=lambda op: op[0] in COLOUR):
+        if coloured:
+            view = recolour(view, list(some))
+            continue
+        for op in some:
+            view = once(view, op)
+    return view
+
+
+def once(view: View, op: Op) -> View:
+    """The view after an operation that is not one of colour."""
     kind, amount = op
-    if kind == "rotate":  # degrees, counterclockwise
+    if kind in GEOMETRY:
+        return warp(view, op)
+    return REST[kind](view, amount) if kind in REST else view
+
+
+def warp(view: View, op: Op) -> View:
+    """Turn, shear or move a view; what comes in from outside is the mean colour."""
+    size = view.shape[0]
+    return cv2.warpAffine(  # type: ignore[return-value]
+        view,
+        geometry(op, size),
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=MEAN_COLOUR,
+    )
+
+
+def geometry(op: Op, size: int) -> NDArray[np.float64]:
+    """Where the pixel (x, y, 1) of the new view comes from: a matrix (2, 3)."""
+    kind, amount = op
+    if kind == "rotate":  # degrees, counterclockwise, about the middle
         cos, sin = math.cos(math.radians(amount)), math.sin(math.radians(amount))
-        return [[cos, -sin, 0.0], [sin, cos, 0.0]]
-    if kind == "shear_x":  # parts of a pixel for each row below the first
-        return [[1.0, amount, amount], [0.0, 1.0, 0.0]]
-    if kind == "shear_y":
-        return [[1.0, 0.0, 0.0], [amount, 1.0, amount]]
-    moved = -2 * int(amount) / size  # whole pixels
-    return [[1.0, 0.0, moved if kind == "translate_x" else 0.0], [0.0, 1.0, moved if kind == "translate_y" else 0.0]]
+        middle = (size - 1) / 2
+        return np.array([[cos, -sin, middle * (1 - cos + sin)], [sin, cos, middle * (1 - sin - cos)]])
+    moved = float(int(amount))  # whole pixels
+    return np.array(
+        {
+            "shear_x": [[1.0, amount, amount / 2], [0.0, 1.0, 0.0]],  # pixels for each row below the upper edge
+            "shear_y": [[1.0, 0.0, 0.0], [amount, 1.0, amount / 2]],
+            "translate_x": [[1.0, 0.0, -moved], [0.0, 1.0, 0.0]],
+            "translate_y": [[1.0, 0.0, 0.0], [0.0, 1.0, -moved]],
+        }[kind]
+    )
 
 
-GEOMETRY = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
-COLOUR = ("brightness", "contrast", "saturation")
-REST: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "sharpness": lambda view, amount: TF.adjust_sharpness(view, 1.0 + amount),
-    "posterize": lambda view, amount: TF.posterize(view, int(amount)),
-    "solarize": lambda view, amount: TF.solarize(view, 255 * amount),
-    "autocontrast": lambda view, amount: TF.autocontrast(view),
-    "equalize": lambda view, amount: TF.equalize(view),
-}
+def recolour(view: View, ops: Sequence[Op]) -> View:
+    """Change brightness, contrast and saturation, one after another.
 
-
-def chunks(indices: Sequence[int]) -> Iterator[list[int]]:
-    """The indices, a few at a time."""
-    for start in range(0, len(indices), CHUNK):
-        yield list(indices[start : start + CHUNK])
-
-
-def warp(views: Tensor, ops: Mapping[int, Op]) -> None:
-    """Turn, shear or move those views of uint8 (B, 3, S, S) that `ops` names by number, in place."""
-    size, fill = views.shape[-1], torch.tensor(MEAN_COLOUR, dtype=torch.float32).view(3, 1, 1)
-    centres = (torch.arange(size) * 2 + 1) / size - 1  # of pixels, from -1 to 1
-    for some in chunks(sorted(ops)):
-        matrices = torch.tensor([geometry(ops[index], size) for index in some])
-        by_x, by_y, moved = matrices[:, None, None].unbind(-1)  # each (b, 1, 1, 2)
-        # What F.affine_grid computes, without its product of matrices, which took longer than the sampling.
-        grid = by_x * centres.view(size, 1) + (by_y * centres.view(size, 1, 1) + moved)  # (b, S, S, 2)
-        # Zeros outside stand for the fill once it is subtracted.
-        warped = F.grid_sample(views[some].float().sub_(fill), grid, mode="bilinear", align_corners=False)
-        views[some] = warped.add_(fill).round_().clamp_(0, 255).to(torch.uint8)
-
-
-def recolour(views: Tensor, ops: Mapping[int, Sequence[Op]]) -> None:
-    """Change brightness, contrast and saturation, one after another, of views (B, 3, S, S) named by number, in place.
-
-    Each one blends a view x with black, its mean grey or its grey y; any chain of them is a x + b y + c, so the
+    Each one blends the view x with black, its mean grey or its grey y; any chain of them is a x + b y + c, so the
     pixels are passed once, and clamped once, at the end.
     """
-    red, green, blue = GREY
-    for some in chunks(sorted(ops)):
-        x = views[some].float()
-        y = (x[:, 0] * red).add_(x[:, 1], alpha=green).add_(x[:, 2], alpha=blue)
-        means = y.mean(dim=(1, 2)).tolist()
-        rows = [chain(ops[index], mean) for index, mean in zip(some, means, strict=True)]
-        a, b, c = torch.tensor(rows).T.view(3, len(some), 1, 1)
-        changed = x.mul_(a[:, None]).add_(y.mul_(b).add_(c)[:, None])
-        views[some] = changed.clamp_(0, 255).to(torch.uint8)
+    a, b, c = chain(ops, float(np.dot(GREY, cv2.mean(view)[:3])))
+    matrix = np.column_stack([a * np.eye(3) + b * GREY, np.full(3, c)])  # (3, 4)
+    return cv2.transform(view, matrix)  # type: ignore[return-value]
 
 
 def chain(ops: Sequence[Op], mean: float) -> tuple[float, float, float]:
@@ -93,10 +96,44 @@ def chain(ops: Sequence[Op], mean: float) -> tuple[float, float, float]:
     return a, b, c
 
 
-def apply(views: Tensor, ops: Sequence[Op]) -> None:
-    """Do one operation to each of the views of uint8 (B, 3, S, S), in place; ("identity", 0) leaves one alone."""
-    warp(views, {index: op for index, op in enumerate(ops) if op[0] in GEOMETRY})
-    recolour(views, {index: [op] for index, op in enumerate(ops) if op[0] in COLOUR})
-    for view, (kind, amount) in zip(views, ops, strict=True):
-        if kind in REST:
-            view.copy_(REST[kind](view, amount))
+def sharpen(view: View, amount: float) -> View:
+    """Blend a view with its blur, away from it for an amount above 0; the border stays, as torchvision has it."""
+    kernel = np.full((3, 3), -amount / 13)
+    kernel[1, 1] = 1 + amount - 5 * amount / 13
+    changed = view.copy()
+    changed[1:-1, 1:-1] = cv2.filter2D(view, -1, kernel)[1:-1, 1:-1]
+    return changed
+
+
+def posterize(view: View, bits: float) -> View:
+    """Keep so many of the 8 bits of each colour."""
+    return view & np.uint8(256 - 2 ** (8 - int(bits)))
+
+
+def solarize(view: View, above: float) -> View:
+    """Turn every colour that is not darker than `above`, a share of the brightest, into its negative."""
+    levels = np.arange(256)
+    return cv2.LUT(view, np.where(levels >= 255 * above, 255 - levels, levels).astype(np.uint8))  # type: ignore[return-value]
+
+
+def autocontrast(view: View, _: float) -> View:
+    """Stretch each colour's values to all that there are."""
+    ends = np.array([cv2.minMaxLoc(channel)[:2] for channel in cv2.split(view)])  # (3, 2)
+    darkest, brightest = ends.T
+    flat = darkest == brightest
+    scale = np.where(flat, 1.0, 255 / np.where(flat, 1.0, brightest - darkest))
+    return cv2.transform(view, np.column_stack([np.diag(scale), np.where(flat, 0.0, -darkest * scale)]))  # type: ignore[return-value]
+
+
+def equalize(view: View, _: float) -> View:
+    """Spread each colour's values so that all are about as frequent."""
+    return cv2.merge([cv2.equalizeHist(channel) for channel in cv2.split(view)])  # type: ignore[return-value]
+
+
+REST: dict[str, Callable[[View, float], View]] = {
+    "sharpness": sharpen,
+    "posterize": posterize,
+    "solarize": solarize,
+    "autocontrast": autocontrast,
+    "equalize": equalize,
+}

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from corolla.training.recipe import Policy
-from corolla.training.views.operations import Op, apply, recolour, warp
+from corolla.training.views.operations import Op
 from corolla.training.views.randomness import Dice, between
 
 BINS = 31  # steps from an operation's weakest to its strongest
@@ -21,40 +20,42 @@ KINDS = ("identity", *SIGNED, "posterize", "solarize", "autocontrast", "equalize
 ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
-def none(views: Tensor, dice: Dice) -> None:
+def none(dice: Dice, size: int) -> list[list[Op]]:
     """Nothing."""
+    return [[] for _ in dice.streams]
 
 
-def light(views: Tensor, dice: Dice) -> None:
+def light(dice: Dice, size: int) -> list[list[Op]]:
     """A turn of up to 20 degrees, then brightness, contrast and saturation by up to 30 % in an order of chance."""
     rolls = dice.roll(5)
-    turns = between(rolls[:, 0], -LIGHT_TURN, LIGHT_TURN)
-    warp(views, {index: ("rotate", float(turn)) for index, turn in enumerate(turns)})
-    changes = between(rolls[:, 1:4], -LIGHT_COLOUR, LIGHT_COLOUR)
-    jitter: dict[int, list[Op]] = {}
-    for index, (order, change) in enumerate(zip(pick(rolls[:, 4], len(ORDERS)), changes, strict=True)):
-        named = list(zip(("brightness", "contrast", "saturation"), change.tolist(), strict=True))
-        jitter[index] = [named[place] for place in ORDERS[order]]
-    recolour(views, jitter)
+    turns = between(rolls[:, 0], -LIGHT_TURN, LIGHT_TURN).tolist()
+    changes = between(rolls[:, 1:4], -LIGHT_COLOUR, LIGHT_COLOUR).tolist()
+    drawn = []
+    for turn, change, order in zip(turns, changes, pick(rolls[:, 4], len(ORDERS)), strict=True):
+        jitter = list(zip(("brightness", "contrast", "saturation"), change, strict=True))
+        drawn.append([("rotate", turn), *(jitter[place] for place in ORDERS[order])])
+    return drawn
 
 
-def trivial(views: Tensor, dice: Dice) -> None:
+def trivial(dice: Dice, size: int) -> list[list[Op]]:
     """TrivialAugment, wide (arXiv 2103.10158): one operation of any strength."""
     rolls = dice.roll(3)
-    strengths = pick(rolls[:, 1], BINS) / (BINS - 1)
-    chosen = zip(pick(rolls[:, 0], len(KINDS)), strengths.tolist(), rolls[:, 2] < 0.5, strict=True)
-    apply(views, [op_of(KINDS[kind], SIGNED, 6, strength, negative) for kind, strength, negative in chosen])
+    strengths = (pick(rolls[:, 1], BINS) / (BINS - 1)).tolist()
+    chosen = zip(pick(rolls[:, 0], len(KINDS)), strengths, rolls[:, 2] < 0.5, strict=True)
+    return [[op_of(KINDS[kind], SIGNED, 6, strength, negative)] for kind, strength, negative in chosen]
 
 
-def rand(views: Tensor, dice: Dice) -> None:
+def rand(dice: Dice, size: int) -> list[list[Op]]:
     """RandAugment (arXiv 1909.13719): two operations of the same strength, 10 of 30."""
-    far = 150 / 331 * views.shape[-1]  # a share of the picture, where TrivialAugment moves it by pixels
+    far = 150 / 331 * size  # a share of the picture, where TrivialAugment moves it by pixels
     strongest = dict.fromkeys(SIGNED, 0.9)
     strongest |= {"shear_x": 0.3, "shear_y": 0.3, "translate_x": far, "translate_y": far, "rotate": 30.0}
-    for _ in range(RAND_OPS):
-        rolls = dice.roll(2)
-        chosen = zip(pick(rolls[:, 0], len(KINDS)), rolls[:, 1] < 0.5, strict=True)
-        apply(views, [op_of(KINDS[kind], strongest, 4, RAND_BIN / (BINS - 1), sign) for kind, sign in chosen])
+    rolls = dice.roll(2 * RAND_OPS)
+    kinds, signs = pick(rolls[:, :RAND_OPS], len(KINDS)), rolls[:, RAND_OPS:] < 0.5
+    return [
+        [op_of(KINDS[kind], strongest, 4, RAND_BIN / (BINS - 1), sign) for kind, sign in zip(*pair, strict=True)]
+        for pair in zip(kinds, signs, strict=True)
+    ]
 
 
 def pick(rolls: NDArray[np.float64], choices: int) -> NDArray[np.int64]:
@@ -72,7 +73,8 @@ def op_of(kind: str, strongest: dict[str, float], fewest_bits: int, strength: fl
     return kind, 1.0 - strength  # solarising turns what is brighter than this
 
 
-POLICIES: dict[Policy, Callable[[Tensor, Dice], None]] = {
+# From dice and the views' side in pixels to what is done to each view.
+POLICIES: dict[Policy, Callable[[Dice, int], list[list[Op]]]] = {
     "none": none,
     "light": light,
     "trivial": trivial,

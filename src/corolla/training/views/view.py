@@ -7,12 +7,14 @@ worker that makes it or what was drawn before. So a resumed run sees what an unb
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from corolla.data.pixels import Picture
 from corolla.training.recipe import Recipe
 from corolla.training.views.crop import crop_boxes, cut
-from corolla.training.views.erasing import erase
+from corolla.training.views.erasing import erase, rectangles
+from corolla.training.views.operations import apply
 from corolla.training.views.policies import POLICIES
 from corolla.training.views.randomness import Dice
 
@@ -29,8 +31,12 @@ class Views:
         dice = Dice(seeds)
         sizes = np.array([picture.shape[:2] for picture in pictures], np.int64)
         boxes = crop_boxes(sizes, self.crop_scale, dice)
-        views = cut(pictures, boxes, dice.roll(1)[:, 0] < 0.5, size)
-        self.policy(views, dice)
-        if self.erasing:
-            erase(views, self.erasing, dice)
+        mirrored = dice.roll(1)[:, 0] < 0.5
+        ops = self.policy(dice, size)
+        lost = rectangles(dice, size, self.erasing)
+        views = torch.empty(len(pictures), 3, size, size, dtype=torch.uint8)
+        for index, picture in enumerate(pictures):
+            view = apply(cut(picture, boxes[index], bool(mirrored[index]), size), ops[index])
+            erase(view, lost[index])
+            views[index] = torch.from_numpy(view).permute(2, 0, 1)
         return views
