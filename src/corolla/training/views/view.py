@@ -27,16 +27,16 @@ class Views:
         self.policy = POLICIES[recipe.policy]
 
     def __call__(self, pictures: Sequence[Picture], size: int, seeds: Sequence[int]) -> Tensor:
-        """The views of the pictures that `seeds` stand for: uint8 (B, 3, size, size)."""
+        """The views of the pictures that `seeds` stand for: uint8 (B, 3, size, size), channels last in memory."""
         dice = Dice(seeds)
         sizes = np.array([picture.shape[:2] for picture in pictures], np.int64)
         boxes = crop_boxes(sizes, self.crop_scale, dice)
         mirrored = dice.roll(1)[:, 0] < 0.5
         ops = self.policy(dice, size)
         lost = rectangles(dice, size, self.erasing)
-        views = torch.empty(len(pictures), 3, size, size, dtype=torch.uint8)
+        views = np.empty((len(pictures), size, size, 3), np.uint8)
         for index, picture in enumerate(pictures):
             view = apply(cut(picture, boxes[index], bool(mirrored[index]), size), ops[index])
-            erase(view, lost[index])
-            views[index] = torch.from_numpy(view).permute(2, 0, 1)
-        return views
+            views[index] = view
+            erase(views[index], lost[index])
+        return torch.from_numpy(views).permute(0, 3, 1, 2)
