@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.options import RUNNING, Device, Json, Quiet, usable_device
+from corolla.cli.options import RUNNING, Device, Json, Quiet, Workers, refuse_infinite, usable_device
 from corolla.cli.output import print_json
-from corolla.cli.train import refuse_infinite
 
 EXAMPLES = (
     "Examples:\n"
@@ -59,16 +58,7 @@ def command(
             metavar="N", min=1, help="Threads that compute and decode.", show_default=False, rich_help_panel=RUNNING
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Processes that prepare pictures; 0: none besides this one.",
-            show_default=False,
-            rich_help_panel=RUNNING,
-        ),
-    ] = None,
+    workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure this machine: products of matrices, prediction, whole training steps, and the reading of pictures.

@@ -1,6 +1,7 @@
 """The options that several commands share, so that they read and work the same everywhere."""
 
 import inspect
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,15 @@ Quiet = Annotated[
         "--quiet",
         metavar=FLAG,
         help="Show no progress and no notes; failures are still told.",
+        rich_help_panel=RUNNING,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Processes that prepare pictures; 0: none besides this one.",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -61,3 +71,10 @@ def prose(command: Callable[..., None]) -> str:
     """A command's docstring with one line to a paragraph, so that the terminal's width decides where lines break."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def refuse_infinite(**values: float | None) -> None:
+    """`CorollaError` for `nan` and `inf`, which a number option would take."""
+    for name, value in values.items():
+        if value is not None and not math.isfinite(value):
+            raise CorollaError(f"--{name.replace('_', '-')} is {value}; it should be an ordinary number")

@@ -1,6 +1,5 @@
 """`corolla train`: the options are the keywords of `corolla.train`, grouped for reading."""
 
-import math
 import os
 import shlex
 import subprocess
@@ -11,7 +10,7 @@ import typer
 
 from corolla.cli import recipe_options
 from corolla.cli.failures import Interrupted
-from corolla.cli.options import FLAG, RUNNING, Device, Quiet, usable_device
+from corolla.cli.options import FLAG, RUNNING, Device, Quiet, Workers, refuse_infinite, usable_device
 from corolla.errors import CorollaError
 
 EXAMPLES = (
@@ -96,15 +95,7 @@ def command(
     growth: recipe_options.Growth = None,
     flip_average: recipe_options.FlipAverage = None,
     device: Device = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Processes that prepare pictures; 0: none besides this one.",
-            rich_help_panel=RUNNING,
-        ),
-    ] = None,
+    workers: Workers = None,
     tensorboard: Annotated[
         bool,
         typer.Option(
@@ -183,13 +174,6 @@ def command(
             )
     except KeyboardInterrupt:
         raise Interrupted(how_to_resume(data, out, seed)) from None
-
-
-def refuse_infinite(**values: float | None) -> None:
-    """`CorollaError` for `nan` and `inf`, which a number option would take."""
-    for name, value in values.items():
-        if value is not None and not math.isfinite(value):
-            raise CorollaError(f"--{name.replace('_', '-')} is {value}; it should be an ordinary number")
 
 
 def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
