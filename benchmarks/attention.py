@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from corolla.model import attend_written
+from corolla.precision import name_of
 from corolla.training.machine import choose_device, hardware
 
 HEADS = {"ViT-Ti/16": 3, "ViT-S/16": 6}
@@ -55,7 +56,7 @@ def main() -> None:
                 q, k, v = (torch.randn(shape, device=arguments.device).to(dtype) for _ in range(3))
                 taken = seconds(ways, q, k, v, arguments.rounds)
                 print(
-                    f"| {str(dtype).removeprefix('torch.')} | {name} | {tokens} | {taken['written'] * 1e3:.0f} "
+                    f"| {name_of(dtype)} | {name} | {tokens} | {taken['written'] * 1e3:.0f} "
                     f"| {taken['fused'] * 1e3:.0f} | {taken['fused'] / taken['written']:.2f} |",
                     flush=True,
                 )

@@ -117,6 +117,19 @@ def test_both_attentions_agree(heads: int, tokens: int, width: int, seed: int) -
     torch.testing.assert_close(attend(q, k, v), attend_written(q, k, v)[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("tokens", [511, 512], ids=["written out on a CPU", "fused"])
+def test_attention_in_half_precision_has_the_gradients_of_single_precision(tokens: int) -> None:
+    q, k, v = torch.randn(3, 1, 2, tokens, 16, generator=torch.Generator().manual_seed(1)).unbind()
+
+    def gradients(dtype: torch.dtype) -> list[torch.Tensor]:
+        inputs = [tensor.to(dtype).requires_grad_() for tensor in (q, k, v)]
+        attend(*inputs).square().sum().backward()
+        return [tensor.grad.float() for tensor in inputs if tensor.grad is not None]
+
+    for half, single in zip(gradients(torch.bfloat16), gradients(torch.float32), strict=True):
+        assert float((half - single).norm() / single.norm()) < 2e-2
+
+
 def test_written_attention_survives_half_precision_scores() -> None:
     """Scores far beyond what a bfloat16 softmax resolves still give weights that sum to one."""
     q = k = torch.full((1, 1, 4, 64), 30.0, dtype=torch.bfloat16)

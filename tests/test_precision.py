@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from corolla.data.sources import load_data
-from corolla.precision import Precision, choose_precision
+from corolla.precision import Precision, choose_precision, name_of
 from corolla.progress import Progress
 from corolla.training import machine
 from corolla.training.loop import Trainer
@@ -14,6 +14,11 @@ from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
 
 HALF = Precision("bf16", "the test asks for it")
+
+
+def test_a_type_is_named_without_its_library() -> None:
+    assert name_of(Precision("bf16", "").dtype) == "bfloat16"
+    assert name_of(Precision("no", "").dtype) == "float32"
 
 
 @pytest.mark.parametrize(("amx", "avx512", "mixed", "unit"), [

@@ -105,17 +105,17 @@ def attend_written(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return weights @ v, weights  # eq. 7
 
 
-def written_out(device: str, dtype: torch.dtype, trains: bool) -> bool:
+def written_out(device: str, dtype: torch.dtype, tokens: int, trains: bool) -> bool:
     """Whether two plain products are faster than PyTorch's fused kernel, which never forms A (benchmarks/attention.py).
 
-    They are in training in bfloat16 on a CPU, where that kernel's backward takes ten times as long as its forward.
+    They are in training in bfloat16 on a CPU, where that kernel's backward is slow, until A outgrows the cache.
     """
-    return device == "cpu" and dtype == torch.bfloat16 and trains
+    return device == "cpu" and dtype == torch.bfloat16 and tokens < 512 and trains
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """The seam where the computation of eqs 6 and 7 is chosen: the attended values (B, h, S, d)."""
-    if written_out(q.device.type, q.dtype, torch.is_grad_enabled() and q.requires_grad):
+    if written_out(q.device.type, q.dtype, q.shape[-2], torch.is_grad_enabled() and q.requires_grad):
         return attend_written(q, k, v)[0]
     return F.scaled_dot_product_attention(q, k, v)
 

@@ -23,6 +23,11 @@ class Precision:
         return torch.autocast(torch.device(device).type, self.dtype, enabled=self.mixed == "bf16")
 
 
+def name_of(dtype: torch.dtype) -> str:
+    """The type as people write it: bfloat16, without the name of the library."""
+    return str(dtype).removeprefix("torch.")
+
+
 def choose_precision(device: str) -> Precision:
     """bfloat16 where there are units for it; float16 never, for its range is what makes small ViTs go NaN."""
     if device.startswith("cuda"):

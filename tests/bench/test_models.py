@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from corolla.bench.ceiling import Ceiling
-from corolla.bench.models import Case, Measured, measure_prediction, measure_training, name_of, speed
+from corolla.bench.models import Case, Measured, measure_prediction, measure_training, speed
 from corolla.bench.timing import Timing
 from corolla.errors import CorollaError
 from corolla.layers import walk
-from corolla.precision import Precision
 
 CASE = Case("vit_nano_patch8_32", 4)
 CEILINGS = {
@@ -35,11 +34,6 @@ def test_a_training_step_counts_three_times_and_against_its_own_precision() -> N
     prediction, training = row("prediction", "float32"), row("training", "bfloat16")
     assert training.operations == 3 * prediction.operations
     assert training.share == pytest.approx(3 / 4 * prediction.share)
-
-
-def test_a_precision_is_named_as_torch_names_its_type() -> None:
-    assert name_of(Precision("bf16", "")) == "bfloat16"
-    assert name_of(Precision("no", "")) == "float32"
 
 
 def test_prediction_is_measured() -> None:

@@ -62,7 +62,7 @@ def test_torch_out_of_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> 
     import torch
 
     assert tell(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")) == 2
-    assert "--batch-size" in capsys.readouterr().err
+    assert "a smaller batch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [Interrupted("stopped; go on with …"), KeyboardInterrupt()])

@@ -123,3 +123,8 @@ def test_a_run_says_whether_it_was_compiled_and_resumes_so(
     assert run.load_config().training["compiled"] is True
     assert any("compiled: yes, for the test wants it" in note for note in notes)
     assert len(compiled) == 2
+
+
+def test_a_run_from_before_compiling_was_measured_goes_on_as_it_began() -> None:
+    assert Compiling.of_run({"seed": 0}).wanted is False
+    assert Compiling.of_run({"compiled": True, "compiled_reason": "it pays"}) == Compiling(True, "it pays")

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from corolla.bench.timing import LEAST, settler, timed
 from corolla.model import ViTConfig
+from corolla.precision import name_of
 
 Shape = tuple[int, int, int]  # (M, K, N): rows of (M, K) times (K, N)
 
@@ -53,7 +54,7 @@ def shapes_to_try(configs: Iterable[ViTConfig], batch: int) -> list[Shape]:
 
 def find_ceiling(precision: torch.dtype, shapes: list[Shape], device: str, seconds: float) -> Ceiling:
     """The best of `shapes`, within about `seconds` for all of them; those that would take too long are left out."""
-    name = str(precision).removeprefix("torch.")
+    name = name_of(precision)
     begun = time.perf_counter()
     best = Ceiling(name, 0.0, shapes[0])
     for shape in shapes:

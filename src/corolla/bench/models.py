@@ -17,7 +17,7 @@ from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import KINDS, paint_dataset
 from corolla.layers import walk
 from corolla.model import ViT, ViTConfig
-from corolla.precision import Precision
+from corolla.precision import name_of
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.sizes import vit_config
@@ -119,7 +119,7 @@ def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
     classifier = Classifier(ViT(config), Preprocessing(config.image_size), KINDS, flip=False, device=device)
     pixels = case.pixels()
     timing = timed(lambda: classifier.compute(pixels), seconds, settle=settler(device))
-    return Measured("prediction", timing, name_of(classifier.precision))
+    return Measured("prediction", timing, name_of(classifier.precision.dtype))
 
 
 def measure_training(case: Case, device: str, threads: int, seconds: float) -> Measured:
@@ -136,15 +136,10 @@ def measure_training(case: Case, device: str, threads: int, seconds: float) -> M
         pixels, labels = case.pixels(), torch.arange(case.batch) % len(KINDS)
         trainer.model.train()
         timing = timed(lambda: trainer.step(pixels, labels, 0, 0), seconds, settle=settler(device))
-    return Measured("training", timing, name_of(trainer.precision), peak_memory(device))
+    return Measured("training", timing, name_of(trainer.precision.dtype), peak_memory(device))
 
 
 def one_a_class(folder: Path) -> Manifest:
     """The smallest data set that a trainer takes: what it is given to learn from here is noise."""
     paint_dataset(folder, len(KINDS), size=32)
     return Manifest(folder, tuple(Example(f"{kind}/painted-00000.jpg", kind, "train") for kind in KINDS))
-
-
-def name_of(precision: Precision) -> str:
-    """The type that large products are computed in, as torch names it."""
-    return str(precision.dtype).removeprefix("torch.")

@@ -18,6 +18,7 @@ from corolla.bench.models import Case, Speed, measure_prediction, measure_traini
 from corolla.bench.pictures import PictureSpeed, decode_rate, gather, how_many, view_rates
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
+from corolla.precision import name_of
 from corolla.progress import Progress
 from corolla.sizes import vit_config
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
@@ -127,7 +128,7 @@ def measure_ceilings(shapes: list[Shape], device: str, seconds: float, plan: Pla
     """The ceilings by the names of their precisions."""
     found = {}
     for precision in PRECISIONS:
-        name = str(precision).removeprefix("torch.")
+        name = name_of(precision)
         plan.next(f"products in {name}")
         found[name] = find_ceiling(precision, shapes, device, seconds)
     return found

@@ -2,8 +2,9 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,13 @@ class Compiling:
 
     wanted: bool
     reason: str
+
+    @staticmethod
+    def of_run(training: Mapping[str, Any]) -> "Compiling":
+        """What a run's config says of it; a run from before it was said computed plainly."""
+        return Compiling(
+            training.get("compiled", False), training.get("compiled_reason", "the run began before it was measured")
+        )
 
 
 def compile_blocks(model: ViT) -> None:

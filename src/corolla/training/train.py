@@ -1,5 +1,6 @@
 """From data to a finished run folder: the whole of `corolla train` as one function."""
 
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -97,13 +98,16 @@ def train(
             config.training["teacher"] = taught.facts
             save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
         run.save_config(config)
+    compiling = Compiling.of_run(config.training)
+    patches = math.prod(trainer.model.config.grid((chosen.image_size, chosen.image_size)))
+    written = written_out(machine.device, trainer.precision.dtype, patches, trains=True)
     progress.note(
         f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
         f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}; "
-        f"attention: {'written out' if written_out(machine.device, trainer.precision.dtype, True) else 'fused'}; "
-        f"compiled: {'yes' if config.training['compiled'] else 'no'}, for {config.training['compiled_reason']}"
+        f"attention: {'written out' if written else 'fused'}; "
+        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}"
     )
-    if config.training["compiled"]:
+    if compiling.wanted:
         compile_blocks(trainer.model)
     with board(run, tensorboard) as tell:
         position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
