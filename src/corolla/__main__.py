@@ -1,8 +1,15 @@
-"""`python -m corolla` is the command `corolla`."""
+"""The process of the command `corolla`, and of `python -m corolla`."""
 
-import sys
+from typing import NoReturn
 
 from corolla.cli import main
+from corolla.cli.process import leave
+
+
+def run() -> NoReturn:
+    """Run the command that this process was given and end with its exit status."""
+    leave(main())
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -9,6 +9,7 @@ import typer
 from corolla.cli.failures import say
 from corolla.cli.options import Device, Json, Quiet, RunFolder, usable_device
 from corolla.cli.output import print_json
+from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
 
 EXAMPLES = (
@@ -57,12 +58,13 @@ def command(
     if plot and plot.suffix.lower() != ".png":
         raise CorollaError(f"--plot {plot} should end in .png, the one format it is drawn in")
 
-    from tempfile import TemporaryDirectory
+    with quick_imports():
+        from tempfile import TemporaryDirectory
 
-    from corolla.classifier import Classifier
-    from corolla.cli import answers
-    from corolla.cli.inputs import gather
-    from corolla.progress import progress_for
+        from corolla.classifier import Classifier
+        from corolla.cli import answers
+        from corolla.cli.inputs import gather
+        from corolla.progress import progress_for
 
     classifier = Classifier.load(run, usable_device(device))
     out = sys.stdout  # before a progress bar takes it over
