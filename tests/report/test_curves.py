@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from corolla.report.curves import PRINTED, best_epoch, curves_svg, draw_curves, series
+from corolla.report.curves import best_epoch, curves_svg, draw_curves, series
+from corolla.report.drawing import PRINTED
 
 History = list[dict[str, Any]]
 

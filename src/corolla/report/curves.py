@@ -3,15 +3,12 @@
 Both come from the same panels. The SVG names its colours as CSS variables, so the page can turn it dark.
 """
 
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -20,27 +17,11 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from corolla.atomic import write_with
 from corolla.report import words
+from corolla.report.drawing import PRINTED, Palette, bare, svg
 
 History = Sequence[Mapping[str, Any]]
 MOST = 1e6
 APART = 3.0  # so many times as large, one scale would show the smaller loss as a flat line
-
-
-@dataclass(frozen=True)
-class Palette:
-    """The few colours of a drawing."""
-
-    ink: str = "#26211f"
-    soft: str = "#6f6762"
-    line: str = "#e4deda"
-    accent: str = "#9c2c68"
-    quiet: str = "#8b97a6"  # beside the accent
-    card: str = "#ffffff"  # what it is drawn on
-
-
-PRINTED = Palette()
-# Colours that nothing else in the SVG uses; each stands for the CSS variable of its name.
-NAMED = Palette("#010203", "#010204", "#010205", "#010206", "#010207", "#010208")
 
 
 def draw_curves(history: History, path: Path) -> None:
@@ -52,7 +33,7 @@ def draw_curves(history: History, path: Path) -> None:
     figure = Figure(figsize=(11, 4.2), facecolor=PRINTED.card, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12))
     FigureCanvasAgg(figure)
     for place, draw in enumerate((draw_loss, draw_accuracy), start=1):
-        draw(figure.add_subplot(1, 2, place), history, PRINTED)
+        draw(figure.add_subplot(1, 2, place), PRINTED, history)
     write_with(path, lambda temporary: figure.savefig(temporary, dpi=150, metadata={"Software": "corolla"}))
 
 
@@ -62,31 +43,10 @@ def curves_svg(history: History) -> list[tuple[str, str]]:
     No text in them comes from anywhere but this file, and colours are `var(--ink)` and so on, after `Palette`.
     """
     panels = [(loss_words(history), draw_loss), (accuracy_words(history), draw_accuracy)]
-    return [(said, svg(history, draw, f"curve{place}-")) for place, (said, draw) in enumerate(panels)]
+    return [(said, svg(partial(draw, history=history), f"curve{place}-")) for place, (said, draw) in enumerate(panels)]
 
 
-def svg(history: History, draw: Callable[[Axes, History, Palette], None], prefix: str) -> str:
-    """One panel as an SVG element whose ids begin with `prefix`."""
-    figure = Figure(figsize=(5.4, 3.5), facecolor="none", layout="constrained")
-    draw(figure.add_subplot(), history, NAMED)
-    buffer = io.StringIO()
-    plain = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
-        figure.savefig(buffer, format="svg", metadata=plain, transparent=True)
-    drawn = buffer.getvalue()
-    drawn = drawn[drawn.index("<svg") :]  # a doctype would name an address on the web
-    drawn = re.sub(r"<style.*?</style>|<metadata.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
-    element, inside = drawn.split(">", 1)
-    drawn = re.sub(r'\s(?:width|height)="[^"]*"', "", element) + ">" + inside  # the page sizes it
-    drawn = re.sub(r'\bid="|(?<=url\()#|(?<=xlink:href=")#', lambda match: match[0] + prefix, drawn)
-    drawn = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 inherit", drawn)
-    drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)  # the page's own letters
-    for name, colour in asdict(NAMED).items():
-        drawn = drawn.replace(colour, f"var(--{name})")
-    return drawn
-
-
-def draw_loss(axes: Axes, history: History, palette: Palette) -> None:
+def draw_loss(axes: Axes, palette: Palette, history: History) -> None:
     """Training and validation loss, each with a scale of its own where the training's holds a teacher's parts too."""
     prepare(axes, history, palette, "Loss")
     handles = []
@@ -106,7 +66,7 @@ def draw_loss(axes: Axes, history: History, palette: Palette) -> None:
         say_empty(axes, palette)
 
 
-def draw_accuracy(axes: Axes, history: History, palette: Palette) -> None:
+def draw_accuracy(axes: Axes, palette: Palette, history: History) -> None:
     """Validation accuracy, its best epoch marked with a point."""
     prepare(axes, history, palette, "Validation accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None, symbol=f"{words.SPACE}%"))
@@ -134,18 +94,9 @@ def draw_accuracy(axes: Axes, history: History, palette: Palette) -> None:
 
 
 def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
-    """A bare panel with its title, its grid, and a mark wherever the pictures' size changed."""
-    axes.set_facecolor("none")
-    axes.set_title(title, loc="left", color=palette.ink, fontsize=11.5, fontweight="bold", pad=12)
-    axes.set_xlabel("epoch", color=palette.soft, fontsize=9.5)
-    axes.tick_params(colors=palette.soft, labelsize=9.5, length=0, pad=6)
-    axes.grid(axis="y", color=palette.line, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(palette.line)
+    """A bare panel over the epochs, with a mark wherever the pictures' size changed."""
+    bare(axes, palette, title, "epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
-    axes.margins(x=0.03, y=0.08)
     sizes = list(zip(*series(history, "image_size"), strict=True))
     changes = [now for before, now in pairwise(sizes) if before[1] != now[1]]
     for epoch, size in [*sizes[:1], *changes] if changes else []:

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from corolla.atomic import write_with
 from corolla.data.decoding import PictureError, read_picture
 from corolla.report import words
-from corolla.report.curves import PRINTED
+from corolla.report.drawing import PRINTED
 from corolla.report.fonts import drawable, families
 
 Tile = tuple[Path | bytes, str, bool | None]  # the picture, its title, whether the answer is right

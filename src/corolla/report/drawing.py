@@ -1,0 +1,72 @@
+"""What all drawings of the report have in common: their colours, a bare panel, and the way into a page.
+
+A drawing is a function of axes and palette, so the same one becomes a PNG in printed colours and an SVG whose colours
+are CSS variables, which the page can turn dark.
+"""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The few colours of a drawing."""
+
+    ink: str = "#26211f"
+    soft: str = "#6f6762"
+    line: str = "#e4deda"
+    accent: str = "#9c2c68"
+    quiet: str = "#8b97a6"  # beside the accent
+    card: str = "#ffffff"  # what it is drawn on
+
+
+Drawing = Callable[[Axes, Palette], None]
+
+PRINTED = Palette()
+# Colours that nothing else in the SVG uses; each stands for the CSS variable of its name.
+NAMED = Palette("#010203", "#010204", "#010205", "#010206", "#010207", "#010208")
+
+
+def svg(draw: Drawing, prefix: str, size: tuple[float, float] = (5.4, 3.5)) -> str:
+    """One panel of `size` (width and height in inches) as an SVG element whose ids begin with `prefix`.
+
+    Its colours are `var(--ink)` and so on, after `Palette`. Whatever text `draw` puts in stands in the page as markup,
+    so it must be the project's own.
+    """
+    figure = Figure(figsize=size, facecolor="none", layout="constrained")
+    draw(figure.add_subplot(), NAMED)
+    buffer = io.StringIO()
+    plain = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
+        figure.savefig(buffer, format="svg", metadata=plain, transparent=True)
+    drawn = buffer.getvalue()
+    drawn = drawn[drawn.index("<svg") :]  # a doctype would name an address on the web
+    drawn = re.sub(r"<style.*?</style>|<metadata.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
+    element, inside = drawn.split(">", 1)
+    drawn = re.sub(r'\s(?:width|height)="[^"]*"', "", element) + ">" + inside  # the page sizes it
+    drawn = re.sub(r'\bid="|(?<=url\()#|(?<=xlink:href=")#', lambda match: match[0] + prefix, drawn)
+    drawn = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 inherit", drawn)
+    drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)  # the page's own letters
+    for name, colour in asdict(NAMED).items():
+        drawn = drawn.replace(colour, f"var(--{name})")
+    return drawn
+
+
+def bare(axes: Axes, palette: Palette, title: str, below: str) -> None:
+    """A panel with a title, `below` its horizontal axis, a grid, and no frame."""
+    axes.set_facecolor("none")
+    axes.set_title(title, loc="left", color=palette.ink, fontsize=11.5, fontweight="bold", pad=12)
+    axes.set_xlabel(below, color=palette.soft, fontsize=9.5)
+    axes.tick_params(colors=palette.soft, labelsize=9.5, length=0, pad=6)
+    axes.grid(axis="y", color=palette.line, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(palette.line)
+    axes.margins(x=0.03, y=0.08)
