@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready-$(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in ('pyproject.toml', 'constraints.txt')) + sys.version.encode()).hexdigest()[:12])")
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint browser clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -25,13 +25,17 @@ demo: $(READY)
 	$(BIN)/corolla demo
 
 # The tests run two at a time with one computing thread each: threads that fight for cores are slower than either.
-test: lint
+test: lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# The tests open pages in a real browser: one that is installed, or else Debian's or Playwright's, fetched once.
+browser: $(READY)
+	$(BIN)/python tests/browser.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from browser import opened
 from corolla.errors import CorollaError
 from corolla.report.gallery import MOST, SHOWN
 from corolla.report.page import TEMPLATES, write_report
@@ -285,3 +286,18 @@ def test_words_are_legible_in_both_themes(theme: int) -> None:
     for shade, most, least in shades:  # the darkest cells of the matrix
         opacity = float(most) + float(least.strip(" +") or 0)
         assert contrast(colours["ink"], mixed(colours[shade], colours["card"], opacity)) >= 4.5, shade
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["desk", "telephone"])
+def test_a_browser_opens_it_and_a_cell_shows_its_pictures(make_run: MakeRun, width: int, dark: bool) -> None:
+    with opened(write_report(*make_run(NAMES)), width=width, dark=dark) as (page, complaints):
+        pictures = page.locator("img")
+        assert pictures.count() == 9
+        pictures.last.scroll_into_view_if_needed()
+        assert page.evaluate("[...document.images].every(picture => picture.complete && picture.naturalWidth > 0)")
+        page.get_by_label("1 labelled daisy and answered rose: show them").click()
+        shown = page.locator("#mistakes figure:visible")
+        assert shown.count() == 1
+        assert "labelled daisy" in shown.inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing hangs out at the side
+        assert complaints == []
