@@ -91,3 +91,15 @@ def test_any_names_and_any_number_of_classes_can_be_shown(classes: int, capsys: 
     assert r"new\nline \x1b[31m" in said
     assert ("taken for" in said) == (classes > 12)
     assert all(len(line) < 200 for line in said.splitlines())
+
+
+def test_robustness_is_told_on_the_screen_in_json_and_in_the_report(corolla: Callable, run_copy: Path) -> None:
+    said = corolla("evaluate", run_copy, "--robustness", "--quiet")
+    assert said.status == 0
+    figures = json.loads((run_copy / "evaluation.json").read_text(encoding="utf-8"))["robustness"]
+    assert figures["n"] == 6
+    assert f"{figures['mean']:.1%} right over all of these" in said.out
+    rows = [line.split() for line in said.out.splitlines() if line.startswith("rotation")]
+    assert rows == [["rotation", *(f"{share:.1%}" for share in figures["corruptions"]["rotation"]["accuracy"])]]
+    assert "Damaged pictures" in (run_copy / "report.html").read_text(encoding="utf-8")
+    assert "robustness" not in json.loads(corolla("evaluate", run_copy, "--json", "--quiet").out)

@@ -11,7 +11,9 @@ from PIL import Image
 from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
+from corolla.evaluation.corruptions import corrupted
 from corolla.evaluation.evaluate import evaluate, evaluate_split
+from corolla.evaluation.robustness import measure_robustness
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
@@ -161,3 +163,34 @@ def test_a_picture_that_cannot_be_read_is_left_out(run: Run, tmp_path: Path) -> 
     paint(tmp_path / "new" / "azure" / "good.png", (1, 2, 3), 5)
     (tmp_path / "new" / "azure" / "torn.jpg").write_bytes(b"no picture")
     assert evaluate(run.folder, tmp_path / "new").paths == ("azure/good.png",)
+
+
+def test_groups_that_the_data_brings_are_kept(run: Run, tmp_path: Path) -> None:
+    rows = ["path,label,group"]
+    for place, group in enumerate(["anna", "bea", "anna", ""]):
+        paint(tmp_path / "new" / f"{place}.png", COLOURS["azure"], place)
+        rows.append(f"{place}.png,azure,{group}")
+    table = tmp_path / "new" / "table.csv"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    found = evaluate(run.folder, table)
+    assert found.groups == ("anna", "bea", "anna", "")
+    assert [(figures.group, figures.n) for figures in found.per_group] == [("anna", 2), ("bea", 1)]
+    assert evaluate(run.folder).groups == ()
+
+
+def test_damaged_pictures_are_asked_about_as_they_are_made(run: Run) -> None:
+    classifier, found = Classifier.load(run.folder), evaluate(run.folder)
+    told: list[tuple[int, int]] = []
+    robust = measure_robustness(classifier, found, lambda done, of: told.append((done, of)))
+    assert (robust.n, robust.untouched) == (9, int(found.correct.sum()))
+    assert told == [(9, 9)]
+    right = 0
+    for place, path in enumerate(found.paths):
+        pixels = classifier.read(run.load_manifest().root / path).permute(1, 2, 0).numpy()
+        [dark] = [made for name, severity, made in corrupted(pixels, place) if (name, severity) == ("darkness", 3)]
+        answer = classifier.compute(torch.from_numpy(dark).permute(2, 0, 1)[None]).argmax()
+        right += int(answer == found.labels[place])
+    assert robust.right["darkness"][2] == right
+    (run.load_manifest().root / found.paths[4]).unlink()
+    with pytest.raises(CorollaError, match="no such file"):
+        measure_robustness(classifier, found)

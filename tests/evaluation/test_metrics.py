@@ -133,3 +133,18 @@ def test_what_does_not_belong_together_is_refused() -> None:
     ]:
         with pytest.raises(ValueError, match=why):
             Evaluation(CLASSES, "test", paths, labels, probabilities)
+
+
+def test_groups_by_hand() -> None:
+    found = evaluation([0, 0, 1, 1, 2], [0, 1, 1, 1, 0])
+    grouped = Evaluation(
+        found.classes, "test", found.paths, found.labels, found.probabilities, groups=("x", "x", "y", "x", "")
+    )
+    assert [(figures.group, figures.n, figures.right) for figures in grouped.per_group] == [("x", 3, 2), ("y", 1, 1)]
+    assert grouped.per_group[0].interval == wilson(2, 3)
+    assert grouped.to_json()["per_group"][1] == {
+        "group": "y", "n": 1, "right": 1, "interval": list(wilson(1, 1)), "accuracy": 1.0,
+    }  # fmt: skip
+    assert found.per_group == ()
+    with pytest.raises(ValueError, match="2 groups do not go with 5 pictures"):
+        Evaluation(found.classes, "test", found.paths, found.labels, found.probabilities, groups=("x", "y"))

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,8 @@ from PIL import Image
 
 from browser import opened
 from corolla.errors import CorollaError
-from corolla.report.gallery import MOST, SHOWN
+from corolla.evaluation.corruptions import CORRUPTIONS, Robustness
+from corolla.report.gallery import MOST, RIGHT, RIGHT_BEHIND, SHOWN
 from corolla.report.page import TEMPLATES, write_report
 from corolla.run import Run
 
@@ -117,8 +119,8 @@ def test_every_link_leads_somewhere_and_every_picture_is_one(make_run: MakeRun) 
 def test_a_cell_shows_the_pictures_behind_it(make_run: MakeRun) -> None:
     page = Page(write_report(*make_run(NAMES)))
     links = [a for a in page.all("a") if "aria-label" in a]
-    assert [a["href"] for a in links] == ["#c0-1", "#c1-2", "#c2-0"]
-    assert links[0]["aria-label"] == "1 labelled daisy and answered rose: show them"
+    assert [a["href"] for a in links] == ["#c0-0", "#c0-1", "#c1-1", "#c1-2", "#c2-0", "#c2-2"]
+    assert links[1]["aria-label"] == "1 labelled daisy and answered rose: show them"
     for link in links:
         cell = link["href"][1:]
         assert [a.get("class") for a in page.all("p") if a.get("id") == cell] == ["chosen"]
@@ -140,6 +142,17 @@ def test_of_many_mistakes_the_surest_are_shown_and_the_rest_is_told(make_run: Ma
     ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     assert {a["href"][1:] for a in page.all("a")} <= ids
     assert len(page.source) < 4_000_000
+
+
+def test_a_class_has_its_most_doubtful_right_answers_behind_its_cell(make_run: MakeRun) -> None:
+    run, evaluation, manifest = make_run(NAMES, pictures=20)
+    page = Page(write_report(run, evaluation, manifest))
+    doubtful = min(np.flatnonzero(evaluation.correct), key=lambda place: evaluation.confidence[place])
+    own = f"c{evaluation.labels[doubtful]}-{evaluation.labels[doubtful]}"
+    right = [a["class"] for a in page.all("figure") if re.match(r"c(\d+)-\1\b", a.get("class", ""))]
+    assert sum("later" not in classes for classes in right) == RIGHT
+    assert all(sum(name in classes for classes in right) >= RIGHT_BEHIND for name in ("c0-0", "c1-1", "c2-2"))
+    assert any(classes.startswith(own) for classes in right[-1:])
 
 
 def test_a_run_that_was_not_evaluated_still_has_a_page(make_run: MakeRun) -> None:
@@ -300,4 +313,21 @@ def test_a_browser_opens_it_and_a_cell_shows_its_pictures(make_run: MakeRun, wid
         assert shown.count() == 1
         assert "labelled daisy" in shown.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing hangs out at the side
+        page.get_by_label("2 labelled tulip and answered tulip: show them").click()
+        assert page.locator("#right figure:visible").count() == 2
+        assert page.locator("#mistakes figure:visible").count() == 3
         assert complaints == []
+
+
+def test_groups_and_damaged_pictures_are_told_where_they_were_measured(make_run: MakeRun) -> None:
+    run, evaluation, manifest = make_run(NAMES, pictures=10)
+    object.__setattr__(evaluation, "groups", ("<i>anna", "bea") * 15)
+    robust = Robustness(30, 27, {kind.name: (24, 20, 12, 6) for kind in CORRUPTIONS})
+    page = Page(write_report(run, evaluation, manifest, robust))
+    assert [a["id"] for a in page.all("section")].count("groups") == 1
+    assert "<i>anna" in page.words
+    assert "Over all of it 51.7 % are named right, of the untouched ones 90.0 %" in page.text
+    assert any(a.get("aria-label", "").startswith("rotation: accuracy") for a in page.all("figure"))
+    few = make_run(NAMES)
+    object.__setattr__(few[1], "groups", tuple("abcdefghi"))
+    assert "groups" not in {a["id"] for a in Page(write_report(*few)).all("section")}

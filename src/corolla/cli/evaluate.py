@@ -5,10 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from corolla.cli.options import Device, Json, Quiet, RunFolder, usable_device
+from corolla.cli.options import FLAG, Device, Json, Quiet, RunFolder, usable_device
 from corolla.cli.output import print_json
 
-EXAMPLES = "Examples:\ncorolla evaluate runs/flowers\ncorolla evaluate runs/flowers new_photos/ --json > figures.json"
+EXAMPLES = (
+    "Examples:\ncorolla evaluate runs/flowers\ncorolla evaluate runs/flowers new_photos/ --json > figures.json\n"
+    "corolla evaluate runs/flowers --robustness"
+)
 
 
 def command(
@@ -25,6 +28,14 @@ def command(
         Literal["train", "val", "test"],
         typer.Option(help="The pictures to ask about; DATA without splits is used whole."),
     ] = "test",
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            metavar=FLAG,
+            help="Ask again about the pictures blurred, noisy, compressed, dark, glaring and turned; 24 times as long.",
+        ),
+    ] = False,
     json: Json = False,
     device: Device = None,
     quiet: Quiet = False,
@@ -33,24 +44,35 @@ def command(
 
     Writes the figures and the pictures of its mistakes into the run's report.html, and the figures into its
     evaluation.json. With --json that object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss,
-    classes, per_class, confusion.
+    classes, per_class, per_group, confusion, and robustness if it was asked for.
     """
+    from functools import partial
+
     from corolla.atomic import write_json
-    from corolla.cli.figures import print_figures
+    from corolla.classifier import Classifier
+    from corolla.cli.figures import print_figures, print_robustness
     from corolla.evaluation.evaluate import evaluate
+    from corolla.evaluation.robustness import measure_robustness
     from corolla.progress import progress_for
     from corolla.report.page import write_report
     from corolla.run import Run
 
+    device = usable_device(device)
     with progress_for(quiet) as progress:
-        evaluation = evaluate(run, data, split=split, device=usable_device(device), progress=progress.stage)
+        evaluation = evaluate(run, data, split=split, device=device, progress=progress.stage)
+        robust = None
+        if robustness:
+            robust = measure_robustness(Classifier.load(run, device), evaluation, partial(progress.stage, "damaging"))
+    figures = evaluation.to_json() | ({"robustness": robust.to_json()} if robust else {})
     if json:
-        print_json(evaluation.to_json())
+        print_json(figures)
     else:
         print_figures(evaluation)
+        if robust:
+            print_robustness(robust)
     sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
     folder = Run(run)
-    write_json(folder.evaluation_file, evaluation.to_json())
-    write_report(folder, evaluation, folder.load_manifest() if folder.manifest_file.is_file() else None)
+    write_json(folder.evaluation_file, figures)
+    write_report(folder, evaluation, folder.load_manifest() if folder.manifest_file.is_file() else None, robust)
     if not quiet:
         print(f"report: {folder.report}", file=sys.stderr)

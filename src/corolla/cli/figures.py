@@ -1,11 +1,16 @@
 """An evaluation as a small table on the terminal."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
 from corolla.cli.output import answer_console, printable
+from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Robustness
 from corolla.evaluation.metrics import Evaluation
+from corolla.report import words
+from corolla.report.comparison import Row
 from corolla.report.facts import caveats
 
 WIDEST_MATRIX = 12  # classes; of more, the most frequent confusions are listed
@@ -33,6 +38,52 @@ def print_figures(evaluation: Evaluation) -> None:
         if table.row_count:
             console.print()
             console.print(table)
+
+
+def print_robustness(robustness: Robustness) -> None:
+    """Write the accuracy under every corruption, severity by severity, to standard output."""
+    console = answer_console()
+    console.print()
+    console.print(
+        Text.assemble(
+            ("damaged  ", "bold"),
+            f"{robustness.mean:.1%} right over all of these, {robustness.untouched / robustness.n:.1%} untouched",
+        )
+    )
+    table = plain_table("", *(f"severity {severity}" for severity in SEVERITIES))
+    for kind in CORRUPTIONS:
+        table.add_row(kind.name, *(f"{share:.1%}" for share in robustness.accuracy(kind.name)))
+    console.print(table)
+
+
+def print_comparison(rows: Sequence[Row]) -> None:
+    """Write the runs and how each differs from the first to standard output."""
+    table = plain_table("run", "accuracy", "95 % interval", "against A", "95 % interval", "p", "minutes", "")
+    for row in rows:
+        low, high = row.evaluation.interval
+        minutes = row.config.training.get("minutes")
+        against = [""] * 3
+        if row.comparison and row.p_value is not None:
+            lowest, highest = row.comparison.interval
+            against = [
+                f"{row.comparison.difference * 100:+.1f}",
+                f"{lowest * 100:+.1f} to {highest * 100:+.1f}",
+                f"{row.p_value:.3f}",
+            ]
+        table.add_row(
+            label(f"{row.letter} {row.name}"),
+            f"{row.evaluation.accuracy:.1%}",
+            f"{low:.1%} to {high:.1%}",
+            *against,
+            words.decimal(minutes, 1),
+            row.verdict if row.comparison else "",
+        )
+    console = answer_console()
+    console.print(table)
+    console.print(Text(f"{rows[0].evaluation.n:,} pictures; differences in percent points", "dim"))
+    for row in rows:
+        for caveat in caveats(row.evaluation):
+            console.print(Text(f"{row.letter}: {caveat}", "yellow"))
 
 
 def class_table(evaluation: Evaluation) -> Table:

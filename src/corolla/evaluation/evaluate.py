@@ -89,6 +89,7 @@ def answer(
         probabilities=classifier.probabilities([manifest.locate(example) for example in examples], tell),
         root=manifest.root,
         trained_on=sum(example.sha256 in trained for example in examples) if trained else None,
+        groups=tuple(example.group for example in examples) if any(example.group for example in examples) else (),
     )
 
 

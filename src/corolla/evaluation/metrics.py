@@ -4,6 +4,7 @@ An `Evaluation` holds the answers themselves and computes every figure from them
 `evaluation.json` holds and what the report shows are one computation.
 """
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import sqrt
@@ -27,6 +28,21 @@ class ClassFigures:
     f1: float | None  # None if no picture bears the label
 
 
+@dataclass(frozen=True)
+class GroupFigures:
+    """The pictures of one group, a photographer's or a patient's say."""
+
+    group: str
+    n: int
+    right: int
+    interval: tuple[float, float]  # 95 % Wilson
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return self.right / self.n
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """A model's answers about labelled pictures, and every figure over them.
@@ -42,6 +58,7 @@ class Evaluation:
     probabilities: NDArray[np.float32]
     root: Path | None = None  # where the pictures lay when they were evaluated
     trained_on: int | None = None  # how many of them, byte for byte, the model was trained on; None: not known
+    groups: tuple[str, ...] = ()  # of each picture, "" for none; empty if the data has no groups
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -54,6 +71,8 @@ class Evaluation:
             )
         if self.labels.min() < 0 or self.labels.max() >= classes:
             raise ValueError(f"labels should be places in {classes} classes")
+        if self.groups and len(self.groups) != n:
+            raise ValueError(f"{len(self.groups)} groups do not go with {n} pictures")
 
     @property
     def n(self) -> int:
@@ -100,6 +119,16 @@ class Evaluation:
         )
 
     @cached_property
+    def per_group(self) -> tuple[GroupFigures, ...]:
+        """The figures of every group, the largest first; pictures without a group are left out."""
+        counts = Counter(group for group in self.groups if group)
+        right = Counter(group for group, correct in zip(self.groups, self.correct, strict=False) if group and correct)
+        return tuple(
+            GroupFigures(group, n, right[group], wilson(right[group], n))
+            for group, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        )
+
+    @cached_property
     def macro_f1(self) -> float:
         """The mean F1 of the classes that have pictures here; a class without any cannot be judged."""
         values = [figures.f1 for figures in self.per_class if figures.f1 is not None]
@@ -141,6 +170,10 @@ class Evaluation:
             "log_loss": self.log_loss,
             "classes": list(self.classes),
             "per_class": [asdict(figures) for figures in self.per_class],
+            "per_group": [
+                asdict(figures) | {"interval": list(figures.interval), "accuracy": figures.accuracy}
+                for figures in self.per_group
+            ],
             "confusion": self.confusion.tolist(),
         }
 

@@ -24,13 +24,25 @@ class Palette:
     accent: str = "#9c2c68"
     quiet: str = "#8b97a6"  # beside the accent
     card: str = "#ffffff"  # what it is drawn on
+    # Several things side by side; after Okabe & Ito, so that they can be told apart with any eyes.
+    first: str = "#0072b2"
+    second: str = "#c25400"
+    third: str = "#00805d"
+    fourth: str = "#b0528a"
+    fifth: str = "#8a6d00"
+    sixth: str = "#4d7fa6"
+
+    @property
+    def several(self) -> tuple[str, ...]:
+        """The colours for things side by side, in order."""
+        return self.first, self.second, self.third, self.fourth, self.fifth, self.sixth
 
 
 Drawing = Callable[[Axes, Palette], None]
 
 PRINTED = Palette()
 # Colours that nothing else in the SVG uses; each stands for the CSS variable of its name.
-NAMED = Palette("#010203", "#010204", "#010205", "#010206", "#010207", "#010208")
+NAMED = Palette(*(f"#0102{place:02x}" for place in range(3, 15)))
 
 
 def svg(draw: Drawing, prefix: str, size: tuple[float, float] = (5.4, 3.5)) -> str:

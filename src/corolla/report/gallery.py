@@ -13,7 +13,9 @@ from corolla.report.thumbnails import Thumbnail, thumbnails
 SHOWN = 48  # mistakes in the gallery as it opens
 BEHIND_A_CELL = 12  # mistakes that a cell of the confusion matrix can open
 MOST = 240  # mistakes with a picture: what keeps the page at a few megabytes
-RIGHT = 10  # right answers
+RIGHT = 10  # right answers as the gallery opens
+RIGHT_BEHIND = 6  # right answers that a class's cell can open, its most doubtful
+MOST_RIGHT = 90
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,20 @@ def mistake_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Prep
 
 
 def right_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing) -> list[Tile]:
-    """A few right answers at even steps from the surest to the most doubtful."""
+    """A few right answers at even steps from the surest to the most doubtful, and behind them each class's doubtful."""
     right = np.flatnonzero(evaluation.correct)
     right = right[np.argsort(-evaluation.confidence[right], kind="stable")]
     steps = np.linspace(0, len(right) - 1, min(RIGHT, len(right))).round().astype(int)
-    indices = [int(right[step]) for step in steps]
-    return tiles(evaluation, indices, dict.fromkeys(indices, True), root, preprocessing)
+    chosen = {int(right[step]): True for step in steps}
+    rank: Counter[int] = Counter()
+    behind = []
+    for index in right[::-1]:
+        label = int(evaluation.labels[index])
+        if index not in chosen and rank[label] < RIGHT_BEHIND:
+            behind.append((rank[label], int(index)))
+        rank[label] += 1
+    chosen |= dict.fromkeys((index for _, index in sorted(behind)[: MOST_RIGHT - len(chosen)]), False)
+    return tiles(evaluation, [int(index) for index in right if index in chosen], chosen, root, preprocessing)
 
 
 def tiles(

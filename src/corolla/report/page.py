@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from corolla.atomic import write_text
 from corolla.data.manifest import Manifest
+from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import words
 from corolla.report.sections import SECTIONS, Material
@@ -26,24 +27,26 @@ UNFIT = re.compile(
 )
 
 
-def write_report(run: Run, evaluation: Evaluation | None, manifest: Manifest | None) -> Path:
+def write_report(
+    run: Run, evaluation: Evaluation | None, manifest: Manifest | None, robustness: Robustness | None = None
+) -> Path:
     """Write the run's `report.html`, whole or not at all, and return its path.
 
     Without an evaluation the page tells of the training alone. Pictures are looked for where the evaluation found
     them, or else under the manifest's root; one that is not there becomes a tile with the reason.
     Raises `CorollaError` if the run's config cannot be read.
     """
-    material = Material(run, run.load_config(), evaluation, manifest)
+    material = Material(run, run.load_config(), evaluation, manifest, robustness)
     sections = [section for make in SECTIONS if (section := make(material)) is not None]
     page = environment().get_template("report.html.j2")
     write_text(run.report, page.render(run=run, config=material.config, evaluation=evaluation, sections=sections))
     return run.report
 
 
-def environment() -> Environment:
-    """Jinja with escaping always on and the filters that the templates use."""
+def environment(*folders: Path) -> Environment:
+    """Jinja with escaping always on and the filters that the templates use, those in `folders` before the report's."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        loader=FileSystemLoader([*folders, TEMPLATES], encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=presentable,
@@ -51,7 +54,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {name: getattr(words, name) for name in ("percent", "interval", "decimal", "whole")}
+    made.filters |= {name: getattr(words, name) for name in ("percent", "interval", "decimal", "whole", "points")}
     made.filters |= {"count_of": words.count, "svg": Markup, "class_of": class_of}
     return made
 

@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 
 from corolla.data.manifest import Manifest
+from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import facts
 from corolla.report.curves import curves_svg
 from corolla.report.gallery import Tile, mistake_tiles, right_tiles
+from corolla.report.robustness import robustness_svg
 from corolla.run import Config, Run
 
 MOST_IN_MATRIX = 30  # classes; a larger matrix cannot be read, so its fullest cells are listed instead
 MOST_PAIRS = 40
 MOST_SKIPPED = 500
+SMALLEST_GROUP = 5  # pictures; the accuracy over fewer says nothing
+MOST_GROUPS = 30
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Material:
     config: Config
     evaluation: Evaluation | None
     manifest: Manifest | None
+    robustness: Robustness | None = None
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
@@ -49,6 +54,11 @@ class Material:
     def mistakes(self) -> list[Tile]:
         """The wrong answers that the page has pictures of, the most confident first."""
         return mistake_tiles(self.evaluation, self.root, self.config.preprocessing) if self.evaluation else []
+
+    @cached_property
+    def right(self) -> list[Tile]:
+        """The right answers that the page has pictures of, the surest first."""
+        return right_tiles(self.evaluation, self.root, self.config.preprocessing) if self.evaluation else []
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def confusion(material: Material) -> Section | None:
             (row, column, int(matrix[row, column]), float(shares[row, column])) for row, column in fullest[:MOST_PAIRS]
         ],
         "pairs_in_all": len(fullest),
-        "with_pictures": {tile.cell for tile in material.mistakes},
+        "with_pictures": {tile.cell for tile in (*material.mistakes, *material.right)},
     }
     return Section("confusion", "Confusions", values)
 
@@ -136,19 +146,35 @@ def per_class(material: Material) -> Section | None:
     return Section("per_class", "Class by class", {}) if material.evaluation else None
 
 
+def groups(material: Material) -> Section | None:
+    """Accuracy group by group, if the data has groups of more than a few pictures."""
+    found = material.evaluation.per_group if material.evaluation else ()
+    large = [figures for figures in found if figures.n >= SMALLEST_GROUP]
+    if len(large) < 2:
+        return None
+    shown = sorted(large[:MOST_GROUPS], key=lambda figures: (figures.accuracy, -figures.n))
+    return Section("groups", "Group by group", {"shown": shown, "in_all": len(found)})
+
+
+def robustness(material: Material) -> Section | None:
+    """How accuracy falls under common corruptions, if that was measured."""
+    measured = material.robustness
+    if measured is None:
+        return None
+    values = {
+        "panels": robustness_svg(measured),
+        "mean": measured.mean,
+        "untouched": measured.untouched / measured.n,
+    }
+    return Section("robustness", "Damaged pictures", values)
+
+
 def mistakes(material: Material) -> Section | None:
     """The wrong answers, the most confident first."""
     evaluation = material.evaluation
     if evaluation is None:
         return None
-    shown = Counter(tile.cell for tile in material.mistakes)
-    values = {
-        "tiles": material.mistakes,
-        "at_once": sum(tile.at_once for tile in material.mistakes),
-        "in_all": int((~evaluation.correct).sum()),
-        "cells": [(cell, shown[cell], int(evaluation.confusion[cell])) for cell in sorted(shown)],
-    }
-    return Section("mistakes", "Mistakes", values)
+    return Section("mistakes", "Mistakes", answers(material.mistakes, evaluation, int((~evaluation.correct).sum())))
 
 
 def right(material: Material) -> Section | None:
@@ -156,8 +182,18 @@ def right(material: Material) -> Section | None:
     evaluation = material.evaluation
     if evaluation is None or not evaluation.correct.any():
         return None
-    tiles = right_tiles(evaluation, material.root, material.config.preprocessing)
-    return Section("right", "Right answers", {"tiles": tiles, "in_all": int(evaluation.correct.sum())})
+    return Section("right", "Right answers", answers(material.right, evaluation, int(evaluation.correct.sum())))
+
+
+def answers(tiles: list[Tile], evaluation: Evaluation, in_all: int) -> dict[str, Any]:
+    """What a gallery shows: its tiles, those there at once, and how many of each cell's pictures it holds."""
+    shown = Counter(tile.cell for tile in tiles)
+    return {
+        "tiles": tiles,
+        "at_once": sum(tile.at_once for tile in tiles),
+        "in_all": in_all,
+        "cells": [(cell, shown[cell], int(evaluation.confusion[cell])) for cell in sorted(shown)],
+    }
 
 
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
@@ -166,6 +202,8 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     mistakes,
     right,
     per_class,
+    groups,
+    robustness,
     curves,
     data,
     training,

@@ -25,6 +25,12 @@ def interval(ends: Sequence[float]) -> str:
     return f"{100 * ends[0]:.1f} to {percent(ends[1])}"
 
 
+def points(difference: Any) -> str:
+    """A difference of two shares, 0.0123, as `+1.2` percent points."""
+    value = number(difference)
+    return NONE if value is None else f"{100 * value:+.1f}"
+
+
 def decimal(value: Any, digits: int = 3) -> str:
     """0.55512 as `0.555`."""
     figure = number(value)

@@ -1,0 +1,83 @@
+"""`corolla compare`: several runs on the same pictures, and whether a difference could be luck."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from corolla.cli.options import Device, Json, Quiet, usable_device
+from corolla.cli.output import print_json
+from corolla.errors import CorollaError
+
+EXAMPLES = (
+    "Examples:\n"
+    "corolla compare runs/first runs/second --out comparison.html\n"
+    "corolla compare runs/first flowers --data new_photos/ --json"
+)
+
+
+def command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN…", help="Two to six run folders, held against the first."),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Labelled pictures to ask all of them about; by default each is asked about those it was split with, "
+            "which must be the same.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["train", "val", "test"],
+        typer.Option(help="The pictures to ask about; DATA without splits is used whole."),
+    ] = "test",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page with table, curves and facts.", show_default=False),
+    ] = None,
+    json: Json = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare runs: accuracy on the same pictures, the difference with its interval, and an exact test of it.
+
+    A difference is called one if equally good models would disagree so unevenly less than once in twenty times
+    (McNemar's test, with Holm's correction where several runs are compared). The runs are left as they are.
+
+    With --json a list is printed, an object for each run: run, model, parameters, minutes, best_val_accuracy, split, n,
+    accuracy, interval, log_loss, trained_on, against_first, verdict.
+    """
+    from corolla.report.comparison import MOST
+
+    if not 2 <= len(runs) <= MOST:
+        raise CorollaError(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} given; compare takes two to {MOST}")
+    if out and (out.is_dir() or out.suffix.lower() not in (".html", ".htm")):
+        raise CorollaError(f"--out {out} should be the name of an .html file")
+
+    from corolla.cli.figures import print_comparison
+    from corolla.evaluation.evaluate import evaluate
+    from corolla.pretrained import run_folder
+    from corolla.progress import progress_for
+    from corolla.report.comparison import compare_runs, write_comparison
+    from corolla.run import Run
+
+    device = usable_device(device)
+    with progress_for(quiet) as progress:
+        asked = []
+        for run in runs:
+            evaluation = evaluate(run, data, split=split, device=device, progress=progress.stage)
+            asked.append((Run(run_folder(run)), evaluation))
+    rows = compare_runs(asked)
+    if json:
+        print_json([row.to_json() for row in rows])
+    else:
+        print_comparison(rows)
+    sys.stdout.flush()
+    if out:
+        write_comparison(rows, out)
+        if not quiet:
+            print(f"comparison: {out}", file=sys.stderr)

@@ -1,0 +1,118 @@
+"""Common corruptions of pictures, and how a model's accuracy falls as they grow.
+
+After Hendrycks & Dietterich, "Benchmarking neural network robustness to common corruptions and perturbations" (2019,
+arXiv 1903.12261): what happens to pictures between a lens and a model, each in a few severities. They are applied to
+the pixels as the model sees them, with lengths in shares of the picture's side, so that a severity means the same for
+models of different picture sizes. None is used in training under this name or strength.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # (H, W, 3)
+SEVERITIES = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One kind: `strengths` are what its severities mean, and `apply` takes a picture, one of them and a generator."""
+
+    name: str
+    unit: str  # of the strengths, for the report
+    strengths: tuple[float, float, float, float]
+    apply: Callable[[Pixels, float, np.random.Generator], Pixels]
+
+
+def blur(pixels: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
+    """Out of focus: a Gaussian of `sigma` shares of the shorter side."""
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma * min(pixels.shape[:2])), np.uint8)
+
+
+def noise(pixels: Pixels, deviation: float, dice: np.random.Generator) -> Pixels:
+    """Little light: independent Gaussian noise in each channel, its deviation in shares of full brightness."""
+    grains = dice.normal(0.0, 255 * deviation, pixels.shape)
+    return np.asarray((pixels + grains).round().clip(0, 255), np.uint8)
+
+
+def jpeg(pixels: Pixels, quality: float, _: np.random.Generator) -> Pixels:
+    """Saved too small: JPEG at this quality, of 100."""
+    reordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    stream = cv2.imencode(".jpg", reordered, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])[1]
+    read = np.asarray(cv2.imdecode(stream, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def dark(pixels: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    """Badly exposed: every value times `factor`."""
+    return np.asarray((pixels * factor).round().clip(0, 255), np.uint8)
+
+
+def bright(pixels: Pixels, share: float, _: np.random.Generator) -> Pixels:
+    """Overexposed: every value moved by `share` of full brightness, and cut there."""
+    return np.asarray((pixels + 255 * share).round().clip(0, 255), np.uint8)
+
+
+def rotate(pixels: Pixels, degrees: float, dice: np.random.Generator) -> Pixels:
+    """Held at an angle: turned about the centre to either side, what comes in from outside being mirrored."""
+    height, width = pixels.shape[:2]
+    angle = degrees if dice.random() < 0.5 else -degrees
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    turned = cv2.warpAffine(pixels, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(turned, np.uint8)
+
+
+CORRUPTIONS = (
+    Corruption("blur", "of the side", (0.005, 0.01, 0.02, 0.04), blur),
+    Corruption("noise", "of full brightness", (0.04, 0.08, 0.16, 0.32), noise),
+    Corruption("JPEG", "quality", (40, 20, 10, 5), jpeg),
+    Corruption("darkness", "of the brightness", (0.7, 0.5, 0.3, 0.15), dark),
+    Corruption("glare", "of full brightness", (0.1, 0.2, 0.35, 0.5), bright),
+    Corruption("rotation", "degrees", (10, 20, 45, 90), rotate),
+)
+
+
+def corrupted(pixels: Pixels, seed: int) -> Iterator[tuple[str, int, Pixels]]:
+    """Every corruption of one picture (H, W, 3) in every severity, the same ones again for the same seed."""
+    for corruption in CORRUPTIONS:
+        for severity, strength in zip(SEVERITIES, corruption.strengths, strict=True):
+            dice = np.random.default_rng((seed, severity))
+            yield corruption.name, severity, corruption.apply(pixels, strength, dice)
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """How many of `n` pictures are named right, untouched and under each corruption, by severity."""
+
+    n: int
+    untouched: int
+    right: dict[str, tuple[int, ...]]  # in the order of SEVERITIES
+
+    def accuracy(self, name: str) -> tuple[float, ...]:
+        """The shares of right answers under one corruption, severity by severity."""
+        return tuple(count / self.n for count in self.right[name])
+
+    @property
+    def mean(self) -> float:
+        """The accuracy over all corruptions and severities, each counting alike."""
+        return float(np.mean([self.accuracy(name) for name in self.right]))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, each severity with its strength."""
+        return {
+            "n": self.n,
+            "untouched": self.untouched / self.n,
+            "mean": self.mean,
+            "corruptions": {
+                corruption.name: {
+                    "unit": corruption.unit,
+                    "strengths": list(corruption.strengths),
+                    "accuracy": list(self.accuracy(corruption.name)),
+                }
+                for corruption in CORRUPTIONS
+            },
+        }

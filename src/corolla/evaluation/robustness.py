@@ -1,0 +1,58 @@
+"""A classifier asked about pictures again and again, under every common corruption."""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from corolla.classifier import Classifier
+from corolla.data.decoding import PictureError
+from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Robustness, corrupted
+from corolla.evaluation.metrics import Evaluation
+
+BATCH = 32
+Version = tuple[str, int]  # a corruption's name and its severity
+CLEAN: Version = ("", 0)
+
+
+def measure_robustness(
+    classifier: Classifier, evaluation: Evaluation, progress: Callable[[int, int], None] | None = None
+) -> Robustness:
+    """Ask about the evaluated pictures once for every corruption and severity, and count the right answers.
+
+    The corruptions of a picture depend on its place alone, so a second run gives the same figures. Each picture is
+    decoded once. Raises `PictureError` if one is gone, ValueError if it is not known where they lay.
+    """
+    root = evaluation.root
+    if root is None:
+        raise ValueError("the evaluation does not know where its pictures lie")
+    right: Counter[Version] = Counter()
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, evaluation.n, BATCH):
+            places = range(start, min(start + BATCH, evaluation.n))
+            made = list(pool.map(lambda place: versions(classifier, root / evaluation.paths[place], place), places))
+            for version in made[0]:
+                answers = classifier.compute(torch.stack([pictures[version] for pictures in made])).argmax(axis=1)
+                right[version] += int((answers == evaluation.labels[places]).sum())
+            if progress:
+                progress(places.stop, evaluation.n)
+    return Robustness(
+        evaluation.n,
+        right[CLEAN],
+        {kind.name: tuple(right[kind.name, severity] for severity in SEVERITIES) for kind in CORRUPTIONS},
+    )
+
+
+def versions(classifier: Classifier, path: Path, seed: int) -> dict[Version, Tensor]:
+    """A picture as the model sees it, uint8 (3, H, W): untouched, and in every corruption and severity."""
+    pixels = classifier.read(path)
+    if isinstance(pixels, PictureError):
+        raise pixels
+    array = pixels.permute(1, 2, 0).contiguous().numpy()
+    return {CLEAN: pixels} | {
+        (name, severity): torch.from_numpy(changed).permute(2, 0, 1)
+        for name, severity, changed in corrupted(array, seed)
+    }
