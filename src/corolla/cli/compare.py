@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from corolla.cli.options import Device, Json, Quiet, usable_device
+from corolla.cli.options import AskedSplit, Device, Json, Quiet, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
 
@@ -31,10 +31,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    split: Annotated[
-        Literal["train", "val", "test"],
-        typer.Option(help="The pictures to ask about; DATA without splits is used whole."),
-    ] = "test",
+    split: AskedSplit = "test",
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE.html", help="Write a page with table, curves and facts.", show_default=False),

@@ -1,11 +1,11 @@
 """`corolla evaluate`: how good a run is on pictures it has not seen."""
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from corolla.cli.options import FLAG, Device, Json, Quiet, RunFolder, usable_device
+from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet, RunFolder, usable_device
 from corolla.cli.output import print_json
 
 EXAMPLES = (
@@ -24,10 +24,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    split: Annotated[
-        Literal["train", "val", "test"],
-        typer.Option(help="The pictures to ask about; DATA without splits is used whole."),
-    ] = "test",
+    split: AskedSplit = "test",
     robustness: Annotated[
         bool,
         typer.Option(

@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,6 +39,10 @@ Workers = Annotated[
         help="Processes that prepare pictures; 0: none besides this one.",
         rich_help_panel=RUNNING,
     ),
+]
+AskedSplit = Annotated[
+    Literal["train", "val", "test"],
+    typer.Option(help="The pictures to ask about; DATA without splits is used whole."),
 ]
 Json = Annotated[
     bool,
