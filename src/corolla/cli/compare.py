@@ -20,7 +20,7 @@ EXAMPLES = (
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN…", help="Two to six run folders, held against the first."),
+        typer.Argument(metavar="RUN", help="Two to six run folders, held against the first."),
     ],
     data: Annotated[
         str | None,
