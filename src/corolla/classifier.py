@@ -19,11 +19,14 @@ from torch import Tensor, nn
 
 from corolla.data.decoding import PictureError, read_picture
 from corolla.errors import CorollaError
-from corolla.model import Head, ViT
+from corolla.head import Head
+from corolla.model import ViT
 from corolla.precision import Precision, choose_precision
 from corolla.preprocessing import Preprocessing
 from corolla.pretrained import run_folder
 from corolla.run import Run
+from corolla.trust.calibration import Calibration
+from corolla.trust.temperature import tempered
 
 Picture = str | Path | bytes | BinaryIO | Image.Image
 BATCH = 32
@@ -37,6 +40,26 @@ class Prediction:
     label: str
     probability: float
     top: tuple[tuple[str, float], ...]
+    accepted: bool = True  # False: the picture is unlike those it learned from, so it is none of these classes
+    novelty: float | None = None  # 0: like a middling validation picture; above 1: not accepted; None: not calibrated
+    labels: tuple[str, ...] | None = None  # the classes that hold the promised coverage, if one was asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Reply:
+    """What the model says about one picture, before it is put into words."""
+
+    probabilities: NDArray[np.float32]  # (classes,)
+    novelty: float | None  # None: not calibrated
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What the model computes for a batch, the mean over the views of each picture."""
+
+    probabilities: NDArray[np.float32]  # (B, classes), at temperature 1
+    features: NDArray[np.float32]  # (B, C), what the head reads
+    logits: NDArray[np.float32]  # (B, classes)
 
 
 class Classifier:
@@ -51,6 +74,7 @@ class Classifier:
         flip: bool,
         device: str = "cpu",
         precision: Precision | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.precision = precision or choose_precision(device)
         self.model = model.eval().to(device)
@@ -59,53 +83,78 @@ class Classifier:
         self.classes = classes
         self.flip = flip  # average the answers for the picture and its mirror image
         self.device = device
+        self.calibration = calibration
 
     @staticmethod
     def load(run: str | Path, device: str = "cpu", precision: Precision | None = None) -> "Classifier":
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 
-        It computes in the precision that suits the device unless another is given.
-        Raises `CorollaError` if it is neither, or damaged.
+        It computes in the precision that suits the device unless another is given, and answers with what its
+        calibration knows if it has one. Raises `CorollaError` if it is neither, or damaged.
         """
-        model, config = Run(run_folder(run)).load_model()
-        flip = bool(config.recipe.get("flip_average", False))
+        folder = Run(run_folder(run))
+        model, config = folder.load_model()
         classifier = Classifier(
-            model, config.preprocessing, config.classes, flip=flip, device=device, precision=precision
+            model,
+            config.preprocessing,
+            config.classes,
+            flip=bool(config.recipe.get("flip_average", False)),
+            device=device,
+            precision=precision,
+            calibration=Calibration.load(folder.calibration, len(config.classes), model.head.in_features),
         )
         classifier.answering = stored_in(classifier.model, classifier.precision.dtype)
         return classifier
 
-    def predict(self, picture: Picture, top: int = 5) -> Prediction:
+    def predict(self, picture: Picture, top: int = 5, coverage: float | None = None) -> Prediction:
         """The answer for one picture: a path, an open file, its bytes or a Pillow image.
 
-        Raises `PictureError` for what cannot be read as a picture.
+        With `coverage`, 0.95 for instance, `Prediction.labels` are the classes that hold the right one so often.
+        Raises `PictureError` for what cannot be read as a picture, and `CorollaError` for a coverage that cannot be.
         """
-        [(_, answer)] = self.answers([picture])
-        if isinstance(answer, PictureError):
-            raise answer
-        return self.prediction(answer, top)
+        self.check_coverage(coverage)
+        [(_, reply)] = self.answers([picture])
+        if isinstance(reply, PictureError):
+            raise reply
+        return self.prediction(reply, top, coverage)
 
-    def prediction(self, probabilities: NDArray[np.float32], top: int = 5) -> Prediction:
-        """The named answer for one picture's probabilities (classes,); equal ones in class order."""
-        order = np.argsort(-probabilities, kind="stable")[: max(top, 1)]
-        named = tuple((self.classes[index], float(probabilities[index])) for index in order)
-        return Prediction(named[0][0], named[0][1], named)
+    def prediction(self, reply: Reply, top: int = 5, coverage: float | None = None) -> Prediction:
+        """The named answer; equally likely classes in class order."""
+        order = np.argsort(-reply.probabilities, kind="stable")
+        named = tuple((self.classes[index], float(reply.probabilities[index])) for index in order[: max(top, 1)])
+        labels = None
+        if coverage is not None and self.calibration:
+            [members] = self.calibration.conformal.sets(reply.probabilities[None], coverage)
+            labels = tuple(self.classes[index] for index in order if members[index])
+        accepted = reply.novelty is None or reply.novelty <= 1
+        return Prediction(named[0][0], named[0][1], named, accepted, reply.novelty, labels)
+
+    def check_coverage(self, coverage: float | None) -> None:
+        """`CorollaError` for a coverage that this classifier cannot promise."""
+        if coverage is not None and self.calibration is None:
+            raise CorollaError("a coverage needs a calibrated run; calibrate it with: corolla calibrate RUN")
+        if coverage is not None and not 0 < coverage < 1:
+            raise CorollaError(f"a coverage of {coverage:g} is none; it lies between 0 and 1, 0.95 for instance")
 
     def probabilities(
         self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
         """The probabilities (pictures, classes), float32; the first unreadable picture raises `PictureError`."""
-        rows = np.empty((len(pictures), len(self.classes)), np.float32)
-        for index, answer in self.answers(pictures):
-            if isinstance(answer, PictureError):
-                raise answer
-            rows[index] = answer
+        return np.stack([reply.probabilities for reply in self.replies(pictures, progress)])
+
+    def replies(self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None) -> list[Reply]:
+        """What it says about every picture, in order; the first unreadable one raises `PictureError`."""
+        replies = []
+        for index, reply in self.answers(pictures):
+            if isinstance(reply, PictureError):
+                raise reply
+            replies.append(reply)
             if progress:
                 progress(index + 1, len(pictures))
-        return rows
+        return replies
 
-    def answers(self, pictures: Sequence[Picture]) -> Iterator[tuple[int, NDArray[np.float32] | PictureError]]:
-        """Each picture's place and its probabilities (classes,), or why it cannot be read, in order.
+    def answers(self, pictures: Sequence[Picture]) -> Iterator[tuple[int, Reply | PictureError]]:
+        """Each picture's place and what the model says about it, or why it cannot be read, in order.
 
         Pictures are decoded in threads while the batch before them is computed. A picture's answer does
         not depend on its neighbours beyond the last bits of floating point.
@@ -116,9 +165,9 @@ class Classifier:
                 tensors = list(ahead)
                 ahead = pool.map(self.read, pictures[start + BATCH : start + 2 * BATCH])
                 good = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
-                rows = iter(self.compute(torch.stack(good)) if good else ())
+                replies = iter(self.reply(torch.stack(good)) if good else ())
                 for offset, tensor in enumerate(tensors):
-                    yield start + offset, tensor if isinstance(tensor, PictureError) else next(rows)
+                    yield start + offset, tensor if isinstance(tensor, PictureError) else next(replies)
 
     def read(self, picture: Picture) -> Tensor | PictureError:
         """Decode and preprocess one picture to uint8 pixels (3, H, W), or say why that cannot be done."""
@@ -131,22 +180,38 @@ class Classifier:
         except PictureError as error:
             return error
 
+    def reply(self, pixels: Tensor) -> list[Reply]:
+        """What the model says about each of uint8 pixels (B, 3, H, W)."""
+        outputs, calibration = self.compute(pixels), self.calibration
+        if calibration is None:
+            return [Reply(row, None) for row in outputs.probabilities]
+        rows = tempered(outputs.probabilities, calibration.temperature)
+        novelty = calibration.novelty.score(outputs.features, outputs.logits)
+        return [Reply(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
+
     @torch.inference_mode()
-    def compute(self, pixels: Tensor) -> NDArray[np.float32]:
-        """Probabilities (B, classes) of uint8 pixels (B, 3, H, W)."""
+    def compute(self, pixels: Tensor) -> Outputs:
+        """What the model computes for uint8 pixels (B, 3, H, W), before any calibration."""
         images = self.preprocessing.normalise(pixels.to(self.device))
         views = [images, images.flip(-1)] if self.flip else [images]
         with self.precision.autocast(self.device):
             # One pass for both where they are few, two where twice as many would leave the processor's cache.
             passes = [torch.cat(views)] if len(images) < TOGETHER else views
-            chances = torch.cat([self.answering(each).float().softmax(dim=-1) for each in passes])
-        chances = chances.view(len(views), len(images), -1).mean(dim=0)
-        if not chances.isfinite().all():
+            seen = [self.answering.answer(self.answering.encode(each)) for each in passes]
+
+        def mean(parts: list[Tensor]) -> NDArray[np.float32]:
+            rows = torch.cat(parts).float().view(len(views), len(images), -1)
+            return np.asarray(rows.mean(dim=0).cpu().numpy(), np.float32)
+
+        logits = [logits.float() for _, logits in seen]
+        outputs = Outputs(
+            mean([each.softmax(dim=-1) for each in logits]), mean([features for features, _ in seen]), mean(logits)
+        )
+        if not np.isfinite(outputs.probabilities).all():
             raise CorollaError(
                 "the model answers with numbers that are not finite; its weights are damaged, train it again"
             )
-        rows: NDArray[np.float32] = chances.cpu().numpy()
-        return rows
+        return outputs
 
 
 def stored_in(model: ViT, dtype: torch.dtype) -> ViT:

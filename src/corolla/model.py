@@ -6,7 +6,6 @@ and here also S = N + class token + registers, the length of the sequence, and h
 """
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corolla.branches import DropPath, LayerScale
+from corolla.head import Head
 from corolla.positions import resize_positions, sincos_positions
 from corolla.stem import ConvStem, ResidualBlock
 
@@ -222,16 +222,6 @@ class PatchEmbedding(nn.Module):
 # The whole
 
 
-class Head(nn.Linear):
-    """The last layer, always in single precision: half precision's steps would show in the answers."""
-
-    def forward(self, y: Tensor) -> Tensor:
-        """From y (B, C) to the logits (B, classes), float32 at least."""
-        kind = y.device.type
-        with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
-            return super().forward(y.to(self.weight.dtype))
-
-
 class ViT(nn.Module):
     """A Vision Transformer: patch embedding, encoder, head (figure 1 of the paper)."""
 
@@ -322,14 +312,18 @@ class ViT(nn.Module):
 
     def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
         """The logits (B, classes) of normalised pictures (B, 3, H, W)."""
-        z = self.encode(images, seen)
+        y, logits = self.answer(self.encode(images, seen))
+        if seen is not None:
+            seen.pooled, seen.logits = y, logits
+        return logits
+
+    def answer(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """What the head reads, y (B, D), and the logits (B, classes), of the last layer z (B, S, D)."""
         y = self.pool(z)  # eq. 4: (B, D)
         logits: Tensor = self.head(y)
         if self.distillation_head is not None:  # both heads answer, each for half (arXiv 2012.12877, section 4)
             logits = (logits + self.distillation_head(z[:, 1])) / 2
-        if seen is not None:
-            seen.pooled, seen.logits = y, logits
-        return logits
+        return y, logits
 
     def inspect(self, images: Tensor) -> Inspection:
         """Run the pictures (B, 3, H, W) through and return everything the model computed on the way."""

@@ -90,6 +90,11 @@ class Run:
         return self.folder / "report.html"
 
     @property
+    def calibration(self) -> Path:
+        """What the model knows about its own answers: temperature, conformal scores, novelty."""
+        return self.folder / "calibration.safetensors"
+
+    @property
     def evaluation_file(self) -> Path:
         """The last evaluation's figures."""
         return self.folder / "evaluation.json"

@@ -81,15 +81,19 @@ def answer(
         if progress is not None:
             progress("evaluating", done, of)
 
+    replies = classifier.replies([manifest.locate(example) for example in examples], tell)
+    novelty = [reply.novelty for reply in replies if reply.novelty is not None]
     return Evaluation(
         classes=classifier.classes,
         split=part,
         paths=tuple(example.path for example in examples),
         labels=np.array([place[example.label] for example in examples], np.int64),
-        probabilities=classifier.probabilities([manifest.locate(example) for example in examples], tell),
+        probabilities=np.stack([reply.probabilities for reply in replies]),
         root=manifest.root,
         trained_on=sum(example.sha256 in trained for example in examples) if trained else None,
         groups=tuple(example.group for example in examples) if any(example.group for example in examples) else (),
+        calibration=classifier.calibration,
+        novelty=np.array(novelty, np.float32) if classifier.calibration else None,
     )
 
 

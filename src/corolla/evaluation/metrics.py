@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corolla.evaluation.reliability import Trust, measure_trust
+from corolla.trust.calibration import Calibration
+
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 
@@ -59,6 +62,8 @@ class Evaluation:
     root: Path | None = None  # where the pictures lay when they were evaluated
     trained_on: int | None = None  # how many of them, byte for byte, the model was trained on; None: not known
     groups: tuple[str, ...] = ()  # of each picture, "" for none; empty if the data has no groups
+    calibration: Calibration | None = None  # the model's, which the probabilities are made with
+    novelty: NDArray[np.float32] | None = None  # (n,), of a calibrated model; above 1: not accepted
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -153,6 +158,13 @@ class Evaluation:
         matrix = confusion_matrix(self.labels, self.predicted, labels=np.arange(len(self.classes)))
         return np.asarray(matrix, dtype=np.int64)
 
+    @cached_property
+    def trust(self) -> Trust | None:
+        """How far the answers can be believed; None for a model that is not calibrated."""
+        if self.calibration is None or self.novelty is None:
+            return None
+        return measure_trust(self.probabilities, self.labels, self.novelty, self.calibration)
+
     def mistakes(self) -> NDArray[np.int64]:
         """The places of the wrong answers, the most confident first."""
         wrong = np.flatnonzero(~self.correct)
@@ -175,6 +187,7 @@ class Evaluation:
                 for figures in self.per_group
             ],
             "confusion": self.confusion.tolist(),
+            "trust": self.trust.to_json() if self.trust else None,
         }
 
 

@@ -35,7 +35,8 @@ def measure_robustness(
             places = range(start, min(start + BATCH, evaluation.n))
             made = list(pool.map(lambda place: versions(classifier, root / evaluation.paths[place], place), places))
             for version in made[0]:
-                answers = classifier.compute(torch.stack([pictures[version] for pictures in made])).argmax(axis=1)
+                outputs = classifier.compute(torch.stack([pictures[version] for pictures in made]))
+                answers = outputs.probabilities.argmax(axis=1)
                 right[version] += int((answers == evaluation.labels[places]).sum())
             if progress:
                 progress(places.stop, evaluation.n)

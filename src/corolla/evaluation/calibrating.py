@@ -1,0 +1,122 @@
+"""What a model can know about its own answers, found out on pictures that it was not trained on.
+
+The validation split gives the temperature, the conformal scores and the border of novelty; the training split shows
+what ordinary inputs of the head look like. The test split has no part in it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corolla.classifier import Classifier, Outputs
+from corolla.data.decoding import PictureError
+from corolla.data.manifest import Example, Manifest
+from corolla.data.progress import Progress
+from corolla.errors import CorollaError
+from corolla.trust.calibration import Calibration
+from corolla.trust.conformal import Conformal
+from corolla.trust.novelty import KINDS, Gaussians, Kind, Novelty
+from corolla.trust.outliers import OUTLIERS, Pixels
+from corolla.trust.temperature import fit_temperature, tempered
+
+FEWEST = 20  # validation pictures, below which nothing can be promised
+TRAINING = 1500  # training pictures at most that are looked at
+DAMAGED = 200  # validation pictures at most that outliers are made of
+BATCH = 32
+
+Change = Callable[[Pixels, np.random.Generator], Pixels]
+
+
+def calibrate(classifier: Classifier, manifest: Manifest, progress: Progress | None = None) -> Calibration:
+    """Fit all that `Calibration` holds; the classifier's own calibration, if it has one, plays no part.
+
+    Raises `CorollaError` if there are no training pictures, or fewer than 20 for validation.
+    """
+    val, train = manifest.split("val"), manifest.split("train")
+    if not can_calibrate(manifest):
+        raise CorollaError(
+            f"calibrating needs training pictures and {FEWEST} or more for validation; "
+            f"there are {len(train)} and {len(val)}"
+        )
+    train, damaged = some(train, TRAINING), some(val, DAMAGED)
+    total, done = len(val) + len(train) + len(OUTLIERS) * len(damaged), 0
+
+    def look(examples: Sequence[Example], change: Change | None = None) -> Outputs:
+        nonlocal done
+        paths, parts = [manifest.locate(example) for example in examples], []
+        for start in range(0, len(paths), BATCH):
+            batch = paths[start : start + BATCH]
+            parts.append(classifier.compute(pixels_of(classifier, batch, change, start)))
+            done += len(batch)
+            if progress:
+                progress("calibrating", done, total)
+        return joined(parts)
+
+    known, labels = look(val), places(val, classifier.classes)
+    temperature = fit_temperature(known.probabilities, labels)
+    gaussians = Gaussians.fit(look(train).features, places(train, classifier.classes), len(classifier.classes))
+    scores = {kind: Novelty.fit(kind, known.features, known.logits, gaussians) for kind in KINDS}
+    separation: dict[Kind, dict[str, float]] = {kind: {} for kind in KINDS}
+    for name, change in OUTLIERS.items():
+        strange = look(damaged, change)
+        for kind, score in scores.items():
+            separation[kind][name] = auroc(score, known, strange)
+    best = max(KINDS, key=lambda kind: float(np.mean(list(separation[kind].values()))))
+    return Calibration(
+        temperature,
+        Conformal.fit(tempered(known.probabilities, temperature), labels),
+        scores[best],
+        {"val": len(val), "train": len(train), "auroc_on_damaged": separation},
+    )
+
+
+def can_calibrate(manifest: Manifest) -> bool:
+    """Whether there are enough pictures to promise anything."""
+    return bool(manifest.split("train")) and len(manifest.split("val")) >= FEWEST
+
+
+def auroc(novelty: Novelty, known: Outputs, strange: Outputs) -> float:
+    """How often a strange picture scores higher than a known one, ties counting half."""
+    from sklearn.metrics import roc_auc_score
+
+    scores = [novelty.score(outputs.features, outputs.logits) for outputs in (known, strange)]
+    return float(roc_auc_score(np.repeat([0, 1], [len(each) for each in scores]), np.concatenate(scores)))
+
+
+def some(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
+    """Up to `most` of the examples, the same ones again, in their order."""
+    chosen = np.random.default_rng(0).permutation(len(examples))[:most]
+    return tuple(examples[index] for index in np.sort(chosen))
+
+
+def places(examples: Sequence[Example], classes: Sequence[str]) -> NDArray[np.int64]:
+    """The places of their labels among the classes."""
+    place = {name: index for index, name in enumerate(classes)}
+    return np.array([place[example.label] for example in examples], np.int64)
+
+
+def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | None, first: int) -> Tensor:
+    """The pictures as the model sees them, uint8 (B, 3, H, W), each changed with dice of its own place."""
+    rows = []
+    for place, path in enumerate(paths, start=first):
+        pixels = classifier.read(path)
+        if isinstance(pixels, PictureError):
+            raise pixels
+        if change:
+            array = pixels.permute(1, 2, 0).contiguous().numpy()
+            pixels = torch.from_numpy(change(array, np.random.default_rng(place))).permute(2, 0, 1)
+        rows.append(pixels)
+    return torch.stack(rows)
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """The outputs of several batches as those of one."""
+    return Outputs(
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.logits for part in parts]),
+    )

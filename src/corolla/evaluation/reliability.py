@@ -1,0 +1,129 @@
+"""How far probabilities, sets of classes and refusals can be believed, measured on labelled pictures."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.trust.calibration import Calibration
+from corolla.trust.temperature import tempered
+
+BINS = 15  # of equal width, as in the paper
+COVERAGES = (0.8, 0.9, 0.95, 0.99)
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The answers whose probability lies in one fifteenth of the scale."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float  # the mean probability of the answers
+    accuracy: float  # the share of them that is right
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What became of a promised coverage."""
+
+    promised: float
+    seen: float  # the share of the pictures whose set holds the right class
+    size: float  # classes in a set, on average
+    single: float  # the share of sets of just one class
+    empty: float
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The figures over a calibrated model's answers; `uncalibrated` ones are of the same answers at temperature 1."""
+
+    temperature: float
+    ece: float
+    uncalibrated_ece: float
+    brier: float
+    uncalibrated_brier: float
+    log_loss: float
+    uncalibrated_log_loss: float
+    bins: tuple[Bin, ...]
+    uncalibrated_bins: tuple[Bin, ...]
+    coverages: tuple[Coverage, ...]
+    accepted: float  # the share of the pictures that the model takes for one of its classes
+    accepted_accuracy: float | None  # over those; None if there are none
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {name: listed(value) for name, value in asdict(self).items()}
+
+
+def listed(value: Any) -> Any:
+    """A tuple as a list, as JSON has it; anything else as it is."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def measure_trust(probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: Calibration) -> Trust:
+    """The figures over calibrated probabilities (n, classes) of labelled pictures and their novelty (n,)."""
+    before = tempered(probabilities, 1 / calibration.temperature)
+    bins, bins_before = reliability(probabilities, labels), reliability(before, labels)
+    right = probabilities.argmax(axis=1) == labels
+    accepted = novelty <= 1
+    return Trust(
+        temperature=calibration.temperature,
+        ece=ece(bins),
+        uncalibrated_ece=ece(bins_before),
+        brier=brier(probabilities, labels),
+        uncalibrated_brier=brier(before, labels),
+        log_loss=surprise(probabilities, labels),
+        uncalibrated_log_loss=surprise(before, labels),
+        bins=bins,
+        uncalibrated_bins=bins_before,
+        coverages=tuple(measure_coverage(probabilities, labels, calibration, promised) for promised in COVERAGES),
+        accepted=float(accepted.mean()),
+        accepted_accuracy=float(right[accepted].mean()) if accepted.any() else None,
+    )
+
+
+def reliability(probabilities: Floats, labels: NDArray[np.int64]) -> tuple[Bin, ...]:
+    """The answers sorted into bins by their probability; empty bins are left out.
+
+    Guo et al. 2017 (arXiv 1706.04599), section 2: bin m holds the confidences in ((m - 1) / M, m / M].
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    return tuple(
+        Bin(m / BINS, (m + 1) / BINS, int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for m in range(BINS)
+        if (inside := place == m).any()
+    )
+
+
+def ece(bins: tuple[Bin, ...]) -> float:
+    """The expected calibration error (eq. 3 there): how far confidence and accuracy lie apart, on average."""
+    n = sum(each.n for each in bins)
+    return sum(each.n * abs(each.accuracy - each.confidence) for each in bins) / n
+
+
+def brier(probabilities: Floats, labels: NDArray[np.int64]) -> float:
+    """The mean squared distance of the probabilities from the right answer's, from 0 to 2 (Brier 1950)."""
+    wanted = np.eye(probabilities.shape[1])[labels]
+    return float(np.square(probabilities - wanted).sum(axis=1).mean())
+
+
+def surprise(probabilities: Floats, labels: NDArray[np.int64]) -> float:
+    """The mean of -ln(probability of the given label), in nats; scikit-learn's, so clipped as it does."""
+    from sklearn.metrics import log_loss
+
+    return float(log_loss(labels, probabilities, labels=np.arange(probabilities.shape[1])))
+
+
+def measure_coverage(
+    probabilities: Floats, labels: NDArray[np.int64], calibration: Calibration, promised: float
+) -> Coverage:
+    """The sets for one promise, held against the labels."""
+    members = calibration.conformal.sets(probabilities, promised)
+    sizes = members.sum(axis=1)
+    seen = float(members[np.arange(len(labels)), labels].mean())
+    return Coverage(promised, seen, float(sizes.mean()), float((sizes == 1).mean()), float((sizes == 0).mean()))

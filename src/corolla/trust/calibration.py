@@ -1,0 +1,114 @@
+"""What a model knows about its own answers, and the one file of the run folder that keeps it.
+
+The file is safetensors: arrays, and their few numbers as JSON in its metadata. Like everything in a run it may come
+from anybody, so sizes, shapes and values are checked before they are used.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from corolla.atomic import write_with
+from corolla.errors import CorollaError
+from corolla.trust.conformal import Conformal
+from corolla.trust.novelty import KINDS, Gaussians, Novelty
+from corolla.trust.temperature import LEAST, MOST
+
+FORMAT = 1
+MAX_BYTES = 2**31  # four times what the widest ViT there is would need
+ARRAYS = ("means", "whitening", "mean", "spread")
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """All of it, fitted on validation pictures that the model was not trained on."""
+
+    temperature: float
+    conformal: Conformal
+    novelty: Novelty
+    facts: dict[str, Any]  # of the fit: how many pictures, each score's AUROC on the damaged ones
+
+    def save(self, file: Path) -> None:
+        """Write the file, whole or not at all."""
+        arrays: dict[str, NDArray[Any]] = {"ranks": self.conformal.ranks, "scores": self.conformal.scores}
+        if self.novelty.gaussians is not None:
+            arrays |= {name: np.ascontiguousarray(getattr(self.novelty.gaussians, name)) for name in ARRAYS}
+        said = {
+            "format": FORMAT,
+            "temperature": self.temperature,
+            "n": self.conformal.n,
+            "novelty": {"kind": self.novelty.kind, "median": self.novelty.median, "border": self.novelty.border},
+            "facts": self.facts,
+        }
+        metadata = {"calibration": json.dumps(said, allow_nan=False)}
+        write_with(file, lambda temporary: save_file(arrays, temporary, metadata=metadata))
+
+    @staticmethod
+    def load(file: Path, classes: int, width: int) -> "Calibration | None":
+        """Read what `save` wrote, for a model of so many classes whose head reads `width` numbers; None without a file.
+
+        Raises `CorollaError` if it is damaged or belongs to another model.
+        """
+        try:
+            if file.stat().st_size > MAX_BYTES:
+                raise ValueError("it is too large")
+            with safe_open(file, framework="numpy") as content:
+                said = json.loads((content.metadata() or {})["calibration"])
+                arrays = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no dict
+            return checked(said, arrays, classes, width)
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CorollaError(
+                f"cannot read {file}: {error}; make it again with `corolla calibrate {file.parent}`, "
+                "or delete it to do without"
+            ) from None
+
+
+def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], classes: int, width: int) -> Calibration:
+    """The calibration of the numbers and arrays of a file; ValueError, TypeError or KeyError if they are of none."""
+    if said["format"] != FORMAT:
+        raise ValueError("it was written by another version of corolla; update corolla")
+    temperature, n = finite(said["temperature"]), said["n"]
+    if not LEAST * 0.99 <= temperature <= MOST * 1.01:
+        raise ValueError(f"a temperature of {temperature} is out of range")
+    ranks, scores = arrays["ranks"], arrays["scores"]
+    if (
+        ranks.ndim != 1
+        or ranks.shape != scores.shape
+        or not len(ranks)
+        or ranks.dtype != np.int64
+        or scores.dtype != np.float32
+        or ranks[-1] != n
+        or (np.diff(ranks) <= 0).any()
+        or not (np.diff(scores) >= 0).all()
+        or not ((scores >= -1e-6) & (scores <= 1 + 1e-6)).all()
+    ):
+        raise ValueError("its scores are not those of validation pictures in order")
+    kind, median, border = said["novelty"]["kind"], finite(said["novelty"]["median"]), finite(said["novelty"]["border"])
+    if kind not in KINDS or not median < border:
+        raise ValueError("its score of novelty is none")
+    gaussians = None if kind == "energy" else Gaussians(*(arrays[name] for name in ARRAYS))
+    if gaussians is not None:
+        shapes = {"means": (classes, width), "whitening": (width, width), "mean": (width,), "spread": (width, width)}
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape or arrays[name].dtype != np.float32:
+                raise ValueError(f"its {name} are of shape {arrays[name].shape}, and this model needs {shape}")
+        if not all(np.isfinite(arrays[name]).all() for name in ARRAYS[1:]):
+            raise ValueError("its numbers are not all finite")
+    novelty = Novelty(kind, median, border, gaussians)
+    return Calibration(temperature, Conformal(n, ranks, scores), novelty, dict(said["facts"]))
+
+
+def finite(value: Any) -> float:
+    """The value if it is a finite number; ValueError or TypeError if not."""
+    number = float(value)
+    if not np.isfinite(number):
+        raise ValueError("its numbers are not all finite")
+    return number

@@ -1,0 +1,52 @@
+"""Sets of classes that hold the right one as often as promised: split conformal prediction.
+
+Vovk, Gammerman & Shafer, "Algorithmic learning in a random world" (2005); the score is that of Sadinle, Lei &
+Wasserman, "Least ambiguous set-valued classifiers" (JASA 114, 2019, arXiv 1609.00451): 1 less the probability of the
+class. Of all sets with the same coverage theirs are the smallest on average. The promise is about all pictures
+together, those like the validation's, and not about each class or each picture.
+"""
+
+from dataclasses import dataclass
+from math import ceil, inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_KEPT = 2000  # scores; of more the ranks in even steps, each rounded to the safe side
+
+
+@dataclass(frozen=True, eq=False)
+class Conformal:
+    """The scores of `n` validation pictures, some or all of them, ascending, each with its rank from 1 to n."""
+
+    n: int
+    ranks: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+    @staticmethod
+    def fit(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> "Conformal":
+        """From calibrated probabilities (n, classes) of labelled pictures that the model was not trained on."""
+        n = len(labels)
+        scores = np.sort(1 - probabilities[np.arange(n), labels])
+        steps = min(n, MOST_KEPT)
+        ranks = np.ceil(np.arange(1, steps + 1) * n / steps).astype(np.int64)
+        return Conformal(n, ranks, scores[ranks - 1].astype(np.float32))
+
+    def largest(self, coverage: float) -> float:
+        """The largest score that is let into a set; infinite where so few pictures cannot promise so much.
+
+        That of rank ceil((n + 1) coverage), which makes the promise exact for finitely many pictures.
+        ValueError unless 0 < coverage < 1.
+        """
+        if not 0 < coverage < 1:
+            raise ValueError(f"a coverage of {coverage} is none; it lies between 0 and 1, 0.95 for instance")
+        needed = ceil((self.n + 1) * coverage)
+        place = int(np.searchsorted(self.ranks, needed))
+        return float(self.scores[place]) if place < len(self.ranks) else inf
+
+    def sets(self, probabilities: NDArray[np.float32], coverage: float) -> NDArray[np.bool_]:
+        """Which classes are in each picture's set: (n, classes) from calibrated probabilities.
+
+        A set may be empty, where no class is likely enough, and may hold every class.
+        """
+        return np.asarray(1 - probabilities <= self.largest(coverage), np.bool_)

@@ -1,0 +1,54 @@
+"""Pictures that show none of the classes, made of those that do: what scores of novelty are chosen by.
+
+Each takes a picture's pixels as the model sees them and destroys what it shows while keeping some of its statistics.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # (H, W, 3)
+TILES = 4  # along a side
+
+
+def shuffled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
+    """Its tiles in another order: textures and colours stay, shapes are gone."""
+    rows, columns = (np.array_split(np.arange(side), TILES) for side in pixels.shape[:2])
+    tiles = [pixels[np.ix_(row, column)] for row in rows for column in columns]
+    height, width = min(len(row) for row in rows), min(len(column) for column in columns)
+    order = dice.permutation(len(tiles))
+    lines = [
+        np.concatenate([tiles[place][:height, :width] for place in order[start : start + TILES]], axis=1)
+        for start in range(0, len(tiles), TILES)
+    ]
+    whole = np.concatenate(lines)
+    return np.asarray(cv2.resize(whole, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def scrambled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
+    """Its frequencies with the phases of noise: a cloud of the same colours and coarseness."""
+    noise = np.angle(np.fft.fft2(dice.standard_normal(pixels.shape[:2])))[:, :, None]
+    spectrum = np.fft.fft2(pixels.astype(np.float64), axes=(0, 1))
+    turned = spectrum * np.exp(1j * noise)
+    turned[0, 0] = spectrum[0, 0]  # the mean colour
+    return np.asarray(np.fft.ifft2(turned, axes=(0, 1)).real.round().clip(0, 255), np.uint8)
+
+
+def melted(pixels: Pixels, dice: np.random.Generator) -> Pixels:
+    """Blurred until only a few soft blots are left."""
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), dice.uniform(0.12, 0.2) * min(pixels.shape[:2])), np.uint8)
+
+
+def negative(pixels: Pixels, dice: np.random.Generator) -> Pixels:
+    """Black for white, with the channels in another order: shapes without the colours of the world."""
+    return np.ascontiguousarray(255 - pixels[:, :, dice.permutation(3)])
+
+
+OUTLIERS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    "shuffled": shuffled,
+    "scrambled": scrambled,
+    "melted": melted,
+    "negative": negative,
+}
