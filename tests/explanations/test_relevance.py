@@ -17,7 +17,7 @@ def test_two_blocks_by_hand() -> None:
     second = torch.tensor([[[[0.5, 0.5], [0.9, 0.1]]]], requires_grad=True)
     value = torch.tensor([2.0, -1.0])
     logit = (second[0, 0] @ (first[0, 0] @ value))[0]
-    # d/dA1[i, j] = A2[0, i] v[j]: 1, -.5 in both rows; d/dA2[0, j] = (A1 v)[j]: .5, -.25; negative products count nothing.
+    # d/dA1[i, j] = A2[0, i] v[j]: 1, -.5 in both rows; d/dA2[0, j] = (A1 v)[j]: .5, -.25; negative products count 0.
     raising_first = torch.tensor([[0.5, 0.0], [0.25, 0.0]])
     raising_second = torch.tensor([[0.25, 0.0], [0.0, 0.0]])
     expected = (torch.eye(2) + raising_second) @ (torch.eye(2) + raising_first)
@@ -36,7 +36,8 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
     weights = torch.rand(3, 2, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
     values = torch.randn(3, 4, generator=torch.Generator().manual_seed(1))
     together = relevance([weights], torch.einsum("bhst,bt->b", weights, values))
-    alone = relevance([weights[1:2]], torch.einsum("bhst,bt->b", weights[1:2], values[1:2]))
+    second = weights[1:2].detach().requires_grad_()
+    alone = relevance([second], torch.einsum("bhst,bt->b", second, values[1:2]))
     torch.testing.assert_close(together[1:2], alone)
 
 
@@ -49,7 +50,7 @@ def test_the_gradient_is_how_the_logit_moves_with_an_attention_weight(
     images = torch.randn(1, 3, 16, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     seen = model.inspect(images)
     gradient = torch.autograd.grad(seen.logits[0, 1], seen.attention)[block]
-    written, place, step = vit.attend_written, (0, 1, 0, 3), 1e-5
+    written, place, step = vit.attend_written, (0, 1, 0, 3), 3e-3  # a softmax is computed in single precision
 
     def logit(change: float) -> float:
         met = []
@@ -67,4 +68,4 @@ def test_the_gradient_is_how_the_logit_moves_with_an_attention_weight(
     with torch.no_grad():
         slope = (logit(step) - logit(-step)) / (2 * step)
     assert slope != 0
-    assert float(gradient[place]) == pytest.approx(slope, rel=1e-4)
+    assert float(gradient[place]) == pytest.approx(slope, rel=1e-2)
