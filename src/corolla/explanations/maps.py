@@ -1,6 +1,7 @@
 """From a classifier and pictures to maps of what its answers rest on: the table of methods, and the way through it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import get_args
 
@@ -19,7 +20,7 @@ from corolla.explanations.overlay import overlay
 from corolla.explanations.relevance import relevance
 from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
-from corolla.model import Inspection
+from corolla.model import Inspection, ViT
 from corolla.precision import Precision
 
 TOGETHER = 8  # pictures in one pass at most
@@ -123,7 +124,8 @@ def compute_maps(
     """The maps (B, heads, rows, columns) of each method, with one head where a method has none of its own."""
     model, single = classifier.model, Precision("no", "gradients of bfloat16 have too few digits")
     gradients = not NEED_GRADIENTS.isdisjoint(methods)
-    with torch.inference_mode(False), torch.set_grad_enabled(gradients), single.autocast(classifier.device):
+    numbers = single.autocast(classifier.device)
+    with torch.inference_mode(False), torch.set_grad_enabled(gradients), numbers, uncompiled(model):
         images = classifier.preprocessing.normalise(pixels.to(classifier.device))
         views = [images, images.flip(-1)] if classifier.flip else [images]
         # The pictures ask for gradients so that attention has some where all weights are frozen.
@@ -139,6 +141,13 @@ def compute_maps(
             upright = [view if place == 0 else view.flip(-1) for place, view in enumerate(maps.chunk(len(views)))]
             found[method] = torch.stack(upright).mean(dim=0)
     return found
+
+
+def uncompiled(model: ViT) -> AbstractContextManager[object]:
+    """Within it blocks run as they are written: a compiled one hides how its attention is tied to its answer."""
+    compiled = any(module._compiled_call_impl is not None for module in model.modules())
+    # Only where it is needed, for it loads the compiler.
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 def pictures_at_once(classifier: Classifier) -> int:
