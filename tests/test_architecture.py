@@ -16,6 +16,7 @@ STATIONS = [
     {"weights"},
     {"bridges"},
     {"classifier", "evaluation"},
+    {"explanations"},
     {"report"},
     {"training"},
     {"bench"},

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from corolla.data.sources import load_data
     from corolla.errors import CorollaError
     from corolla.evaluation.evaluate import evaluate
+    from corolla.explanations.maps import Explanation, explain
     from corolla.model import ViT, ViTConfig
     from corolla.preprocessing import Preprocessing
     from corolla.training.train import train
@@ -25,11 +26,13 @@ __version__ = "0.1.0"
 __all__ = [
     "Classifier",
     "CorollaError",
+    "Explanation",
     "Prediction",
     "Preprocessing",
     "ViT",
     "ViTConfig",
     "evaluate",
+    "explain",
     "load",
     "load_data",
     "train",
@@ -38,11 +41,13 @@ __all__ = [
 _HOMES = {
     "Classifier": "corolla.classifier",
     "CorollaError": "corolla.errors",
+    "Explanation": "corolla.explanations.maps",
     "Prediction": "corolla.classifier",
     "Preprocessing": "corolla.preprocessing",
     "ViT": "corolla.model",
     "ViTConfig": "corolla.model",
     "evaluate": "corolla.evaluation.evaluate",
+    "explain": "corolla.explanations.maps",
     "load_data": "corolla.data.sources",
     "train": "corolla.training.train",
 }

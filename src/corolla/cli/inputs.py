@@ -27,6 +27,13 @@ class Input:
     error: str = ""
 
 
+def none_readable(failures: Sequence[tuple[str, str]]) -> CorollaError:
+    """What to raise when none of the pictures could be read, from the name of each and the reason."""
+    if len(failures) == 1:
+        return CorollaError("cannot read {}: {}".format(*failures[0]))
+    return CorollaError(f"none of the {len(failures)} pictures could be read")
+
+
 def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Input]:
     """Every picture that the words mean; what comes from addresses and standard input is stored in `scratch`.
 

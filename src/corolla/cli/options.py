@@ -14,6 +14,14 @@ RUNNING = "Running"
 FLAG = ""  # a flag takes no value; newer versions of typer would show `<bool>` after it
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder that `corolla train` made.")]
+Pictures = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help="Pictures: files, folders (with everything below them), patterns such as 'img/*.jpg', "
+        "http(s) addresses, or - for standard input: the bytes of one picture, or paths one to a line.",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

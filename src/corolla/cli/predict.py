@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from corolla.atomic import refuse_occupied
 from corolla.cli.failures import say
-from corolla.cli.options import Device, Json, Quiet, RunFolder, usable_device
+from corolla.cli.options import Device, Json, Pictures, Quiet, RunFolder, usable_device
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
@@ -23,14 +24,7 @@ TOP = 5  # classes in JSON and CSV unless --top says otherwise; on the screen it
 
 def command(
     run: RunFolder,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH",
-            help="Pictures: files, folders (with everything below them), patterns such as 'img/*.jpg', "
-            "http(s) addresses, or - for standard input: the bytes of one picture, or paths one to a line.",
-        ),
-    ],
+    paths: Pictures,
     top: Annotated[
         int | None,
         typer.Option(metavar="K", min=1, help=f"Tell the K likeliest classes; by default 1, in JSON and CSV {TOP}."),
@@ -39,6 +33,10 @@ def command(
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the answers to a CSV table too.")] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the pictures with class and probability.")
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw into this new folder what each answer rests on, as `corolla explain`."),
     ] = None,
     device: Device = None,
     quiet: Quiet = False,
@@ -57,13 +55,15 @@ def command(
             raise CorollaError(f"{what} {file} is a folder; give the name of a file")
     if plot and plot.suffix.lower() != ".png":
         raise CorollaError(f"--plot {plot} should end in .png, the one format it is drawn in")
+    if explain:
+        refuse_occupied(explain)
 
     with quick_imports():
         from tempfile import TemporaryDirectory
 
         from corolla.classifier import Classifier
         from corolla.cli import answers
-        from corolla.cli.inputs import gather
+        from corolla.cli.inputs import gather, none_readable
         from corolla.progress import progress_for
 
     classifier = Classifier.load(run, usable_device(device))
@@ -88,9 +88,11 @@ def command(
             answers.write_csv(good, csv)
         if plot and good:
             answers.draw(good, plot)
+        if explain and good:
+            from corolla.cli.overlays import write_overlays
+
+            with progress_for(quiet) as progress:
+                for _ in write_overlays(classifier, [answer.input for answer in good], explain, progress):
+                    pass
     if not good:
-        raise CorollaError(
-            f"cannot read {told[0].input.name}: {told[0].error}"
-            if len(told) == 1
-            else f"none of the {len(told)} pictures could be read"
-        )
+        raise none_readable([(answer.input.name, answer.error) for answer in told])

@@ -1,0 +1,114 @@
+"""The files of `corolla explain` and `corolla predict --explain`: overlays, and the arrays they were drawn from."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from corolla.atomic import write_bytes, write_with
+from corolla.classifier import Classifier, Prediction
+from corolla.cli.inputs import Input
+from corolla.data.decoding import PictureError
+from corolla.explanations import DEFAULT, Method
+from corolla.explanations.maps import Explanation, explain_all
+from corolla.explanations.overlay import overlay, png, tiled
+from corolla.progress import Progress
+
+if TYPE_CHECKING:
+    from corolla.report.grid import Tile
+
+UNFIT = re.compile(r"[^\w.-]+")  # for the name of a file, which an address or another system's path may be made of
+LONGEST = 40  # letters of a picture's name in those of its files
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What one input was explained with and the files that show it, or why there are none."""
+
+    input: Input
+    explanations: list[Explanation] = field(default_factory=list)  # one for each method
+    files: dict[str, Path] = field(default_factory=dict)  # overlays by method; "heads", and "arrays" if asked for
+    error: str = ""
+
+    @property
+    def prediction(self) -> Prediction:
+        """The class that is explained, with its probability."""
+        found = self.explanations[0]
+        return Prediction(found.label, found.probability, ((found.label, found.probability),))
+
+    def to_json(self) -> dict[str, Any]:
+        """As `corolla explain --json` prints it."""
+        if not self.explanations:
+            return {"path": self.input.name, "error": self.error}
+        return {
+            "path": self.input.name,
+            "label": self.prediction.label,
+            "probability": self.prediction.probability,
+            "files": {name: str(file) for name, file in self.files.items()},
+        }
+
+
+def write_overlays(
+    classifier: Classifier,
+    inputs: Sequence[Input],
+    folder: Path,
+    progress: Progress,
+    methods: Sequence[Method] = (DEFAULT,),
+    label: str | None = None,
+    arrays: bool = False,
+) -> Iterator[Explained]:
+    """Explain every input, in their order, and write the files of each into `folder` as it is reached."""
+    rows = explain_all(classifier, [item.path for item in inputs if item.path], methods, label)
+    for number, item in enumerate(inputs, start=1):
+        if item.path is None:
+            yield Explained(item, error=item.error)
+        else:
+            _, found = next(rows)
+            if isinstance(found, PictureError):
+                yield Explained(item, error=found.reason)
+            else:
+                stem = f"{number:0{len(str(len(inputs)))}d}-{safe_name(item.name)}"
+                yield Explained(item, found, write_files(found, folder, stem, arrays))
+        progress.stage("explaining", number, len(inputs))
+
+
+def write_files(found: Sequence[Explanation], folder: Path, stem: str, arrays: bool) -> dict[str, Path]:
+    """One picture's overlays, and with `arrays` its maps, each whole or not at all; returns where they are."""
+    files: dict[str, Path] = {}
+    values: dict[str, Any] = {"pixels": found[0].pixels}
+    for one in found:
+        values[one.method] = one.map
+        files[one.method] = folder / f"{stem}-{one.method}.png"
+        write_bytes(files[one.method], png(one.overlay()))
+        if one.heads is not None:
+            files["heads"] = folder / f"{stem}-heads.png"
+            row = np.stack([np.asarray(overlay(one.pixels, head)) for head in one.heads])
+            write_bytes(files["heads"], png(tiled(row[None])))
+            values["heads"] = one.heads
+    if arrays:
+        files["arrays"] = folder / f"{stem}.npz"
+        write_with(files["arrays"], lambda temporary: np.savez_compressed(temporary, **values))
+    return files
+
+
+def safe_name(name: str) -> str:
+    """The last part of a path or an address without its ending, as any system takes it for the name of a file."""
+    return UNFIT.sub("_", Path(name).stem)[:LONGEST].strip("._-") or "picture"
+
+
+def write_sheet(explained: Sequence[Explained], file: Path) -> None:
+    """The pictures as the model saw them, each followed by its overlays, in a shape near a square."""
+    from corolla.report.grid import draw_grid
+
+    tiles: list[Tile] = []
+    for one in explained:
+        answer, pixels = one.prediction, one.explanations[0].pixels
+        tiles.append((png(Image.fromarray(pixels)), f"{answer.label} {answer.probability:.1%}", None))
+        tiles += [(one.files[found.method], found.method, None) for found in one.explanations]
+    together = len(tiles) // len(explained)
+    draw_grid(tiles, file, columns=together * max(round(sqrt(len(tiles)) / together), 1))

@@ -1,0 +1,167 @@
+"""From a classifier and pictures to maps of what its answers rest on: the table of methods, and the way through it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from corolla.classifier import Classifier, Picture
+from corolla.data.decoding import PictureError
+from corolla.errors import CorollaError, few
+from corolla.explanations import DEFAULT, Method
+from corolla.explanations.heads import head_attention
+from corolla.explanations.overlay import overlay
+from corolla.explanations.relevance import relevance
+from corolla.explanations.rollout import rollout
+from corolla.explanations.tokens import on_patches, read_shares
+from corolla.model import Inspection, ViT
+from corolla.precision import Precision
+
+TOGETHER = 8  # pictures in one pass at most
+ROOM = 2**30  # bytes that the attention of one pass may take, so that there are fewer where they are large
+MOST = 2**34  # bytes for the attention of one picture, beyond which it is refused
+COPIES = 3  # weights, their gradients and what the softmax keeps for them
+
+# From what the model computed, the logits of the explained class (B,) and the shares that the head reads (S,)
+# to a value for each token, (B, S), or (B, h, S) where each head has its own map.
+METHODS: Mapping[Method, Callable[[Inspection, Tensor, Tensor], Tensor]] = {
+    "relevance": lambda seen, chosen, shares: shares @ relevance(seen.attention, chosen),
+    "rollout": lambda seen, chosen, shares: shares @ rollout(seen.attention),
+    "attention": lambda seen, chosen, shares: head_attention(seen.attention[-1], shares),
+}
+NEED_GRADIENTS: frozenset[Method] = frozenset({"relevance"})  # the others know no class, so their map is that of any
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What one answer rests on, patch by patch."""
+
+    method: Method
+    label: str  # the class that is explained: the answer, unless another one was asked for
+    probability: float  # that the classifier gives it
+    map: NDArray[np.float32]  # (rows, columns) of the grid of patches; larger is more, the scale is the method's own
+    pixels: NDArray[np.uint8]  # (H, W, 3), the picture as the model saw it
+    heads: NDArray[np.float32] | None = None  # (heads, rows, columns), whose mean is `map`; only of "attention"
+
+    def overlay(self) -> Image.Image:
+        """The map as colours over the picture, H x W."""
+        return overlay(self.pixels, self.map)
+
+
+def explain(
+    classifier: Classifier, picture: Picture, method: Method = DEFAULT, label: str | None = None
+) -> Explanation:
+    """What the answer for one picture (a path, an open file, its bytes or a Pillow image) rests on.
+
+    With `label`, what speaks for that class instead of the one answered. Raises `PictureError` for what cannot be read
+    as a picture, and `CorollaError` for an unknown method or class.
+    """
+    [(_, found)] = explain_all(classifier, [picture], [method], label)
+    if isinstance(found, PictureError):
+        raise found
+    return found[0]
+
+
+def explain_all(
+    classifier: Classifier, pictures: Sequence[Picture], methods: Sequence[Method], label: str | None = None
+) -> Iterator[tuple[int, list[Explanation] | PictureError]]:
+    """Each picture's place with its explanations in the order of `methods`, or why it cannot be read, in order."""
+    for method in methods:
+        if method not in METHODS:
+            raise CorollaError(f"no explanation is called {method!r}; choose one of {', '.join(get_args(Method))}")
+    if label is not None and label not in classifier.classes:
+        raise CorollaError(f"the model has no class {label!r}; it knows {few(classifier.classes, 20)}")
+    together = pictures_at_once(classifier)
+    for start in range(0, len(pictures), together):
+        read = [classifier.read(picture) for picture in pictures[start : start + together]]
+        good = [pixels for pixels in read if isinstance(pixels, Tensor)]
+        rows = iter(explain_pixels(classifier, torch.stack(good), methods, label) if good else ())
+        for offset, pixels in enumerate(read):
+            yield start + offset, pixels if isinstance(pixels, PictureError) else next(rows)
+
+
+def explain_pixels(
+    classifier: Classifier, pixels: Tensor, methods: Sequence[Method], label: str | None = None
+) -> list[list[Explanation]]:
+    """The explanations of each of the uint8 pictures (B, 3, H, W), in the order of `methods`.
+
+    The class is that of `classifier.compute`, exactly what `predict` answers. Where the answer is the mean over the
+    picture and its mirror image, the map is the mean of theirs. Maps are computed in float32, whatever answers are
+    computed in.
+    """
+    chances = classifier.compute(pixels)
+    answered = [int(index) for index in chances.argmax(axis=1)]
+    classes = answered if label is None else [classifier.classes.index(label)] * len(pixels)
+    maps = {}
+    for method, values in compute_maps(classifier, pixels, classes, methods).items():
+        if not values.isfinite().all():
+            raise CorollaError(f"the {method} of this model is not finite; its weights are damaged, train it again")
+        maps[method] = values.cpu().numpy()
+
+    def one(place: int, method: Method) -> Explanation:
+        heads = maps[method][place]  # (1 or h, rows, columns)
+        return Explanation(
+            method,
+            label=classifier.classes[classes[place]],
+            probability=float(chances[place, classes[place]]),
+            map=heads.mean(axis=0),
+            pixels=pixels[place].permute(1, 2, 0).cpu().numpy(),
+            heads=heads if method == "attention" else None,
+        )
+
+    return [[one(place, method) for method in methods] for place in range(len(pixels))]
+
+
+def compute_maps(
+    classifier: Classifier, pixels: Tensor, classes: Sequence[int], methods: Sequence[Method]
+) -> dict[Method, Tensor]:
+    """The maps (B, heads, rows, columns) of each method, with one head where a method has none of its own."""
+    model, single = classifier.model, Precision("no", "gradients of bfloat16 have too few digits")
+    gradients = not NEED_GRADIENTS.isdisjoint(methods)
+    numbers = single.autocast(classifier.device)
+    with torch.inference_mode(False), torch.set_grad_enabled(gradients), numbers, uncompiled(model):
+        images = classifier.preprocessing.normalise(pixels.to(classifier.device))
+        views = [images, images.flip(-1)] if classifier.flip else [images]
+        # The pictures ask for gradients so that attention has some where all weights are frozen.
+        seen = model.inspect(torch.cat(views).requires_grad_(gradients))
+        places = torch.tensor(classes, device=seen.logits.device).repeat(len(views))
+        chosen = seen.logits.gather(1, places[:, None])[:, 0]  # (views x B,)
+        shares = read_shares(model, seen.embedded.shape[1])
+        grid = model.config.grid((images.shape[-2], images.shape[-1]))
+        found: dict[Method, Tensor] = {}
+        for method in dict.fromkeys(methods):
+            values = METHODS[method](seen, chosen, shares).detach()
+            maps = on_patches(values.reshape(len(values), -1, values.shape[-1]), grid)
+            upright = [view if place == 0 else view.flip(-1) for place, view in enumerate(maps.chunk(len(views)))]
+            found[method] = torch.stack(upright).mean(dim=0)
+    return found
+
+
+def uncompiled(model: ViT) -> AbstractContextManager[object]:
+    """Within it blocks run as they are written: a compiled one hides how its attention is tied to its answer."""
+    compiled = any(module._compiled_call_impl is not None for module in model.modules())
+    # Only where it is needed, for it loads the compiler.
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
+def pictures_at_once(classifier: Classifier) -> int:
+    """How many pictures go through together, so that their attention fits in `ROOM`.
+
+    `CorollaError` where that of a single one would fill the memory.
+    """
+    config = classifier.model.config
+    rows, columns = config.grid(classifier.preprocessing.image_size)
+    tokens = classifier.model.own_tokens + config.registers + rows * columns
+    one = COPIES * (1 + classifier.flip) * config.depth * config.heads * tokens**2 * 4
+    if one > MOST:
+        raise CorollaError(
+            f"to explain a picture of {tokens:,} tokens, their attention in {config.depth} blocks would take "
+            f"{one / 2**30:,.0f} GB; a model for smaller pictures or with larger patches needs less"
+        )
+    return max(1, min(TOGETHER, ROOM // one))

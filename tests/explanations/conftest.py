@@ -1,0 +1,103 @@
+"""A model whose answer is known to rest on one patch, and models of every shape with weights of chance."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from corolla.classifier import Classifier
+from corolla.model import ViT, ViTConfig
+from corolla.preprocessing import Preprocessing
+
+SIDE, ROWS, COLUMNS = 8, 4, 6
+GREY, RED = (124, 116, 104), (255, 0, 0)  # the mean colour, which normalises to about zero
+
+
+def build_finder(flip: bool = False, **changes: object) -> Classifier:
+    """One block of one head, whose every token looks for red patches, and which answers "red" by what it finds there.
+
+    Channel 0 of a token is how red its patch is and channel 1 is always one; queries ask for redness, values carry it
+    to channel 2, and the head reads that. Channels 7, 6 and 5 are their negatives, so that a LayerNorm's mean is zero.
+    """
+    size = (SIDE * ROWS, SIDE * COLUMNS)
+    model = ViT(ViTConfig(3, size, SIDE, width=8, depth=1, heads=1, mlp_dim=8, **changes))  # type: ignore[arg-type]
+    block = model.blocks[0]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        for norm in (model.norm, block.norm1, block.norm2):
+            norm.weight.fill_(1.0)
+        redness = torch.tensor([1.0, -1.0, -1.0])[:, None, None] / (3 * SIDE * SIDE)
+        model.patches.project.weight[0], model.patches.project.weight[7] = redness, -redness
+        model.patches.project.bias[1], model.patches.project.bias[6] = 1.0, -1.0
+        for tokens in (model.class_token, model.registers):
+            if tokens is not None:
+                tokens[..., 1], tokens[..., 6] = 1.0, -1.0
+        block.attention.qkv.weight[0, 1] = 4.0  # query: a constant
+        block.attention.qkv.weight[8, 0] = 4.0  # key: redness
+        block.attention.qkv.weight[16, 0] = 1.0  # value: redness
+        block.attention.out.weight[2, 0], block.attention.out.weight[5, 0] = 0.3, -0.3
+        model.head.weight[1, 2] = 8.0
+        model.head.bias[0] = 3.0
+    return Classifier(model, Preprocessing(size), ("nothing", "red", "unused"), flip=flip)
+
+
+@pytest.fixture
+def finder() -> Callable[..., Classifier]:
+    """`build_finder`."""
+    return build_finder
+
+
+@pytest.fixture
+def scene() -> Callable[[int, int], Image.Image]:
+    """A grey picture, one of whose patches is red, by that patch's row and column."""
+
+    def paint(row: int, column: int) -> Image.Image:
+        picture = Image.new("RGB", (SIDE * COLUMNS, SIDE * ROWS), GREY)
+        left, top = column * SIDE, row * SIDE
+        picture.paste(RED, (left, top, left + SIDE, top + SIDE))
+        return picture
+
+    return paint
+
+
+SHAPES: dict[str, dict[str, object]] = {
+    "plain": {},
+    "mean": {"pooling": "average"},
+    "mean, normalised after": {"pooling": "average", "norm_after_pooling": True},
+    "class token and mean": {"pooling": "token+average"},
+    "registers": {"registers": 3},
+    "mean and registers": {"pooling": "average", "registers": 2},
+    "distilled": {"distilled": True},
+    "hybrid": {"stem": (4, 8), "stem_blocks": 1, "pooling": "average", "positions": "sincos"},
+}
+
+
+@pytest.fixture(params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> str:
+    """The name of each of the shapes in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def chance() -> Callable[..., Classifier]:
+    """A classifier of one of the `SHAPES`, wider than high, with weights of chance."""
+
+    def make(shape: str = "plain", flip: bool = False, **changes: object) -> Classifier:
+        torch.manual_seed(1)
+        fields = {"width": 16, "depth": 2, "heads": 2, "mlp_dim": 32} | SHAPES[shape] | changes
+        model = ViT(ViTConfig(3, (16, 40), 8, **fields))  # type: ignore[arg-type]
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+        return Classifier(model, Preprocessing((16, 40)), ("a", "b", "c"), flip=flip)
+
+    return make
+
+
+@pytest.fixture
+def noise() -> Callable[[int], Image.Image]:
+    """A picture of chance by its seed."""
+    return lambda seed: Image.fromarray(np.random.default_rng(seed).integers(0, 256, (30, 50, 3), np.uint8))
