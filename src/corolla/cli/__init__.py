@@ -1,4 +1,4 @@
-"""The command line: `corolla train`, `evaluate`, `predict`, `summary`, `bench`, `data`, `weights` and `demo`.
+"""The command line: `corolla audit`, `train`, `evaluate`, `predict`, `summary`, `bench`, `data`, `weights`, `demo`.
 
 Every command is one file here and a thin layer over the Python API, with the same words. Importing this package
 loads nothing heavy; a command imports what it uses when it runs.

@@ -40,10 +40,10 @@ def write_report(run: Run, evaluation: Evaluation | None, manifest: Manifest | N
     return run.report
 
 
-def environment() -> Environment:
-    """Jinja with escaping always on and the filters that the templates use."""
+def environment(*folders: Path) -> Environment:
+    """Jinja with escaping always on and the filters that the templates use, those in `folders` before the report's."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        loader=FileSystemLoader([*folders, TEMPLATES], encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=presentable,
