@@ -82,14 +82,14 @@ def measure(check: LabelCheck, planted: Collection[str], part: Collection[str]) 
     return Found(len(there), len(there & set(here[: len(there)])), len(told), len(there & set(told)))
 
 
-def one_seed(manifest: Manifest, weights: str, share: float, seed: int, progress: Progress) -> dict[str, Found]:
-    """Plant, audit, and measure in every part."""
+def one_seed(
+    manifest: Manifest, weights: str, share: float, seed: int, table: Path, progress: Progress
+) -> dict[str, Found]:
+    """Plant, audit, and measure in every part; the table is written to `table`."""
     wrong = plant(manifest, share, seed)
     names = {example.path: str(manifest.locate(example).absolute()) for example in manifest.examples}
-    with TemporaryDirectory() as folder:
-        table = Path(folder) / "planted.csv"
-        write_table(manifest, wrong, table)
-        check = audit(table, weights, seed=seed, progress=progress).labels
+    write_table(manifest, wrong, table)
+    check = audit(table, weights, seed=seed, progress=progress).labels
     assert check is not None
     planted = {names[path] for path in wrong}
     parts = {
@@ -129,11 +129,12 @@ def main() -> None:
     print("| features of | pictures | planted | at the planted count | told | precision | recall |")
     print("|---|---|---|---|---|---|---|")
     minutes = {}
-    with progress_for() as progress:
+    with TemporaryDirectory() as folder, progress_for() as progress:
+        table = Path(folder) / "planted.csv"
         manifest = load_data(arguments.data, progress=progress.stage)
         for weights in arguments.weights:
             started = time.perf_counter()
-            seeds = [one_seed(manifest, weights, arguments.share, seed, progress) for seed in arguments.seeds]
+            seeds = [one_seed(manifest, weights, arguments.share, seed, table, progress) for seed in arguments.seeds]
             minutes[weights] = (time.perf_counter() - started) / 60
             for part in PARTS:
                 print(row(weights, part, [found[part] for found in seeds]), flush=True)

@@ -94,8 +94,8 @@ def test_the_table_of_decisions_is_data(corolla: Callable, own: Path) -> None:
         (["my pictures", "--fix", "there.csv"], "there.csv is there already"),
         (["my pictures", "--relabel"], "--relabel"),
         (["my pictures", "--relabel", "--fix", "a.csv"], "needs --weights"),
-        (["my pictures", "--out", "my pictures/audit"], "would take it for a class"),
-        (["my pictures", "--fix", "my pictures/red/fixed.csv"], "lies in a class of my pictures"),
+        (["my pictures", "--out", "my pictures/audit"], "give --out another place"),
+        (["my pictures", "--fix", "my pictures/red/fixed.csv"], "give --fix another place"),
         (["my pictures", "--seed", "-1"], "--seed"),
         (["my pictures", "--weights", "flowers", "--device", "abacus"], "abacus"),
     ],
@@ -111,5 +111,5 @@ def test_in_the_folder_itself_it_is_told_to_go_elsewhere(
     corolla: Callable, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(own)
-    assert "choose another --out" in corolla("audit", ".", "--quiet").line
+    assert "give --out another place" in corolla("audit", ".", "--quiet").line
     assert corolla("audit", ".", "--quiet", "--out", "../told").status == 0

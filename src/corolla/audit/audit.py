@@ -25,27 +25,11 @@ def audit(
 
     `data` is whatever `corolla.load_data` takes, also where that refuses it: the reason is one of the findings.
     `weights` is a run, a checkpoint or a name, as for a training, or one of efficientnet-lite0 to 2. `seed` draws the
-    folds. Raises `CorollaError` if nothing can be listed, or if `weights` cannot be had or used.
+    folds. Rows that the user's table leaves out are looked at as files, for copies of theirs may be in use, and have no
+    part in anything else. Raises `CorollaError` if nothing can be listed, or if `weights` cannot be had or used.
     """
     progress = progress or Progress()
     listing = list_source(data, progress.stage)
-    return examine(data, listing, weights, seed=seed, device=device, progress=progress)
-
-
-def examine(
-    data: str | Path,
-    listing: Listing,
-    weights: str | None = None,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: Progress,
-) -> Findings:
-    """The same for what `data` was found to list.
-
-    Rows that the user's table leaves out are looked at as files, for copies of theirs may be in use, and have no part
-    in anything else.
-    """
     checked = check(listing.root, listing.examples, progress=progress.stage)
     listed = {example.path: example for example in listing.examples}
     reasons = {skipped.path: skipped.reason for skipped in listing.left_out if skipped.path not in listed}

@@ -3,6 +3,7 @@
 It is made of the report's own parts: escaping, style, sections, tiles and thumbnails.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,12 @@ from corolla.report.gallery import Tile
 from corolla.report.page import environment
 from corolla.report.sections import MOST_SKIPPED, Section
 from corolla.report.thumbnails import SIDE, Thumbnail, thumbnails
+from corolla.report.words import listed
 
 TEMPLATES = Path(__file__).parent / "templates"
 SQUARE = Preprocessing((SIDE, SIDE))  # how tiles are cropped
 SUSPECTS, SETS, IN_A_SET, ODD, PAIRS = 96, 30, 6, 12, 12  # shown with pictures, so that the page stays a few megabytes
+MOST_CLASSES = 12  # named where a kind of picture gathers
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def classes(findings: Findings) -> Section:
     """How many pictures of which class in which split."""
     totals = {label: findings.total(label) for label in findings.classes}
     rows = [
-        (label, [findings.counts[label, split] for split in findings.splits], total, total / max(*totals.values(), 1))
+        (label, [findings.counts[label, split] for split in findings.splits], total, total / max([*totals.values(), 1]))
         for label, total in totals.items()
     ]
     return Section("classes", "Classes", {"rows": rows, "names": [SPLIT_NAMES[split] for split in findings.splits]})
@@ -134,7 +137,8 @@ def odd(findings: Findings) -> Section | None:
             for (picture, details), thumbnail in zip(found[:ODD], small, strict=True)
         ]
         if found:
-            kinds.append((title, len(found), tiles))
+            gathered = Counter(picture.example.label for picture, _ in found).most_common()
+            kinds.append((title, len(found), listed([f"{label} {n:,}" for label, n in gathered], MOST_CLASSES), tiles))
     return Section("odd", "Unusual pictures", {"kinds": kinds}) if kinds else None
 
 

@@ -72,28 +72,21 @@ def command(
         raise CorollaError("--relabel says what --fix writes and needs --weights to know better; give both")
     folder = out or Path(f"audit-{called(data)}")
     refuse_foreign(folder)
+    refuse_inside(data, folder, "--out")
     if fix is not None:
         refuse_taken(fix)
+        refuse_inside(data, fix, "--fix")
 
     from corolla.atomic import write_json
-    from corolla.audit.audit import examine
+    from corolla.audit.audit import audit
     from corolla.audit.decisions import decide, write_decisions
     from corolla.audit.page import write_page
     from corolla.cli.findings import print_findings
-    from corolla.data.sources import list_source
     from corolla.progress import progress_for
 
     with progress_for(quiet) as progress:
-        listing = list_source(data, progress.stage)
-        refuse_inside(listing.root, data, folder, fix)
-        findings = examine(
-            data,
-            listing,
-            weights,
-            seed=seed,
-            device=usable_device(device) if weights is not None else "cpu",
-            progress=progress,
-        )
+        computing = usable_device(device) if weights is not None else "cpu"
+        findings = audit(data, weights, seed=seed, device=computing, progress=progress)
     if json:
         print_json(findings.to_json())
     else:
@@ -131,12 +124,8 @@ def refuse_taken(fix: Path) -> None:
         raise CorollaError(f"{fix} is there already; give --fix another name (nothing was changed)")
 
 
-def refuse_inside(root: Path, data: str, folder: Path, fix: Path | None) -> None:
-    """`CorollaError` for places where the next training would take an audit for a class or a picture."""
-    if not Path(data).expanduser().is_dir():  # a table names its pictures
-        return
-    root = root.resolve()
-    if folder.resolve().is_relative_to(root):
-        raise CorollaError(f"{folder} lies in {data}, where a training would take it for a class; choose another --out")
-    if fix is not None and root in fix.resolve().parent.parents:
-        raise CorollaError(f"{fix} lies in a class of {data}, where a training would open it; give --fix another place")
+def refuse_inside(data: str, place: Path, option: str) -> None:
+    """`CorollaError` for a place where the next training would take an audit for a class, or its table for the data."""
+    folder = Path(data).expanduser()
+    if folder.is_dir() and place.resolve().is_relative_to(folder.resolve()):
+        raise CorollaError(f"{place} lies in {data}, where a training would come upon it; give {option} another place")
