@@ -12,6 +12,8 @@ from corolla.audit.concerns import concerns, counts
 from corolla.audit.findings import Findings
 from corolla.errors import CorollaError
 
+NOTES = ("label_conflict", "exact_duplicate")  # of the rows that flower_photos' own table leaves out
+
 
 def found_by(findings: Findings) -> dict[str, str]:
     return {each.what: each.found.replace("\u00a0", " ") for each in counts(findings)}
@@ -156,19 +158,25 @@ def test_nothing_of_the_users_is_changed(own: Path) -> None:
     assert {file: (file.stat().st_mtime_ns, file.stat().st_size) for file in sorted(own.rglob("*"))} == before
 
 
-def test_real_duplicates_are_found(flower_photos: Path) -> None:
-    """All that its `splits.csv` notes: the photograph under two classes, the exact copies, every duplicate group."""
+def test_real_duplicates_are_found(flower_photos: Path, tmp_path: Path) -> None:
+    """All that its `splits.csv` notes, among every tenth of its pictures: conflict, exact copies, duplicate groups."""
     rows = list(csv.DictReader((flower_photos / "splits.csv").read_text(encoding="utf-8").splitlines()))
     groups: dict[str, set[str]] = {}
     for row in rows:
-        groups.setdefault(row["duplicate_group"], set()).add(row["path"])
+        groups.setdefault(row["duplicate_group"], set()).add((flower_photos / row["path"]).as_posix())
     noted = [paths for paths in groups.values() if len(paths) > 1]
-    found = audit(flower_photos / "splits.csv")
-    sets = [{picture.path for picture in copies.pictures} for copies in (*found.exact, *found.near)]
     assert len(noted) == 6
+    lines = ["path,label,split,note"]
+    for number, row in enumerate(rows):
+        path = (flower_photos / row["path"]).as_posix()
+        if number % 10 == 0 or any(path in paths for paths in noted):
+            lines.append(f"{path},{row['label']},{row['split']},{row['note']}")
+    (tmp_path / "some.csv").write_text("\n".join(lines), encoding="utf-8")
+    found = audit(tmp_path / "some.csv")
+    sets = [{picture.path for picture in copies.pictures} for copies in (*found.exact, *found.near)]
     assert [paths for paths in noted if not any(paths <= one for one in sets)] == []
-    conflict = {row["path"] for row in rows if row["note"] == "label_conflict"}
-    assert [c.labels for c in found.exact if {p.path for p in c.pictures} == conflict] == [("roses", "tulips")]
-    for row in rows:
-        if row["note"] == "exact_duplicate":
-            assert any(row["path"] in {p.path for p in copies.pictures} for copies in found.exact)
+    by_note = {note: {p.path for p in found.pictures if p.left_out.endswith(note)} for note in NOTES}
+    assert [len(paths) for paths in by_note.values()] == [2, 2]
+    exact = {picture.path: copies for copies in found.exact for picture in copies.pictures}
+    assert {exact[path].labels for path in by_note["label_conflict"]} == {("roses", "tulips")}
+    assert {len(exact[path].labels) for path in by_note["exact_duplicate"]} == {1}

@@ -14,6 +14,7 @@ from corolla.audit.pictures import Look
 from corolla.data.manifest import Example
 from corolla.errors import CorollaError
 from corolla.progress import Progress
+from corolla.training.teachers.backbones import LITE
 
 
 def clouds(classes: int, each: int, seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:
@@ -99,7 +100,7 @@ def few(sound: Path, table: Path, counts: dict[str, int], group: str = "") -> Pa
 
 
 def test_a_class_with_too_few_sets_is_passed_over(sound: Path, tmp_path: Path) -> None:
-    found = audit(few(sound, tmp_path / "t.csv", {"blue": 8, "green": 8, "red": FOLDS - 1}), "flowers").labels
+    found = audit(few(sound, tmp_path / "t.csv", {"blue": 8, "green": 8, "red": FOLDS - 1}), LITE[0]).labels
     assert found is not None
     assert found.classes == ("blue", "green")
     assert found.passed_over == (("red", FOLDS - 1),)

@@ -54,7 +54,7 @@ def concerns(findings: Findings) -> list[str]:
     if across_splits:
         said.append(
             f"{count(len(across_splits), 'photograph stands', 'photographs stand')} in more than one split: "
-            "what is measured there was trained on."
+            "figures measured there flatter."
         )
     if findings.groups:
         names = listed([group for group, _ in findings.groups], 5)
