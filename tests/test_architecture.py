@@ -20,6 +20,7 @@ STATIONS = [
     {"report"},
     {"training"},
     {"bench"},
+    {"audit"},
     {"cli", "__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(STATIONS) for name in names}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from corolla.data.decoding import FORMATS, MAX_PIXELS, PictureError, read_picture
+from corolla.data.decoding import FORMATS, MAX_PIXELS, Header, PictureError, read_picture, read_with_header
 from corolla.errors import CorollaError
 
 LIKE_THE_ORIGINAL: dict[str, dict[str, object]] = {
@@ -101,8 +101,9 @@ def test_turns_pictures_upright_as_their_exif_says(format: str, orientation: int
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = LIKE_THE_ORIGINAL.get(format, {})
-    picture = read_picture(encoded(stored, format, exif=exif, **options))
+    picture, header = read_with_header(encoded(stored, format, exif=exif, **options))
     assert_like(picture, corners(), tolerance=20)
+    assert (header.width, header.height) == picture.size
     assert not picture.info  # or somebody could turn it a second time
     assert 0x0112 not in picture.getexif()
 
@@ -221,6 +222,15 @@ def test_draft_looks_at_the_stored_sides_of_a_turned_picture() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert read_picture(encoded(corners((640, 320)), "JPEG", exif=exif), draft=80).size == (80, 160)
+
+
+def test_the_header_tells_the_whole_upright_size_and_the_exif_block_as_it_lies() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture, header = read_with_header(encoded(corners((640, 320)), "JPEG", exif=exif), draft=80)
+    assert picture.size == (80, 160)
+    assert header == Header(320, 640, exif.tobytes())
+    assert read_with_header(encoded(corners(), "PNG"))[1] == Header(64, 32, b"")
 
 
 # What cannot

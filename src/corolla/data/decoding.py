@@ -13,6 +13,7 @@ import re
 import stat
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,6 +44,16 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}  # turned so, width and height change places
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of its picture beside the pixels."""
+
+    width: int  # in pixels, upright
+    height: int
+    exif: bytes  # the block as it lies in the file, empty where there is none; a TIFF file is one itself
 
 
 class PictureError(CorollaError):
@@ -63,6 +74,11 @@ def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None) -
 
     Safe to call from many threads. Raises `PictureError`.
     """
+    return read_with_header(source, draft=draft)[0]
+
+
+def read_with_header(source: Path | BinaryIO | bytes, *, draft: int | None = None) -> tuple[Image.Image, Header]:
+    """The same picture and what its file says of it: its size is the whole one whatever `draft` is."""
     path = source if isinstance(source, Path) else None
     _hush_pillow()
     try:
@@ -79,7 +95,7 @@ def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None) -
         raise PictureError(_reason(error), path) from None
 
 
-def _decode(file: BinaryIO, draft: int | None) -> Image.Image:
+def _decode(file: BinaryIO, draft: int | None) -> tuple[Image.Image, Header]:
     start = file.tell()
     head = file.read(32)
     file.seek(start)
@@ -93,21 +109,28 @@ def _decode(file: BinaryIO, draft: int | None) -> Image.Image:
             raise PictureError(_too_large(f"{width} x {height}"))
         if draft is not None:
             picture.draft(picture.mode, (draft, draft))
+        shrunk = picture.size != (width, height)
         picture.load()
-        upright = _upright(picture)
+        if not shrunk:
+            width, height = picture.size  # Pillow has turned a TIFF by now
+        exif = picture.info.get("exif", b"")
+        turn = _turn(picture)
+        upright = picture if turn is None else picture.transpose(turn)
+    if turn in _ON_ITS_SIDE:
+        width, height = height, width
     result = _to_rgb(upright)
     result.info.clear()  # no EXIF may travel on, or a later reader could turn the picture twice
-    return result
+    return result, Header(width, height, exif if isinstance(exif, bytes) else b"")
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """What brings a picture upright, if anything is needed."""
     # Only after load(): Pillow turns TIFFs itself while loading and then drops the tag.
     try:
         orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # damaged metadata is no reason to lose good pixels
         orientation = 1
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+    return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

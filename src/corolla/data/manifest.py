@@ -38,6 +38,7 @@ class Skipped:
 
     path: str
     reason: str
+    label: str = ""  # what the user's table calls it all the same
 
 
 @dataclass(frozen=True)

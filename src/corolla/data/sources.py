@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from corolla.data.cache import cache_folder, new_folder
-from corolla.data.checking import check
+from corolla.data.checking import Checked, check
 from corolla.data.duplicates import near_duplicates
 from corolla.data.folders import find_tables, list_folder
 from corolla.data.listing import Listing, classes_by_split
@@ -49,6 +49,18 @@ def load_data(
         raise CorollaError(f"cannot use {listing.misplaced[0].path}: {listing.misplaced[0].reason}")
     _check_classes(source, listing.classes)
     checked = check(listing.root, listing.examples, strict=strict, progress=progress)
+    return split_listing(source, listing, checked, seed=seed, fractions=fractions)
+
+
+def split_listing(
+    source: str | Path, listing: Listing, checked: Checked, *, seed: int = 0, fractions: Fractions = FRACTIONS
+) -> Manifest:
+    """The manifest of what a source lists once its pictures were opened; refuses what no training can use.
+
+    Raises `CorollaError` for a single class, for classes that differ between splits, for a class without a readable
+    picture, and for one with too few pictures to be split.
+    """
+    _check_classes(source, listing.classes)
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
     examples = split(checked.examples, near_duplicates(checked.fingerprints), seed=seed, fractions=fractions)
     skipped = sorted((*listing.misplaced, *listing.left_out, *checked.skipped), key=lambda s: s.path)

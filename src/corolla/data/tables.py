@@ -25,6 +25,7 @@ PATH_NAMES = ("path", "filepath", "file_path", "filename", "file_name", "file", 
 LABEL_NAMES = ("label", "class", "class_name", "category", "target")
 OPTIONAL_NAMES = ("split", "group", "note")
 SUFFIXES = (".csv", ".tsv", ".parquet")
+LEFT_OUT = "left out by the table"  # how the reason of such a row begins
 
 _Row = dict[str, str]  # the columns path, label, split, group, note; "" where the table has none
 
@@ -48,7 +49,8 @@ def read_table(table: Path) -> Listing:
             continue
         path = _portable(row["path"], root)
         if has_splits and not row["split"]:
-            left_out.append(Skipped(path, "left out by the table" + (f": {row['note']}" if row["note"] else "")))
+            reason = LEFT_OUT + (f": {row['note']}" if row["note"] else "")
+            left_out.append(Skipped(path, reason, class_name(row["label"])))
             continue
         if not row["label"]:
             misplaced.append(Skipped(path, "the row has no label"))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from corolla.atomic import write_with
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import read_picture
-from corolla.data.manifest import Manifest, Split
+from corolla.data.manifest import Example, Manifest, Split
 from corolla.preprocessing import Preprocessing
 
 BATCH = 64
@@ -32,13 +32,25 @@ def split_features(
     progress: Progress | None = None,
     key: str = "",
 ) -> Tensor:
-    """The features (pictures, 2, C) of a split and of its mirror images, float32, in the manifest's order.
+    """The features (pictures, 2, C) of a split, in the manifest's order; see `picture_features`."""
+    return picture_features(manifest.root, manifest.split(split), extract, preprocessing, device, progress, key)
+
+
+def picture_features(
+    root: Path,
+    examples: Sequence[Example],
+    extract: Extract,
+    preprocessing: Preprocessing,
+    device: torch.device | str,
+    progress: Progress | None = None,
+    key: str = "",
+) -> Tensor:
+    """The features (pictures, 2, C) of the pictures under `root` and of their mirror images, float32, in their order.
 
     With `key`, which should name the network's weights, they are kept in corolla's cache and found there again as
     long as pictures and preprocessing are the same.
     """
-    examples = manifest.split(split)
-    paths = [manifest.locate(example) for example in examples]
+    paths = [root / example.path for example in examples]
     if not key or not all(example.sha256 for example in examples):
         return compute_features(paths, extract, preprocessing, device, progress)
     said = [key, json.dumps(preprocessing.to_json(), sort_keys=True), *(example.sha256 for example in examples)]

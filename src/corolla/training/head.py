@@ -1,6 +1,7 @@
 """A linear head on frozen features: logistic regression by L-BFGS, its strength chosen on validation."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +23,18 @@ class LinearHead:
 
 
 def fit_head(
-    features: Tensor, labels: Tensor, val_features: Tensor, val_labels: Tensor, num_classes: int
+    features: Tensor,
+    labels: Tensor,
+    val_features: Tensor,
+    val_labels: Tensor,
+    num_classes: int,
+    strengths: Sequence[float] = STRENGTHS,
 ) -> LinearHead:
     """Fit classes to features (n, views, C) whose label (n,) is a class number; validation's likewise.
 
     Every view is a training example; a validation picture is answered with the mean over its views. The strength is
-    the one of the best validation accuracy, and of the smallest log loss among equals. A class without a training
-    picture keeps a weight of zero and a bias that never wins.
+    the one of `strengths` with the best validation accuracy, and of the smallest log loss among equals. A class without
+    a training picture keeps a weight of zero and a bias that never wins.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -43,7 +49,7 @@ def fit_head(
     model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a strength that has not converged is judged as it is
-        for strength in STRENGTHS:
+        for strength in strengths:
             model.set_params(C=strength).fit(x, y)
             chances = model.predict_proba(val_x).reshape(*val_features.shape[:2], -1).mean(axis=1)
             judged = judge(chances, val_y, model.classes_)
@@ -60,6 +66,11 @@ def fit_head(
     whole_weight[known] = scaled.float()
     whole_bias[known] = (torch.from_numpy(bias) - scaled @ mean.double()).float()
     return LinearHead(whole_weight, whole_bias, strength, accuracy)
+
+
+def answers(features: Tensor, head: LinearHead) -> Tensor:
+    """The probabilities (n, classes) that a head gives features (n, views, C): the mean over their views."""
+    return (features @ head.weight.T + head.bias).softmax(dim=-1).mean(dim=1)
 
 
 def judge(

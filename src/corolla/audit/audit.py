@@ -1,0 +1,74 @@
+"""From labelled pictures, whatever state they are in, to what may be wrong with them."""
+
+from pathlib import Path
+
+from corolla.audit.copies import exact_copies, groups_across_splits, near_copies
+from corolla.audit.findings import Findings, Picture
+from corolla.audit.pictures import look_at
+from corolla.data.checking import Checked, check
+from corolla.data.listing import Listing
+from corolla.data.manifest import Example
+from corolla.data.sources import list_source, split_listing
+from corolla.errors import CorollaError
+from corolla.progress import Progress
+
+
+def audit(
+    data: str | Path,
+    weights: str | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Findings:
+    """Look at everything that `data` lists; with `weights`, at its labels too.
+
+    `data` is whatever `corolla.load_data` takes, also where that refuses it: the reason is one of the findings.
+    `weights` is a run, a checkpoint or a name, as for a training, or one of efficientnet-lite0 to 2. `seed` draws the
+    folds. Rows that the user's table leaves out are looked at as files, for copies of theirs may be in use, and have no
+    part in anything else. Raises `CorollaError` if nothing can be listed, or if `weights` cannot be had or used.
+    """
+    progress = progress or Progress()
+    listing = list_source(data, progress.stage)
+    checked = check(listing.root, listing.examples, progress=progress.stage)
+    listed = {example.path: example for example in listing.examples}
+    reasons = {skipped.path: skipped.reason for skipped in listing.left_out if skipped.path not in listed}
+    labels = {skipped.path: skipped.label for skipped in listing.left_out}
+    beside = check(listing.root, [Example(path, labels[path]) for path in reasons], progress=progress.stage)
+    found = sorted(
+        zip((*checked.examples, *beside.examples), (*checked.fingerprints, *beside.fingerprints), strict=True),
+        key=lambda pair: pair[0].path,
+    )
+    looks = look_at([listing.root / example.path for example, _ in found], progress)
+    pictures = tuple(
+        Picture(example, look, reasons.get(example.path, "")) for (example, _), look in zip(found, looks, strict=True)
+    )
+    used = [picture for picture in pictures if not picture.left_out]
+    near = near_copies(pictures, [bits for _, bits in found])
+    judged = None
+    if weights is not None:
+        from corolla.audit.folds import check_labels  # which loads torch
+
+        judged = check_labels(listing.root, used, near, weights, seed=seed, device=device, progress=progress)
+    return Findings(
+        source=str(data),
+        root=listing.root,
+        classes=tuple(sorted(frozenset().union(*listing.classes.values()))),
+        pictures=pictures,
+        unreadable=tuple((listed[skipped.path], skipped.reason) for skipped in checked.skipped),
+        unusable=listing.misplaced,
+        refusal=refusal(data, listing, checked),
+        exact=exact_copies(pictures),
+        near=near,
+        groups=groups_across_splits(used),
+        labels=judged,
+    )
+
+
+def refusal(data: str | Path, listing: Listing, checked: Checked) -> str:
+    """Why a training would refuse these pictures as they are; empty if it would not."""
+    try:
+        split_listing(data, listing, checked)
+    except CorollaError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,62 @@
+"""How large pictures are and of which shape, as SVG for the page."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from corolla.audit.pictures import Look
+from corolla.report.curves import History, Palette, prepare, svg
+
+BINS = 32
+RATIOS = {1 / 4: "1:4", 1 / 2: "1:2", 2 / 3: "2:3", 1: "1:1", 3 / 2: "3:2", 2: "2:1", 4: "4:1"}
+
+
+def size_charts(looks: Sequence[Look]) -> list[tuple[str, str]]:
+    """Shorter sides and shapes as SVG elements, each with a sentence that says what it shows."""
+    shorter = np.array([min(look.width, look.height) for look in looks])
+    ratios = np.array([look.ratio for look in looks])
+    tall, wide = int((ratios < 1).sum()), int((ratios > 1).sum())
+    low, middle, high = shorter.min(), np.median(shorter), shorter.max()
+    return [
+        (
+            f"Shorter sides run from {low:,} to {high:,} pixels, {middle:,.0f} in the middle.",
+            histogram("Shorter side", "pixels", np.log2(shorter), pixel_ticks, "sizes-"),
+        ),
+        (
+            f"{wide:,} pictures are wider than high, {tall:,} higher than wide, {len(looks) - wide - tall:,} square.",
+            histogram("Shape", "width : height", np.log2(ratios), ratio_ticks, "shapes-"),
+        ),
+    ]
+
+
+def histogram(title: str, unit: str, values: NDArray[np.float64], ticks: Callable[[Axes], None], prefix: str) -> str:
+    """How many pictures have which value, on a logarithmic scale, where twice as much is as far as half."""
+
+    def draw(axes: Axes, _: History, palette: Palette) -> None:
+        prepare(axes, (), palette, title)
+        low, high = values.min(), values.max()
+        room = max(0.5 - (high - low), 0.0) / 2  # pictures of one size are a narrow bar, not the whole panel
+        axes.hist(values, bins=BINS, range=(low - room - 0.05, high + room + 0.05), color=palette.accent)
+        axes.set_xlabel(unit, color=palette.soft, fontsize=9.5)
+        axes.set_ylabel("pictures", color=palette.soft, fontsize=9.5)
+        ticks(axes)
+
+    return svg((), draw, prefix)
+
+
+def pixel_ticks(axes: Axes) -> None:
+    """Four or so round numbers of pixels."""
+    low, high = axes.get_xlim()
+    sides = [2.0**power * part for power in range(0, 20) for part in (1, 1.5)]
+    inside = [side for side in sides if low <= np.log2(side) <= high] or [round(2 ** ((low + high) / 2))]
+    few = inside[:: max(len(inside) // 6, 1)]
+    axes.set_xticks(np.log2(few), [f"{side:,.0f}" for side in few])
+
+
+def ratio_ticks(axes: Axes) -> None:
+    """The shapes people know by name."""
+    low, high = axes.get_xlim()
+    inside = {ratio: name for ratio, name in RATIOS.items() if low <= np.log2(ratio) <= high}
+    axes.set_xticks(np.log2(list(inside)), list(inside.values()))

@@ -1,0 +1,84 @@
+"""What a person should know first about an audit: its counts, and in a sentence each what is worth a thought."""
+
+from dataclasses import dataclass
+
+from corolla.audit.findings import UNEVEN, Copies, Findings
+from corolla.audit.pictures import KINDS
+from corolla.report.words import count, listed, percent
+
+NOT_JUDGED = "not looked at"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often something was found; `section` of the page shows it."""
+
+    what: str
+    found: str
+    section: str
+
+
+def counts(findings: Findings) -> list[Count]:
+    """Everything that was looked for, with how much of it there is."""
+    photographs = one_each(findings)
+    labels = findings.labels
+    return [
+        Count("Labels likely wrong", f"{len(labels.suspects):,}" if labels else NOT_JUDGED, "labels"),
+        Count("Exact duplicates", count(len(findings.exact), "set"), "copies"),
+        Count("Near-duplicates", count(len(findings.near), "set"), "copies"),
+        Count("Copies across classes", count(sum(len(c.labels) > 1 for c in photographs), "set"), "copies"),
+        Count(
+            "Copies across splits",
+            count(sum(len(c.splits) > 1 for c in photographs), "set") if findings.splits else "no splits",
+            "copies",
+        ),
+        Count("Unreadable files", f"{len(findings.unreadable):,}", "unreadable"),
+        *(Count(title, f"{len(findings.odd(kind)):,}", "odd") for kind, title in KINDS.items()),
+    ]
+
+
+def one_each(findings: Findings) -> list[Copies]:
+    """Every set of copies, without the exact ones that are part of a set of near-duplicates."""
+    tied = {picture.path for copies in findings.near for picture in copies.pictures}
+    return [*findings.near, *(copies for copies in findings.exact if copies.pictures[0].path not in tied)]
+
+
+def concerns(findings: Findings) -> list[str]:
+    """What would spoil a training or the figures after it, the worst first; empty if there is nothing."""
+    used = [Copies(tuple(p for p in c.pictures if not p.left_out), c.exact) for c in one_each(findings)]
+    across_classes = [copies for copies in used if len(copies.labels) > 1]
+    across_splits = [copies for copies in used if len(copies.splits) > 1]
+    said = []
+    if findings.refusal:
+        said.append(f"corolla train refuses it as it is: {findings.refusal}.")
+    if across_splits:
+        said.append(
+            f"{count(len(across_splits), 'photograph stands', 'photographs stand')} in more than one split: "
+            "figures measured there flatter."
+        )
+    if findings.groups:
+        names = listed([group for group, _ in findings.groups], 5)
+        said.append(
+            f"{count(len(findings.groups), 'group stands', 'groups stand')} in more than one split ({names}): "
+            "figures flatter."
+        )
+    if across_classes:
+        said.append(
+            f"{count(len(across_classes), 'photograph is', 'photographs are')} filed under more than one class."
+        )
+    if findings.labels and findings.labels.suspects:
+        suspects, n = len(findings.labels.suspects), findings.labels.n
+        said.append(f"{count(suspects, 'label is', 'labels are')} likely wrong, {percent(suspects / n)} of {n:,}.")
+    if findings.labels and findings.labels.passed_over:
+        names = listed([label for label, _ in findings.labels.passed_over], 10)
+        said.append(f"Too few independent pictures to judge the labels of: {names}.")
+    if findings.unreadable:
+        said.append(f"{count(len(findings.unreadable), 'file')} cannot be read and would be left out.")
+    if findings.imbalance and findings.imbalance > UNEVEN:
+        said.append(
+            f"The largest class has {findings.imbalance:.1f} times as many pictures as the smallest; "
+            "--class-weights balanced may help."
+        )
+    if blank := findings.odd("blank"):
+        said.append(f"{count(len(blank), 'picture shows', 'pictures show')} nothing.")
+    return said

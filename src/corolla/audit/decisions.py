@@ -1,0 +1,123 @@
+"""The table of decisions: every labelled file with what becomes of it, ready to be trained on.
+
+What is sure is decided: a file that cannot be read is left out, of files with the same bytes one is kept, and where
+those bytes are filed under several classes none is. What is likely is only noted: near-duplicates, and the label that
+fits better than the given one, which stands in a column of its own until the person who knows has looked.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+
+from corolla.atomic import write_text
+from corolla.audit.copies import tied
+from corolla.audit.findings import Findings, Picture
+from corolla.data.duplicates import contradictions
+from corolla.data.manifest import Example
+from corolla.data.splitting import split
+from corolla.data.tables import LEFT_OUT
+from corolla.errors import CorollaError
+
+KEPT_FIRST = ("test", "val", "train", "")  # what is measured on stays as it is, and what is learned from gives way
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One row; without a split the picture is left out, as `corolla.data.tables` reads it."""
+
+    path: str
+    label: str
+    split: str
+    group: str
+    note: str
+    suggested: str = ""  # a label that fits better, empty where the given one does
+
+
+def decide(findings: Findings, *, seed: int = 0, relabel: bool = False) -> tuple[Decision, ...]:
+    """A decision on every labelled file, ordered by path; those that are kept all have a split.
+
+    Splits that the data brings along stay. Where it has none, the table gets the one that a training with `seed` would
+    make of what is kept. With `relabel` suggested labels take the place of the given ones. Raises `CorollaError` if
+    nothing is kept, or too little to be split.
+    """
+    out = left_out(findings)
+    suggested = {s.path: s.suggested for s in findings.labels.suspects} if findings.labels else {}
+    pictures = [picture for picture in findings.used if picture.path not in out]
+    if not pictures:
+        raise CorollaError(f"nothing of {findings.source} would be kept, so there is no table to write")
+    kept = [picture.example for picture in pictures]
+    if relabel:
+        kept = [replace(example, label=suggested.get(example.path, example.label)) for example in kept]
+    if not findings.splits:
+        kept = list(split(kept, tied(findings.near, pictures), seed=seed))
+    alike = alike_notes(findings, {example.path for example in kept})
+    rows = [Decision(e.path, e.label, "", e.group, out[e.path]) for e in labelled(findings) if e.path in out]
+    for picture, example in zip(pictures, kept, strict=True):
+        notes = [alike[example.path]] if example.path in alike else []
+        better = suggested.get(example.path, "")
+        if better and relabel:
+            notes.insert(0, f"was labelled {picture.example.label}")
+        elif better:
+            notes.insert(0, f"looks like {better}")
+        rows.append(
+            Decision(
+                example.path, example.label, example.split, example.group, "; ".join(notes), "" if relabel else better
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: row.path))
+
+
+def labelled(findings: Findings) -> Iterable[Example]:
+    """Every file with a label, readable or not."""
+    yield from (picture.example for picture in findings.pictures)
+    yield from (example for example, _ in findings.unreadable)
+
+
+def left_out(findings: Findings) -> dict[str, str]:
+    """The paths that are not to be trained on, each with the reason; what the user's own table leaves out stays out."""
+    out = {p.path: p.left_out.removeprefix(LEFT_OUT).removeprefix(": ") for p in findings.pictures if p.left_out}
+    out |= {example.path: f"cannot be read: {reason}" for example, reason in findings.unreadable}
+    for clashing in contradictions(picture.example for picture in findings.used):
+        labels = " and ".join(sorted({example.label for example in clashing}))
+        out |= {example.path: f"the same bytes are labelled {labels}" for example in clashing}
+    for copies in findings.exact:
+        same = [picture for picture in copies.pictures if picture.path not in out]
+        first = min(same, key=lambda p: (KEPT_FIRST.index(p.example.split), p.path), default=None)
+        out |= {picture.path: f"the same bytes as {first.path}" for picture in same if first and picture is not first}
+    return out
+
+
+def alike_notes(findings: Findings, kept: set[str]) -> dict[str, str]:
+    """For each kept picture with kept near-duplicates one of these, first of all one in another split."""
+    notes = {}
+    for copies in findings.near:
+        there = [picture for picture in copies.pictures if picture.path in kept]
+        for picture in there:
+            others = [other for other in there if other is not picture]
+            if others:
+                notes[picture.path] = alike_note(picture, others)
+    return notes
+
+
+def alike_note(picture: Picture, others: Sequence[Picture]) -> str:
+    """What is said of one picture about those like it."""
+    other = max(others, key=lambda o: o.example.split != picture.example.split)
+    where = f" in {other.example.split}" if other.example.split != picture.example.split else ""
+    return f"nearly the same as {other.path}{where}"
+
+
+def write_decisions(decisions: Sequence[Decision], root: Path, file: Path) -> None:
+    """Write the table, whole or not at all; its paths, which are relative to `root`, lead from its own folder."""
+    folder = file.parent.absolute()
+
+    def found_from_there(path: str) -> str:
+        place = root.absolute() / path
+        return (place.relative_to(folder) if place.is_relative_to(folder) else place).as_posix()
+
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Decision))
+    writer.writerows(astuple(replace(row, path=found_from_there(row.path))) for row in decisions)
+    write_text(file, table.getvalue())

@@ -1,0 +1,153 @@
+"""What an audit found, as values; the page, the table of decisions and the JSON are all made from these."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corolla.audit.labels import LabelCheck
+from corolla.audit.pictures import KINDS, Look
+from corolla.data.manifest import SPLITS, Example, Skipped
+
+UNEVEN = 3.0  # so many times as many pictures in the largest class as in the smallest
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One readable picture; `left_out` says why the user's own table leaves it out, if it does."""
+
+    example: Example
+    look: Look
+    left_out: str = ""
+
+    @property
+    def path(self) -> str:
+        """Relative to the data's root, with forward slashes."""
+        return self.example.path
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Pictures that show the same photograph, ordered by path; `exact` if their files hold the same bytes."""
+
+    pictures: tuple[Picture, ...]
+    exact: bool
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes they are filed under; more than one contradict each other."""
+        return tuple(sorted({picture.example.label for picture in self.pictures}))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits they stand in; more than one, and what is tested was trained on."""
+        there = {picture.example.split for picture in self.pictures}
+        return tuple(split for split in SPLITS if split in there)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "paths": [picture.path for picture in self.pictures],
+            "labels": list(self.labels),
+            "splits": list(self.splits),
+            "across_classes": len(self.labels) > 1,
+            "across_splits": len(self.splits) > 1,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All that an audit of `source` found. Pictures are in the order of their paths."""
+
+    source: str
+    root: Path
+    classes: tuple[str, ...]  # those that the data has, also without a readable picture
+    pictures: tuple[Picture, ...]  # all readable ones, those that the user's table leaves out among them
+    unreadable: tuple[tuple[Example, str], ...]  # labelled files, and why each cannot be read
+    unusable: tuple[Skipped, ...]  # files and rows without a label
+    refusal: str  # why `corolla train` would refuse this data as it is; empty if it would not
+    exact: tuple[Copies, ...]
+    near: tuple[Copies, ...]  # at least two of a set are not the same bytes
+    groups: tuple[tuple[str, tuple[str, ...]], ...]  # the user's groups that stand in more than one split
+    labels: LabelCheck | None  # None: no weights were given
+
+    @property
+    def name(self) -> str:
+        """What the data is called: the end of its place."""
+        place = Path(self.source).expanduser().resolve()
+        return "/".join(place.parts[-2:] if place.suffix else place.parts[-1:])
+
+    @cached_property
+    def used(self) -> tuple[Picture, ...]:
+        """The pictures that a training would take."""
+        return tuple(picture for picture in self.pictures if not picture.left_out)
+
+    @cached_property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that the data brings along; none if it has none."""
+        there = {picture.example.split for picture in self.used}
+        return tuple(split for split in SPLITS if split in there)
+
+    @cached_property
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Pictures by class and split ("" where the data has none)."""
+        return Counter((picture.example.label, picture.example.split) for picture in self.used)
+
+    def total(self, label: str) -> int:
+        """The pictures of a class."""
+        return sum(self.counts[label, split] for split in ("", *SPLITS))
+
+    @cached_property
+    def imbalance(self) -> float | None:
+        """The largest class's pictures for one of the smallest; None if a class has none."""
+        totals = [self.total(label) for label in self.classes]
+        fewest = min(totals, default=0)
+        return max(totals) / fewest if fewest else None
+
+    def odd(self, kind: str) -> list[tuple[Picture, str]]:
+        """The used pictures of a kind of `corolla.audit.pictures.KINDS`, each with its details."""
+        return [(picture, odd[kind]) for picture in self.used if kind in (odd := picture.look.oddities())]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values: what `corolla audit --json` prints and `audit.json` holds."""
+        return {
+            "source": self.source,
+            "root": str(self.root),
+            "pictures": len(self.used),
+            "splits": {split: sum(self.counts[label, split] for label in self.classes) for split in self.splits},
+            "classes": [
+                {"label": label, "pictures": self.total(label)} | {s: self.counts[label, s] for s in self.splits}
+                for label in self.classes
+            ],
+            "imbalance": self.imbalance,
+            "refusal": self.refusal or None,
+            "unreadable": [{"path": e.path, "label": e.label, "reason": reason} for e, reason in self.unreadable],
+            "unusable": [{"path": skipped.path, "reason": skipped.reason} for skipped in self.unusable],
+            "left_out": [
+                {"path": picture.path, "label": picture.example.label, "reason": picture.left_out}
+                for picture in self.pictures
+                if picture.left_out
+            ],
+            "exact_duplicates": [copies.to_json() for copies in self.exact],
+            "near_duplicates": [copies.to_json() for copies in self.near],
+            "groups_across_splits": [{"group": group, "splits": list(splits)} for group, splits in self.groups],
+            "width": quantiles([picture.look.width for picture in self.used]),
+            "height": quantiles([picture.look.height for picture in self.used]),
+            "aspect_ratio": quantiles([picture.look.ratio for picture in self.used]),
+            "odd": {
+                kind: [{"path": picture.path, "details": details} for picture, details in self.odd(kind)]
+                for kind in KINDS
+            },
+            "labels": self.labels.to_json() if self.labels else None,
+        }
+
+
+def quantiles(values: Sequence[float]) -> dict[str, float] | None:
+    """Smallest, middle and largest; None of nothing."""
+    if not values:
+        return None
+    return {"least": float(min(values)), "median": float(np.median(values)), "most": float(max(values))}

@@ -1,0 +1,120 @@
+"""Probabilities that no picture's own label had a part in: heads on frozen features, each fitted without a fold.
+
+The network itself stays as it was trained. Where it was trained on some of these pictures by labels that were right, it
+finds errors in them more surely than in pictures it has never seen; where by the wrong ones, less.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corolla.audit.copies import tied
+from corolla.audit.findings import Copies, Picture
+from corolla.audit.labels import Chances, LabelCheck, Numbers
+from corolla.data.splitting import units
+from corolla.errors import CorollaError
+from corolla.memory import keep_freed_memory
+from corolla.precision import choose_precision
+from corolla.progress import Progress
+from corolla.training.features import digest, picture_features
+from corolla.training.head import STRENGTHS, answers, fit_head
+from corolla.training.teachers.backbones import LITE, efficientnet_lite, vision_transformer
+
+FOLDS = 5  # each picture is answered by a head that learned from about four fifths of the others
+
+
+def check_labels(
+    root: Path,
+    pictures: Sequence[Picture],
+    near: Sequence[Copies],
+    weights: str,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress,
+) -> LabelCheck:
+    """Judge the labels of `pictures` by the frozen features of `weights`.
+
+    `weights` is a run, a checkpoint or a name, as `corolla train --weights` takes them, or an EfficientNet-Lite. Copies
+    and the user's groups are never on both sides of a fold; a class with fewer than `FOLDS` sets of them is passed
+    over. Raises `CorollaError` if fewer than two classes can be judged, or for weights that cannot be had.
+    """
+    sets = sets_of(pictures, near)
+    by_class = {(picture.example.label, number) for picture, number in zip(pictures, sets.tolist(), strict=True)}
+    per_class = dict(sorted(Counter(label for label, _ in by_class).items()))
+    classes = tuple(label for label, count in per_class.items() if count >= FOLDS)
+    if len(classes) < 2:
+        raise CorollaError(
+            f"labels can be judged from {FOLDS} independent pictures a class on, which "
+            f"{'only ' + repr(classes[0]) if classes else 'no class'} has here; leave --weights out"
+        )
+    judged = [place for place, picture in enumerate(pictures) if picture.example.label in classes]
+    features = frozen_features(root, [pictures[place] for place in judged], weights, device, progress)
+    number = {label: index for index, label in enumerate(classes)}
+    labels = np.array([number[pictures[place].example.label] for place in judged], np.int64)
+    chances = out_of_fold(features, labels, sets[judged], len(classes), seed, progress)
+    return LabelCheck(
+        weights=weights,
+        classes=classes,
+        paths=tuple(pictures[place].path for place in judged),
+        labels=labels,
+        chances=chances,
+        folds=FOLDS,
+        passed_over=tuple((label, count) for label, count in per_class.items() if count < FOLDS),
+    )
+
+
+def sets_of(pictures: Sequence[Picture], near: Sequence[Copies]) -> Numbers:
+    """A number for each picture (n,), the same for those that belong together by group, content or likeness."""
+    sets = np.empty(len(pictures), np.int64)
+    for number, unit in enumerate(units([picture.example for picture in pictures], tied(near, pictures))):
+        sets[unit] = number
+    return sets
+
+
+def frozen_features(root: Path, pictures: Sequence[Picture], weights: str, device: str, progress: Progress) -> Tensor:
+    """The features (pictures, 2, C) of pictures and mirror images; kept in corolla's cache."""
+    pretrained = efficientnet_lite(weights) if weights in LITE else vision_transformer(weights)
+    keep_freed_memory()
+    backbone = pretrained.backbone.eval().to(device).to(memory_format=torch.channels_last)
+    precision = choose_precision(device)
+
+    def extract(images: Tensor) -> Tensor:
+        with precision.autocast(device):
+            feature: Tensor = backbone(images.contiguous(memory_format=torch.channels_last))[1]
+        return feature
+
+    def tell(done: int, total: int) -> None:
+        progress.stage(f"{weights} looks at the pictures", done, total)
+
+    examples = [picture.example for picture in pictures]
+    key = f"{digest(backbone)} {precision.mixed}"
+    return picture_features(root, examples, extract, pretrained.preprocessing, device, tell, key)
+
+
+def out_of_fold(
+    features: Tensor, labels: Numbers, sets: NDArray[np.int64], classes: int, seed: int, progress: Progress
+) -> Chances:
+    """The probabilities (n, classes) of features (n, views, C), each from a head that was fitted without its fold.
+
+    Folds are stratified by label (n,) and keep equal numbers of `sets` (n,) together. How strongly heads are
+    regularised is chosen once, on the first fold.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(labels, labels, sets)
+    given = torch.from_numpy(labels)
+    chances = np.empty((len(labels), classes), np.float64)
+    strengths: Sequence[float] = STRENGTHS
+    for done, (rest, held) in enumerate(folds):
+        progress.stage("fitting heads", done, FOLDS)
+        head = fit_head(features[rest], given[rest], features[held], given[held], classes, strengths)
+        chances[held] = answers(features[held], head).double().numpy()
+        strengths = (head.strength,)
+    progress.stage("fitting heads", FOLDS, FOLDS)
+    return chances

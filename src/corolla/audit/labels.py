@@ -1,0 +1,141 @@
+"""Labels that are likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068).
+
+From given labels and probabilities that no picture's own label had a part in. A picture counts for a class if its
+probability reaches what pictures labelled so reach on average, so that neither a class the network is unsure of nor
+one it is too sure of is accused wholesale. cleanlab, by the paper's authors, is what the tests hold this against.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+Chances = NDArray[np.float64]
+SLACK = 1e-6  # a mean over equal probabilities may be a last bit above each of them
+
+
+def thresholds(labels: Numbers, chances: Chances) -> Chances:
+    """t_j (eq. 2): the mean probability of class j over the pictures labelled j (classes,); 2 if there are none."""
+    return np.array(
+        [chances[labels == j, j].mean() if (labels == j).any() else 2.0 for j in range(chances.shape[1])], np.float64
+    )
+
+
+def confident_classes(labels: Numbers, chances: Chances) -> Numbers:
+    """Which class each picture counts for (n,): the likeliest of those whose t_j it reaches (eq. 1), or -1."""
+    reached = np.where(chances >= thresholds(labels, chances) - SLACK, chances, -1.0)
+    return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
+
+
+def confident_joint(labels: Numbers, chances: Chances) -> Numbers:
+    """C (eq. 1): how many pictures labelled i (rows) count for class j (columns), (classes, classes)."""
+    counted = confident_classes(labels, chances)
+    joint = np.zeros((chances.shape[1],) * 2, np.int64)
+    np.add.at(joint, (labels[counted >= 0], counted[counted >= 0]), 1)
+    return joint
+
+
+def margins(labels: Numbers, chances: Chances) -> Chances:
+    """The probability of the given label less that of the likeliest other class (n,), in [-1, 1]; low is suspicious.
+
+    The normalised margin by which the paper ranks (section 3.2), and cleanlab after it.
+    """
+    places = np.arange(len(labels))
+    others = chances.copy()
+    others[places, labels] = -1.0
+    return np.asarray(chances[places, labels] - others.max(axis=1))
+
+
+def suspicious(labels: Numbers, chances: Chances) -> NDArray[np.bool_]:
+    """Whether each label is likely wrong (n,): the picture counts for another class, which is likelier than its own.
+
+    The off-diagonal entries of C (section 3.2, method 2), less those whose given label is the likeliest all the same.
+    """
+    counted = confident_classes(labels, chances)
+    return np.asarray((counted >= 0) & (counted != labels) & (margins(labels, chances) < 0))
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A label that is likely wrong, and the one that fits better."""
+
+    path: str
+    given: str
+    suggested: str
+    given_probability: float
+    suggested_probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class LabelCheck:
+    """Out-of-fold probabilities of judged pictures, and what follows from them.
+
+    `labels` (n,) are places in `classes`, `chances` is (n, classes); `passed_over` are classes with too few pictures to
+    be judged, each with its number of sets that do not belong together.
+    """
+
+    weights: str
+    classes: tuple[str, ...]
+    paths: tuple[str, ...]
+    labels: Numbers
+    chances: Chances
+    folds: int
+    passed_over: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many labels were judged."""
+        return len(self.paths)
+
+    @cached_property
+    def agreement(self) -> float:
+        """The share of pictures whose likeliest class is the given label."""
+        return float((self.chances.argmax(axis=1) == self.labels).mean())
+
+    @cached_property
+    def ranking(self) -> Numbers:
+        """The places of all judged pictures, the most suspicious label first."""
+        return np.argsort(margins(self.labels, self.chances), kind="stable").astype(np.int64)
+
+    @cached_property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """The labels that are likely wrong, the most suspicious first."""
+        wrong = suspicious(self.labels, self.chances)
+        best = self.chances.argmax(axis=1)
+        return tuple(
+            Suspect(
+                self.paths[place],
+                self.classes[self.labels[place]],
+                self.classes[best[place]],
+                float(self.chances[place, self.labels[place]]),
+                float(self.chances[place, best[place]]),
+            )
+            for place in self.ranking
+            if wrong[place]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "weights": self.weights,
+            "judged": self.n,
+            "folds": self.folds,
+            "agreement": self.agreement,
+            "classes": list(self.classes),
+            "thresholds": thresholds(self.labels, self.chances).tolist(),
+            "confident_joint": confident_joint(self.labels, self.chances).tolist(),
+            "passed_over": [{"label": label, "sets": sets} for label, sets in self.passed_over],
+            "suspects": [vars(suspect) for suspect in self.suspects],
+        }
+
+
+def pairs(suspects: Sequence[Suspect]) -> list[tuple[str, str, int]]:
+    """How often each label should rather be which other, the commonest first."""
+    counted: dict[tuple[str, str], int] = {}
+    for suspect in suspects:
+        counted[suspect.given, suspect.suggested] = counted.get((suspect.given, suspect.suggested), 0) + 1
+    return [(*pair, times) for pair, times in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]

@@ -1,0 +1,86 @@
+"""What each file shows when it is opened: size and shape, no colour, nothing at all, damaged EXIF."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from corolla.audit import exif
+from corolla.data.decoding import read_with_header
+from corolla.progress import Progress
+
+SIDE = 64  # pixels: enough to tell colour from none and something from nothing
+SMALL = 64  # pixels of the shorter side, below which most models would have to enlarge a picture several times
+LONG = 2.0  # times as long as wide: more than half of it lies outside the square that a model sees
+GREY = 8  # levels of 255 between the strongest and the weakest channel: less is compression
+FLAT = 8  # levels of 255 between the lightest and the darkest: less is noise
+BULK = 0.98  # of the pixels must be so: a date in a corner is no colour and no content
+BATCH = 32
+
+KINDS = {
+    "blank": "Blank pictures",
+    "greyscale": "Greyscale pictures",
+    "small": f"Sides below {SMALL} pixels",
+    "long": f"Longer than {LONG:g} : 1",
+    "exif": "Damaged EXIF",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one readable picture is like."""
+
+    width: int  # in pixels, upright
+    height: int
+    grey: bool
+    blank: bool
+    exif: str  # what is wrong with its EXIF block, empty if nothing is
+
+    @property
+    def ratio(self) -> float:
+        """Width to height."""
+        return self.width / self.height
+
+    def oddities(self) -> dict[str, str]:
+        """The kinds of `KINDS` that it is one of, each with its details in a few words."""
+        size = f"{self.width} x {self.height} pixels"
+        long = max(self.ratio, 1 / self.ratio) > LONG
+        found = {
+            "blank": self.blank,
+            "greyscale": self.grey and not self.blank,
+            "small": min(self.width, self.height) < SMALL,
+            "long": long,
+            "exif": bool(self.exif),
+        }
+        details = {"exif": self.exif, "small": size, "long": size}
+        return {kind: details.get(kind, "") for kind, there in found.items() if there}
+
+
+def look(path: Path) -> Look:
+    """Open the picture at `path`, small; `PictureError` if it cannot be read."""
+    picture, header = read_with_header(path, draft=SIDE)
+    small = picture.resize((min(SIDE, picture.width), min(SIDE, picture.height)), Image.Resampling.BOX)
+    pixels = np.asarray(small, np.int16).reshape(-1, 3)
+    chroma = pixels.max(axis=1) - pixels.min(axis=1)
+    darkest, lightest = np.quantile(pixels, [(1 - BULK) / 2, (1 + BULK) / 2], axis=0)
+    return Look(
+        header.width,
+        header.height,
+        grey=bool(np.quantile(chroma, BULK) < GREY),
+        blank=bool((lightest - darkest).max() < FLAT),
+        exif=exif.fault(header.exif),
+    )
+
+
+def look_at(paths: Sequence[Path], progress: Progress) -> list[Look]:
+    """Open every picture, in threads; `PictureError` for the first that cannot be read."""
+    looks: list[Look] = []
+    with ThreadPoolExecutor(min(32, (os.cpu_count() or 1) + 2)) as pool:
+        for start in range(0, len(paths), BATCH):
+            looks += pool.map(look, paths[start : start + BATCH])
+            progress.stage("looking at the pictures", len(looks), len(paths))
+    return looks

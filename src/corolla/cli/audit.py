@@ -1,0 +1,131 @@
+"""`corolla audit`: what may be wrong with labelled pictures, before anything is trained on them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corolla.cli.options import FLAG, Device, Json, Quiet, usable_device
+from corolla.cli.output import print_json
+from corolla.errors import CorollaError
+
+EXAMPLES = (
+    "Examples:\n"
+    "corolla audit photos/\n"
+    "corolla audit splits.csv --weights flowers --out audits/first\n"
+    "corolla audit photos/ --weights efficientnet-lite0 --fix decided.csv"
+)
+PAGE, FIGURES = "audit.html", "audit.json"
+
+
+def command(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="Labelled pictures, as `corolla train` takes them."),
+    ],
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME_OR_PATH",
+            help="Judge the labels too, by the features of a run, anybody's checkpoint, a name of "
+            "`corolla weights list`, or efficientnet-lite0, 1 or 2.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where audit.html and audit.json go: a new or empty folder, or that of an earlier audit; "
+            "by default audit-NAME, after the data.",
+            show_default=False,
+        ),
+    ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Write a table to train on, with a decision for every file."),
+    ] = None,
+    relabel: Annotated[
+        bool,
+        typer.Option(
+            "--relabel", metavar=FLAG, help="Let --fix give pictures the suggested label; look at the page first."
+        ),
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(metavar="S", min=0, help="Of the folds, and of the split that --fix makes if there is none.")
+    ] = 0,
+    json: Json = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Look for what may be wrong with your pictures: files, copies, classes, sizes and, with --weights, labels.
+
+    Writes one page with the pictures, audit.html, and all of it as audit.json, which --json prints too. Copies are told
+    with the splits and classes they stand in. Labels are judged by confident learning over answers of heads that had
+    not seen them; the most suspicious come first, with the label that fits better.
+
+    With --fix a table is written too: what cannot be read is left out, of files with the same bytes one is kept, none
+    where they are filed under several classes; suggested labels stand in a column of their own. Nothing of yours is
+    changed or deleted.
+    """
+    if relabel and (fix is None or weights is None):
+        raise CorollaError("--relabel says what --fix writes and needs --weights to know better; give both")
+    folder = out or Path(f"audit-{called(data)}")
+    refuse_foreign(folder)
+    refuse_inside(data, folder, "--out")
+    if fix is not None:
+        refuse_taken(fix)
+        refuse_inside(data, fix, "--fix")
+
+    from corolla.atomic import write_json
+    from corolla.audit.audit import audit
+    from corolla.audit.decisions import decide, write_decisions
+    from corolla.audit.page import write_page
+    from corolla.cli.findings import print_findings
+    from corolla.progress import progress_for
+
+    with progress_for(quiet) as progress:
+        computing = usable_device(device) if weights is not None else "cpu"
+        findings = audit(data, weights, seed=seed, device=computing, progress=progress)
+    if json:
+        print_json(findings.to_json())
+    else:
+        print_findings(findings)
+    sys.stdout.flush()  # the findings are out even if they cannot be written
+    write_json(folder / FIGURES, findings.to_json())
+    write_page(findings, folder / PAGE)
+    if not quiet:
+        print(f"audit: {folder / PAGE}", file=sys.stderr)
+    if fix is not None:
+        decisions = decide(findings, seed=seed, relabel=relabel)
+        write_decisions(decisions, findings.root, fix)
+        kept = sum(bool(decision.split) for decision in decisions)
+        if not quiet:
+            print(f"decisions: {fix}, {kept:,} of {len(decisions):,} files are kept", file=sys.stderr)
+
+
+def called(data: str) -> str:
+    """What the data is called, as a part of a file name."""
+    place = Path(data).expanduser().resolve()
+    return (place.stem if place.is_file() else place.name) or "data"
+
+
+def refuse_foreign(folder: Path) -> None:
+    """`CorollaError` unless `folder` is new, empty, or holds nothing but an audit."""
+    if folder.exists() and (not folder.is_dir() or {entry.name for entry in folder.iterdir()} - {PAGE, FIGURES}):
+        raise CorollaError(f"{folder} holds something else than an audit; choose another --out (nothing was changed)")
+
+
+def refuse_taken(fix: Path) -> None:
+    """`CorollaError` unless `fix` can become a new CSV table."""
+    if fix.suffix.lower() != ".csv":
+        raise CorollaError(f"--fix {fix} should end in .csv, the one format it is written in")
+    if fix.exists():
+        raise CorollaError(f"{fix} is there already; give --fix another name (nothing was changed)")
+
+
+def refuse_inside(data: str, place: Path, option: str) -> None:
+    """`CorollaError` for a place where the next training would take an audit for a class, or its table for the data."""
+    folder = Path(data).expanduser()
+    if folder.is_dir() and place.resolve().is_relative_to(folder.resolve()):
+        raise CorollaError(f"{place} lies in {data}, where a training would come upon it; give {option} another place")
