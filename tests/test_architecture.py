@@ -9,12 +9,13 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "corolla"
 # A module may import from its own station and from those before it.
 STATIONS = [
     {"errors", "atomic", "progress", "pretrained", "memory", "precision"},
-    {"positions", "branches", "stem", "model", "sizes", "layers"},
+    {"positions", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},
     {"data"},
     {"run"},
     {"weights"},
     {"bridges"},
+    {"trust"},
     {"classifier", "evaluation"},
     {"explanations"},
     {"report"},

@@ -47,7 +47,9 @@ def test_curves_begin_and_end_where_they_should(chance: Make, noise: Callable) -
     curves = measure(classifier, pixels, maps, "b", steps=5)
     np.testing.assert_allclose(curves.shares, [0, 0.2, 0.4, 0.6, 0.8, 1])
     grey = mean_colour(classifier).expand(3, 16, 40)
-    whole, empty, soft = (classifier.compute(each[None])[0, 1] for each in (pixels, grey, blur(pixels, 8)))
+    whole, empty, soft = (
+        classifier.compute(each[None]).probabilities[0, 1] for each in (pixels, grey, blur(pixels, 8))
+    )
     np.testing.assert_allclose(curves.deletion[:, [0, -1]], [[whole, empty]] * 3, rtol=1e-2)
     np.testing.assert_allclose(curves.insertion[:, [0, -1]], [[soft, whole]] * 3, rtol=1e-2)
     assert len(np.unique(curves.deletion[:, 1].round(6))) > 1  # another order is another curve

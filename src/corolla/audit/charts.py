@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from corolla.audit.pictures import Look
-from corolla.report.curves import History, Palette, prepare, svg
+from corolla.report.drawing import Palette, bare, svg
 
 BINS = 32
 RATIOS = {1 / 4: "1:4", 1 / 2: "1:2", 2 / 3: "2:3", 1: "1:1", 3 / 2: "3:2", 2: "2:1", 4: "4:1"}
@@ -34,16 +34,15 @@ def size_charts(looks: Sequence[Look]) -> list[tuple[str, str]]:
 def histogram(title: str, unit: str, values: NDArray[np.float64], ticks: Callable[[Axes], None], prefix: str) -> str:
     """How many pictures have which value, on a logarithmic scale, where twice as much is as far as half."""
 
-    def draw(axes: Axes, _: History, palette: Palette) -> None:
-        prepare(axes, (), palette, title)
+    def draw(axes: Axes, palette: Palette) -> None:
+        bare(axes, palette, title, unit)
         low, high = values.min(), values.max()
         room = max(0.5 - (high - low), 0.0) / 2  # pictures of one size are a narrow bar, not the whole panel
         axes.hist(values, bins=BINS, range=(low - room - 0.05, high + room + 0.05), color=palette.accent)
-        axes.set_xlabel(unit, color=palette.soft, fontsize=9.5)
         axes.set_ylabel("pictures", color=palette.soft, fontsize=9.5)
         ticks(axes)
 
-    return svg((), draw, prefix)
+    return svg(draw, prefix)
 
 
 def pixel_ticks(axes: Axes) -> None:

@@ -16,6 +16,8 @@ from corolla.cli.output import printable
 from corolla.data.decoding import PictureError
 from corolla.progress import Progress
 
+NONE = "none of these classes"
+UNSURE = "no class is likely enough"
 WIDEST = 100  # columns of the screen for a path; a longer one moves its line's figures to the right
 
 
@@ -36,11 +38,15 @@ class Answer:
             "label": self.prediction.label,
             "probability": self.prediction.probability,
             "top": [{"label": label, "probability": share} for label, share in self.prediction.top],
-        }
+            "accepted": self.prediction.accepted,
+            "novelty": self.prediction.novelty,
+        } | ({} if self.prediction.labels is None else {"labels": list(self.prediction.labels)})
 
 
-def ask(classifier: Classifier, inputs: Sequence[Input], top: int, progress: Progress) -> Iterator[Answer]:
-    """An answer for every input, in their order, each with its `top` likeliest classes."""
+def ask(
+    classifier: Classifier, inputs: Sequence[Input], top: int, coverage: float | None, progress: Progress
+) -> Iterator[Answer]:
+    """An answer for every input, in their order, with its `top` likeliest classes, and the set for a coverage."""
     rows = classifier.answers([item.path for item in inputs if item.path])
     for done, item in enumerate(inputs, start=1):
         if item.path is None:
@@ -50,7 +56,7 @@ def ask(classifier: Classifier, inputs: Sequence[Input], top: int, progress: Pro
             if isinstance(row, PictureError):
                 yield Answer(item, error=row.reason)
             else:
-                yield Answer(item, classifier.prediction(row, top))
+                yield Answer(item, classifier.prediction(row, top, coverage))
         progress.stage("predicting", done, len(inputs))
 
 
@@ -64,7 +70,13 @@ class Lines:
 
     def line(self, prediction: Prediction, name: str) -> str:
         """The line about one picture."""
-        told = (f"{padded(label, self.label_width)} {share:6.1%}" for label, share in prediction.top[: self.top])
+        if not prediction.accepted:
+            told = [f"{NONE} (novelty {prediction.novelty:.1f})"]
+        elif prediction.labels is not None:
+            told = [" or ".join(printable(label) for label in prediction.labels) or UNSURE]
+        else:
+            shares = prediction.top[: self.top]
+            told = [f"{padded(label, self.label_width)} {share:6.1%}" for label, share in shares]
         return "  ".join([padded(name, self.name_width), *told])
 
 
@@ -75,14 +87,19 @@ def padded(text: str, width: int) -> str:
 
 
 def write_csv(answers: Sequence[Answer], file: Path) -> None:
-    """A row for each answer: path, label, probability, then label_2, probability_2 and so on; whole or not at all."""
-    predictions = [(answer.input.name, answer.prediction.top) for answer in answers if answer.prediction]
-    most = max(len(top) for _, top in predictions)
+    """A row for each answer, whole or not at all: path, label, probability, accepted, then label_2 and so on.
+
+    `accepted` is yes or no, and empty for a run that is not calibrated.
+    """
+    predictions = [(answer.input.name, answer.prediction) for answer in answers if answer.prediction]
+    most = max(len(prediction.top) for _, prediction in predictions)
     further = [f"{what}_{place}" for place in range(2, most + 1) for what in ("label", "probability")]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["path", "label", "probability", *further])
-    writer.writerows([name, *(cell for pair in top for cell in pair)] for name, top in predictions)
+    writer.writerow(["path", "label", "probability", "accepted", *further])
+    for name, prediction in predictions:
+        accepted = "" if prediction.novelty is None else "yes" if prediction.accepted else "no"
+        writer.writerow([name, *prediction.top[0], accepted, *(cell for pair in prediction.top[1:] for cell in pair)])
     # A file name need not be valid text.
     write_bytes(file, table.getvalue().encode("utf-8", errors="backslashreplace"))
 
@@ -92,8 +109,13 @@ def draw(answers: Sequence[Answer], file: Path) -> None:
     from corolla.report.grid import draw_grid
 
     tiles = [
-        (answer.input.path, f"{answer.prediction.label} {answer.prediction.probability:.1%}", None)
+        (answer.input.path, title(answer.prediction), None)
         for answer in answers
         if answer.prediction and answer.input.path
     ]
     draw_grid(tiles, file)
+
+
+def title(prediction: Prediction) -> str:
+    """What stands above a picture in the grid."""
+    return f"{prediction.label} {prediction.probability:.1%}" if prediction.accepted else NONE

@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 from corolla import __version__
-from corolla.cli import audit, bench, compare, data, demo, evaluate, explain, predict, summary, train, weights
+from corolla.cli import (
+    audit,
+    bench,
+    calibrate,
+    compare,
+    data,
+    demo,
+    evaluate,
+    explain,
+    predict,
+    summary,
+    train,
+    weights,
+)
 from corolla.cli.options import FLAG, prose
 
 app = typer.Typer(
@@ -22,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (audit, train, evaluate, predict, explain, compare, summary, bench):
+for module in (audit, train, evaluate, predict, explain, compare, calibrate, summary, bench):
     name = module.__name__.rpartition(".")[2]
     app.command(name, help=prose(module.command), epilog=module.EXAMPLES)(module.command)
 app.add_typer(data.app, name="data")

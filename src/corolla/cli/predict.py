@@ -29,6 +29,14 @@ def command(
         int | None,
         typer.Option(metavar="K", min=1, help=f"Tell the K likeliest classes; by default 1, in JSON and CSV {TOP}."),
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Tell instead the smallest set of classes that holds the right one so often, 0.95 for instance.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the answers to a CSV table too.")] = None,
     plot: Annotated[
@@ -47,8 +55,11 @@ def command(
     standard error and left out; in JSON it is an entry with path and error. The exit status is 0 if any picture was
     answered and 2 if none was.
 
-    With --json a list is printed, an object for each picture: path, label, probability, and top, a list of
-    objects with label and probability.
+    A picture that is unlike those the run learned from is answered "none of these classes", with its novelty: 0 is that
+    of a middling validation picture, and 1 the most that is accepted, as 95 % of them are.
+
+    With --json a list is printed, an object for each picture: path, label, probability, top (a list of objects with
+    label and probability), accepted, novelty, and labels if a coverage was asked for.
     """
     for file, what in ((csv, "--csv"), (plot, "--plot")):
         if file and file.is_dir():
@@ -67,6 +78,7 @@ def command(
         from corolla.progress import progress_for
 
     classifier = Classifier.load(run, usable_device(device))
+    classifier.check_coverage(coverage)
     out = sys.stdout  # before a progress bar takes it over
     told: list[answers.Answer] = []
     with TemporaryDirectory(prefix="corolla-") as scratch:
@@ -75,7 +87,7 @@ def command(
         lines = answers.Lines(inputs, classifier.classes, top or 1)
         # Lines that run down a terminal are progress enough.
         with progress_for(quiet or (out.isatty() and not json)) as progress:
-            for answer in answers.ask(classifier, inputs, top or TOP, progress):
+            for answer in answers.ask(classifier, inputs, top or TOP, coverage, progress):
                 told.append(answer)
                 if answer.prediction is None and len(inputs) > 1:
                     say(f"cannot read {answer.input.name}: {answer.error}")

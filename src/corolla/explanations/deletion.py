@@ -70,7 +70,7 @@ def measure(
     for some in torch.split(masks, BATCH):
         done = some.repeat_interleave(side, dim=-2).repeat_interleave(side, dim=-1)  # (n, 1, H, W)
         pictures = torch.cat([torch.where(done, mean, pixels), torch.where(done, pixels, blurred)])
-        found.append(classifier.compute(pictures)[:, index].reshape(2, -1))
+        found.append(classifier.compute(pictures).probabilities[:, index].reshape(2, -1))
     deletion, insertion = np.concatenate(found, axis=1).reshape(2, len(maps), len(counts))
     return Curves(counts / maps[0].size, deletion, insertion)
 

@@ -95,7 +95,7 @@ def explain_pixels(
     picture and its mirror image, the map is the mean of theirs. Maps are computed in float32, whatever answers are
     computed in.
     """
-    chances = classifier.compute(pixels)
+    chances = np.stack([reply.probabilities for reply in classifier.reply(pixels)])
     answered = [int(index) for index in chances.argmax(axis=1)]
     classes = answered if label is None else [classifier.classes.index(label)] * len(pixels)
     maps = {}

@@ -15,7 +15,10 @@ import numpy as np
 from corolla.data.manifest import Manifest
 from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.metrics import Evaluation
+from corolla.evaluation.reliability import ece, reliability
+from corolla.evaluation.selective import selective
 from corolla.report import facts
+from corolla.report.confidence import confidence_svg
 from corolla.report.curves import curves_svg
 from corolla.report.gallery import Tile, mistake_tiles, right_tiles
 from corolla.report.robustness import robustness_svg
@@ -146,6 +149,22 @@ def per_class(material: Material) -> Section | None:
     return Section("per_class", "Class by class", {}) if material.evaluation else None
 
 
+def confidence(material: Material) -> Section | None:
+    """Whether its probabilities, its sets of classes and its refusals can be believed."""
+    evaluation = material.evaluation
+    if evaluation is None:
+        return None
+    trust, curve = evaluation.trust, selective(evaluation)
+    bins = trust.bins if trust else reliability(evaluation.probabilities, evaluation.labels)
+    values = {
+        "panels": confidence_svg(bins, trust.uncalibrated_bins if trust else (), curve),
+        "trust": trust,
+        "ece": ece(bins),
+        "shares": {wanted: curve.share_at(wanted) for wanted in (0.95, 0.99)},
+    }
+    return Section("confidence", "Confidence", values)
+
+
 def groups(material: Material) -> Section | None:
     """Accuracy group by group, if the data has groups of more than a few pictures."""
     found = material.evaluation.per_group if material.evaluation else ()
@@ -202,6 +221,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     mistakes,
     right,
     per_class,
+    confidence,
     groups,
     robustness,
     curves,

@@ -16,6 +16,7 @@ from corolla.classifier import Classifier
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
+from corolla.evaluation.calibrating import calibrate, can_calibrate
 from corolla.evaluation.evaluate import evaluate_split
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
@@ -184,9 +185,13 @@ def first_config(
 
 
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
-    """Measure the kept weights once on the test split, and write curves, report and model card."""
+    """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card."""
     draw_curves(run.history(), run.curves)
     evaluation = None
+    if can_calibrate(manifest):
+        calibrate(Classifier.load(run.folder, device), manifest, progress.stage).save(run.calibration)
+    else:
+        progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
     if manifest.split("test"):
         evaluation = evaluate_split(Classifier.load(run.folder, device), manifest, "test", progress.stage)
         low, high = evaluation.interval

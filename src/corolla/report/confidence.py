@@ -1,0 +1,68 @@
+"""Whether the model's confidence means something: probabilities against what became of them, and answering less."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from corolla.evaluation.reliability import Bin
+from corolla.evaluation.selective import Selective
+from corolla.report import words
+from corolla.report.drawing import Palette, bare, svg
+
+
+def confidence_svg(bins: Sequence[Bin], before: Sequence[Bin], curve: Selective) -> list[tuple[str, str]]:
+    """Both panels as SVG elements, each with a sentence that says what it shows; `before` may be empty."""
+    return [
+        (reliability_words(bins), svg(partial(draw_reliability, bins=bins, before=before), "reliability-")),
+        (selective_words(curve), svg(partial(draw_selective, curve=curve), "selective-")),
+    ]
+
+
+def draw_reliability(axes: Axes, palette: Palette, bins: Sequence[Bin], before: Sequence[Bin]) -> None:
+    """Accuracy over confidence; the area of a point is its number of answers, and the diagonal is honesty."""
+    bare(axes, palette, "Said and true", "probability of the answer")
+    axes.plot([0, 1], [0, 1], color=palette.line, linewidth=1.5)
+    if before:
+        axes.plot(*points(before), color=palette.quiet, linewidth=1.5, linestyle=(0, (4, 3)), label="uncalibrated")
+    axes.plot(*points(bins), color=palette.accent, linewidth=2, label="calibrated" if before else "accuracy")
+    most = max(each.n for each in bins)
+    axes.scatter(*points(bins), s=[12 + 130 * each.n / most for each in bins], color=palette.accent, zorder=3)
+    axes.set_ylabel("named right", color=palette.soft, fontsize=9.5)
+    axes.set_xlim(min(each.low for each in bins), 1.02)
+    axes.set_ylim(0, 1.05)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=f"{words.SPACE}%"))
+    axes.legend(loc="upper left", frameon=False, fontsize=9.5, labelcolor=palette.soft, handlelength=1.4)
+
+
+def draw_selective(axes: Axes, palette: Palette, curve: Selective) -> None:
+    """Accuracy over the share of pictures that is answered, the surest first."""
+    bare(axes, palette, "Answering only where it is sure", "pictures that are answered")
+    axes.plot(curve.share, curve.accuracy, color=palette.accent, linewidth=2)
+    axes.set_ylabel("named right of those", color=palette.soft, fontsize=9.5)
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(max(float(curve.accuracy[curve.share > 0.1].min()) - 0.05, 0.0), 1.005)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=f"{words.SPACE}%"))
+
+
+def points(bins: Sequence[Bin]) -> tuple[list[float], list[float]]:
+    """Where the bins lie."""
+    return [each.confidence for each in bins], [each.accuracy for each in bins]
+
+
+def reliability_words(bins: Sequence[Bin]) -> str:
+    """The first panel in a sentence, for those who do not see it."""
+    told = (f"{words.percent(each.confidence, 0)} said, {words.percent(each.accuracy, 0)} true" for each in bins)
+    return f"Of answers given with a probability, so many were right: {'; '.join(told)}."
+
+
+def selective_words(curve: Selective) -> str:
+    """The second panel in a sentence, for those who do not see it."""
+    told = (
+        f"{words.percent(curve.share_at(wanted), 0)} with {words.percent(wanted, 0)} right"
+        for wanted in (0.9, 0.95, 0.99)
+    )
+    return f"The share of pictures that could be answered: {', '.join(told)}."
