@@ -49,7 +49,8 @@ def test_the_commands_are_those_that_were_promised() -> None:
     found = {" ".join(words) for words, _ in all_commands()}
     assert found == {
         "", "audit", "train", "evaluate", "predict", "explain", "compare", "calibrate", "summary", "bench", "data",
-        "data fetch", "data paint", "weights", "weights list", "weights show", "weights convert", "weights push", "demo",
+        "data fetch", "data paint",
+        "weights", "weights list", "weights show", "weights convert", "weights push", "demo",
     }  # fmt: skip
 
 

@@ -61,8 +61,6 @@ def reliability_words(bins: Sequence[Bin]) -> str:
 
 def selective_words(curve: Selective) -> str:
     """The second panel in a sentence, for those who do not see it."""
-    told = (
-        f"{words.percent(curve.share_at(wanted), 0)} with {words.percent(wanted, 0)} right"
-        for wanted in (0.9, 0.95, 0.99)
-    )
+    shares = ((wanted, curve.share_at(wanted)) for wanted in (0.9, 0.95, 0.99))
+    told = (f"{words.percent(share, 0)} with {words.percent(wanted, 0)} right" for wanted, share in shares)
     return f"The share of pictures that could be answered: {', '.join(told)}."
