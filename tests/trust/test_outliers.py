@@ -1,0 +1,31 @@
+"""What is made of pictures to show none of the classes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from corolla.data.painted import paint
+from corolla.trust.outliers import OUTLIERS, Pixels, scrambled, shuffled
+
+
+@pytest.fixture(scope="module")
+def picture() -> Pixels:
+    return np.asarray(paint("rose", 3, 99).convert("RGB").resize((99, 77), Image.Resampling.BILINEAR))
+
+
+@pytest.mark.parametrize("name", OUTLIERS)
+def test_size_type_and_dice(name: str, picture: Pixels) -> None:
+    change = OUTLIERS[name]
+    made = change(picture, np.random.default_rng(1))
+    assert (made.shape, made.dtype) == (picture.shape, np.uint8)
+    assert (change(picture, np.random.default_rng(1)) == made).all()
+    assert np.abs(made.astype(float) - picture).mean() > 8
+
+
+def test_shuffled_keeps_the_colours_and_scrambled_the_mean(picture: Pixels) -> None:
+    tiles = shuffled(picture, np.random.default_rng(0))
+    for channel in range(3):
+        quantiles = [np.quantile(pixels[:, :, channel], [0.1, 0.5, 0.9]) for pixels in (tiles, picture)]
+        np.testing.assert_allclose(*quantiles, atol=12)
+    cloud = scrambled(picture, np.random.default_rng(0))
+    np.testing.assert_allclose(cloud.mean(axis=(0, 1)), picture.mean(axis=(0, 1)), atol=6)
