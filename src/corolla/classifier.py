@@ -86,14 +86,17 @@ class Classifier:
         self.calibration = calibration
 
     @staticmethod
-    def load(run: str | Path, device: str = "cpu", precision: Precision | None = None) -> "Classifier":
+    def load(
+        run: str | Path, device: str = "cpu", precision: Precision | None = None, *, calibrated: bool = True
+    ) -> "Classifier":
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 
         It computes in the precision that suits the device unless another is given, and answers with what its
-        calibration knows if it has one. Raises `CorollaError` if it is neither, or damaged.
+        calibration knows if it has one, unless `calibrated` is False. Raises `CorollaError` if it is neither, or damaged.
         """
         folder = Run(run_folder(run))
         model, config = folder.load_model()
+        classes, width = len(config.classes), model.head.in_features
         classifier = Classifier(
             model,
             config.preprocessing,
@@ -101,7 +104,7 @@ class Classifier:
             flip=bool(config.recipe.get("flip_average", False)),
             device=device,
             precision=precision,
-            calibration=Calibration.load(folder.calibration, len(config.classes), model.head.in_features),
+            calibration=Calibration.load(folder.calibration, classes, width) if calibrated else None,
         )
         classifier.answering = stored_in(classifier.model, classifier.precision.dtype)
         return classifier

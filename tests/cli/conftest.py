@@ -89,6 +89,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """150 pictures of the same classes, enough to calibrate with; do not write into it."""
+    return draw_pictures(tmp_path_factory.mktemp("many") / "pictures", 50, seed=5)
+
+
+@pytest.fixture(scope="session")
 def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run trained on `pictures` by the command; do not write into it."""
     run = tmp_path_factory.mktemp("runs") / "run one"

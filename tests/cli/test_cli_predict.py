@@ -67,7 +67,11 @@ def test_a_folder_is_walked_in_order_and_bad_pictures_are_told(corolla: Callable
 def test_json_keeps_an_entry_for_a_bad_picture(corolla: Callable, trained: Path, mixed: Path) -> None:
     answers = json.loads(corolla("predict", trained, mixed, "--json", "--quiet").out)
     assert [Path(answer["path"]).name for answer in answers] == ["a.png", "b.png", "c.dat", "d.jpg", "a.png"]
-    assert [sorted(answer) for answer in answers[:2]] == [["error", "path"], ["label", "path", "probability", "top"]]
+    known = ["accepted", "label", "novelty", "path", "probability", "top"]
+    assert [sorted(answer) for answer in answers[:2]] == [["error", "path"], known]
+        ["error", "path"],
+        ["accepted", "label", "novelty", "path", "probability", "top"],
+    ]
 
 
 def test_lines_stand_below_each_other(
@@ -85,7 +89,7 @@ def test_the_table_has_a_row_for_each_answer_and_columns_for_the_top(
     table = tmp_path / "new" / "answers.csv"
     said = corolla("predict", trained, mixed, "--csv", table, "--top", 2, "--json", "--quiet")
     rows = list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))))
-    assert list(rows[0]) == ["path", "label", "probability", "label_2", "probability_2"]
+    assert list(rows[0]) == ["path", "label", "probability", "accepted", "label_2", "probability_2"]
     answers = [answer for answer in json.loads(said.out) if "top" in answer]
     assert [row["path"] for row in rows] == [answer["path"] for answer in answers]
     assert [float(row["probability_2"]) for row in rows] == [answer["top"][1]["probability"] for answer in answers]

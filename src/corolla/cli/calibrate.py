@@ -47,7 +47,7 @@ def command(
         raise CorollaError(f"{run} comes with corolla and is calibrated")
     if data is None and not folder.manifest_file.is_file():
         raise CorollaError(f"{run} has no manifest.csv; say where labelled pictures are: corolla calibrate {run} DATA")
-    classifier = Classifier.load(run, usable_device(device))
+    classifier = Classifier.load(run, usable_device(device), calibrated=False)
     with progress_for(quiet) as progress:
         manifest = folder.load_manifest() if data is None else load_data(data, progress=progress.stage)
         check_classes(manifest, classifier.classes)

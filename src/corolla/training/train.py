@@ -189,7 +189,7 @@ def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> Non
     draw_curves(run.history(), run.curves)
     evaluation = None
     if can_calibrate(manifest):
-        calibrate(Classifier.load(run.folder, device), manifest, progress.stage).save(run.calibration)
+        calibrate(Classifier.load(run.folder, device, calibrated=False), manifest, progress.stage).save(run.calibration)
     else:
         progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
     if manifest.split("test"):

@@ -1,0 +1,179 @@
+"""How far a run's answers can be believed: calibration, promised coverage, and pictures of none of its classes.
+
+    python benchmarks/trust.py flowers splits.csv
+    python benchmarks/trust.py runs/scratch/seed0 runs/scratch/seed1 runs/scratch/seed2 splits.csv
+
+Everything was fitted on validation pictures when the run was calibrated; here it is measured on the test split. The
+strange pictures are those that scikit-image and scikit-learn bundle (photographs, pages, cells, textures, digits),
+painted backdrops without a flower, and noise; none of these kinds was used to choose anything. scikit-image is needed:
+pip install scikit-image. The tables go to standard output as Markdown.
+"""
+
+import argparse
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from corolla.classifier import Classifier
+from corolla.data.painted import backdrop
+from corolla.evaluation.evaluate import evaluate
+from corolla.evaluation.metrics import Evaluation
+from corolla.progress import progress_for
+
+SIDE = 256
+SMALLEST = 64  # pixels of a bundled picture's shorter side
+NOISES, TEXTURES, DIGITS = 100, 40, 200
+BACKDROPS = (backdrop.wall, backdrop.boards, backdrop.paper, backdrop.soil, backdrop.sky)
+
+
+def quarters(picture: Image.Image) -> Iterator[Image.Image]:
+    """A picture and its four quarters."""
+    yield picture
+    width, height = picture.size
+    for left in (0, width // 2):
+        for top in (0, height // 2):
+            yield picture.crop((left, top, left + width // 2, top + height // 2))
+
+
+def bundled_by_scikit_image() -> list[Image.Image]:
+    """The photographs, pages, cells and textures in the package itself, whole and in quarters."""
+    import skimage.data
+
+    folder = Path(skimage.data.__file__).parent
+    found = []
+    for file in sorted((*folder.glob("*.png"), *folder.glob("*.jpg"))):
+        picture = Image.open(file).convert("RGB")
+        if min(picture.size) >= SMALLEST:
+            found += quarters(picture)
+    return found
+
+
+def bundled_by_scikit_learn() -> tuple[list[Image.Image], list[Image.Image]]:
+    """A photograph of a temple, whole and in quarters (the other one shows a flower); handwritten digits."""
+    from sklearn.datasets import load_digits, load_sample_image
+
+    digits = (16 - load_digits().images[:DIGITS]) / 16 * 255
+    return (
+        list(quarters(Image.fromarray(load_sample_image("china.jpg")))),
+        [Image.fromarray(digit.astype(np.uint8)).convert("RGB").resize((SIDE, SIDE)) for digit in digits],
+    )
+
+
+def noises() -> Iterator[NDArray[np.uint8]]:
+    """Uniform, grey, coarse, and salt and pepper on grey."""
+    for seed in range(NOISES):
+        dice = np.random.default_rng(seed)
+        kind = seed % 4
+        if kind == 0:
+            pixels = dice.integers(0, 256, (SIDE, SIDE, 3))
+        elif kind == 1:
+            pixels = np.repeat(dice.normal(128, 50, (SIDE, SIDE, 1)), 3, axis=2).clip(0, 255)
+        elif kind == 2:
+            pixels = dice.integers(0, 256, (SIDE // 16, SIDE // 16, 3)).repeat(16, axis=0).repeat(16, axis=1)
+        else:
+            pixels = np.repeat(dice.choice([0, 128, 255], (SIDE, SIDE, 1), p=[0.1, 0.8, 0.1]), 3, axis=2)
+        yield pixels.astype(np.uint8)
+
+
+def textures() -> Iterator[Image.Image]:
+    """Painted walls, boards, papers, soils and skies, without anything in front of them."""
+    for seed in range(TEXTURES):
+        for paint in BACKDROPS:
+            pixels = np.asarray(paint(np.random.default_rng(seed), (SIDE, SIDE)))
+            if pixels.dtype != np.uint8:
+                pixels = (pixels * 255).round().clip(0, 255).astype(np.uint8)
+            yield Image.fromarray(pixels)
+
+
+def strangers() -> dict[str, list[Image.Image]]:
+    """Pictures that show none of the classes, by kind."""
+    temple, digits = bundled_by_scikit_learn()
+    return {
+        "scikit-image's pictures": bundled_by_scikit_image(),
+        "a temple": temple,
+        "handwritten digits": digits,
+        "painted backdrops": list(textures()),
+        "noise": [Image.fromarray(pixels) for pixels in noises()],
+    }
+
+
+def told(values: list[float], write: str = "{:.1%}") -> str:
+    """The mean, and from where to where the runs lie."""
+    mean = write.format(statistics.mean(values))
+    return mean if len(values) == 1 else f"{mean} ({write.format(min(values))} to {write.format(max(values))})"
+
+
+def print_calibration(evaluations: list[Evaluation]) -> None:
+    """Before and after the temperature, and the promises."""
+    trusts = [evaluation.trust for evaluation in evaluations if evaluation.trust]
+    print("| | uncalibrated | calibrated |\n|---|---|---|")
+    for name, field, write in (
+        ("expected calibration error, 15 bins", "ece", "{:.1%}"),
+        ("Brier score", "brier", "{:.3f}"),
+        ("log loss", "log_loss", "{:.3f}"),
+    ):
+        before, after = ([getattr(trust, key) for trust in trusts] for key in (f"uncalibrated_{field}", field))
+        print(f"| {name} | {told(before, write)} | {told(after, write)} |")
+    print(f"\nTemperature {told([trust.temperature for trust in trusts], '{:.2f}')}.\n")
+    print("| coverage promised | kept | classes in a set | sets of one | empty |\n|---|---|---|---|---|")
+    for place, promise in enumerate(trusts[0].coverages):
+        each = [trust.coverages[place] for trust in trusts]
+        seen, single, empty = (told([getattr(one, field) for one in each]) for field in ("seen", "single", "empty"))
+        size = told([one.size for one in each], "{:.2f}")
+        print(f"| {promise.promised:.0%} | {seen} | {size} | {single} | {empty} |")
+    print(f"\nTaken for one of the classes: {told([trust.accepted for trust in trusts])} of the test pictures, and")
+    print(f"{told([trust.accepted_accuracy or 0.0 for trust in trusts])} of those named right.\n")
+
+
+def print_novelty(classifiers: list[Classifier], evaluations: list[Evaluation]) -> None:
+    """How well strange pictures are told apart, and how many are turned away."""
+    print("| pictures | how many | AUROC | answered none of these classes |\n|---|---|---|---|")
+    everything: list[list[NDArray[np.float32]]] = [[] for _ in classifiers]
+    for kind, pictures in strangers().items():
+        areas, refused = [], []
+        for place, (classifier, evaluation) in enumerate(zip(classifiers, evaluations, strict=True)):
+            novelty = np.array([reply.novelty for reply in classifier.replies(pictures)], np.float32)
+            everything[place].append(novelty)
+            areas.append(auroc(evaluation, novelty))
+            refused.append(float((novelty > 1).mean()))
+        print(f"| {kind} | {len(pictures)} | {told(areas, '{:.3f}')} | {told(refused)} |", flush=True)
+    areas = [
+        auroc(evaluation, np.concatenate(novelty)) for evaluation, novelty in zip(evaluations, everything, strict=True)
+    ]
+    refused = [float((np.concatenate(novelty) > 1).mean()) for novelty in everything]
+    print(f"| all of these | {sum(map(len, everything[0]))} | {told(areas, '{:.3f}')} | {told(refused)} |")
+
+
+def auroc(evaluation: Evaluation, novelty: NDArray[np.float32]) -> float:
+    """How often a strange picture scores higher than a test picture."""
+    assert evaluation.novelty is not None
+    truth = np.repeat([0, 1], [evaluation.n, len(novelty)])
+    return float(roc_auc_score(truth, np.concatenate([evaluation.novelty, novelty])))
+
+
+def main() -> None:
+    """Measure the runs and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", help="run folders, or names of runs that come with corolla")
+    parser.add_argument("data", help="labelled pictures with a test split")
+    arguments = parser.parse_args()
+    classifiers = [Classifier.load(run) for run in arguments.runs]
+    missing = [run for run, classifier in zip(arguments.runs, classifiers, strict=True) if not classifier.calibration]
+    if missing:
+        parser.error(f"{missing[0]} is not calibrated; run: corolla calibrate {missing[0]} {arguments.data}")
+    with progress_for(quiet=False) as progress:
+        evaluations = [evaluate(run, arguments.data, progress=progress.stage) for run in arguments.runs]
+    kinds = sorted({classifier.calibration.novelty.kind for classifier in classifiers if classifier.calibration})
+    print(f"{len(classifiers)} run(s), {evaluations[0].n} test pictures; novelty by {', '.join(kinds)}\n")
+    print(f"Accuracy {told([evaluation.accuracy for evaluation in evaluations])}.\n")
+    print_calibration(evaluations)
+    print_novelty(classifiers, evaluations)
+
+
+if __name__ == "__main__":
+    main()
