@@ -92,7 +92,8 @@ class Classifier:
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 
         It computes in the precision that suits the device unless another is given, and answers with what its
-        calibration knows if it has one, unless `calibrated` is False. Raises `CorollaError` if it is neither, or damaged.
+        calibration knows if it has one, unless `calibrated` is False.
+        Raises `CorollaError` if it is neither, or damaged.
         """
         folder = Run(run_folder(run))
         model, config = folder.load_model()
