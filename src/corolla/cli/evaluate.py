@@ -57,9 +57,10 @@ def command(
     device = usable_device(device)
     with progress_for(quiet) as progress:
         evaluation = evaluate(run, data, split=split, device=device, progress=progress.stage)
+        classifier = Classifier.load(run, device)
         robust = None
         if robustness:
-            robust = measure_robustness(Classifier.load(run, device), evaluation, partial(progress.stage, "damaging"))
+            robust = measure_robustness(classifier, evaluation, partial(progress.stage, "damaging"))
     figures = evaluation.to_json() | ({"robustness": robust.to_json()} if robust else {})
     if json:
         print_json(figures)
@@ -70,6 +71,7 @@ def command(
     sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
     folder = Run(run)
     write_json(folder.evaluation_file, figures)
-    write_report(folder, evaluation, folder.load_manifest() if folder.manifest_file.is_file() else None, robust)
+    manifest = folder.load_manifest() if folder.manifest_file.is_file() else None
+    write_report(folder, evaluation, manifest, robust, classifier)
     if not quiet:
         print(f"report: {folder.report}", file=sys.stderr)

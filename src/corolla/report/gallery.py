@@ -1,18 +1,21 @@
 """Which answers the report shows with their pictures, and the tiles that show them."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from corolla.classifier import Classifier
 from corolla.evaluation.metrics import Evaluation
 from corolla.preprocessing import Preprocessing
+from corolla.report.explained import explained
 from corolla.report.thumbnails import Thumbnail, thumbnails
 
 SHOWN = 48  # mistakes in the gallery as it opens
 BEHIND_A_CELL = 12  # mistakes that a cell of the confusion matrix can open
 MOST = 240  # mistakes with a picture: what keeps the page at a few megabytes
+EXPLAINED = 24  # mistakes that are shown with what they rest on
 RIGHT = 10  # right answers as the gallery opens
 RIGHT_BEHIND = 6  # right answers that a class's cell can open, its most doubtful
 MOST_RIGHT = 90
@@ -29,10 +32,16 @@ class Tile:
     cell: tuple[int, int]  # places of the label and of the answer among the classes
     picture: Thumbnail
     at_once: bool = True  # False: only once its cell is chosen
+    why: Thumbnail | None = None  # what the answer rests on, to lie over the picture
 
 
-def mistake_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing) -> list[Tile]:
-    """The most confident mistakes, and behind them some of every cell of the confusion matrix, in that order."""
+def mistake_tiles(
+    evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing, classifier: Classifier | None = None
+) -> list[Tile]:
+    """The most confident mistakes, and behind them some of every cell of the confusion matrix, in that order.
+
+    With the classifier that made them, the first few are explained.
+    """
     order = evaluation.mistakes()
     chosen = {int(index): True for index in order[:SHOWN]}
     rank: Counter[tuple[int, int]] = Counter()
@@ -44,7 +53,11 @@ def mistake_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Prep
         rank[cell] += 1
     # Every cell's surest first, so that a page with many classes has something behind as many cells as possible.
     chosen |= dict.fromkeys((index for _, index in sorted(behind, key=lambda b: b[0])[: MOST - len(chosen)]), False)
-    return tiles(evaluation, [int(index) for index in order if index in chosen], chosen, root, preprocessing)
+    made = tiles(evaluation, [int(index) for index in order if index in chosen], chosen, root, preprocessing)
+    if classifier is None or root is None:
+        return made
+    whys = explained(classifier, [root / tile.path for tile in made[:EXPLAINED]])
+    return [replace(tile, why=why) for tile, why in zip(made, whys, strict=False)] + made[EXPLAINED:]
 
 
 def right_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing) -> list[Tile]:

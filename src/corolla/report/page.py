@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from corolla.atomic import write_text
+from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.metrics import Evaluation
@@ -28,15 +29,20 @@ UNFIT = re.compile(
 
 
 def write_report(
-    run: Run, evaluation: Evaluation | None, manifest: Manifest | None, robustness: Robustness | None = None
+    run: Run,
+    evaluation: Evaluation | None,
+    manifest: Manifest | None,
+    robustness: Robustness | None = None,
+    classifier: Classifier | None = None,
 ) -> Path:
     """Write the run's `report.html`, whole or not at all, and return its path.
 
     Without an evaluation the page tells of the training alone. Pictures are looked for where the evaluation found
-    them, or else under the manifest's root; one that is not there becomes a tile with the reason.
+    them, or else under the manifest's root; one that is not there becomes a tile with the reason. With the classifier
+    its surest mistakes are explained.
     Raises `CorollaError` if the run's config cannot be read.
     """
-    material = Material(run, run.load_config(), evaluation, manifest, robustness)
+    material = Material(run, run.load_config(), evaluation, manifest, robustness, classifier)
     sections = [section for make in SECTIONS if (section := make(material)) is not None]
     page = environment().get_template("report.html.j2")
     write_text(run.report, page.render(run=run, config=material.config, evaluation=evaluation, sections=sections))

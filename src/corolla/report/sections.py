@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.metrics import Evaluation
@@ -40,6 +41,7 @@ class Material:
     evaluation: Evaluation | None
     manifest: Manifest | None
     robustness: Robustness | None = None
+    classifier: Classifier | None = None  # that answered, to explain its mistakes
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
@@ -56,7 +58,9 @@ class Material:
     @cached_property
     def mistakes(self) -> list[Tile]:
         """The wrong answers that the page has pictures of, the most confident first."""
-        return mistake_tiles(self.evaluation, self.root, self.config.preprocessing) if self.evaluation else []
+        if self.evaluation is None:
+            return []
+        return mistake_tiles(self.evaluation, self.root, self.config.preprocessing, self.classifier)
 
     @cached_property
     def right(self) -> list[Tile]:
@@ -210,6 +214,7 @@ def answers(tiles: list[Tile], evaluation: Evaluation, in_all: int) -> dict[str,
     return {
         "tiles": tiles,
         "at_once": sum(tile.at_once for tile in tiles),
+        "explained": sum(tile.why is not None and bool(tile.why.address) for tile in tiles),
         "in_all": in_all,
         "cells": [(cell, shown[cell], int(evaluation.confusion[cell])) for cell in sorted(shown)],
     }

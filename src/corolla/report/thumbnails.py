@@ -34,14 +34,24 @@ def thumbnails(paths: Sequence[Path], preprocessing: Preprocessing) -> list[Thum
 
 def thumbnail(path: Path, preprocessing: Preprocessing) -> Thumbnail:
     """The model's crop of one picture."""
-    rows, columns = preprocessing.image_size
-    scale = SIDE / min(rows, columns)
-    size = (min(round(columns * scale), 4 * SIDE), min(round(rows * scale), 4 * SIDE))
+    size = size_of(preprocessing)
     try:
         picture = read_picture(path, draft=2 * SIDE)
     except PictureError as error:
         return Thumbnail(reason=error.reason)
     small = picture.resize(size, Image.Resampling.BICUBIC, box=preprocessing.crop_box(*picture.size))
+    return Thumbnail(address_of(small), *size)
+
+
+def size_of(preprocessing: Preprocessing) -> tuple[int, int]:
+    """Width and height of a thumbnail of what the model sees, in pixels."""
+    rows, columns = preprocessing.image_size
+    scale = SIDE / min(rows, columns)
+    return min(round(columns * scale), 4 * SIDE), min(round(rows * scale), 4 * SIDE)
+
+
+def address_of(picture: Image.Image) -> str:
+    """The picture itself as an address, in JPEG."""
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return Thumbnail("data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode(), *size)
+    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -187,17 +187,18 @@ def first_config(
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
     """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card."""
     draw_curves(run.history(), run.curves)
-    evaluation = None
+    evaluation = classifier = None
     if can_calibrate(manifest):
         calibrate(Classifier.load(run.folder, device, calibrated=False), manifest, progress.stage).save(run.calibration)
     else:
         progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
     if manifest.split("test"):
-        evaluation = evaluate_split(Classifier.load(run.folder, device), manifest, "test", progress.stage)
+        classifier = Classifier.load(run.folder, device)
+        evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
         low, high = evaluation.interval
         write_json(run.evaluation_file, evaluation.to_json())
         progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
-    write_report(run, evaluation, manifest)
+    write_report(run, evaluation, manifest, classifier=classifier)
     write_card(run, evaluation)
     progress.note(f"the run is in {run.folder}; its report is {run.report}")
 

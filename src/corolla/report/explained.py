@@ -1,0 +1,25 @@
+"""What answers rest on, as small pictures to lie over the thumbnails of a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from corolla.classifier import Classifier
+from corolla.data.decoding import PictureError
+from corolla.explanations import DEFAULT
+from corolla.explanations.maps import explain_all
+from corolla.report.thumbnails import Thumbnail, address_of, size_of
+
+
+def explained(classifier: Classifier, paths: Sequence[Path]) -> list[Thumbnail]:
+    """The map of the default method for each answer, or the reason why there is none; in order."""
+    size = size_of(classifier.preprocessing)
+    found = []
+    for _, maps in explain_all(classifier, list(paths), (DEFAULT,)):
+        if isinstance(maps, PictureError):
+            found.append(Thumbnail(reason=maps.reason))
+        else:
+            picture = maps[0].overlay().resize(size, Image.Resampling.BICUBIC)
+            found.append(Thumbnail(address_of(picture), *size))
+    return found
