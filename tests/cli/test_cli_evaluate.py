@@ -103,3 +103,16 @@ def test_robustness_is_told_on_the_screen_in_json_and_in_the_report(corolla: Cal
     assert rows == [["rotation", *(f"{share:.1%}" for share in figures["corruptions"]["rotation"]["accuracy"])]]
     assert "Damaged pictures" in (run_copy / "report.html").read_text(encoding="utf-8")
     assert "robustness" not in json.loads(corolla("evaluate", run_copy, "--json", "--quiet").out)
+
+
+def test_a_run_that_comes_with_corolla_is_measured_and_nothing_is_written(
+    corolla: Callable, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    shutil.copytree(pictures / "red", tmp_path / "photos" / "roses")
+    said = corolla("evaluate", "flowers", "photos", "--device", "cpu")
+    assert said.status == 0
+    assert said.out.startswith("accuracy")
+    assert "keeps no report" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]

@@ -50,6 +50,7 @@ def command(
     from corolla.cli.figures import print_figures, print_robustness
     from corolla.evaluation.evaluate import evaluate
     from corolla.evaluation.robustness import measure_robustness
+    from corolla.pretrained import run_folder
     from corolla.progress import progress_for
     from corolla.report.page import write_report
     from corolla.run import Run
@@ -69,6 +70,10 @@ def command(
         if robust:
             print_robustness(robust)
     sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
+    if run_folder(run) != run:
+        if not quiet:
+            print(f"{run} comes with corolla and keeps no report; a run folder of your own does", file=sys.stderr)
+        return
     folder = Run(run)
     write_json(folder.evaluation_file, figures)
     manifest = folder.load_manifest() if folder.manifest_file.is_file() else None
