@@ -71,7 +71,7 @@ class Lines:
     def line(self, prediction: Prediction, name: str) -> str:
         """The line about one picture."""
         if not prediction.accepted:
-            told = [f"{NONE} (novelty {prediction.novelty:.1f})"]
+            told = [f"{NONE} (novelty {prediction.novelty:.2f})"]
         elif prediction.labels is not None:
             told = [" or ".join(printable(label) for label in prediction.labels) or UNSURE]
         else:

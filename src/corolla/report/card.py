@@ -41,6 +41,7 @@ def write_card(run: Run, evaluation: Evaluation | None) -> Path:
         config=config,
         classes=config.classes[:MOST_CLASSES],
         more_classes=max(len(config.classes) - MOST_CLASSES, 0),
+        calibrated=run.calibration.is_file(),
         evaluation=evaluation,
         per_class=evaluation.per_class[:MOST_CLASSES] if evaluation else (),
         measured=facts.measured_on(evaluation) if evaluation else "",

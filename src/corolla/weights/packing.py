@@ -15,7 +15,7 @@ HALF_TOLERANCE = 0.02  # of the largest answer: what weights of 11 bits may chan
 
 
 def pack(folder: str | Path, out: str | Path, half: bool = False) -> float:
-    """Copy a run's weights, config and model card into the folder `out`, which should not exist or be empty.
+    """Copy a run's weights, config, calibration and card into the folder `out`, which should not exist or be empty.
 
     Neither its manifest nor its report, which shows pictures, goes along, nor where on the disk its pictures were and
     how those are called that were skipped, which its config has. `half` keeps the weights in float16; they are read
@@ -28,8 +28,9 @@ def pack(folder: str | Path, out: str | Path, half: bool = False) -> float:
     packed = Run(out)
     packed.save_model(model, torch.float16 if half else None)
     packed.save_config(replace(config, data=without_places(config.data)))
-    if run.card.is_file():
-        shutil.copyfile(run.card, packed.card)
+    for ours, copy in ((run.card, packed.card), (run.calibration, packed.calibration)):
+        if ours.is_file():
+            shutil.copyfile(ours, copy)
     images = torch.randn(4, 3, *config.preprocessing.image_size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         before, after = model(images), packed.load_model()[0](images)
