@@ -163,7 +163,7 @@ def convert(
 ) -> None:
     """Write a checkpoint for another library; read back and compared before it is called done.
 
-    With --to corolla it is a copy of a run to give away: weights, config, calibration and model card, nothing of its pictures.
+    With --to corolla it is a copy of a run to give away: weights, config, calibration and card, nothing of its pictures.
     """
     from corolla.progress import progress_for
     from corolla.weights import load_weights, pack, write_weights
@@ -192,7 +192,7 @@ def push(
         typer.Option(metavar="DIALECT", help="timm or huggingface: put it there as that library reads it."),
     ] = None,
 ) -> None:
-    """Put a run's weights, config, calibration and model card on the Hugging Face Hub, where `weights show OWNER/NAME` finds it.
+    """Put a run's weights, config, calibration and card on the Hugging Face Hub; `weights show OWNER/NAME` finds it.
 
     Nothing else of the run leaves the machine: no picture, no list of files. It needs a login, `hf auth login`.
     """

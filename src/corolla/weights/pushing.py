@@ -14,7 +14,7 @@ from corolla.weights.writing import write_weights
 
 
 def push(folder: str | Path, repository: str, private: bool = False, to: str | None = None) -> str:
-    """Put a run's weights, config, calibration and model card into `repository` (`OWNER/NAME`), made if it is not there.
+    """Put a run's weights, config, calibration and card into `repository` (`OWNER/NAME`), made if it is not there.
 
     With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
     leaves the machine (`corolla.weights.packing`). Returns the repository's address.
