@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import corolla as api
+from browser import opened
 
 
 @pytest.fixture
@@ -82,6 +83,9 @@ def test_evaluate_tells_how_far_to_believe_it(corolla: Callable, calibrated: Pat
     assert one["trust"]["uncalibrated_log_loss"] == pytest.approx(other["log_loss"], abs=1e-4)
     assert one["trust"]["log_loss"] == pytest.approx(one["log_loss"], abs=1e-6)
     assert [each["promised"] for each in one["trust"]["coverages"]] == [0.8, 0.9, 0.95, 0.99]
+    said = corolla("evaluate", calibrated, many, "--quiet").out
+    assert f"calibration error  {one['trust']['ece']:.1%}, " in said
+    assert f"accepted  {one['trust']['accepted']:.1%}, " in said
     page = (calibrated / "report.html").read_text(encoding="utf-8")
     assert "before the temperature of" in page
     assert "This run is not calibrated" in (plain / "report.html").read_text(encoding="utf-8")
@@ -106,3 +110,22 @@ def test_a_coverage_needs_a_calibrated_run(corolla: Callable, run_copy: Path, ca
     assert "lies between 0 and 1" in corolla("predict", calibrated, file, "--coverage", "95", "--quiet").line
     (calibrated / "calibration.safetensors").unlink()
     assert "corolla calibrate" in corolla("predict", calibrated, file, "--coverage", "0.9", "--quiet").line
+
+
+def test_a_browser_shows_the_report_of_a_real_run(corolla: Callable, calibrated: Path, many: Path) -> None:
+    assert corolla("evaluate", calibrated, many, "--robustness", "--quiet").status == 0
+    with opened(calibrated / "report.html") as (page, complaints):
+        assert page.evaluate("[...document.images].every(picture => picture.complete && picture.naturalWidth > 0)")
+        sections = page.eval_on_selector_all("section", "parts => parts.map(part => part.id)")
+        assert sections == [
+            "headline", "confusion", "mistakes", "right", "per_class", "confidence", "robustness", "curves", "data", "training",
+        ]  # fmt: skip
+        why = page.locator("#mistakes img.why").first
+        assert why.evaluate("picture => getComputedStyle(picture).opacity") == "0"
+        page.get_by_label("Show what the answers rest on").check()
+        page.wait_for_function("getComputedStyle(document.querySelector('img.why')).opacity === '1'")
+        cell = page.locator(".matrix td.wrong a").first
+        shown = int(cell.inner_text())
+        cell.click()
+        assert 0 < page.locator("#mistakes figure:visible").count() <= shown
+        assert complaints == []

@@ -9,12 +9,14 @@ from rich.text import Text
 from corolla.cli.output import answer_console, printable
 from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Robustness
 from corolla.evaluation.metrics import Evaluation
+from corolla.evaluation.reliability import Trust
 from corolla.report import words
 from corolla.report.comparison import Row
 from corolla.report.facts import caveats
 
 WIDEST_MATRIX = 12  # classes; of more, the most frequent confusions are listed
 MOST_PAIRS = 10
+TOLD = (0.9, 0.95)  # promised coverages
 
 
 def print_figures(evaluation: Evaluation) -> None:
@@ -29,6 +31,7 @@ def print_figures(evaluation: Evaluation) -> None:
         ),
         ("macro F1", f"{evaluation.macro_f1:.3f}"),
         ("log loss", f"{evaluation.log_loss:.3f}"),
+        *trust_lines(evaluation.trust),
     ):
         console.print(Text.assemble((f"{name}  ", "bold"), value))
     for caveat in caveats(evaluation):
@@ -38,6 +41,20 @@ def print_figures(evaluation: Evaluation) -> None:
         if table.row_count:
             console.print()
             console.print(table)
+
+
+def trust_lines(trust: Trust | None) -> list[tuple[str, str]]:
+    """How far a calibrated model's answers can be believed, each figure with its name."""
+    if trust is None:
+        return []
+    told = [each for each in trust.coverages if each.promised in TOLD]
+    kept = (f"{each.seen:.1%} of {each.promised:.0%} promised ({each.size:.2f} classes)" for each in told)
+    before = f"{trust.uncalibrated_ece:.1%} before the temperature of {trust.temperature:.2f}"
+    return [
+        ("calibration error", f"{trust.ece:.1%}, {before}"),
+        ("coverage", ", ".join(kept)),
+        ("accepted", f"{trust.accepted:.1%}, the others are none of these classes"),
+    ]
 
 
 def print_robustness(robustness: Robustness) -> None:

@@ -163,7 +163,7 @@ def convert(
 ) -> None:
     """Write a checkpoint for another library; read back and compared before it is called done.
 
-    With --to corolla it is a copy of a run to give away: weights, config, calibration and card, nothing of its pictures.
+    With --to corolla it is a copy of a run to give away: weights, config, calibration and card, no pictures.
     """
     from corolla.progress import progress_for
     from corolla.weights import load_weights, pack, write_weights
