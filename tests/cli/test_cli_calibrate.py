@@ -118,7 +118,8 @@ def test_a_browser_shows_the_report_of_a_real_run(corolla: Callable, calibrated:
         assert page.evaluate("[...document.images].every(picture => picture.complete && picture.naturalWidth > 0)")
         sections = page.eval_on_selector_all("section", "parts => parts.map(part => part.id)")
         assert sections == [
-            "headline", "confusion", "mistakes", "right", "per_class", "confidence", "robustness", "curves", "data", "training",
+            "headline", "confusion", "mistakes", "right", "per_class", "confidence", "robustness", "curves", "data",
+            "training",
         ]  # fmt: skip
         why = page.locator("#mistakes img.why").first
         assert why.evaluate("picture => getComputedStyle(picture).opacity") == "0"
