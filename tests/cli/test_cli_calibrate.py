@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 import corolla as api
 from browser import opened
@@ -124,7 +125,7 @@ def test_a_browser_shows_the_report_of_a_real_run(corolla: Callable, calibrated:
         why = page.locator("#mistakes img.why").first
         assert why.evaluate("picture => getComputedStyle(picture).opacity") == "0"
         page.get_by_label("Show what the answers rest on").check()
-        page.wait_for_function("getComputedStyle(document.querySelector('img.why')).opacity === '1'")
+        expect(why).to_have_css("opacity", "1")
         cell = page.locator(".matrix td.wrong a").first
         shown = int(cell.inner_text())
         cell.click()

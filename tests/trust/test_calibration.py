@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from corolla.errors import CorollaError
 from corolla.trust.calibration import Calibration
 from corolla.trust.conformal import Conformal
-from corolla.trust.novelty import Gaussians, Novelty
+from corolla.trust.novelty import KINDS, Gaussians, Novelty
 
 CLASSES, WIDTH = 3, 5
 
@@ -26,7 +26,7 @@ def made(kind: Any = "distance") -> Calibration:
     return Calibration(0.8, Conformal.fit(probabilities, labels), novelty, {"val": 60})
 
 
-@pytest.mark.parametrize("kind", ["energy", "distance", "relative"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_was_saved_is_read(kind: str, tmp_path: Path) -> None:
     calibration, file = made(kind), tmp_path / "new" / "calibration.safetensors"
     calibration.save(file)
@@ -68,7 +68,7 @@ def test_numbers_that_cannot_be_are_refused_in_one_line(change: dict[str, Any], 
 @pytest.mark.parametrize("change", [
     {"scores": np.array([0.5], np.float32)}, {"scores": np.full(60, np.nan, np.float32)},
     {"scores": np.zeros((60, 1), np.float32)}, {"ranks": np.arange(60)[::-1].copy()},
-    {"whitening": np.full((WIDTH, WIDTH), np.nan, np.float32)}, {"mean": np.zeros(WIDTH)},
+    {"whitening": np.full((WIDTH, WIDTH), np.nan, np.float32)}, {"means": np.zeros((CLASSES, WIDTH))},
 ])  # fmt: skip
 def test_arrays_that_cannot_be_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "calibration.safetensors"

@@ -22,7 +22,7 @@ from corolla.trust.temperature import LEAST, MOST
 
 FORMAT = 1
 MAX_BYTES = 2**31  # four times what the widest ViT there is would need
-ARRAYS = ("means", "whitening", "mean", "spread")
+ARRAYS = ("means", "whitening")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +96,10 @@ def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], classes: int,
         raise ValueError("its score of novelty is none")
     gaussians = None if kind == "energy" else Gaussians(*(arrays[name] for name in ARRAYS))
     if gaussians is not None:
-        shapes = {"means": (classes, width), "whitening": (width, width), "mean": (width,), "spread": (width, width)}
-        for name, shape in shapes.items():
+        for name, shape in (("means", (classes, width)), ("whitening", (width, width))):
             if arrays[name].shape != shape or arrays[name].dtype != np.float32:
                 raise ValueError(f"its {name} are of shape {arrays[name].shape}, and this model needs {shape}")
-        if not all(np.isfinite(arrays[name]).all() for name in ARRAYS[1:]):
+        if np.isnan(gaussians.means).any() or not np.isfinite(gaussians.whitening).all():
             raise ValueError("its numbers are not all finite")
     novelty = Novelty(kind, median, border, gaussians)
     return Calibration(temperature, Conformal(n, ranks, scores), novelty, dict(said["facts"]))

@@ -1,13 +1,11 @@
 """How unlike the pictures it learned from a picture is: what is none of the classes should not be answered as one.
 
-Three scores, each larger for stranger pictures. Which one suits a model is found out on validation pictures and on
+Two scores, each larger for stranger pictures. Which one suits a model is found out on validation pictures and on
 damaged ones (`outliers.py`), never on the kinds that are reported.
 
 - `energy`: -log sum exp(logits) (Liu et al. 2020, arXiv 2010.03759, eq. 4 at T = 1);
 - `distance`: the squared Mahalanobis distance of the head's input to the nearest class (Lee et al. 2018, arXiv
-  1807.03888, eq. 2), the classes sharing one covariance;
-- `relative`: that distance less the one to all classes taken together (Ren et al. 2021, arXiv 2106.09022, eq. 3),
-  which leaves out what all pictures have in common.
+  1807.03888, eq. 2), the classes sharing one covariance.
 """
 
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["energy", "distance", "relative"]
+Kind = Literal["energy", "distance"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KEPT = 0.95  # share of the validation pictures that are accepted
 Floats = NDArray[np.float32]
@@ -24,21 +22,18 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Gaussians:
-    """The head's inputs of the training pictures: a Gaussian for each class, and one for all of them."""
+    """The head's inputs of the training pictures: a Gaussian for each class, all with one covariance."""
 
     means: Floats  # (classes, C)
-    whitening: Floats  # (C, C), shared by the classes: (f - mean) whitening has unit covariance
-    mean: Floats  # (C,), of all
-    spread: Floats  # (C, C), the whitening of all
+    whitening: Floats  # (C, C): (f - mean) whitening has unit covariance
 
     @staticmethod
     def fit(features: Floats, labels: NDArray[np.int64], classes: int) -> "Gaussians":
         """From features (n, C) and the places of their classes; a class without pictures is never the nearest."""
-        mean = features.mean(axis=0)
         means = np.full((classes, features.shape[1]), np.inf, np.float32)
         for label in np.unique(labels):
             means[label] = features[labels == label].mean(axis=0)
-        return Gaussians(means, whitening_of(features - means[labels]), mean, whitening_of(features - mean))
+        return Gaussians(means, whitening_of(features - means[labels]))
 
     def distance(self, features: Floats) -> Floats:
         """The squared distance (n,) of features (n, C) to the nearest class."""
@@ -46,10 +41,6 @@ class Gaussians:
         for mean in self.means[np.isfinite(self.means).all(axis=1)]:
             near = np.minimum(near, np.square((features - mean) @ self.whitening).sum(axis=1))
         return near
-
-    def background(self, features: Floats) -> Floats:
-        """The squared distance (n,) of features (n, C) to all classes taken together."""
-        return np.asarray(np.square((features - self.mean) @ self.spread).sum(axis=1), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +73,8 @@ def raw_score(kind: Kind, features: Floats, logits: Floats, gaussians: Gaussians
         most = logits.max(axis=1)
         return np.asarray(-(most + np.log(np.exp(logits - most[:, None]).sum(axis=1))), np.float32)
     if gaussians is None:
-        raise ValueError(f"{kind} needs the Gaussians of the training pictures")
-    distance = gaussians.distance(features)
-    return distance if kind == "distance" else np.asarray(distance - gaussians.background(features), np.float32)
+        raise ValueError("the distance needs the Gaussians of the training pictures")
+    return gaussians.distance(features)
 
 
 def whitening_of(centred: Floats) -> Floats:
