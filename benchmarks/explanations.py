@@ -27,6 +27,7 @@ from corolla.atomic import write_with
 from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
 from corolla.data.manifest import SPLITS
+from corolla.data.sources import list_source
 from corolla.explanations.deletion import STEPS, Curves, centre_map, measure, random_map
 from corolla.explanations.maps import METHODS, explain_pixels
 from corolla.progress import Progress, progress_for
@@ -143,11 +144,10 @@ def main() -> None:
     arguments = parser.parse_args()
     begun = time.perf_counter()
     with progress_for() as progress:
-        manifest = corolla.load_data(arguments.data, progress=progress.stage)
-        examples = manifest.split(arguments.split)
-        drawn = random.Random(arguments.seed).sample(examples, min(arguments.pictures, len(examples)))
+        listing = list_source(arguments.data, progress.stage)
+        paths = [listing.root / example.path for example in listing.examples if example.split == arguments.split]
+        paths = random.Random(arguments.seed).sample(paths, min(arguments.pictures, len(paths)))
         classifier = corolla.load(arguments.run)
-        paths = [manifest.locate(example) for example in drawn]
         names, curves, seconds = ask(classifier, paths, arguments.chances, arguments.steps, progress)
     print(table(names, curves, seconds))
     device = hardware(torch.device(classifier.device))

@@ -65,8 +65,11 @@ def draw_filters(model: ViT) -> Image.Image:
 
 
 def draw_positions(model: ViT) -> Image.Image:
-    """A tile for each patch at its place in the grid, dark where the similarity is -1 and bright where it is 1."""
-    return tiled(coloured((position_similarity(model) + 1) / 2))
+    """A tile for each patch at its place in the grid, from dark at the least similar pair to bright at 1.
+
+    The paper's scale begins at -1, where fixed waves, all of whose similarities are high, would be one colour.
+    """
+    return tiled(coloured(scaled(position_similarity(model))))
 
 
 def write_embeddings(model: ViT, folder: Path, arrays: bool = False) -> list[tuple[Path, str]]:
