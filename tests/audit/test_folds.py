@@ -21,7 +21,7 @@ def clouds(classes: int, each: int, seed: int = 0) -> tuple[torch.Tensor, np.nda
     """Features (n, 2, 8) around a centre for each class."""
     generator = torch.Generator().manual_seed(seed)
     labels = np.tile(np.arange(classes), each)
-    centres = 4 * torch.eye(8)[torch.from_numpy(labels)][:, None]
+    centres = 7 * torch.eye(8)[torch.from_numpy(labels)][:, None]
     return centres + torch.randn(len(labels), 2, 8, generator=generator), labels
 
 

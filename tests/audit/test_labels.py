@@ -48,7 +48,7 @@ def test_a_picture_that_reaches_several_thresholds_counts_for_the_likeliest() ->
 
 def test_a_class_without_labels_is_never_counted_for() -> None:
     chances = np.array([[0.1, 0.2, 0.7], [0.2, 0.7, 0.1]])
-    assert confident_joint(np.array([0, 1]), chances)[:, 2].tolist() == [0, 0]
+    assert confident_joint(np.array([0, 1]), chances)[:, 2].tolist() == [0, 0, 0]
 
 
 def test_equal_probabilities_reach_their_own_mean() -> None:
@@ -65,7 +65,7 @@ def test_planted_errors_come_first(seed: int) -> None:
     assert wrong[suspicious(labels, chances)].mean() > 0.6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 7), share=st.floats(0, 0.4))
 def test_it_agrees_with_cleanlab(seed: int, classes: int, share: float) -> None:
     from cleanlab.count import compute_confident_joint, get_confident_thresholds
