@@ -44,8 +44,8 @@ def draw_selective(axes: Axes, palette: Palette, curve: Selective) -> None:
     axes.set_ylabel("named right of those", color=palette.soft, fontsize=9.5)
     axes.set_xlim(0, 1.02)
     axes.set_ylim(max(float(curve.accuracy[curve.share > 0.1].min()) - 0.05, 0.0), 1.005)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=f"{words.SPACE}%"))
+    for axis, decimals in ((axes.xaxis, 0), (axes.yaxis, None)):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals, symbol=f"{words.SPACE}%"))
 
 
 def points(bins: Sequence[Bin]) -> tuple[list[float], list[float]]:
