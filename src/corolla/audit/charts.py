@@ -46,9 +46,9 @@ def histogram(title: str, unit: str, values: NDArray[np.float64], ticks: Callabl
 
 
 def pixel_ticks(axes: Axes) -> None:
-    """Four or so round numbers of pixels."""
+    """A few numbers of pixels that are whole patches in most models."""
     low, high = axes.get_xlim()
-    sides = [2.0**power * part for power in range(0, 20) for part in (1, 1.5)]
+    sides = [2.0**power * part for power in range(2, 20) for part in (1, 1.25, 1.5, 1.75)]
     inside = [side for side in sides if low <= np.log2(side) <= high] or [round(2 ** ((low + high) / 2))]
     few = inside[:: max(len(inside) // 6, 1)]
     axes.set_xticks(np.log2(few), [f"{side:,.0f}" for side in few])
