@@ -8,4 +8,4 @@ from typing import Literal
 
 # Here because the command line offers them before torch is loaded; `maps.METHODS` says what each one is.
 Method = Literal["relevance", "rollout", "attention"]
-DEFAULT: Method = "relevance"  # what the deletion and insertion test chose (benchmarks/README.md)
+DEFAULT: Method = "relevance"  # what the deletion and insertion test chose (benchmarks/explanations.py)
