@@ -17,8 +17,9 @@ MOST = 12_000_000  # bytes
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bundled_run_is_small_whole_and_says_where_it_comes_from(name: str) -> None:
     run = Run(run_folder(name))
-    assert {file.name for file in run.folder.iterdir()} == {"README.md", "config.json", "model.safetensors"}
-    assert run.weights.stat().st_size <= MOST
+    names = {file.name for file in run.folder.iterdir()}
+    assert names == {"README.md", "calibration.safetensors", "config.json", "model.safetensors"}
+    assert sum(file.stat().st_size for file in run.folder.iterdir()) <= MOST
     config, card = run.load_config(), run.card.read_text(encoding="utf-8")
     assert "/" not in config.data["source"]
     assert config.data["root"] == ""
