@@ -167,7 +167,10 @@ def main() -> None:
     if missing:
         parser.error(f"{missing[0]} is not calibrated; run: corolla calibrate {missing[0]} {arguments.data}")
     with progress_for(quiet=False) as progress:
-        evaluations = [evaluate(run, arguments.data, progress=progress.stage) for run in arguments.runs]
+        evaluations = [
+            evaluate(run, arguments.data, classifier=classifier, progress=progress.stage)
+            for run, classifier in zip(arguments.runs, classifiers, strict=True)
+        ]
     kinds = sorted({classifier.calibration.novelty.kind for classifier in classifiers if classifier.calibration})
     print(f"{len(classifiers)} run(s), {evaluations[0].n} test pictures; novelty by {', '.join(kinds)}\n")
     print(f"Accuracy {told([evaluation.accuracy for evaluation in evaluations])}.\n")

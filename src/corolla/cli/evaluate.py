@@ -57,8 +57,8 @@ def command(
 
     device = usable_device(device)
     with progress_for(quiet) as progress:
-        evaluation = evaluate(run, data, split=split, device=device, progress=progress.stage)
         classifier = Classifier.load(run, device)
+        evaluation = evaluate(run, data, split=split, classifier=classifier, progress=progress.stage)
         robust = None
         if robustness:
             robust = measure_robustness(classifier, evaluation, partial(progress.stage, "damaging"))

@@ -27,6 +27,7 @@ def evaluate(
     *,
     split: Split = "test",
     device: str = "cpu",
+    classifier: Classifier | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Ask the classifier of `run` about every picture of a split and compare its answers with the labels.
@@ -34,10 +35,11 @@ def evaluate(
     Without `data` these are the pictures the run was split with, and they must be the same bytes still. `data` is
     anything `corolla.data.sources.load_data` takes; its classes are matched to the model's by name and may be fewer.
     If it has no splits at all, every readable picture is used and `Evaluation.split` is "all".
-    `progress(what, done, of)` is called as work goes on. Raises `CorollaError`.
+    `classifier` is that of `run`, where it is at hand. `progress(what, done, of)` is called as work goes on.
+    Raises `CorollaError`.
     """
     folder = Run(run_folder(run))
-    classifier = Classifier.load(run, device)
+    classifier = classifier or Classifier.load(run, device)
     part: Part = split
     if data is None and not folder.manifest_file.is_file():
         raise CorollaError(f"{run} came without its pictures; say where labelled ones are: corolla evaluate {run} DATA")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.evaluation.reliability import Trust, measure_trust
+from corolla.evaluation.reliability import Trust, measure_trust, surprise
 from corolla.trust.calibration import Calibration
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
@@ -141,14 +141,8 @@ class Evaluation:
 
     @cached_property
     def log_loss(self) -> float:
-        """The mean of -ln(probability of the given label), in nats.
-
-        Probabilities are clipped at single precision's epsilon as scikit-learn does it, so one confident mistake
-        costs 16 nats at most.
-        """
-        from sklearn.metrics import log_loss
-
-        return float(log_loss(self.labels, self.probabilities, labels=np.arange(len(self.classes))))
+        """The mean of -ln(probability of the given label), in nats."""
+        return surprise(self.probabilities, self.labels)
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ surest share of them. A model whose confidence means something has a curve that 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +31,6 @@ class Selective:
         """The area under the curve of 1 - accuracy over the share (AURC, Geifman et al. 2019, arXiv 1805.08206)."""
         widths = np.diff(self.share, prepend=0.0)
         return float(((1 - self.accuracy) * widths).sum())
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values: the area, and the shares that could be answered at a few accuracies."""
-        return {
-            "mean_risk": self.mean_risk,
-            "share_at_accuracy": {str(wanted): self.share_at(wanted) for wanted in (0.9, 0.95, 0.98, 0.99)},
-        }
 
 
 def selective(evaluation: Evaluation) -> Selective:

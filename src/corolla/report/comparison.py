@@ -55,14 +55,14 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        told = {key: self.evaluation.to_json()[key] for key in ("split", "n", "accuracy", "interval", "log_loss")}
+        figures = self.evaluation.to_json()
         return {
             "run": str(self.run.folder),
             "model": self.config.model,
             "parameters": self.config.training.get("parameters"),
             "minutes": self.config.training.get("minutes"),
             "best_val_accuracy": self.config.training.get("best_val_accuracy"),
-            **told,
+            **{key: figures[key] for key in ("split", "n", "accuracy", "interval", "log_loss")},
             "trained_on": self.evaluation.trained_on,
             "against_first": self.comparison and self.comparison.to_json() | {"holm_p_value": self.p_value},
             "verdict": self.verdict,

@@ -187,13 +187,13 @@ def first_config(
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
     """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card."""
     draw_curves(run.history(), run.curves)
-    evaluation = classifier = None
+    evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
     if can_calibrate(manifest):
-        calibrate(Classifier.load(run.folder, device, calibrated=False), manifest, progress.stage).save(run.calibration)
+        classifier.calibration = calibrate(classifier, manifest, progress.stage)
+        classifier.calibration.save(run.calibration)
     else:
         progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
     if manifest.split("test"):
-        classifier = Classifier.load(run.folder, device)
         evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
         low, high = evaluation.interval
         write_json(run.evaluation_file, evaluation.to_json())

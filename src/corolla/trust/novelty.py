@@ -9,6 +9,7 @@ damaged ones (`outliers.py`), never on the kinds that are reported.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -37,10 +38,15 @@ class Gaussians:
 
     def distance(self, features: Floats) -> Floats:
         """The squared distance (n,) of features (n, C) to the nearest class."""
-        near = np.full(len(features), np.inf, np.float32)
-        for mean in self.means[np.isfinite(self.means).all(axis=1)]:
-            near = np.minimum(near, np.square((features - mean) @ self.whitening).sum(axis=1))
+        whitened, near = features @ self.whitening, np.full(len(features), np.inf, np.float32)
+        for centre in self.centres:
+            near = np.minimum(near, np.square(whitened - centre).sum(axis=1))
         return near
+
+    @cached_property
+    def centres(self) -> Floats:
+        """The whitened means (classes with pictures, C): one product here saves one for each class and batch."""
+        return np.asarray(self.means[np.isfinite(self.means).all(axis=1)] @ self.whitening, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
