@@ -171,7 +171,7 @@ def main() -> None:
             evaluate(run, arguments.data, classifier=classifier, progress=progress.stage)
             for run, classifier in zip(arguments.runs, classifiers, strict=True)
         ]
-    kinds = sorted({classifier.calibration.novelty.kind for classifier in classifiers if classifier.calibration})
+    kinds = [classifier.calibration.novelty.name for classifier in classifiers if classifier.calibration]
     print(f"{len(classifiers)} run(s), {evaluations[0].n} test pictures; novelty by {', '.join(kinds)}\n")
     print(f"Accuracy {told([evaluation.accuracy for evaluation in evaluations])}.\n")
     print_calibration(evaluations)

@@ -4,7 +4,7 @@
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
@@ -26,6 +26,7 @@ from corolla.preprocessing import Preprocessing
 from corolla.pretrained import run_folder
 from corolla.run import Run
 from corolla.trust.calibration import Calibration
+from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import tempered
 
 Picture = str | Path | bytes | BinaryIO | Image.Image
@@ -51,15 +52,6 @@ class Reply:
 
     probabilities: NDArray[np.float32]  # (classes,)
     novelty: float | None  # None: not calibrated
-
-
-@dataclass(frozen=True, eq=False)
-class Outputs:
-    """What the model computes for a batch, the mean over the views of each picture."""
-
-    probabilities: NDArray[np.float32]  # (B, classes), at temperature 1
-    features: NDArray[np.float32]  # (B, C), what the head reads
-    logits: NDArray[np.float32]  # (B, classes)
 
 
 class Classifier:
@@ -97,7 +89,7 @@ class Classifier:
         """
         folder = Run(run_folder(run))
         model, config = folder.load_model()
-        classes, width = len(config.classes), model.head.in_features
+        sizes = len(config.classes), model.head.in_features, model.config.width
         classifier = Classifier(
             model,
             config.preprocessing,
@@ -105,7 +97,7 @@ class Classifier:
             flip=bool(config.recipe.get("flip_average", False)),
             device=device,
             precision=precision,
-            calibration=Calibration.load(folder.calibration, classes, width) if calibrated else None,
+            calibration=Calibration.load(folder.calibration, sizes) if calibrated else None,
         )
         classifier.answering = stored_in(classifier.model, classifier.precision.dtype)
         return classifier
@@ -190,7 +182,7 @@ class Classifier:
         if calibration is None:
             return [Reply(row, None) for row in outputs.probabilities]
         rows = tempered(outputs.probabilities, calibration.temperature)
-        novelty = calibration.novelty.score(outputs.features, outputs.logits)
+        novelty = calibration.novelty.score(outputs)
         return [Reply(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
 
     @torch.inference_mode()
@@ -201,21 +193,27 @@ class Classifier:
         with self.precision.autocast(self.device):
             # One pass for both where they are few, two where twice as many would leave the processor's cache.
             passes = [torch.cat(views)] if len(images) < TOGETHER else views
-            seen = [self.answering.answer(self.answering.encode(each)) for each in passes]
+            seen = [self.pass_through(each) for each in passes]
 
-        def mean(parts: list[Tensor]) -> NDArray[np.float32]:
-            rows = torch.cat(parts).float().view(len(views), len(images), -1)
+        def mean(parts: Iterable[Tensor]) -> NDArray[np.float32]:
+            rows = torch.cat(list(parts)).float().view(len(views), len(images), -1)
             return np.asarray(rows.mean(dim=0).cpu().numpy(), np.float32)
 
-        logits = [logits.float() for _, logits in seen]
-        outputs = Outputs(
-            mean([each.softmax(dim=-1) for each in logits]), mean([features for features, _ in seen]), mean(logits)
-        )
+        textures, features, logits = zip(*seen, strict=True)
+        probabilities = mean(each.float().softmax(dim=-1) for each in logits)
+        outputs = Outputs(probabilities, mean(logits), mean(features), mean(textures))
         if not np.isfinite(outputs.probabilities).all():
             raise CorollaError(
                 "the model answers with numbers that are not finite; its weights are damaged, train it again"
             )
         return outputs
+
+    def pass_through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Texture (B, D), features (B, C) and logits (B, classes) of normalised pictures (B, 3, H, W)."""
+        model = self.answering
+        first = model.blocks[0](model.embed(images))
+        features, logits = model.answer(model.encode_from(1, first))
+        return model.patch_tokens(first).mean(dim=1, dtype=torch.float32), features, logits
 
 
 def stored_in(model: ViT, dtype: torch.dtype) -> ViT:

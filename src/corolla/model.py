@@ -306,8 +306,12 @@ class ViT(nn.Module):
         z = self.embed(images, tokens)  # eq. 1
         if seen is not None:
             seen.embedded = z
-        for block in self.blocks:
-            z = block(z, seen)  # eqs 2, 3
+        return self.encode_from(0, z, seen)
+
+    def encode_from(self, layer: int, z: Tensor, seen: Inspection | None = None) -> Tensor:
+        """The same, going on from z_layer (B, S, D)."""
+        for place in range(layer, len(self.blocks)):
+            z = self.blocks[place](z, seen)  # eqs 2, 3
         return z if self.config.norm_after_pooling else self.norm(z)
 
     def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:

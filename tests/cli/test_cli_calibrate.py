@@ -29,7 +29,7 @@ def test_it_writes_one_file_and_says_what_it_found(corolla: Callable, run_copy: 
     found = json.loads(said.out)
     calibration = api.load(run_copy).calibration
     assert found["temperature"] == pytest.approx(calibration.temperature)
-    assert (found["novelty"], found["val"]) == (calibration.novelty.kind, calibration.facts["val"])
+    assert (found["novelty"], found["val"]) == (calibration.novelty.name, calibration.facts["val"])
     assert {file.name for file in run_copy.iterdir()} == {file.name for file in before} | {"calibration.safetensors"}
     assert all(file.read_bytes() == content for file, content in before.items())
 
@@ -53,7 +53,8 @@ def test_predict_tells_what_is_none_of_its_classes(
 
 def test_a_refused_picture_is_no_class_on_the_screen(corolla: Callable, calibrated: Path, many: Path) -> None:
     calibration = api.load(calibrated).calibration
-    strict = replace(calibration.novelty, border=calibration.novelty.median + 1e-3)  # half of all are refused
+    scale = calibration.novelty.scale
+    strict = replace(calibration.novelty, scale=replace(scale, border=scale.median + 1e-3))  # half of all are refused
     replace(calibration, novelty=strict).save(calibrated / "calibration.safetensors")
     model = api.load(calibrated)
     answers = {file: model.predict(file) for file in sorted((many / "red").glob("*.png"))}

@@ -6,7 +6,8 @@ import pytest
 from corolla.evaluation.reliability import brier, ece, measure_trust, reliability
 from corolla.trust.calibration import Calibration
 from corolla.trust.conformal import Conformal
-from corolla.trust.novelty import Gaussians, Novelty
+from corolla.trust.novelty import Novelty, Score
+from corolla.trust.outputs import Outputs
 
 
 def rows(*confidences: float) -> np.ndarray:
@@ -43,9 +44,10 @@ def test_trust_tells_before_and_after() -> None:
     probabilities = dice.dirichlet(np.ones(3), 300).astype(np.float32)
     labels = np.array([dice.choice(3, p=row / row.sum()) for row in probabilities.astype(float)])
     features = dice.normal(size=(300, 4)).astype(np.float32)
-    novelty = Novelty.fit("distance", features, np.log(probabilities), Gaussians.fit(features, labels, 3))
+    known = Outputs(probabilities, np.log(probabilities), features, features)
+    novelty = Novelty.fit([Score.fit("distance", known, labels, known)], known)
     calibration = Calibration(1.0, Conformal.fit(probabilities, labels), novelty, {})
-    trust = measure_trust(probabilities, labels, novelty.score(features, np.log(probabilities)), calibration)
+    trust = measure_trust(probabilities, labels, novelty.score(known), calibration)
     assert trust.ece == trust.uncalibrated_ece == ece(reliability(probabilities, labels))
     assert trust.accepted == pytest.approx(0.95, abs=0.01)
     assert [each.promised for each in trust.coverages] == [0.8, 0.9, 0.95, 0.99]

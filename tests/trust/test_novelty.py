@@ -1,84 +1,81 @@
-"""Scores of novelty: their definitions, their scale, and that strange inputs get high ones."""
+"""Scores of novelty: their definitions, their scale, and that strange pictures get high ones."""
 
 import numpy as np
 import pytest
 
-from corolla.trust.novelty import KEPT, KINDS, Gaussians, Kind, Novelty, raw_score, whitening_of
+from corolla.trust.novelty import KEPT, KINDS, Kind, Novelty, Scale, Score, mixtures, raw_score
+from corolla.trust.outputs import Outputs
 
-CLASSES, WIDTH = 3, 6
+CLASSES, WIDTH, TOKEN = 3, 6, 4
+CENTRES = np.random.default_rng(99).normal(0, 6, (CLASSES, WIDTH))
 
 
-def inputs(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features of three clouds with a covariance of their own, logits that fit them, and the labels."""
+def outputs_of(features: np.ndarray, texture: np.ndarray) -> Outputs:
+    logits = -np.square(features[:, None] - CENTRES).sum(axis=2) / 20 + 10
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    arrays = (shares / shares.sum(axis=1, keepdims=True), logits, features, texture)
+    return Outputs(*(array.astype(np.float32) for array in arrays))
+
+
+def ordinary(n: int, seed: int) -> Outputs:
+    """Three clouds of features, one of textures."""
     dice = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).normal(0, 6, (CLASSES, WIDTH))
-    mix = np.eye(WIDTH) + np.random.default_rng(98).normal(0, 0.2, (WIDTH, WIDTH))
-    labels = np.arange(n) % CLASSES
-    features = centres[labels] + dice.normal(size=(n, WIDTH)) @ mix
-    logits = -np.square(features[:, None] - centres).sum(axis=2) / 20 + 10
-    return features.astype(np.float32), logits.astype(np.float32), labels
+    return outputs_of(CENTRES[labels(n)] + dice.normal(size=(n, WIDTH)), dice.normal(size=(n, TOKEN)))
 
 
-@pytest.fixture(scope="module")
-def gaussians() -> Gaussians:
-    features, _, labels = inputs(3000, 0)
-    return Gaussians.fit(features, labels, CLASSES)
+def labels(n: int) -> np.ndarray:
+    return np.arange(n) % CLASSES
 
 
-def test_the_distance_is_mahalanobis_to_the_nearest_class(gaussians: Gaussians) -> None:
-    features, _, labels = inputs(3000, 0)
-    centred = np.concatenate([features[labels == k] - features[labels == k].mean(axis=0) for k in range(CLASSES)])
-    inverse = np.linalg.inv(np.cov(centred.T, bias=True))
-    new, _, _ = inputs(30, 5)
-    apart = new[:, None] - np.stack([features[labels == k].mean(axis=0) for k in range(CLASSES)])
-    expected = np.einsum("nkc,cd,nkd->nk", apart, inverse, apart).min(axis=1)
-    np.testing.assert_allclose(gaussians.distance(new), expected, rtol=0.05)
+def fitted(kinds: tuple[Kind, ...], known: Outputs) -> Novelty:
+    return Novelty.fit([Score.fit(kind, ordinary(900, 0), labels(900), known) for kind in kinds], known)
 
 
-def test_whitened_features_have_unit_covariance() -> None:
-    features = inputs(3000, 0)[0]
-    centred = features - features.mean(axis=0)
-    np.testing.assert_allclose(np.cov((centred @ whitening_of(centred)).T, bias=True), np.eye(WIDTH), atol=0.05)
-
-
-def test_the_energy_by_hand(gaussians: Gaussians) -> None:
+def test_the_energy_by_hand() -> None:
     logits = np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]], np.float32)
-    found = raw_score("energy", np.zeros((2, WIDTH), np.float32), logits, gaussians)
+    found = raw_score("energy", Outputs(logits, logits, logits, logits), None)
     np.testing.assert_allclose(found, [-np.log(3), -100], rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_its_scale_and_what_it_accepts(kind: Kind, gaussians: Gaussians) -> None:
-    features, logits, _ = inputs(400, 1)
-    novelty = Novelty.fit(kind, features, logits, gaussians)
-    scores = novelty.score(features, logits)
+def test_a_mean_of_scores_by_hand() -> None:
+    known, new = ordinary(400, 1), ordinary(20, 2)
+    parts = [fitted((kind,), known).score(new) for kind in ("energy", "texture")]
+    both = fitted(("energy", "texture"), known)
+    np.testing.assert_allclose(both.score(new), both.scale(np.mean(parts, axis=0)), rtol=1e-4, atol=1e-5)
+
+
+def test_every_mixture_once_and_the_simple_ones_first() -> None:
+    sizes = [len(mixture) for mixture in mixtures(KINDS)]
+    assert sizes == sorted(sizes)
+    assert len(set(mixtures(KINDS))) == len(sizes) == 2 ** len(KINDS) - 1
+
+
+@pytest.mark.parametrize("kinds", mixtures(KINDS))
+def test_its_scale_and_what_it_accepts(kinds: tuple[Kind, ...]) -> None:
+    known = ordinary(400, 1)
+    novelty = fitted(kinds, known)
+    scores = novelty.score(known)
     assert np.median(scores) == pytest.approx(0, abs=1e-3)
     assert KEPT <= (scores <= 1).mean() <= KEPT + 0.01
-    fresh = novelty.score(*inputs(2000, 2)[:2])
-    assert (fresh <= 1).mean() == pytest.approx(KEPT, abs=0.04)
+    assert (novelty.score(ordinary(2000, 2)) <= 1).mean() == pytest.approx(KEPT, abs=0.04)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_far_from_every_class_is_strange(kind: Kind, gaussians: Gaussians) -> None:
-    novelty = Novelty.fit(kind, *inputs(400, 1)[:2], gaussians)
-    features = np.random.default_rng(3).normal(0, 40, (200, WIDTH)).astype(np.float32)
-    centres = np.random.default_rng(99).normal(0, 6, (CLASSES, WIDTH))
-    logits = (-np.square(features[:, None] - centres).sum(axis=2) / 20 + 10).astype(np.float32)
-    assert (novelty.score(features, logits) > 1).mean() > 0.95
+@pytest.mark.parametrize("kinds", mixtures(KINDS))
+def test_what_is_far_from_every_class_is_strange(kinds: tuple[Kind, ...]) -> None:
+    dice = np.random.default_rng(3)
+    strange = outputs_of(dice.normal(0, 40, (200, WIDTH)), dice.normal(0, 40, (200, TOKEN)))
+    assert (fitted(kinds, ordinary(400, 1)).score(strange) > 1).mean() > 0.95
 
 
-def test_a_class_without_pictures_is_never_the_nearest() -> None:
-    features, _, labels = inputs(300, 0)
-    some = labels != 1
-    gaussians = Gaussians.fit(features[some], labels[some], CLASSES)
-    assert np.isfinite(gaussians.distance(features)).all()
+def test_a_strange_texture_alone_is_seen_by_the_texture_alone() -> None:
+    known, usual = ordinary(400, 1), ordinary(200, 2)
+    strange = outputs_of(usual.features, usual.texture + 30)
+    texture, distance = fitted(("texture",), known), fitted(("distance",), known)
+    assert (texture.score(strange) > 1).all()
+    np.testing.assert_array_equal(distance.score(strange), distance.score(usual))
 
 
-def test_features_that_never_change_do_no_harm() -> None:
-    features, logits, labels = inputs(100, 0)
-    features[:, 2] = 1.0
-    gaussians = Gaussians.fit(features, labels, CLASSES)
-    assert np.isfinite(Novelty.fit("distance", features, logits, gaussians).score(features, logits)).all()
-    alike = np.ones((50, WIDTH), np.float32)
-    novelty = Novelty.fit("energy", alike, np.ones((50, CLASSES), np.float32), gaussians)
-    assert (novelty.score(alike, np.ones((50, CLASSES), np.float32)) <= 1).all()
+def test_scores_that_are_all_alike_accept_what_they_were_fitted_on() -> None:
+    alike = np.full(50, 3.0, np.float32)
+    assert (Scale.fit(alike)(alike) <= 1).all()
+    assert (Scale.fit(alike)(alike + 1) > 1).all()

@@ -53,11 +53,11 @@ def command(
         check_classes(manifest, classifier.classes)
         calibration = calibrate(classifier, manifest, progress.stage)
     calibration.save(folder.calibration)
-    said = {"temperature": calibration.temperature, "novelty": calibration.novelty.kind} | calibration.facts
+    said = {"temperature": calibration.temperature, "novelty": calibration.novelty.name} | calibration.facts
     if json:
         print_json(said)
     else:
         print(
-            f"temperature {calibration.temperature:.3f}, novelty by {calibration.novelty.kind}, "
+            f"temperature {calibration.temperature:.3f}, novelty by {calibration.novelty.name}, "
             f"from {calibration.facts['val']:,} validation and {calibration.facts['train']:,} training pictures"
         )

@@ -41,7 +41,7 @@ def command(
 
     Writes the figures and the pictures of its mistakes into the run's report.html, and the figures into its
     evaluation.json. With --json that object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss,
-    classes, per_class, per_group, confusion, and robustness if it was asked for.
+    classes, per_class, per_group, confusion, selective, trust, and robustness if it was asked for.
     """
     from functools import partial
 

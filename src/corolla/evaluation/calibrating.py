@@ -12,15 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corolla.classifier import Classifier, Outputs
+from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
 from corolla.data.manifest import Example, Manifest
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError
 from corolla.trust.calibration import Calibration
 from corolla.trust.conformal import Conformal
-from corolla.trust.novelty import KINDS, Gaussians, Kind, Novelty
+from corolla.trust.novelty import KINDS, Novelty, Score, mixtures
 from corolla.trust.outliers import OUTLIERS, Pixels
+from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import fit_temperature, tempered
 
 FEWEST = 20  # validation pictures, below which nothing can be promised
@@ -54,22 +55,23 @@ def calibrate(classifier: Classifier, manifest: Manifest, progress: Progress | N
             done += len(batch)
             if progress:
                 progress("calibrating", done, total)
-        return joined(parts)
+        return Outputs.joined(parts)
 
     known, labels = look(val), places(val, classifier.classes)
     temperature = fit_temperature(known.probabilities, labels)
-    gaussians = Gaussians.fit(look(train).features, places(train, classifier.classes), len(classifier.classes))
-    scores = {kind: Novelty.fit(kind, known.features, known.logits, gaussians) for kind in KINDS}
-    separation: dict[Kind, dict[str, float]] = {kind: {} for kind in KINDS}
+    trained, trained_labels = look(train), places(train, classifier.classes)
+    scores = [Score.fit(kind, trained, trained_labels, known) for kind in KINDS]
+    novelties = [Novelty.fit(mixture, known) for mixture in mixtures(scores)]
+    separation: dict[str, dict[str, float]] = {novelty.name: {} for novelty in novelties}
     for name, change in OUTLIERS.items():
         strange = look(damaged, change)
-        for kind, score in scores.items():
-            separation[kind][name] = auroc(score, known, strange)
-    best = max(KINDS, key=lambda kind: float(np.mean(list(separation[kind].values()))))
+        for novelty in novelties:
+            separation[novelty.name][name] = auroc(novelty, known, strange)
+    best = max(novelties, key=lambda novelty: float(np.mean(list(separation[novelty.name].values()))))
     return Calibration(
         temperature,
         Conformal.fit(tempered(known.probabilities, temperature), labels),
-        scores[best],
+        best,
         {"val": len(val), "train": len(train), "auroc_on_damaged": separation},
     )
 
@@ -83,7 +85,7 @@ def auroc(novelty: Novelty, known: Outputs, strange: Outputs) -> float:
     """How often a strange picture scores higher than a known one, ties counting half."""
     from sklearn.metrics import roc_auc_score
 
-    scores = [novelty.score(outputs.features, outputs.logits) for outputs in (known, strange)]
+    scores = [novelty.score(outputs) for outputs in (known, strange)]
     return float(roc_auc_score(np.repeat([0, 1], [len(each) for each in scores]), np.concatenate(scores)))
 
 
@@ -111,12 +113,3 @@ def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | No
             pixels = torch.from_numpy(change(array, np.random.default_rng(place))).permute(2, 0, 1)
         rows.append(pixels)
     return torch.stack(rows)
-
-
-def joined(parts: Sequence[Outputs]) -> Outputs:
-    """The outputs of several batches as those of one."""
-    return Outputs(
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.features for part in parts]),
-        np.concatenate([part.logits for part in parts]),
-    )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.evaluation.reliability import Trust, measure_trust, surprise
+from corolla.evaluation.selective import Selective, selective
 from corolla.trust.calibration import Calibration
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
@@ -159,6 +160,11 @@ class Evaluation:
             return None
         return measure_trust(self.probabilities, self.labels, self.novelty, self.calibration)
 
+    @cached_property
+    def selective(self) -> Selective:
+        """What would be gained by answering only where it is sure."""
+        return selective(self.confidence, self.correct)
+
     def mistakes(self) -> NDArray[np.int64]:
         """The places of the wrong answers, the most confident first."""
         wrong = np.flatnonzero(~self.correct)
@@ -181,6 +187,7 @@ class Evaluation:
                 for figures in self.per_group
             ],
             "confusion": self.confusion.tolist(),
+            "selective": self.selective.to_json(),
             "trust": self.trust.to_json() if self.trust else None,
         }
 

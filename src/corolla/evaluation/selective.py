@@ -6,11 +6,12 @@ surest share of them. A model whose confidence means something has a curve that 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.evaluation.metrics import Evaluation
+TOLD = 10  # points of the curve that go into JSON
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +33,23 @@ class Selective:
         widths = np.diff(self.share, prepend=0.0)
         return float(((1 - self.accuracy) * widths).sum())
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain values: the mean risk, and of each tenth of the pictures the first point that answers so many."""
+        places = sorted({int(np.searchsorted(self.share, tenth / TOLD - 1e-9)) for tenth in range(1, TOLD + 1)})
+        points = zip(self.share[places], self.confidence[places], self.accuracy[places], strict=True)
+        return {
+            "mean_risk": self.mean_risk,
+            "points": [
+                {"share": float(share), "confidence": float(confidence), "accuracy": float(accuracy)}
+                for share, confidence, accuracy in points
+            ],
+        }
 
-def selective(evaluation: Evaluation) -> Selective:
-    """The curve of an evaluation; equally sure answers are answered together."""
-    order = np.argsort(-evaluation.confidence, kind="stable")
-    confidence = evaluation.confidence[order].astype(np.float64)
-    right = np.cumsum(evaluation.correct[order])
-    last = np.flatnonzero(np.diff(confidence, append=-1.0))
+
+def selective(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> Selective:
+    """The curve of answers (n,) by their confidence and whether they are right; equally sure ones stay together."""
+    order = np.argsort(-confidence, kind="stable")
+    falling = confidence[order].astype(np.float64)
+    last = np.flatnonzero(np.diff(falling, append=-1.0))
     answered = last + 1
-    return Selective(confidence[last], answered / evaluation.n, right[last] / answered)
+    return Selective(falling[last], answered / len(order), np.cumsum(correct[order])[last] / answered)

@@ -17,7 +17,6 @@ from corolla.data.manifest import Manifest
 from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.metrics import Evaluation
 from corolla.evaluation.reliability import ece, reliability
-from corolla.evaluation.selective import selective
 from corolla.report import facts
 from corolla.report.confidence import confidence_svg
 from corolla.report.curves import curves_svg
@@ -158,7 +157,7 @@ def confidence(material: Material) -> Section | None:
     evaluation = material.evaluation
     if evaluation is None:
         return None
-    trust, curve = evaluation.trust, selective(evaluation)
+    trust, curve = evaluation.trust, evaluation.selective
     bins = trust.bins if trust else reliability(evaluation.probabilities, evaluation.labels)
     values = {
         "panels": confidence_svg(bins, trust.uncalibrated_bins if trust else (), curve),

@@ -5,7 +5,7 @@ from anybody, so sizes, shapes and values are checked before they are used.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from safetensors.numpy import save_file
 from corolla.atomic import write_with
 from corolla.errors import CorollaError
 from corolla.trust.conformal import Conformal
-from corolla.trust.novelty import KINDS, Gaussians, Novelty
+from corolla.trust.gaussians import Gaussians
+from corolla.trust.novelty import KINDS, Kind, Novelty, Scale, Score
 from corolla.trust.temperature import LEAST, MOST
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 2**31  # four times what the widest ViT there is would need
-ARRAYS = ("means", "whitening")
+ARRAYS = ("means", "whitening")  # of the Gaussians of a score
+Sizes = tuple[int, int, int]  # classes, numbers that the head reads, width of the tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,26 +34,29 @@ class Calibration:
     temperature: float
     conformal: Conformal
     novelty: Novelty
-    facts: dict[str, Any]  # of the fit: how many pictures, each score's AUROC on the damaged ones
+    facts: dict[str, Any]  # of the fit: how many pictures, the AUROC of each novelty on the damaged ones
 
     def save(self, file: Path) -> None:
         """Write the file, whole or not at all."""
         arrays: dict[str, NDArray[Any]] = {"ranks": self.conformal.ranks, "scores": self.conformal.scores}
-        if self.novelty.gaussians is not None:
-            arrays |= {name: np.ascontiguousarray(getattr(self.novelty.gaussians, name)) for name in ARRAYS}
+        for score in self.novelty.scores:
+            if score.gaussians is not None:
+                for name in ARRAYS:
+                    arrays[f"{score.kind}.{name}"] = np.ascontiguousarray(getattr(score.gaussians, name))
         said = {
             "format": FORMAT,
             "temperature": self.temperature,
             "n": self.conformal.n,
-            "novelty": {"kind": self.novelty.kind, "median": self.novelty.median, "border": self.novelty.border},
+            "scores": {score.kind: asdict(score.scale) for score in self.novelty.scores},
+            "novelty": asdict(self.novelty.scale),
             "facts": self.facts,
         }
         metadata = {"calibration": json.dumps(said, allow_nan=False)}
         write_with(file, lambda temporary: save_file(arrays, temporary, metadata=metadata))
 
     @staticmethod
-    def load(file: Path, classes: int, width: int) -> "Calibration | None":
-        """Read what `save` wrote, for a model of so many classes whose head reads `width` numbers; None without a file.
+    def load(file: Path, sizes: Sizes) -> "Calibration | None":
+        """Read what `save` wrote, for a model of such sizes; None without a file.
 
         Raises `CorollaError` if it is damaged or belongs to another model.
         """
@@ -61,7 +66,7 @@ class Calibration:
             with safe_open(file, framework="numpy") as content:
                 said = json.loads((content.metadata() or {})["calibration"])
                 arrays = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no dict
-            return checked(said, arrays, classes, width)
+            return checked(said, arrays, sizes)
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -71,10 +76,10 @@ class Calibration:
             ) from None
 
 
-def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], classes: int, width: int) -> Calibration:
+def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], sizes: Sizes) -> Calibration:
     """The calibration of the numbers and arrays of a file; ValueError, TypeError or KeyError if they are of none."""
     if said["format"] != FORMAT:
-        raise ValueError("it was written by another version of corolla; update corolla")
+        raise ValueError("it was written by another version of corolla")
     temperature, n = finite(said["temperature"]), said["n"]
     if not LEAST * 0.99 <= temperature <= MOST * 1.01:
         raise ValueError(f"a temperature of {temperature} is out of range")
@@ -91,18 +96,39 @@ def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], classes: int,
         or not ((scores >= -1e-6) & (scores <= 1 + 1e-6)).all()
     ):
         raise ValueError("its scores are not those of validation pictures in order")
-    kind, median, border = said["novelty"]["kind"], finite(said["novelty"]["median"]), finite(said["novelty"]["border"])
-    if kind not in KINDS or not median < border:
-        raise ValueError("its score of novelty is none")
-    gaussians = None if kind == "energy" else Gaussians(*(arrays[name] for name in ARRAYS))
-    if gaussians is not None:
-        for name, shape in (("means", (classes, width)), ("whitening", (width, width))):
-            if arrays[name].shape != shape or arrays[name].dtype != np.float32:
-                raise ValueError(f"its {name} are of shape {arrays[name].shape}, and this model needs {shape}")
-        if np.isnan(gaussians.means).any() or not np.isfinite(gaussians.whitening).all():
-            raise ValueError("its numbers are not all finite")
-    novelty = Novelty(kind, median, border, gaussians)
+    scores_of_novelty = tuple(
+        Score(kind, scale_of(said["scores"][kind]), gaussians_of(kind, arrays, sizes))
+        for kind in KINDS
+        if kind in said["scores"]
+    )
+    if not scores_of_novelty or len(scores_of_novelty) != len(said["scores"]):
+        raise ValueError("its scores of novelty are none")
+    novelty = Novelty(scores_of_novelty, scale_of(said["novelty"]))
     return Calibration(temperature, Conformal(n, ranks, scores), novelty, dict(said["facts"]))
+
+
+def scale_of(said: dict[str, Any]) -> Scale:
+    """The scale of its two numbers."""
+    scale = Scale(finite(said["median"]), finite(said["border"]))
+    if not scale.median < scale.border:
+        raise ValueError("its scale of novelty is none")
+    return scale
+
+
+def gaussians_of(kind: Kind, arrays: dict[str, NDArray[Any]], sizes: Sizes) -> Gaussians | None:
+    """The Gaussians of a score, None for the energy."""
+    if kind == "energy":
+        return None
+    classes, read_by_head, width = sizes
+    groups, width = (classes, read_by_head) if kind == "distance" else (1, width)
+    gaussians = Gaussians(*(arrays[f"{kind}.{name}"] for name in ARRAYS))
+    for name, shape in zip(ARRAYS, ((groups, width), (width, width)), strict=True):
+        array = getattr(gaussians, name)
+        if array.shape != shape or array.dtype != np.float32:
+            raise ValueError(f"its {kind}.{name} are of shape {array.shape}, and this model needs {shape}")
+    if np.isnan(gaussians.means).any() or not np.isfinite(gaussians.whitening).all():
+        raise ValueError("its numbers are not all finite")
+    return gaussians
 
 
 def finite(value: Any) -> float:

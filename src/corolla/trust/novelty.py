@@ -1,94 +1,112 @@
 """How unlike the pictures it learned from a picture is: what is none of the classes should not be answered as one.
 
-Two scores, each larger for stranger pictures. Which one suits a model is found out on validation pictures and on
-damaged ones (`outliers.py`), never on the kinds that are reported.
+Three scores, each larger for stranger pictures. Which of them, or which mean of several, suits a model is found out on
+validation pictures and on damaged ones (`outliers.py`), never on the kinds that are reported.
 
 - `energy`: -log sum exp(logits) (Liu et al. 2020, arXiv 2010.03759, eq. 4 at T = 1);
 - `distance`: the squared Mahalanobis distance of the head's input to the nearest class (Lee et al. 2018, arXiv
-  1807.03888, eq. 2), the classes sharing one covariance.
+  1807.03888, eq. 2), the classes sharing one covariance;
+- `texture`: the same distance of the mean patch token after the first block to that of all training pictures together.
+  A model that saw few pictures hears in its last layer only what tells its classes apart; colours and textures that no
+  picture of its had are still to be seen in its first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, get_args
+from itertools import combinations
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["energy", "distance"]
+from corolla.trust.gaussians import Floats, Gaussians
+from corolla.trust.outputs import Outputs
+
+Kind = Literal["energy", "distance", "texture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+T = TypeVar("T")
 KEPT = 0.95  # share of the validation pictures that are accepted
-Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale where 0 is the median of the validation pictures and 1 the score that 95 % of them stay within."""
+
+    median: float
+    border: float
+
+    @staticmethod
+    def fit(scores: Floats) -> "Scale":
+        """From the scores (n,) of validation pictures."""
+        median, border = float(np.median(scores)), float(np.quantile(scores, KEPT, method="higher"))
+        # All alike: whatever is stranger is strange, and the scale is as good as any.
+        return Scale(median, max(border, float(np.nextafter(np.float32(median), np.float32(np.inf)))))
+
+    def __call__(self, scores: Floats) -> Floats:
+        """The scores on it."""
+        return np.asarray((scores - self.median) / (self.border - self.median), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussians:
-    """The head's inputs of the training pictures: a Gaussian for each class, all with one covariance."""
+class Score:
+    """One of the three scores, and its scale."""
 
-    means: Floats  # (classes, C)
-    whitening: Floats  # (C, C): (f - mean) whitening has unit covariance
+    kind: Kind
+    scale: Scale
+    gaussians: Gaussians | None = None  # None for the energy
 
     @staticmethod
-    def fit(features: Floats, labels: NDArray[np.int64], classes: int) -> "Gaussians":
-        """From features (n, C) and the places of their classes; a class without pictures is never the nearest."""
-        means = np.full((classes, features.shape[1]), np.inf, np.float32)
-        for label in np.unique(labels):
-            means[label] = features[labels == label].mean(axis=0)
-        return Gaussians(means, whitening_of(features - means[labels]))
+    def fit(kind: Kind, trained: Outputs, labels: NDArray[np.int64], known: Outputs) -> "Score":
+        """From training pictures with the places of their classes, and validation pictures."""
+        gaussians = None
+        if kind == "distance":
+            gaussians = Gaussians.fit(trained.features, labels, trained.logits.shape[1])
+        elif kind == "texture":
+            gaussians = Gaussians.fit(trained.texture, np.zeros_like(labels), 1)
+        return Score(kind, Scale.fit(raw_score(kind, known, gaussians)), gaussians)
 
-    def distance(self, features: Floats) -> Floats:
-        """The squared distance (n,) of features (n, C) to the nearest class."""
-        whitened, near = features @ self.whitening, np.full(len(features), np.inf, np.float32)
-        for centre in self.centres:
-            near = np.minimum(near, np.square(whitened - centre).sum(axis=1))
-        return near
-
-    @cached_property
-    def centres(self) -> Floats:
-        """The whitened means (classes with pictures, C): one product here saves one for each class and batch."""
-        return np.asarray(self.means[np.isfinite(self.means).all(axis=1)] @ self.whitening, np.float32)
+    def __call__(self, outputs: Outputs) -> Floats:
+        """The scores (n,) of pictures."""
+        return self.scale(raw_score(self.kind, outputs, self.gaussians))
 
 
 @dataclass(frozen=True, eq=False)
 class Novelty:
-    """One score, on a scale where 0 is the median of the validation pictures and 1 the most that is accepted."""
+    """The mean of one or several scores, on a scale of its own: above 1 is not accepted."""
 
-    kind: Kind
-    median: float
-    border: float
-    gaussians: Gaussians | None = None  # None for the energy
+    scores: tuple[Score, ...]
+    scale: Scale
 
     @staticmethod
-    def fit(kind: Kind, features: Floats, logits: Floats, gaussians: Gaussians) -> "Novelty":
-        """On features (n, C) and logits (n, classes) of validation pictures; 95 % of them are accepted."""
-        raw = raw_score(kind, features, logits, gaussians)
-        median, border = float(np.median(raw)), float(np.quantile(raw, KEPT, method="higher"))
-        # All alike: whatever is stranger is strange, and the scale is as good as any.
-        border = max(border, float(np.nextafter(np.float32(median), np.float32(np.inf))))
-        return Novelty(kind, median, border, None if kind == "energy" else gaussians)
+    def fit(scores: Sequence[Score], known: Outputs) -> "Novelty":
+        """On validation pictures; 95 % of them are accepted."""
+        return Novelty(tuple(scores), Scale.fit(mean_score(scores, known)))
 
-    def score(self, features: Floats, logits: Floats) -> Floats:
-        """The novelty (n,) of pictures by features (n, C) and logits (n, classes); above 1 is not accepted."""
-        raw = raw_score(self.kind, features, logits, self.gaussians)
-        return np.asarray((raw - self.median) / (self.border - self.median), np.float32)
+    def score(self, outputs: Outputs) -> Floats:
+        """The novelty (n,) of pictures."""
+        return self.scale(mean_score(self.scores, outputs))
+
+    @property
+    def name(self) -> str:
+        """Its scores in words: "energy and texture"."""
+        return " and ".join(score.kind for score in self.scores)
 
 
-def raw_score(kind: Kind, features: Floats, logits: Floats, gaussians: Gaussians | None) -> Floats:
-    """The score (n,) on its own scale."""
+def mixtures(scores: Sequence[T]) -> list[tuple[T, ...]]:
+    """Each score, and each choice of several, fewest first."""
+    return [chosen for size in range(1, len(scores) + 1) for chosen in combinations(scores, size)]
+
+
+def mean_score(scores: Sequence[Score], outputs: Outputs) -> Floats:
+    """The mean (n,) of the scores of pictures."""
+    return np.asarray(np.mean([score(outputs) for score in scores], axis=0), np.float32)
+
+
+def raw_score(kind: Kind, outputs: Outputs, gaussians: Gaussians | None) -> Floats:
+    """The scores (n,) on their own scale."""
     if kind == "energy":
-        most = logits.max(axis=1)
-        return np.asarray(-(most + np.log(np.exp(logits - most[:, None]).sum(axis=1))), np.float32)
+        most = outputs.logits.max(axis=1)
+        return np.asarray(-(most + np.log(np.exp(outputs.logits - most[:, None]).sum(axis=1))), np.float32)
     if gaussians is None:
-        raise ValueError("the distance needs the Gaussians of the training pictures")
-    return gaussians.distance(features)
-
-
-def whitening_of(centred: Floats) -> Floats:
-    """A matrix W (C, C) for which `centred` @ W has unit covariance, shrunk as Ledoit & Wolf (2004) do for few rows."""
-    from sklearn.covariance import ledoit_wolf
-
-    covariance, _ = ledoit_wolf(centred.astype(np.float64), assume_centered=True)
-    values, vectors = np.linalg.eigh(covariance)
-    # A direction without any spread says nothing about a picture unless it had some.
-    scales = 1 / np.sqrt(np.maximum(values, values.max() * 1e-6 + 1e-12))
-    return np.asarray(vectors * scales, np.float32)
+        raise ValueError(f"the {kind} needs the Gaussians of the training pictures")
+    return gaussians.distance(outputs.features if kind == "distance" else outputs.texture)
