@@ -39,9 +39,9 @@ CHANCE, CENTRE = "chance", "centre of the picture"
 
 
 def maps_of(
-    classifier: Classifier, pixels: torch.Tensor, seeds: Sequence[tuple[int, int]], seconds: dict[str, float]
+    classifier: Classifier, pixels: NDArray[np.uint8], seeds: Sequence[tuple[int, int]], seconds: dict[str, float]
 ) -> tuple[str, dict[str, NDArray[np.float32]]]:
-    """The explained class and every map of one picture (3, H, W); adds to `seconds` how long each method took."""
+    """The explained class and every map of one picture (H, W, 3); adds to `seconds` how long each method took."""
     maps: dict[str, NDArray[np.float32]] = {}
     for method in METHODS:
         begun = time.perf_counter()

@@ -16,6 +16,7 @@ STATIONS = [
     {"weights"},
     {"bridges"},
     {"trust"},
+    {"predictor"},
     {"classifier", "evaluation"},
     {"explanations"},
     {"report"},

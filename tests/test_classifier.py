@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 
 import corolla
-from corolla.classifier import BATCH, Classifier
+from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
 from corolla.errors import CorollaError
 from corolla.model import ViT, ViTConfig
 from corolla.precision import Precision
+from corolla.predictor import BATCH
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
 from corolla.sizes import vit_config

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from corolla.classifier import Classifier, Prediction
+    from corolla.classifier import Classifier
     from corolla.data.sources import load_data
     from corolla.errors import CorollaError
     from corolla.evaluation.evaluate import evaluate
     from corolla.explanations.maps import Explanation, explain
     from corolla.model import ViT, ViTConfig
+    from corolla.predictor import Prediction
     from corolla.preprocessing import Preprocessing
     from corolla.training.train import train
 
@@ -42,7 +43,7 @@ _HOMES = {
     "Classifier": "corolla.classifier",
     "CorollaError": "corolla.errors",
     "Explanation": "corolla.explanations.maps",
-    "Prediction": "corolla.classifier",
+    "Prediction": "corolla.predictor",
     "Preprocessing": "corolla.preprocessing",
     "ViT": "corolla.model",
     "ViTConfig": "corolla.model",

@@ -1,27 +1,19 @@
-"""A trained model that answers: weights, preprocessing and class names as one thing.
-
-`predict`, `evaluate`, training's last validation and later the server all ask this object, so they cannot disagree.
-"""
+"""A trained model that answers: weights, preprocessing and class names as one thing."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from io import BytesIO
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
-from corolla.data.decoding import PictureError, read_picture
 from corolla.errors import CorollaError
 from corolla.head import Head
 from corolla.model import ViT
 from corolla.precision import Precision, choose_precision
+from corolla.predictor import Predictor, Reply
 from corolla.preprocessing import Preprocessing
 from corolla.pretrained import run_folder
 from corolla.run import Run
@@ -29,33 +21,13 @@ from corolla.trust.calibration import Calibration
 from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import tempered
 
-Picture = str | Path | bytes | BinaryIO | Image.Image
-BATCH = 32
 TOGETHER = 8  # pictures below which one pass answers for their mirror images too
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """One answer: the likeliest class by name, and the `top` classes with their probabilities."""
-
-    label: str
-    probability: float
-    top: tuple[tuple[str, float], ...]
-    accepted: bool = True  # False: the picture is unlike those it learned from, so it is none of these classes
-    novelty: float | None = None  # 0: like a middling validation picture; above 1: not accepted; None: not calibrated
-    labels: tuple[str, ...] | None = None  # the classes that hold the promised coverage, if one was asked for
-
-
-@dataclass(frozen=True, eq=False)
-class Reply:
-    """What the model says about one picture, before it is put into words."""
-
-    probabilities: NDArray[np.float32]  # (classes,)
-    novelty: float | None  # None: not calibrated
-
-
-class Classifier:
+class Classifier(Predictor):
     """A model with the preprocessing and the class names it was trained with."""
+
+    calibration: Calibration | None
 
     def __init__(
         self,
@@ -102,82 +74,8 @@ class Classifier:
         classifier.answering = stored_in(classifier.model, classifier.precision.dtype)
         return classifier
 
-    def predict(self, picture: Picture, top: int = 5, coverage: float | None = None) -> Prediction:
-        """The answer for one picture: a path, an open file, its bytes or a Pillow image.
-
-        With `coverage`, 0.95 for instance, `Prediction.labels` are the classes that hold the right one so often.
-        Raises `PictureError` for what cannot be read as a picture, and `CorollaError` for a coverage that cannot be.
-        """
-        self.check_coverage(coverage)
-        [(_, reply)] = self.answers([picture])
-        if isinstance(reply, PictureError):
-            raise reply
-        return self.prediction(reply, top, coverage)
-
-    def prediction(self, reply: Reply, top: int = 5, coverage: float | None = None) -> Prediction:
-        """The named answer; equally likely classes in class order."""
-        order = np.argsort(-reply.probabilities, kind="stable")
-        named = tuple((self.classes[index], float(reply.probabilities[index])) for index in order[: max(top, 1)])
-        labels = None
-        if coverage is not None and self.calibration:
-            [members] = self.calibration.conformal.sets(reply.probabilities[None], coverage)
-            labels = tuple(self.classes[index] for index in order if members[index])
-        accepted = reply.novelty is None or reply.novelty <= 1
-        return Prediction(named[0][0], named[0][1], named, accepted, reply.novelty, labels)
-
-    def check_coverage(self, coverage: float | None) -> None:
-        """`CorollaError` for a coverage that this classifier cannot promise."""
-        if coverage is not None and self.calibration is None:
-            raise CorollaError("a coverage needs a calibrated run; calibrate it with: corolla calibrate RUN")
-        if coverage is not None and not 0 < coverage < 1:
-            raise CorollaError(f"a coverage of {coverage:g} is none; it lies between 0 and 1, 0.95 for instance")
-
-    def probabilities(
-        self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None
-    ) -> NDArray[np.float32]:
-        """The probabilities (pictures, classes), float32; the first unreadable picture raises `PictureError`."""
-        return np.stack([reply.probabilities for reply in self.replies(pictures, progress)])
-
-    def replies(self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None) -> list[Reply]:
-        """What it says about every picture, in order; the first unreadable one raises `PictureError`."""
-        replies = []
-        for index, reply in self.answers(pictures):
-            if isinstance(reply, PictureError):
-                raise reply
-            replies.append(reply)
-            if progress:
-                progress(index + 1, len(pictures))
-        return replies
-
-    def answers(self, pictures: Sequence[Picture]) -> Iterator[tuple[int, Reply | PictureError]]:
-        """Each picture's place and what the model says about it, or why it cannot be read, in order.
-
-        Pictures are decoded in threads while the batch before them is computed. A picture's answer does
-        not depend on its neighbours beyond the last bits of floating point.
-        """
-        with ThreadPoolExecutor(4) as pool:
-            ahead = pool.map(self.read, pictures[:BATCH])
-            for start in range(0, len(pictures), BATCH):
-                tensors = list(ahead)
-                ahead = pool.map(self.read, pictures[start + BATCH : start + 2 * BATCH])
-                good = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
-                replies = iter(self.reply(torch.stack(good)) if good else ())
-                for offset, tensor in enumerate(tensors):
-                    yield start + offset, tensor if isinstance(tensor, PictureError) else next(replies)
-
-    def read(self, picture: Picture) -> Tensor | PictureError:
-        """Decode and preprocess one picture to uint8 pixels (3, H, W), or say why that cannot be done."""
-        try:
-            if isinstance(picture, Image.Image):
-                buffer = BytesIO()
-                picture.save(buffer, "PNG")
-                picture = buffer.getvalue()
-            return self.preprocessing.pixels(read_picture(Path(picture) if isinstance(picture, str) else picture))
-        except PictureError as error:
-            return error
-
-    def reply(self, pixels: Tensor) -> list[Reply]:
-        """What the model says about each of uint8 pixels (B, 3, H, W)."""
+    def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
+        """What the model says about each of preprocessed pictures (B, H, W, 3)."""
         outputs, calibration = self.compute(pixels), self.calibration
         if calibration is None:
             return [Reply(row, None) for row in outputs.probabilities]
@@ -185,10 +83,14 @@ class Classifier:
         novelty = calibration.novelty.score(outputs)
         return [Reply(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
 
+    def images(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Preprocessed pictures (B, H, W, 3) as the model reads them, (B, 3, H, W)."""
+        return self.preprocessing.normalise(torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2))
+
     @torch.inference_mode()
-    def compute(self, pixels: Tensor) -> Outputs:
-        """What the model computes for uint8 pixels (B, 3, H, W), before any calibration."""
-        images = self.preprocessing.normalise(pixels.to(self.device))
+    def compute(self, pixels: NDArray[np.uint8]) -> Outputs:
+        """What the model computes for preprocessed pictures (B, H, W, 3), before any calibration."""
+        images = self.images(pixels)
         views = [images, images.flip(-1)] if self.flip else [images]
         with self.precision.autocast(self.device):
             # One pass for both where they are few, two where twice as many would leave the processor's cache.

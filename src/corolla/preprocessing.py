@@ -5,12 +5,14 @@ reports of "the model answers differently outside training" are two preprocessin
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+
+if TYPE_CHECKING:  # an exported model answers where there is no torch
+    from torch import Tensor
 
 Interpolation = Literal["bilinear", "bicubic"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -36,21 +38,25 @@ class Preprocessing:
         left, top = max((width - columns * scale) / 2, 0.0), max((height - rows * scale) / 2, 0.0)
         return left, top, min(left + columns * scale, width), min(top + rows * scale, height)
 
-    def pixels(self, picture: Image.Image) -> Tensor:
-        """The cropped and resized picture as uint8 (3, H, W); an RGB picture of any size comes in."""
+    def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """The cropped and resized picture (H, W, 3); an RGB picture of any size comes in."""
         rows, columns = self.image_size
         # Pillow and not the tensor resize: they differ by enough to move logits (pytorch/vision#2950).
         sized = picture.resize((columns, rows), FILTERS[self.interpolation], box=self.crop_box(*picture.size))
-        return torch.from_numpy(np.array(sized)).permute(2, 0, 1)
+        return np.array(sized)
 
-    def normalise(self, pixels: Tensor) -> Tensor:
+    def normalise(self, pixels: "Tensor") -> "Tensor":
         """From uint8 (..., 3, H, W) to the floats a model reads."""
+        import torch
+
         mean, std = (torch.tensor(value, device=pixels.device).view(3, 1, 1) for value in (self.mean, self.std))
         return (pixels.float() / 255 - mean) / std
 
-    def __call__(self, picture: Image.Image) -> Tensor:
+    def __call__(self, picture: Image.Image) -> "Tensor":
         """From an RGB picture of any size to float32 (3, H, W)."""
-        return self.normalise(self.pixels(picture))
+        import torch
+
+        return self.normalise(torch.from_numpy(self.pixels(picture)).permute(2, 0, 1))
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, for `config.json`."""

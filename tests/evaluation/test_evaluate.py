@@ -186,9 +186,9 @@ def test_damaged_pictures_are_asked_about_as_they_are_made(run: Run) -> None:
     assert told == [(9, 9)]
     right = 0
     for place, path in enumerate(found.paths):
-        pixels = classifier.read(run.load_manifest().root / path).permute(1, 2, 0).numpy()
+        pixels = classifier.read(run.load_manifest().root / path)
         [dark] = [made for name, severity, made in corrupted(pixels, place) if (name, severity) == ("darkness", 3)]
-        answer = classifier.compute(torch.from_numpy(dark).permute(2, 0, 1)[None]).probabilities.argmax()
+        answer = classifier.compute(dark[None]).probabilities.argmax()
         right += int(answer == found.labels[place])
     assert robust.right["darkness"][2] == right
     (run.load_manifest().root / found.paths[4]).unlink()

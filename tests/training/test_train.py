@@ -68,7 +68,8 @@ def test_one_batch_is_learned_by_heart(swatches: Path) -> None:
     trainer.model.train()
     pictures = [trainer.preprocessing.pixels(open_picture(manifest.locate(example))) for example in few]
     labels = torch.tensor([manifest.class_index[example.label] for example in few])
-    losses = [trainer.step(torch.stack(pictures), labels, 0, step) for step in range(60)]
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    losses = [trainer.step(batch, labels, 0, step) for step in range(60)]
     assert losses[0] > 0.9
     assert losses[-1] < 0.02
 

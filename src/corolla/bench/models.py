@@ -117,8 +117,8 @@ def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
     """From pixels to probabilities by the `Classifier` that `predict` asks, once a picture (no mirror image)."""
     config = case.config
     classifier = Classifier(ViT(config), Preprocessing(config.image_size), KINDS, flip=False, device=device)
-    pixels = case.pixels()
-    timing = timed(lambda: classifier.compute(pixels), seconds, settle=settler(device))
+    pictures = case.pixels().permute(0, 2, 3, 1).contiguous().numpy()
+    timing = timed(lambda: classifier.compute(pictures), seconds, settle=settler(device))
     return Measured("prediction", timing, name_of(classifier.precision.dtype))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from rich.cells import cell_len
 
 from corolla.atomic import write_bytes
-from corolla.classifier import Classifier, Prediction
 from corolla.cli.inputs import Input
 from corolla.cli.output import printable
 from corolla.data.decoding import PictureError
+from corolla.predictor import Prediction, Predictor
 from corolla.progress import Progress
 
 NONE = "none of these classes"
@@ -44,7 +44,7 @@ class Answer:
 
 
 def ask(
-    classifier: Classifier, inputs: Sequence[Input], top: int, coverage: float | None, progress: Progress
+    classifier: Predictor, inputs: Sequence[Input], top: int, coverage: float | None, progress: Progress
 ) -> Iterator[Answer]:
     """An answer for every input, in their order, with its `top` likeliest classes, and the set for a coverage."""
     rows = classifier.answers([item.path for item in inputs if item.path])

@@ -11,12 +11,13 @@ import numpy as np
 from PIL import Image
 
 from corolla.atomic import write_bytes, write_with
-from corolla.classifier import Classifier, Prediction
+from corolla.classifier import Classifier
 from corolla.cli.inputs import Input
 from corolla.data.decoding import PictureError
 from corolla.explanations import DEFAULT, Method
 from corolla.explanations.maps import Explanation, explain_all
 from corolla.explanations.overlay import overlay, png, tiled
+from corolla.predictor import Prediction
 from corolla.progress import Progress
 
 if TYPE_CHECKING:

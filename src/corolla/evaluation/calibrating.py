@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
@@ -101,15 +99,12 @@ def places(examples: Sequence[Example], classes: Sequence[str]) -> NDArray[np.in
     return np.array([place[example.label] for example in examples], np.int64)
 
 
-def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | None, first: int) -> Tensor:
-    """The pictures as the model sees them, uint8 (B, 3, H, W), each changed with dice of its own place."""
+def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | None, first: int) -> Pixels:
+    """The pictures as the model sees them (B, H, W, 3), each changed with dice of its own place."""
     rows = []
     for place, path in enumerate(paths, start=first):
         pixels = classifier.read(path)
         if isinstance(pixels, PictureError):
             raise pixels
-        if change:
-            array = pixels.permute(1, 2, 0).contiguous().numpy()
-            pixels = torch.from_numpy(change(array, np.random.default_rng(place))).permute(2, 0, 1)
-        rows.append(pixels)
-    return torch.stack(rows)
+        rows.append(change(pixels, np.random.default_rng(place)) if change else pixels)
+    return np.stack(rows)

@@ -8,15 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from corolla.classifier import Classifier
 from corolla.data.checking import check
 from corolla.data.manifest import SPLITS, Example, Manifest, Split
 from corolla.data.progress import Progress
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
+from corolla.predictor import Predictor
 from corolla.pretrained import run_folder
-from corolla.run import Run
 
 Part = Split | Literal["all"]
 
@@ -27,7 +26,7 @@ def evaluate(
     *,
     split: Split = "test",
     device: str = "cpu",
-    classifier: Classifier | None = None,
+    classifier: Predictor | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Ask the classifier of `run` about every picture of a split and compare its answers with the labels.
@@ -38,6 +37,9 @@ def evaluate(
     `classifier` is that of `run`, where it is at hand. `progress(what, done, of)` is called as work goes on.
     Raises `CorollaError`.
     """
+    from corolla.classifier import Classifier
+    from corolla.run import Run
+
     folder = Run(run_folder(run))
     classifier = classifier or Classifier.load(run, device)
     part: Part = split
@@ -61,14 +63,14 @@ def evaluate(
 
 
 def evaluate_split(
-    classifier: Classifier, manifest: Manifest, split: Split, progress: Progress | None = None
+    classifier: Predictor, manifest: Manifest, split: Split, progress: Progress | None = None
 ) -> Evaluation:
     """The same over one split of the manifest that the classifier was trained with, its pictures taken as they are."""
     return answer(classifier, manifest, split, trained_hashes(manifest), progress)
 
 
 def answer(
-    classifier: Classifier,
+    classifier: Predictor,
     manifest: Manifest,
     part: Part,
     trained: Collection[str],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from corolla.evaluation.reliability import Trust, measure_trust, surprise
 from corolla.evaluation.selective import Selective, selective
-from corolla.trust.calibration import Calibration
+from corolla.trust.calibration import Promises
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
@@ -63,7 +63,7 @@ class Evaluation:
     root: Path | None = None  # where the pictures lay when they were evaluated
     trained_on: int | None = None  # how many of them, byte for byte, the model was trained on; None: not known
     groups: tuple[str, ...] = ()  # of each picture, "" for none; empty if the data has no groups
-    calibration: Calibration | None = None  # the model's, which the probabilities are made with
+    calibration: Promises | None = None  # the model's, which the probabilities are made with
     novelty: NDArray[np.float32] | None = None  # (n,), of a calibrated model; above 1: not accepted
 
     def __post_init__(self) -> None:

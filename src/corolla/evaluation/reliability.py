@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.trust.calibration import Calibration
+from corolla.trust.calibration import Promises
 from corolla.trust.temperature import tempered
 
 BINS = 15  # of equal width, as in the paper
@@ -63,7 +63,7 @@ def listed(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def measure_trust(probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: Calibration) -> Trust:
+def measure_trust(probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: Promises) -> Trust:
     """The figures over calibrated probabilities (n, classes) of labelled pictures and their novelty (n,)."""
     before = tempered(probabilities, 1 / calibration.temperature)
     bins, bins_before = reliability(probabilities, labels), reliability(before, labels)
@@ -124,7 +124,7 @@ def surprise(probabilities: Floats, labels: NDArray[np.int64]) -> float:
 
 
 def measure_coverage(
-    probabilities: Floats, labels: NDArray[np.int64], calibration: Calibration, promised: float
+    probabilities: Floats, labels: NDArray[np.int64], calibration: Promises, promised: float
 ) -> Coverage:
     """The sets for one promise, held against the labels."""
     members = calibration.conformal.sets(probabilities, promised)

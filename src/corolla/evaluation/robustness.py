@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
@@ -35,7 +35,7 @@ def measure_robustness(
             places = range(start, min(start + BATCH, evaluation.n))
             made = list(pool.map(lambda place: versions(classifier, root / evaluation.paths[place], place), places))
             for version in made[0]:
-                outputs = classifier.compute(torch.stack([pictures[version] for pictures in made]))
+                outputs = classifier.compute(np.stack([pictures[version] for pictures in made]))
                 answers = outputs.probabilities.argmax(axis=1)
                 right[version] += int((answers == evaluation.labels[places]).sum())
             if progress:
@@ -47,13 +47,9 @@ def measure_robustness(
     )
 
 
-def versions(classifier: Classifier, path: Path, seed: int) -> dict[Version, Tensor]:
-    """A picture as the model sees it, uint8 (3, H, W): untouched, and in every corruption and severity."""
+def versions(classifier: Classifier, path: Path, seed: int) -> dict[Version, NDArray[np.uint8]]:
+    """A picture as the model sees it (H, W, 3): untouched, and in every corruption and severity."""
     pixels = classifier.read(path)
     if isinstance(pixels, PictureError):
         raise pixels
-    array = pixels.permute(1, 2, 0).contiguous().numpy()
-    return {CLEAN: pixels} | {
-        (name, severity): torch.from_numpy(changed).permute(2, 0, 1)
-        for name, severity, changed in corrupted(array, seed)
-    }
+    return {CLEAN: pixels} | {(name, severity): changed for name, severity, changed in corrupted(pixels, seed)}

@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
-from torch import Tensor
 
 from corolla.classifier import Classifier
 
+Pixels = NDArray[np.uint8]
 STEPS = 20  # in which all patches are gone
 BATCH = 64  # pictures asked about at a time
 
@@ -56,42 +55,41 @@ def area(shares: NDArray[np.float64], curves: NDArray[np.float32]) -> NDArray[np
 
 
 def measure(
-    classifier: Classifier, pixels: Tensor, maps: Sequence[NDArray[np.float32]], label: str, steps: int = STEPS
+    classifier: Classifier, pixels: Pixels, maps: Sequence[NDArray[np.float32]], label: str, steps: int = STEPS
 ) -> Curves:
-    """The curves of maps (rows, columns) of one uint8 picture (3, H, W), for the probability of the class `label`.
+    """The curves of maps (rows, columns) of one preprocessed picture (H, W, 3), for the probability of class `label`.
 
     Patches that a map holds equal go in the order of reading. The probability is what the classifier answers with.
     """
     side = classifier.model.config.patch_size
     blurred, mean = blur(pixels, side), mean_colour(classifier)
     counts = np.unique(np.linspace(0, maps[0].size, steps + 1).round().astype(int))
-    masks = torch.stack([first(values, int(count)) for values in maps for count in counts])[:, None]  # (n, 1, r, c)
+    masks = np.stack([first(values, int(count)) for values in maps for count in counts])  # (n, rows, columns)
     index, found = classifier.classes.index(label), []
-    for some in torch.split(masks, BATCH):
-        done = some.repeat_interleave(side, dim=-2).repeat_interleave(side, dim=-1)  # (n, 1, H, W)
-        pictures = torch.cat([torch.where(done, mean, pixels), torch.where(done, pixels, blurred)])
+    for start in range(0, len(masks), BATCH):
+        done = masks[start : start + BATCH].repeat(side, axis=1).repeat(side, axis=2)[..., None]  # (n, H, W, 1)
+        pictures = np.concatenate([np.where(done, mean, pixels), np.where(done, pixels, blurred)])
         found.append(classifier.compute(pictures).probabilities[:, index].reshape(2, -1))
     deletion, insertion = np.concatenate(found, axis=1).reshape(2, len(maps), len(counts))
     return Curves(counts / maps[0].size, deletion, insertion)
 
 
-def first(values: NDArray[np.float32], count: int) -> Tensor:
+def first(values: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
     """Which patches (rows, columns) are among the `count` with the largest values."""
     order = np.argsort(-values, axis=None, kind="stable")
     chosen = np.zeros(values.size, bool)
     chosen[order[:count]] = True
-    return torch.from_numpy(chosen.reshape(values.shape))
+    return chosen.reshape(values.shape)
 
 
-def blur(pixels: Tensor, radius: float) -> Tensor:
-    """The picture (3, H, W) under a Gaussian whose standard deviation is `radius` pixels."""
-    picture = Image.fromarray(pixels.permute(1, 2, 0).numpy()).filter(ImageFilter.GaussianBlur(radius))
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+def blur(pixels: Pixels, radius: float) -> Pixels:
+    """The picture (H, W, 3) under a Gaussian whose standard deviation is `radius` pixels."""
+    return np.array(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(radius)))
 
 
-def mean_colour(classifier: Classifier) -> Tensor:
-    """The colour that normalises to zero, uint8 (3, 1, 1)."""
-    return (torch.tensor(classifier.preprocessing.mean) * 255).round().to(torch.uint8).view(3, 1, 1)
+def mean_colour(classifier: Classifier) -> Pixels:
+    """The colour that normalises to zero (3,)."""
+    return (np.array(classifier.preprocessing.mean) * 255).round().astype(np.uint8)
 
 
 def random_map(grid: tuple[int, int], seed: Sequence[int]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from corolla.classifier import Classifier, Picture
+from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
 from corolla.errors import CorollaError, few
 from corolla.explanations import DEFAULT, Method
@@ -22,6 +22,7 @@ from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
 from corolla.model import Inspection, ViT
 from corolla.precision import Precision
+from corolla.predictor import Picture
 
 TOGETHER = 8  # pictures in one pass at most
 ROOM = 2**30  # bytes that the attention of one pass may take, so that there are fewer where they are large
@@ -80,16 +81,16 @@ def explain_all(
     together = pictures_at_once(classifier)
     for start in range(0, len(pictures), together):
         read = [classifier.read(picture) for picture in pictures[start : start + together]]
-        good = [pixels for pixels in read if isinstance(pixels, Tensor)]
-        rows = iter(explain_pixels(classifier, torch.stack(good), methods, label) if good else ())
+        good = [pixels for pixels in read if not isinstance(pixels, PictureError)]
+        rows = iter(explain_pixels(classifier, np.stack(good), methods, label) if good else ())
         for offset, pixels in enumerate(read):
             yield start + offset, pixels if isinstance(pixels, PictureError) else next(rows)
 
 
 def explain_pixels(
-    classifier: Classifier, pixels: Tensor, methods: Sequence[Method], label: str | None = None
+    classifier: Classifier, pixels: NDArray[np.uint8], methods: Sequence[Method], label: str | None = None
 ) -> list[list[Explanation]]:
-    """The explanations of each of the uint8 pictures (B, 3, H, W), in the order of `methods`.
+    """The explanations of each of the preprocessed pictures (B, H, W, 3), in the order of `methods`.
 
     The class is that of `classifier.compute`, exactly what `predict` answers. Where the answer is the mean over the
     picture and its mirror image, the map is the mean of theirs. Maps are computed in float32, whatever answers are
@@ -111,7 +112,7 @@ def explain_pixels(
             label=classifier.classes[classes[place]],
             probability=float(chances[place, classes[place]]),
             map=heads.mean(axis=0),
-            pixels=pixels[place].permute(1, 2, 0).cpu().numpy(),
+            pixels=pixels[place],
             heads=heads if method == "attention" else None,
         )
 
@@ -119,14 +120,14 @@ def explain_pixels(
 
 
 def compute_maps(
-    classifier: Classifier, pixels: Tensor, classes: Sequence[int], methods: Sequence[Method]
+    classifier: Classifier, pixels: NDArray[np.uint8], classes: Sequence[int], methods: Sequence[Method]
 ) -> dict[Method, Tensor]:
     """The maps (B, heads, rows, columns) of each method, with one head where a method has none of its own."""
     model, single = classifier.model, Precision("no", "gradients of bfloat16 have too few digits")
     gradients = not NEED_GRADIENTS.isdisjoint(methods)
     numbers = single.autocast(classifier.device)
     with torch.inference_mode(False), torch.set_grad_enabled(gradients), numbers, uncompiled(model):
-        images = classifier.preprocessing.normalise(pixels.to(classifier.device))
+        images = classifier.images(pixels)
         views = [images, images.flip(-1)] if classifier.flip else [images]
         # The pictures ask for gradients so that attention has some where all weights are frozen.
         seen = model.inspect(torch.cat(views).requires_grad_(gradients))

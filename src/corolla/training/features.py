@@ -81,7 +81,7 @@ def compute_features(
     """The features (pictures, 2, C) of the pictures at `paths` and of their mirror images, float32."""
     rows: list[Tensor] = []
     with ThreadPoolExecutor(4) as pool:
-        read = lambda path: preprocessing.pixels(read_picture(path))  # noqa: E731
+        read = lambda path: torch.from_numpy(preprocessing.pixels(read_picture(path))).permute(2, 0, 1)  # noqa: E731
         ahead = pool.map(read, paths[:BATCH])
         for start in range(0, len(paths), BATCH):
             pixels = torch.stack(list(ahead))

@@ -28,11 +28,17 @@ Sizes = tuple[int, int, int]  # classes, numbers that the head reads, width of t
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
-    """All of it, fitted on validation pictures that the model was not trained on."""
+class Promises:
+    """How probabilities were made honest, and what sets of classes are made of."""
 
     temperature: float
     conformal: Conformal
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration(Promises):
+    """All of it, fitted on validation pictures that the model was not trained on."""
+
     novelty: Novelty
     facts: dict[str, Any]  # of the fit: how many pictures, the AUROC of each novelty on the damaged ones
 
