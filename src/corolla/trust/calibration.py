@@ -86,22 +86,8 @@ def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], sizes: Sizes)
     """The calibration of the numbers and arrays of a file; ValueError, TypeError or KeyError if they are of none."""
     if said["format"] != FORMAT:
         raise ValueError("it was written by another version of corolla")
-    temperature, n = finite(said["temperature"]), said["n"]
-    if not LEAST * 0.99 <= temperature <= MOST * 1.01:
-        raise ValueError(f"a temperature of {temperature} is out of range")
-    ranks, scores = arrays["ranks"], arrays["scores"]
-    if (
-        ranks.ndim != 1
-        or ranks.shape != scores.shape
-        or not len(ranks)
-        or ranks.dtype != np.int64
-        or scores.dtype != np.float32
-        or ranks[-1] != n
-        or (np.diff(ranks) <= 0).any()
-        or not (np.diff(scores) >= 0).all()
-        or not ((scores >= -1e-6) & (scores <= 1 + 1e-6)).all()
-    ):
-        raise ValueError("its scores are not those of validation pictures in order")
+    temperature = checked_temperature(said["temperature"])
+    conformal = Conformal.restored(said["n"], arrays["ranks"], arrays["scores"])
     scores_of_novelty = tuple(
         Score(kind, scale_of(said["scores"][kind]), gaussians_of(kind, arrays, sizes))
         for kind in KINDS
@@ -110,7 +96,7 @@ def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], sizes: Sizes)
     if not scores_of_novelty or len(scores_of_novelty) != len(said["scores"]):
         raise ValueError("its scores of novelty are none")
     novelty = Novelty(scores_of_novelty, scale_of(said["novelty"]))
-    return Calibration(temperature, Conformal(n, ranks, scores), novelty, dict(said["facts"]))
+    return Calibration(temperature, conformal, novelty, dict(said["facts"]))
 
 
 def scale_of(said: dict[str, Any]) -> Scale:
@@ -135,6 +121,14 @@ def gaussians_of(kind: Kind, arrays: dict[str, NDArray[Any]], sizes: Sizes) -> G
     if np.isnan(gaussians.means).any() or not np.isfinite(gaussians.whitening).all():
         raise ValueError("its numbers are not all finite")
     return gaussians
+
+
+def checked_temperature(value: Any) -> float:
+    """The temperature of a file; ValueError or TypeError if it is none."""
+    temperature = finite(value)
+    if not LEAST * 0.99 <= temperature <= MOST * 1.01:
+        raise ValueError(f"a temperature of {temperature} is out of range")
+    return temperature
 
 
 def finite(value: Any) -> float:

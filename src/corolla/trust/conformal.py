@@ -8,6 +8,7 @@ together, those like the validation's, and not about each class or each picture.
 
 from dataclasses import dataclass
 from math import ceil, inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,23 @@ class Conformal:
         steps = min(n, MOST_KEPT)
         ranks = np.ceil(np.arange(1, steps + 1) * n / steps).astype(np.int64)
         return Conformal(n, ranks, scores[ranks - 1].astype(np.float32))
+
+    @staticmethod
+    def restored(n: Any, ranks: NDArray[Any], scores: NDArray[Any]) -> "Conformal":
+        """That of a file, where numbers may be anything; ValueError if they are not of pictures in order."""
+        if (
+            ranks.ndim != 1
+            or ranks.shape != scores.shape
+            or not len(ranks)
+            or ranks.dtype != np.int64
+            or scores.dtype != np.float32
+            or ranks[-1] != n
+            or (np.diff(ranks) <= 0).any()
+            or not (np.diff(scores) >= 0).all()
+            or not ((scores >= -1e-6) & (scores <= 1 + 1e-6)).all()
+        ):
+            raise ValueError("its scores are not those of validation pictures in order")
+        return Conformal(int(n), ranks, scores)
 
     def largest(self, coverage: float) -> float:
         """The largest score that is let into a set; infinite where so few pictures cannot promise so much.

@@ -1,0 +1,132 @@
+"""From a run to a file that answers alone: built, made smaller, proven, and only then put in its place."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.atomic import write_bytes
+from corolla.classifier import Classifier
+from corolla.data.decoding import PictureError
+from corolla.data.manifest import Example, Manifest
+from corolla.errors import CorollaError
+from corolla.evaluation.calibrating import places, some
+from corolla.evaluation.evaluate import check_classes, read_labelled
+from corolla.export.onnx import build, with_card
+from corolla.export.precisions import reduced
+from corolla.export.proof import Progress, Proof, prove
+from corolla.portable.card import Card, Precision
+from corolla.precision import Precision as Numbers
+from corolla.pretrained import run_folder
+from corolla.run import Run
+
+MOST = 500  # pictures that a file is proven on
+LEARNED = 200  # pictures that int8 learns its ranges from
+TOLD = ["parameters", "ended", "best_val_accuracy"]  # of the training
+MEASURED = ("split", "n", "accuracy", "interval")  # of an evaluation
+
+
+def export(
+    run: str | Path,
+    file: Path,
+    precision: Precision = "fp32",
+    data: str | Path | None = None,
+    progress: Progress = lambda what, done, of: None,
+) -> Proof:
+    """Write the run as an ONNX file and return how it compares with the run on validation pictures.
+
+    The pictures are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
+    with nothing written, if `file` is there already, if there are no pictures, or if the proof fails.
+    """
+    if file.exists():
+        raise CorollaError(f"{file} is there already; choose another name, or move it away (nothing was changed)")
+    reference = Classifier.load(run, precision=Numbers("no", "numbers are compared"))
+    manifest = labelled_pictures(run, data, progress)
+    check_classes(manifest, reference.classes)
+    proving, learning = chosen(manifest)
+    card = card_of(run, reference, precision)
+    with TemporaryDirectory(prefix="corolla-") as scratch:
+        fp32, made = Path(scratch) / "fp32.onnx", Path(scratch) / "made.onnx"
+        progress("building the graph", 0, 1)
+        graph = build(reference)
+        progress("building the graph", 1, 1)
+        fp32.write_bytes(with_card(graph, card))
+        smaller = reduced(graph, precision, lambda: pixels_of(reference, manifest, learning))
+        made.write_bytes(with_card(smaller, card))
+        paths, labels = [manifest.locate(example) for example in proving], places(proving, reference.classes)
+        proof = prove(made, fp32, reference, Classifier.load(run), paths, labels, progress)
+    if proof.faults:
+        raise CorollaError(f"{'; '.join(proof.faults)}; nothing was written")
+    write_bytes(file, with_card(smaller, replace(card, proof=proof.to_json())))
+    return proof
+
+
+def labelled_pictures(run: str | Path, data: str | Path | None, progress: Progress) -> Manifest:
+    """The pictures of `data`, or those the run was split with."""
+    folder = Run(run_folder(run))
+    if data is not None:
+        return read_labelled(data, progress)
+    if not folder.manifest_file.is_file():
+        raise CorollaError(
+            f"{run} came without its pictures, and a file is proven on some; say where labelled ones are with --data"
+        )
+    manifest = folder.load_manifest()
+    if not manifest.root.is_dir():
+        raise CorollaError(
+            f"the pictures of {run} are not under {manifest.root} any more; say where labelled ones are with --data"
+        )
+    return manifest
+
+
+def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """What the file is proven on, and what its ranges are learned from: validation and training, or every other one."""
+    val, train = manifest.split("val"), manifest.split("train")
+    if val and train:
+        return some(val, MOST), some(train, LEARNED)
+    every = some(manifest.examples, 2 * MOST)
+    if len(every) < 2:
+        raise CorollaError("a file is proven on two pictures at least; give more with --data")
+    return every[::2], every[1::2][:LEARNED]
+
+
+def pixels_of(classifier: Classifier, manifest: Manifest, examples: Sequence[Example]) -> NDArray[np.uint8]:
+    """The pictures as the model sees them (n, H, W, 3)."""
+    rows = []
+    for example in examples:
+        pixels = classifier.read(manifest.locate(example))
+        if isinstance(pixels, PictureError):
+            raise pixels
+        rows.append(pixels)
+    return np.stack(rows)
+
+
+def card_of(run: str | Path, classifier: Classifier, precision: Precision) -> Card:
+    """What the file says of itself before it is proven."""
+    calibration = classifier.calibration
+    return Card(
+        name=Path(run).resolve().name,
+        classes=classifier.classes,
+        preprocessing=classifier.preprocessing,
+        precision=precision,
+        promises=calibration,
+        novelty=calibration.novelty.name if calibration else None,
+        about=about(Run(run_folder(run))),
+    )
+
+
+def about(folder: Run) -> dict[str, Any]:
+    """The model and how good it is, as far as the run says."""
+    config = folder.load_config()
+    said = {"model": config.model, "mirrored": bool(config.recipe.get("flip_average", False))}
+    kept = {key: config.training[key] for key in TOLD if key in config.training}
+    try:
+        evaluation = json.loads(folder.evaluation_file.read_text(encoding="utf-8"))
+        kept["evaluation"] = {key: evaluation[key] for key in MEASURED}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # never evaluated, or by somebody else's program
+    return said | kept

@@ -1,0 +1,116 @@
+"""What goes into the file: pictures in, and out come calibrated probabilities, novelty, logits and an explanation."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from corolla.classifier import Classifier
+from corolla.explanations.rollout import rollout
+from corolla.explanations.tokens import on_patches, read_shares
+from corolla.export.resize import Resize
+from corolla.trust.novelty import Novelty, Score
+from corolla.trust.temperature import SMALLEST
+
+
+class Graph(nn.Module):
+    """A classifier from pictures to everything that is said of them, in single precision and without a branch."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        preprocessing, calibration = classifier.preprocessing, classifier.calibration
+        self.resize = Resize(preprocessing)
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(3, 1, 1))
+        self.model = classifier.model
+        self.flip = classifier.flip
+        self.temperature = calibration.temperature if calibration else 1.0
+        self.novelty = NoveltyScore(calibration.novelty) if calibration else None
+        self.grid = self.model.config.grid(preprocessing.image_size)
+        tokens = self.model.own_tokens + self.model.config.registers + self.grid[0] * self.grid[1]
+        self.shares: Tensor
+        self.register_buffer("shares", read_shares(self.model, tokens))
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of what `forward` returns, in order."""
+        return ["probabilities", "logits", "rollout", *(["novelty"] if self.novelty else [])]
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """From uint8 (B, H, W, 3): probabilities and logits (B, classes), rollout (B, rows, columns), novelty (B,)."""
+        images = (self.resize(pictures) / 255 - self.mean) / self.std
+        views = torch.cat([images, images.flip(-1)]) if self.flip else images
+        seen = self.model.inspect(views)
+        maps = on_patches(self.shares @ rollout(seen.attention), self.grid)
+        texture = self.model.patch_tokens(seen.blocks[0]).mean(dim=1)
+
+        def mean(rows: Tensor) -> Tensor:
+            return rows.reshape(1 + self.flip, -1, *rows.shape[1:]).mean(dim=0)
+
+        if self.flip:
+            one, other = maps.reshape(2, -1, *self.grid).unbind()
+            maps = (one + other.flip(-1)) / 2
+        logits = mean(seen.logits)
+        chances = mean(seen.logits.softmax(dim=-1)).clamp(min=SMALLEST)
+        probabilities = (chances.log() / self.temperature).softmax(dim=-1)
+        said = (probabilities, logits, maps)
+        if self.novelty is None:
+            return said
+        return (*said, self.novelty(logits, mean(seen.pooled), mean(texture)))
+
+
+class NoveltyScore(nn.Module):
+    """`Novelty.score` as a module."""
+
+    def __init__(self, novelty: Novelty) -> None:
+        super().__init__()
+        self.kinds = [score.kind for score in novelty.scores]
+        self.scales = [score.scale for score in novelty.scores]
+        self.scale = novelty.scale
+        self.distances = nn.ModuleDict({score.kind: Distance(score) for score in novelty.scores if score.gaussians})
+
+    def forward(self, logits: Tensor, features: Tensor, texture: Tensor) -> Tensor:
+        """The novelty (B,) of pictures by their logits (B, classes), features (B, C) and texture (B, D)."""
+        parts = []
+        for kind, scale in zip(self.kinds, self.scales, strict=True):
+            if kind == "energy":
+                raw = -logits.logsumexp(dim=-1)
+            else:
+                raw = self.distances[kind](features if kind == "distance" else texture)
+            parts.append((raw - scale.median) / (scale.border - scale.median))
+        return (average(parts) - self.scale.median) / (self.scale.border - self.scale.median)
+
+
+class Distance(nn.Module):
+    """`Gaussians.distance`: |u - c|^2 = |u|^2 - 2 u c + |c|^2 for all whitened means c in one product.
+
+    Everything is measured from the mean of the means, so that the squares stay small and their difference exact.
+    """
+
+    def __init__(self, score: Score) -> None:
+        super().__init__()
+        if score.gaussians is None:
+            raise ValueError("a distance needs Gaussians")
+        centres = torch.from_numpy(score.gaussians.centres)
+        whitening = torch.from_numpy(score.gaussians.whitening)
+        middle = centres.mean(dim=0)
+        self.whitening: Tensor
+        self.middle: Tensor
+        self.centres: Tensor
+        self.register_buffer("whitening", whitening)
+        self.register_buffer("middle", middle)
+        self.register_buffer("centres", (centres - middle).T.contiguous())  # (C, groups)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """The squared distance (B,) of vectors (B, C) to the nearest mean."""
+        whitened = vectors @ self.whitening - self.middle
+        squares = whitened.square().sum(dim=1, keepdim=True)
+        apart: Tensor = squares - 2 * (whitened @ self.centres) + self.centres.square().sum(dim=0)
+        return apart.amin(dim=1)
+
+
+def average(parts: Sequence[Tensor]) -> Tensor:
+    """The mean of tensors of one shape."""
+    return torch.stack(list(parts)).mean(dim=0)

@@ -1,0 +1,148 @@
+"""An exported file held against its run on real pictures: the same numbers, the same answers, how much faster."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.classifier import Classifier
+from corolla.data.decoding import read_picture
+from corolla.portable.card import Precision
+from corolla.portable.predictor import PortablePredictor
+
+AGREEMENT: Mapping[Precision, float] = {"fp32": 0.995, "fp16": 0.995, "int8": 0.99}  # at least
+PROBABILITY = 1e-3  # by which fp32 may differ at most
+BATCH = 32
+WHOLE = 50  # pictures that the file prepares itself
+ROUNDS = 5
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds a picture, the median of interleaved rounds."""
+
+    one: float  # one at a time
+    batch: float  # 32 together
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was seen. Numbers are compared in single precision; the run's speed is that of its usual one."""
+
+    precision: Precision
+    n: int
+    logit: float  # the largest difference
+    probability: float  # the largest difference
+    agreement: float  # the share of pictures with the same answer
+    accuracy: float
+    run_accuracy: float
+    whole_n: int  # pictures given as they are, which the file resized itself
+    whole_probability: float
+    whole_agreement: float
+    speed: Speed
+    run_speed: Speed
+    fp32_speed: Speed  # of the same file in single precision
+
+    @property
+    def faults(self) -> list[str]:
+        """Why it is not good enough, in words; none if it is."""
+        least = AGREEMENT[self.precision]
+        found = []
+        shares = {f"{self.n} pictures": self.agreement, f"{self.whole_n} whole pictures": self.whole_agreement}
+        for what, share in shares.items():
+            if share < least:
+                found.append(
+                    f"the {self.precision} file answers as the run on {share:.1%} of {what}, less than {least:.1%}"
+                )
+        if self.precision == "fp32" and self.probability > PROBABILITY:
+            found.append(f"its probabilities differ by up to {self.probability:.1e}, more than {PROBABILITY:.0e}")
+        return found
+
+    @property
+    def slower(self) -> bool:
+        """Whether fewer bits gained no time: neither one at a time nor in batches."""
+        return self.speed.one >= self.fp32_speed.one and self.speed.batch >= self.fp32_speed.batch
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def prove(
+    file: Path,
+    fp32: Path,
+    reference: Classifier,
+    usual: Classifier,
+    paths: Sequence[Path],
+    labels: NDArray[np.int64],
+    progress: Progress,
+) -> Proof:
+    """Hold a file against its run on labelled pictures.
+
+    `reference` is the run in single precision, `usual` as it answers, `fp32` the file in single precision.
+    """
+    exported, single = PortablePredictor.load(file), PortablePredictor.load(fp32)
+    pixels: list[NDArray[np.uint8]] = []
+    for path in paths:
+        read = reference.read(path)
+        if not isinstance(read, np.ndarray):
+            raise read
+        pixels.append(read)
+    seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in ("logits", "probabilities", "own", "own_logits")}
+    for start in range(0, len(pixels), BATCH):
+        batch = np.stack(pixels[start : start + BATCH])
+        probabilities, logits = exported.compute(batch, ["probabilities", "logits"])
+        seen["probabilities"].append(probabilities)
+        seen["logits"].append(logits)
+        seen["own"].append(np.stack([reply.probabilities for reply in reference.reply(batch)]))
+        seen["own_logits"].append(reference.compute(batch).logits)
+        progress("comparing with the run", min(start + BATCH, len(pixels)), len(pixels))
+    found = {name: np.concatenate(parts) for name, parts in seen.items()}
+    answers, own = found["probabilities"].argmax(axis=1), found["own"].argmax(axis=1)
+    whole = [exported.compute(np.asarray(read_picture(path))[None], ["probabilities"])[0] for path in paths[:WHOLE]]
+    prepared = np.concatenate(whole)
+    batch = np.stack(pixels[:BATCH])
+    speeds = measure_speeds([exported.reply, usual.reply, single.reply], batch, progress)
+    return Proof(
+        precision=exported.card.precision,
+        n=len(pixels),
+        logit=largest(found["logits"], found["own_logits"]),
+        probability=largest(found["probabilities"], found["own"]),
+        agreement=float((answers == own).mean()),
+        accuracy=float((answers == labels).mean()),
+        run_accuracy=float((own == labels).mean()),
+        whole_n=len(prepared),
+        whole_probability=largest(prepared, found["own"][: len(prepared)]),
+        whole_agreement=float((prepared.argmax(axis=1) == own[: len(prepared)]).mean()),
+        speed=speeds[0],
+        run_speed=speeds[1],
+        fp32_speed=speeds[2],
+    )
+
+
+def largest(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The largest difference."""
+    return float(np.abs(one - other).max())
+
+
+def measure_speeds(
+    repliers: Sequence[Callable[[NDArray[np.uint8]], object]], batch: NDArray[np.uint8], progress: Progress
+) -> list[Speed]:
+    """The speed of each, in turns, so that whatever else the computer does slows all of them alike."""
+    single: list[list[float]] = [[] for _ in repliers]
+    together: list[list[float]] = [[] for _ in repliers]
+    for turn in range(ROUNDS + 1):  # the first does not count
+        for place, reply in enumerate(repliers):
+            for pixels, times in ((batch[:1], single), (batch, together)):
+                begun = time.perf_counter()
+                reply(pixels)
+                if turn:
+                    times[place].append((time.perf_counter() - begun) / len(pixels))
+        progress("measuring speed", turn, ROUNDS)
+    return [Speed(median(one), median(many)) for one, many in zip(single, together, strict=True)]

@@ -1,0 +1,66 @@
+"""What computes an exported file: ONNX Runtime, or OpenVINO. Both are given bytes, so no file beside it is read."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.errors import CorollaError
+
+Backend = Literal["onnxruntime", "openvino"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+INPUT = "pictures"  # uint8 (B, H, W, 3)
+# From pictures and the names of outputs to these outputs.
+Compute = Callable[[NDArray[np.uint8], Sequence[str]], list[NDArray[np.float32]]]
+
+
+def open_file(content: bytes, backend: Backend, threads: int | None) -> tuple[Compute, list[str], dict[str, str]]:
+    """How to compute a file, the names of its outputs, and its metadata; None for as many threads as it likes.
+
+    Whatever the library raises for a file that is none passes through.
+    """
+    return {"onnxruntime": open_onnxruntime, "openvino": open_openvino}[backend](content, threads)
+
+
+def open_onnxruntime(content: bytes, threads: int | None) -> tuple[Compute, list[str], dict[str, str]]:
+    """By ONNX Runtime on the CPU."""
+    library = needed("onnxruntime", "onnx")
+    options = library.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 4  # what goes wrong is raised, too
+    session = library.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def compute(pictures: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        found: list[NDArray[np.float32]] = session.run(list(outputs), {INPUT: pictures})
+        return found
+
+    names = [output.name for output in session.get_outputs()]
+    return compute, names, dict(session.get_modelmeta().custom_metadata_map)
+
+
+def open_openvino(content: bytes, threads: int | None) -> tuple[Compute, list[str], dict[str, str]]:
+    """By OpenVINO on the CPU, in single precision: left alone it would round to bfloat16 where the CPU can."""
+    library = needed("openvino", "openvino")
+    model = library.Core().read_model(content)
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        settings["INFERENCE_NUM_THREADS"] = str(threads)
+    compiled = library.Core().compile_model(model, "CPU", settings)
+
+    def compute(pictures: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        answers = compiled.create_infer_request().infer({INPUT: pictures})  # one a call, so that threads may share it
+        return [np.array(answers[name]) for name in outputs]
+
+    names = [output.get_any_name() for output in compiled.outputs]
+    kept = model.get_rt_info()["framework"] if model.has_rt_info("framework") else {}
+    return compute, names, {key: kept[key].astype(str) for key in kept}
+
+
+def needed(library: str, extra: str) -> Any:
+    """The library, or `CorollaError` saying how to get it."""
+    try:
+        return importlib.import_module(library)
+    except ImportError:
+        raise CorollaError(f"this needs {library}; install it with: pip install 'corolla[{extra}]'") from None

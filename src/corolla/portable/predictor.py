@@ -1,0 +1,65 @@
+"""The predictor that is an exported file: it reads pictures and names answers by the same code as a run's model."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.errors import CorollaError
+from corolla.portable.backends import Backend, Compute, open_file
+from corolla.portable.card import KEY, Card
+from corolla.predictor import Predictor, Reply
+
+MAX_BYTES = 2**31  # what the format can hold in one file
+PROBABILITIES, NOVELTY, ROLLOUT = "probabilities", "novelty", "rollout"
+
+
+class PortablePredictor(Predictor):
+    """An exported file, computed by ONNX Runtime or OpenVINO. Calls from several threads are safe."""
+
+    def __init__(self, card: Card, compute: Compute) -> None:
+        self.card = card
+        self.compute = compute
+        self.preprocessing = card.preprocessing
+        self.classes = card.classes
+        self.calibration = card.promises
+
+    @staticmethod
+    def load(file: str | Path, backend: Backend = "onnxruntime", threads: int | None = None) -> "PortablePredictor":
+        """The predictor of a file that `corolla export` wrote, on as many threads as the backend likes.
+
+        Raises `CorollaError` if it is not there, damaged, or not one of ours.
+        """
+        path = Path(file)
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise ValueError("it is too large")
+            content = path.read_bytes()
+            compute, outputs, metadata = open_file(content, backend, threads)
+            if KEY not in metadata:
+                raise ValueError("it is not from `corolla export`, so nothing says what its numbers mean")
+            card = Card.from_text(metadata[KEY])
+            wanted = {PROBABILITIES, ROLLOUT} | ({NOVELTY} if card.novelty else set())
+            if not wanted <= set(outputs):
+                raise ValueError(f"it lacks the outputs {', '.join(sorted(wanted - set(outputs)))}")
+        except CorollaError:
+            raise
+        except FileNotFoundError:
+            raise CorollaError(f"cannot read {path}: no such file") from None
+        except Exception as error:  # the libraries raise what they like for a broken file
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise CorollaError(f"cannot read {path}: {reason}") from None
+        return PortablePredictor(card, compute)
+
+    def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
+        """What it says about each of preprocessed pictures (B, H, W, 3)."""
+        names = [PROBABILITIES, NOVELTY] if self.card.novelty else [PROBABILITIES]
+        probabilities, *novelty = self.compute(pixels, names)
+        if probabilities.shape != (len(pixels), len(self.classes)) or not np.isfinite(probabilities).all():
+            raise CorollaError("the file answers with numbers that are none; it is damaged, export it again")
+        strange = novelty[0].tolist() if novelty else [None] * len(pixels)
+        return [Reply(row, each) for row, each in zip(probabilities, strange, strict=True)]
+
+    def explain(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The attention rollout (B, rows, columns) of preprocessed pictures (B, H, W, 3): where answers come from."""
+        return self.compute(pixels, [ROLLOUT])[0]
