@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from corolla.data.sources import load_data
     from corolla.errors import CorollaError
     from corolla.evaluation.evaluate import evaluate
-    from corolla.explanations.maps import Explanation, explain
+    from corolla.explanations.explanation import Explanation
+    from corolla.explanations.maps import explain
     from corolla.model import ViT, ViTConfig
-    from corolla.predictor import Prediction
+    from corolla.predictor import Prediction, Predictor
     from corolla.preprocessing import Preprocessing
     from corolla.training.train import train
 
@@ -29,6 +30,7 @@ __all__ = [
     "CorollaError",
     "Explanation",
     "Prediction",
+    "Predictor",
     "Preprocessing",
     "ViT",
     "ViTConfig",
@@ -42,8 +44,9 @@ __all__ = [
 _HOMES = {
     "Classifier": "corolla.classifier",
     "CorollaError": "corolla.errors",
-    "Explanation": "corolla.explanations.maps",
+    "Explanation": "corolla.explanations.explanation",
     "Prediction": "corolla.predictor",
+    "Predictor": "corolla.predictor",
     "Preprocessing": "corolla.preprocessing",
     "ViT": "corolla.model",
     "ViTConfig": "corolla.model",
@@ -54,8 +57,14 @@ _HOMES = {
 }
 
 
-def load(run: "str | Path", device: str = "cpu") -> "Classifier":
-    """The trained classifier of a run folder."""
+def load(run: "str | Path", device: str = "cpu") -> "Predictor":
+    """What answers: the trained classifier of a run folder, or a file that was exported from one."""
+    from corolla.portable import SUFFIX
+
+    if str(run).endswith(SUFFIX):
+        from corolla.portable.predictor import PortablePredictor
+
+        return PortablePredictor.load(run)
     from corolla.classifier import Classifier
 
     return Classifier.load(run, device)

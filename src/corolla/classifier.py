@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from corolla.errors import CorollaError
 from corolla.head import Head
 from corolla.model import ViT
+from corolla.portable import SUFFIX
 from corolla.precision import Precision, choose_precision
 from corolla.predictor import Predictor, Reply
 from corolla.preprocessing import Preprocessing
@@ -59,6 +60,8 @@ class Classifier(Predictor):
         calibration knows if it has one, unless `calibrated` is False.
         Raises `CorollaError` if it is neither, or damaged.
         """
+        if str(run).endswith(SUFFIX):
+            raise CorollaError(f"{run} is an exported file, and this needs the run that it was made of")
         folder = Run(run_folder(run))
         model, config = folder.load_model()
         sizes = len(config.classes), model.head.in_features, model.config.width

@@ -1,12 +1,20 @@
 """`corolla evaluate`: how good a run is on pictures it has not seen."""
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet, RunFolder, usable_device
+from corolla.cli.opening import AskedBackend, RunOrFile, is_file, open_predictor
+from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet
 from corolla.cli.output import print_json
+from corolla.errors import CorollaError
+
+if TYPE_CHECKING:
+    from corolla.evaluation.corruptions import Robustness
+    from corolla.evaluation.metrics import Evaluation
+    from corolla.predictor import Predictor
 
 EXAMPLES = (
     "Examples:\ncorolla evaluate runs/flowers\ncorolla evaluate runs/flowers new_photos/ --json > figures.json\n"
@@ -15,7 +23,7 @@ EXAMPLES = (
 
 
 def command(
-    run: RunFolder,
+    run: RunOrFile,
     data: Annotated[
         str | None,
         typer.Argument(
@@ -35,6 +43,7 @@ def command(
     ] = False,
     json: Json = False,
     device: Device = None,
+    backend: AskedBackend = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion.
@@ -45,23 +54,23 @@ def command(
     """
     from functools import partial
 
-    from corolla.atomic import write_json
-    from corolla.classifier import Classifier
     from corolla.cli.figures import print_figures, print_robustness
-    from corolla.evaluation.evaluate import evaluate
+    from corolla.evaluation.evaluate import evaluate, evaluate_data
     from corolla.evaluation.robustness import measure_robustness
     from corolla.pretrained import run_folder
     from corolla.progress import progress_for
-    from corolla.report.page import write_report
-    from corolla.run import Run
 
-    device = usable_device(device)
+    if is_file(run) and data is None:
+        raise CorollaError(f"a file has no pictures; say where labelled ones are: corolla evaluate {run} DATA")
+    predictor = open_predictor(run, device, backend)
     with progress_for(quiet) as progress:
-        classifier = Classifier.load(run, device)
-        evaluation = evaluate(run, data, split=split, classifier=classifier, progress=progress.stage)
+        if is_file(run):
+            evaluation = evaluate_data(predictor, str(data), split, progress.stage)
+        else:
+            evaluation = evaluate(run, data, split=split, classifier=predictor, progress=progress.stage)
         robust = None
         if robustness:
-            robust = measure_robustness(classifier, evaluation, partial(progress.stage, "damaging"))
+            robust = measure_robustness(predictor, evaluation, partial(progress.stage, "damaging"))
     figures = evaluation.to_json() | ({"robustness": robust.to_json()} if robust else {})
     if json:
         print_json(figures)
@@ -70,13 +79,31 @@ def command(
         if robust:
             print_robustness(robust)
     sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
-    if run_folder(run) != run:
+    if is_file(run) or run_folder(run) != run:
         if not quiet:
-            print(f"{run} comes with corolla and keeps no report; a run folder of your own does", file=sys.stderr)
+            print(f"{run} keeps no report; a run folder of your own does", file=sys.stderr)
         return
+    report = keep(run, figures, evaluation, robust, predictor)
+    if not quiet:
+        print(f"report: {report}", file=sys.stderr)
+
+
+def keep(
+    run: Path,
+    figures: dict[str, Any],
+    evaluation: "Evaluation",
+    robust: "Robustness | None",
+    predictor: "Predictor",
+) -> Path:
+    """Write the figures and the report into the run folder; returns the report."""
+    from corolla.atomic import write_json
+    from corolla.classifier import Classifier
+    from corolla.report.page import write_report
+    from corolla.run import Run
+
+    assert isinstance(predictor, Classifier)
     folder = Run(run)
     write_json(folder.evaluation_file, figures)
     manifest = folder.load_manifest() if folder.manifest_file.is_file() else None
-    write_report(folder, evaluation, manifest, robust, classifier)
-    if not quiet:
-        print(f"report: {folder.report}", file=sys.stderr)
+    write_report(folder, evaluation, manifest, robust, predictor)
+    return folder.report

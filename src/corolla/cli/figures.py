@@ -1,6 +1,7 @@
 """An evaluation as a small table on the terminal."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
@@ -11,8 +12,10 @@ from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Robustness
 from corolla.evaluation.metrics import Evaluation
 from corolla.evaluation.reliability import Trust
 from corolla.report import words
-from corolla.report.comparison import Row
 from corolla.report.facts import caveats
+
+if TYPE_CHECKING:  # an exported file is evaluated without torch
+    from corolla.report.comparison import Row
 
 WIDEST_MATRIX = 12  # classes; of more, the most frequent confusions are listed
 MOST_PAIRS = 10
@@ -73,7 +76,7 @@ def print_robustness(robustness: Robustness) -> None:
     console.print(table)
 
 
-def print_comparison(rows: Sequence[Row]) -> None:
+def print_comparison(rows: "Sequence[Row]") -> None:
     """Write the runs and how each differs from the first to standard output."""
     table = plain_table("run", "accuracy", "95 % interval", "against A", "95 % interval", "p", "minutes", "")
     for row in rows:

@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from corolla.atomic import write_bytes, write_with
-from corolla.classifier import Classifier
 from corolla.cli.inputs import Input
 from corolla.data.decoding import PictureError
 from corolla.explanations import DEFAULT, Method
-from corolla.explanations.maps import Explanation, explain_all
+from corolla.explanations.explanation import Explanation
 from corolla.explanations.overlay import overlay, png, tiled
-from corolla.predictor import Prediction
+from corolla.predictor import Prediction, Predictor
 from corolla.progress import Progress
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Explained:
 
 
 def write_overlays(
-    classifier: Classifier,
+    predictor: Predictor,
     inputs: Sequence[Input],
     folder: Path,
     progress: Progress,
@@ -64,7 +63,7 @@ def write_overlays(
     arrays: bool = False,
 ) -> Iterator[Explained]:
     """Explain every input, in their order, and write the files of each into `folder` as it is reached."""
-    rows = explain_all(classifier, [item.path for item in inputs if item.path], methods, label)
+    rows = explained_by(predictor, [item.path for item in inputs if item.path], methods, label)
     for number, item in enumerate(inputs, start=1):
         if item.path is None:
             yield Explained(item, error=item.error)
@@ -76,6 +75,23 @@ def write_overlays(
                 stem = f"{number:0{len(str(len(inputs)))}d}-{safe_name(item.name)}"
                 yield Explained(item, found, write_files(found, folder, stem, arrays))
         progress.stage("explaining", number, len(inputs))
+
+
+def explained_by(
+    predictor: Predictor, paths: Sequence[Path], methods: Sequence[Method], label: str | None
+) -> Iterator[tuple[int, list[Explanation] | PictureError]]:
+    """The explanations of each picture, by the way that its predictor has: an exported file knows rollout alone."""
+    from corolla.portable.predictor import PortablePredictor
+
+    if isinstance(predictor, PortablePredictor):
+        from corolla.portable.explaining import explain_by_file
+
+        return explain_by_file(predictor, paths)
+    from corolla.classifier import Classifier
+    from corolla.explanations.maps import explain_all
+
+    assert isinstance(predictor, Classifier)
+    return explain_all(predictor, paths, methods, label)
 
 
 def write_files(found: Sequence[Explanation], folder: Path, stem: str, arrays: bool) -> dict[str, Path]:

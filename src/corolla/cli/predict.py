@@ -8,7 +8,8 @@ import typer
 
 from corolla.atomic import refuse_occupied
 from corolla.cli.failures import say
-from corolla.cli.options import Device, Json, Pictures, Quiet, RunFolder, usable_device
+from corolla.cli.opening import AskedBackend, RunOrFile, open_predictor
+from corolla.cli.options import Device, Json, Pictures, Quiet
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
@@ -23,7 +24,7 @@ TOP = 5  # classes in JSON and CSV unless --top says otherwise; on the screen it
 
 
 def command(
-    run: RunFolder,
+    run: RunOrFile,
     paths: Pictures,
     top: Annotated[
         int | None,
@@ -47,6 +48,7 @@ def command(
         typer.Option(metavar="DIR", help="Draw into this new folder what each answer rests on, as `corolla explain`."),
     ] = None,
     device: Device = None,
+    backend: AskedBackend = None,
     quiet: Quiet = False,
 ) -> None:
     """Name the class of each picture, with its probability.
@@ -72,12 +74,11 @@ def command(
     with quick_imports():
         from tempfile import TemporaryDirectory
 
-        from corolla.classifier import Classifier
         from corolla.cli import answers
         from corolla.cli.inputs import gather, none_readable
         from corolla.progress import progress_for
 
-    classifier = Classifier.load(run, usable_device(device))
+    classifier = open_predictor(run, device, backend)
     classifier.check_coverage(coverage)
     out = sys.stdout  # before a progress bar takes it over
     told: list[answers.Answer] = []

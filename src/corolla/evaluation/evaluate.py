@@ -62,6 +62,15 @@ def evaluate(
     return answer(classifier, manifest, part, trained, progress)
 
 
+def evaluate_data(
+    predictor: Predictor, data: str | Path, split: Split = "test", progress: Progress | None = None
+) -> Evaluation:
+    """The same of anything that answers, about `data`; what it was trained on is not known."""
+    manifest = read_labelled(data, progress)
+    part: Part = split if any(example.split for example in manifest.examples) else "all"
+    return answer(predictor, manifest, part, frozenset(), progress)
+
+
 def evaluate_split(
     classifier: Predictor, manifest: Manifest, split: Split, progress: Progress | None = None
 ) -> Evaluation:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
 from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Robustness, corrupted
 from corolla.evaluation.metrics import Evaluation
+from corolla.predictor import Predictor
 
 BATCH = 32
 Version = tuple[str, int]  # a corruption's name and its severity
@@ -19,7 +19,7 @@ CLEAN: Version = ("", 0)
 
 
 def measure_robustness(
-    classifier: Classifier, evaluation: Evaluation, progress: Callable[[int, int], None] | None = None
+    predictor: Predictor, evaluation: Evaluation, progress: Callable[[int, int], None] | None = None
 ) -> Robustness:
     """Ask about the evaluated pictures once for every corruption and severity, and count the right answers.
 
@@ -33,10 +33,10 @@ def measure_robustness(
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, evaluation.n, BATCH):
             places = range(start, min(start + BATCH, evaluation.n))
-            made = list(pool.map(lambda place: versions(classifier, root / evaluation.paths[place], place), places))
+            made = list(pool.map(lambda place: versions(predictor, root / evaluation.paths[place], place), places))
             for version in made[0]:
-                outputs = classifier.compute(np.stack([pictures[version] for pictures in made]))
-                answers = outputs.probabilities.argmax(axis=1)
+                replies = predictor.reply(np.stack([pictures[version] for pictures in made]))
+                answers = np.array([reply.probabilities.argmax() for reply in replies])
                 right[version] += int((answers == evaluation.labels[places]).sum())
             if progress:
                 progress(places.stop, evaluation.n)
@@ -47,9 +47,9 @@ def measure_robustness(
     )
 
 
-def versions(classifier: Classifier, path: Path, seed: int) -> dict[Version, NDArray[np.uint8]]:
+def versions(predictor: Predictor, path: Path, seed: int) -> dict[Version, NDArray[np.uint8]]:
     """A picture as the model sees it (H, W, 3): untouched, and in every corruption and severity."""
-    pixels = classifier.read(path)
+    pixels = predictor.read(path)
     if isinstance(pixels, PictureError):
         raise pixels
     return {CLEAN: pixels} | {(name, severity): changed for name, severity, changed in corrupted(pixels, seed)}

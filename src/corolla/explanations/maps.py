@@ -2,21 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
 from corolla.errors import CorollaError, few
 from corolla.explanations import DEFAULT, Method
+from corolla.explanations.explanation import Explanation
 from corolla.explanations.heads import head_attention
-from corolla.explanations.overlay import overlay
 from corolla.explanations.relevance import relevance
 from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
@@ -37,22 +35,6 @@ METHODS: Mapping[Method, Callable[[Inspection, Tensor, Tensor], Tensor]] = {
     "attention": lambda seen, chosen, shares: head_attention(seen.attention[-1], shares),
 }
 NEED_GRADIENTS: frozenset[Method] = frozenset({"relevance"})  # the others know no class, so their map is that of any
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """What one answer rests on, patch by patch."""
-
-    method: Method
-    label: str  # the class that is explained: the answer, unless another one was asked for
-    probability: float  # that the classifier gives it
-    map: NDArray[np.float32]  # (rows, columns) of the grid of patches; larger is more, the scale is the method's own
-    pixels: NDArray[np.uint8]  # (H, W, 3), the picture as the model saw it
-    heads: NDArray[np.float32] | None = None  # (heads, rows, columns), whose mean is `map`; only of "attention"
-
-    def overlay(self) -> Image.Image:
-        """The map as colours over the picture, H x W."""
-        return overlay(self.pixels, self.map)
 
 
 def explain(

@@ -30,6 +30,7 @@ def open_onnxruntime(content: bytes, threads: int | None) -> tuple[Compute, list
     options = library.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 4  # what goes wrong is raised, too
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the CPU to others
     session = library.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def compute(pictures: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:

@@ -5,12 +5,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corolla.data.manifest import SPLITS
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import words
-from corolla.run import Config
+
+if TYPE_CHECKING:
+    from corolla.run import Config
 
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test", "all": ""}
 
@@ -28,7 +30,7 @@ class Counts:
         return tuple(sum(row[column] for _, row in self.rows) for column in range(len(self.splits)))
 
 
-def counts(config: Config) -> Counts | None:
+def counts(config: "Config") -> Counts | None:
     """The table of pictures, or None if the run does not say."""
     said = config.data.get("counts")
     if not isinstance(said, dict):
@@ -40,20 +42,20 @@ def counts(config: Config) -> Counts | None:
     return Counts(splits, rows) if splits else None
 
 
-def skipped(config: Config) -> tuple[tuple[str, str], ...]:
+def skipped(config: "Config") -> tuple[tuple[str, str], ...]:
     """Path and reason of every picture that was left out."""
     said = config.data.get("skipped")
     pairs = said if isinstance(said, list) else []
     return tuple((str(p[0]), str(p[1])) for p in pairs if isinstance(p, list | tuple) and len(p) == 2)
 
 
-def source_name(config: Config) -> str:
+def source_name(config: "Config") -> str:
     """The end of the data's place: enough to know it by, and no tour of somebody's disk."""
     place = PurePath(str(config.data.get("source", "")).replace("\\", "/"))
     return "/".join(place.parts[-2:] if place.suffix else place.parts[-1:]) or "unknown"
 
 
-def training(config: Config) -> list[tuple[str, str]]:
+def training(config: "Config") -> list[tuple[str, str]]:
     """Term and text of what was trained, how, on what and for how long."""
     shape, said = config.architecture, config.training
     rows, columns = config.preprocessing.image_size
@@ -89,7 +91,7 @@ def training(config: Config) -> list[tuple[str, str]]:
     return [(term, value) for term, value in facts if value and not value.startswith(words.NONE)]
 
 
-def tokens(config: Config) -> int:
+def tokens(config: "Config") -> int:
     """How many patches the model reads of one picture."""
     side = config.architecture.patch_size
     rows, columns = config.preprocessing.image_size
@@ -108,7 +110,7 @@ def teacher(said: Any) -> list[tuple[str, str]]:
     return [("Teacher", ", ".join([PurePath(text(said.get("name"))).name, *figures]))]
 
 
-def recipe(config: Config) -> list[tuple[str, str]]:
+def recipe(config: "Config") -> list[tuple[str, str]]:
     """Every value the training ran with."""
     return [(name, text(value)) for name, value in config.recipe.items()]
 
@@ -138,7 +140,7 @@ def chance(evaluation: Evaluation) -> tuple[str, float]:
     return per_class.label, per_class.n / evaluation.n
 
 
-def elsewhere(config: Config, evaluation: Evaluation) -> Path | None:
+def elsewhere(config: "Config", evaluation: Evaluation) -> Path | None:
     """Where the pictures lay, if they are others than those the model was trained with."""
     if evaluation.root is None or evaluation.root.resolve() == Path(str(config.data.get("root", ""))).resolve():
         return None

@@ -1,0 +1,47 @@
+"""From the first word after a command to what answers: a run, or a file that was exported from one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from corolla.cli.options import RUNNING, usable_device
+from corolla.errors import CorollaError
+from corolla.portable import SUFFIX
+
+if TYPE_CHECKING:
+    from corolla.predictor import Predictor
+
+RunOrFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="The run folder that `corolla train` made, or a file that `corolla export` made of one."
+    ),
+]
+AskedBackend = Annotated[
+    Literal["onnxruntime", "openvino"] | None,
+    typer.Option("--backend", help="What computes an exported file; by default onnxruntime.", rich_help_panel=RUNNING),
+]
+
+
+def open_predictor(run: Path, device: str | None, backend: Literal["onnxruntime", "openvino"] | None) -> "Predictor":
+    """The predictor of a run or of an exported file; `CorollaError` if it is neither, or damaged.
+
+    Nothing of torch is loaded for a file.
+    """
+    if is_file(run):
+        from corolla.portable.predictor import PortablePredictor
+
+        if device not in (None, "cpu"):
+            raise CorollaError(f"an exported file is computed on the CPU; leave --device {device} out")
+        return PortablePredictor.load(run, backend or "onnxruntime")
+    if backend is not None:
+        raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
+    from corolla.classifier import Classifier
+
+    return Classifier.load(run, usable_device(device))
+
+
+def is_file(run: Path) -> bool:
+    """Whether it is an exported file and not a run."""
+    return run.suffix == SUFFIX
