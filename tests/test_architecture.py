@@ -19,9 +19,11 @@ STATIONS = [
     {"predictor"},
     {"classifier", "evaluation"},
     {"explanations"},
+    {"portable"},
     {"report"},
     {"training"},
     {"bench"},
+    {"export"},
     {"audit"},
     {"cli", "__main__"},
 ]

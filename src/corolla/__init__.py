@@ -59,9 +59,9 @@ _HOMES = {
 
 def load(run: "str | Path", device: str = "cpu") -> "Predictor":
     """What answers: the trained classifier of a run folder, or a file that was exported from one."""
-    from corolla.portable import SUFFIX
+    from corolla.pretrained import EXPORTED
 
-    if str(run).endswith(SUFFIX):
+    if str(run).endswith(EXPORTED):
         from corolla.portable.predictor import PortablePredictor
 
         return PortablePredictor.load(run)

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from corolla.errors import CorollaError
 from corolla.head import Head
 from corolla.model import ViT
-from corolla.portable import SUFFIX
 from corolla.precision import Precision, choose_precision
 from corolla.predictor import Predictor, Reply
 from corolla.preprocessing import Preprocessing
-from corolla.pretrained import run_folder
+from corolla.pretrained import EXPORTED, run_folder
 from corolla.run import Run
 from corolla.trust.calibration import Calibration
 from corolla.trust.outputs import Outputs
@@ -60,7 +59,7 @@ class Classifier(Predictor):
         calibration knows if it has one, unless `calibrated` is False.
         Raises `CorollaError` if it is neither, or damaged.
         """
-        if str(run).endswith(SUFFIX):
+        if str(run).endswith(EXPORTED):
             raise CorollaError(f"{run} is an exported file, and this needs the run that it was made of")
         folder = Run(run_folder(run))
         model, config = folder.load_model()

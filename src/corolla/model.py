@@ -281,11 +281,11 @@ class ViT(nn.Module):
         own_positions, patch_positions = self.positions_for((images.shape[-2], images.shape[-1]), tokens)
         sequence = [tokens + patch_positions]  # eq. 1
         if self.registers is not None:
-            sequence.insert(0, self.registers.expand(len(tokens), -1, -1).to(tokens))
+            sequence.insert(0, self.registers.expand(tokens.shape[0], -1, -1).to(tokens))
         own: list[Tensor] = [token for token in (self.class_token, self.distillation_token) if token is not None]
         if own:
             first = torch.cat(own, dim=1) if own_positions is None else torch.cat(own, dim=1) + own_positions
-            sequence.insert(0, first.expand(len(tokens), -1, -1).to(tokens))
+            sequence.insert(0, first.expand(tokens.shape[0], -1, -1).to(tokens))
         return torch.cat(sequence, dim=1)  # (B, S, D)
 
     def patch_tokens(self, z: Tensor) -> Tensor:

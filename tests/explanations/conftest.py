@@ -10,6 +10,7 @@ from PIL import Image
 from corolla.classifier import Classifier
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
+from shapes import SHAPES, build_chance
 
 SIDE, ROWS, COLUMNS = 8, 4, 6
 GREY, RED = (124, 116, 104), (255, 0, 0)  # the mean colour, which normalises to about zero
@@ -63,18 +64,6 @@ def scene() -> Callable[[int, int], Image.Image]:
     return paint
 
 
-SHAPES: dict[str, dict[str, object]] = {
-    "plain": {},
-    "mean": {"pooling": "average"},
-    "mean, normalised after": {"pooling": "average", "norm_after_pooling": True},
-    "class token and mean": {"pooling": "token+average"},
-    "registers": {"registers": 3},
-    "mean and registers": {"pooling": "average", "registers": 2},
-    "distilled": {"distilled": True},
-    "hybrid": {"stem": (4, 8), "stem_blocks": 1, "pooling": "average", "positions": "sincos"},
-}
-
-
 @pytest.fixture(params=SHAPES)
 def shape(request: pytest.FixtureRequest) -> str:
     """The name of each of the shapes in turn."""
@@ -83,18 +72,8 @@ def shape(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def chance() -> Callable[..., Classifier]:
-    """A classifier of one of the `SHAPES`, wider than high, with weights of chance."""
-
-    def make(shape: str = "plain", flip: bool = False, **changes: object) -> Classifier:
-        torch.manual_seed(1)
-        fields = {"width": 16, "depth": 2, "heads": 2, "mlp_dim": 32} | SHAPES[shape] | changes
-        model = ViT(ViTConfig(3, (16, 40), 8, **fields))  # type: ignore[arg-type]
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn_like(parameter) * 0.2)
-        return Classifier(model, Preprocessing((16, 40)), ("a", "b", "c"), flip=flip)
-
-    return make
+    """`build_chance`."""
+    return build_chance
 
 
 @pytest.fixture

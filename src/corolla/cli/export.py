@@ -55,8 +55,8 @@ def command(
     whole pictures, and seconds a picture of file and run.
     """
     with quick_imports():
-        from corolla.portable import SUFFIX
         from corolla.portable.backends import needed
+        from corolla.pretrained import EXPORTED
         from corolla.progress import progress_for
 
         for library in ("onnx", "onnxscript", "onnxruntime"):
@@ -64,9 +64,9 @@ def command(
         from corolla.export.export import export
 
     name = run.resolve().name + (f"-{precision}" if precision != "fp32" else "")
-    file = out or Path(f"{name}{SUFFIX}")
-    if file.suffix != SUFFIX:
-        raise CorollaError(f"--out {file} should end in {SUFFIX}")
+    file = out or Path(f"{name}{EXPORTED}")
+    if file.suffix != EXPORTED:
+        raise CorollaError(f"--out {file} should end in {EXPORTED}")
     with progress_for(quiet) as progress:
         proof = export(run, file, precision, data, progress.stage)
     if json:

@@ -7,7 +7,7 @@ import typer
 
 from corolla.cli.options import RUNNING, usable_device
 from corolla.errors import CorollaError
-from corolla.portable import SUFFIX
+from corolla.pretrained import EXPORTED
 
 if TYPE_CHECKING:
     from corolla.predictor import Predictor
@@ -44,4 +44,4 @@ def open_predictor(run: Path, device: str | None, backend: Literal["onnxruntime"
 
 def is_file(run: Path) -> bool:
     """Whether it is an exported file and not a run."""
-    return run.suffix == SUFFIX
+    return run.suffix == EXPORTED

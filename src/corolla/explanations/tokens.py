@@ -27,4 +27,5 @@ def on_patches(values: Tensor, grid: tuple[int, int]) -> Tensor:
     """The values (..., S) of a sequence's tokens as those of its patches (..., rows, columns)."""
     rows, columns = grid
     patches = values[..., values.shape[-1] - rows * columns :]  # they come last
-    return patches.reshape(*values.shape[:-1], rows, columns)
+    maps: Tensor = patches.unflatten(-1, (rows, columns))  # type: ignore[no-untyped-call]
+    return maps

@@ -29,8 +29,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Processors have no float16 of their own to compute with; a runtime that has may fold the casts away.
     """
-    small = onnx.ModelProto()
-    small.CopyFrom(model)
+    small = copied(model)
     read = {name for node in small.graph.node if scope(node).startswith(MODEL) for name in node.input}
     casts = []
     for constant in small.graph.initializer:
@@ -73,7 +72,7 @@ def quantised(model: onnx.ModelProto, pictures: NDArray[np.uint8]) -> onnx.Model
     with TemporaryDirectory(prefix="corolla-") as scratch, hushed():
         file = Path(scratch) / "int8.onnx"
         quantize_static(
-            model,
+            copied(model),  # which it would take its weights out of
             file,
             Reader(),
             quant_format=QuantFormat.QDQ,
@@ -86,6 +85,13 @@ def quantised(model: onnx.ModelProto, pictures: NDArray[np.uint8]) -> onnx.Model
             extra_options={"MatMulConstBOnly": True},
         )
         return onnx.load_model(file)
+
+
+def copied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A graph of its own."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
 
 
 def in_batches(pictures: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:

@@ -2,5 +2,3 @@
 
 `card` is what the file carries beside its weights, `backends` computes, and `predictor` answers as a run does.
 """
-
-SUFFIX = ".onnx"

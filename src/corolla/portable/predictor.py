@@ -11,6 +11,7 @@ from corolla.portable.card import KEY, Card
 from corolla.predictor import Predictor, Reply
 
 MAX_BYTES = 2**31  # what the format can hold in one file
+ELSEWHERE = b"\n\x08location"  # how the entry begins that names a file of weights, which a runtime would go and read
 PROBABILITIES, NOVELTY, ROLLOUT = "probabilities", "novelty", "rollout"
 
 
@@ -35,6 +36,8 @@ class PortablePredictor(Predictor):
             if path.stat().st_size > MAX_BYTES:
                 raise ValueError("it is too large")
             content = path.read_bytes()
+            if ELSEWHERE in content:
+                raise ValueError("it keeps weights in other files, and only whole ones are opened")
             compute, outputs, metadata = open_file(content, backend, threads)
             if KEY not in metadata:
                 raise ValueError("it is not from `corolla export`, so nothing says what its numbers mean")

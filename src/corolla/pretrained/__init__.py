@@ -6,6 +6,7 @@ Each was made by `corolla train` and `corolla weights convert RUN OUT --to corol
 from pathlib import Path
 
 NAMES = ("flowers",)
+EXPORTED = ".onnx"  # how the name of a file ends that a run was exported to
 
 
 def run_folder(run: str | Path) -> Path:

@@ -1,0 +1,53 @@
+"""Small classifiers of every shape a ViT comes in, with weights of chance, and calibrations for them."""
+
+import numpy as np
+import torch
+
+from corolla.classifier import Classifier
+from corolla.model import ViT, ViTConfig
+from corolla.precision import Precision
+from corolla.preprocessing import Preprocessing
+from corolla.trust.calibration import Calibration
+from corolla.trust.conformal import Conformal
+from corolla.trust.novelty import KINDS, Kind, Novelty, Score
+
+SIZE = (16, 40)
+SINGLE = Precision("no", "numbers are compared")
+SHAPES: dict[str, dict[str, object]] = {
+    "plain": {},
+    "mean": {"pooling": "average"},
+    "mean, normalised after": {"pooling": "average", "norm_after_pooling": True},
+    "class token and mean": {"pooling": "token+average"},
+    "registers": {"registers": 3},
+    "mean and registers": {"pooling": "average", "registers": 2},
+    "distilled": {"distilled": True},
+    "hybrid": {"stem": (4, 8), "stem_blocks": 1, "pooling": "average", "positions": "sincos"},
+}
+
+
+def build_chance(shape: str = "plain", flip: bool = False, **changes: object) -> Classifier:
+    """A classifier of one of the `SHAPES`, wider than high, not calibrated."""
+    torch.manual_seed(1)
+    fields = {"width": 16, "depth": 2, "heads": 2, "mlp_dim": 32} | SHAPES[shape] | changes
+    model = ViT(ViTConfig(3, SIZE, 8, **fields))  # type: ignore[arg-type]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    return Classifier(model, Preprocessing(SIZE), ("a", "b", "c"), flip=flip, precision=SINGLE)
+
+
+def calibrate_by_chance(classifier: Classifier, kinds: tuple[Kind, ...] = KINDS) -> None:
+    """Give it a calibration fitted on noise."""
+    known = classifier.compute(noises(60))
+    labels = np.arange(60) % len(classifier.classes)
+    scores = [Score.fit(kind, known, labels, known) for kind in kinds]
+    conformal = Conformal.fit(known.probabilities, labels)
+    classifier.calibration = Calibration(0.7, conformal, Novelty.fit(scores, known), {})
+
+
+def noises(n: int, seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """Pictures of chance (n, H, W, 3), smooth enough that no two runtimes round them apart."""
+    dice = np.random.default_rng(seed)
+    coarse = dice.integers(0, 256, (n, 4, 5, 3)).astype(np.float32)
+    rows, columns = (np.linspace(0, side - 1, length).astype(int) for side, length in zip((4, 5), size, strict=True))
+    return coarse[:, rows][:, :, columns].astype(np.uint8)
