@@ -1,0 +1,30 @@
+"""An exported file without corolla: numpy, Pillow and ONNX Runtime.
+
+python onnxruntime_alone.py flowers.onnx photo.jpg
+"""
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+
+def main(file: str, photo: str) -> None:
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    card = json.loads(session.get_modelmeta().custom_metadata_map["corolla"])  # names, thresholds, the proof
+    with Image.open(photo) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    pictures = np.asarray(upright)[None]  # uint8 (1, H, W, 3), any size: the graph crops and resizes
+    wanted = ["probabilities", "novelty"] if card["novelty"] else ["probabilities"]
+    probabilities, *novelty = session.run(wanted, {"pictures": pictures})
+    if novelty and novelty[0][0] > card["novelty"]["accepted_up_to"]:
+        print(f"none of these classes (novelty {novelty[0][0]:.2f})")
+    else:
+        best = int(probabilities[0].argmax())
+        print(f"{card['classes'][best]} {probabilities[0, best]:.1%}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
