@@ -15,6 +15,7 @@ from corolla.cli import (
     evaluate,
     explain,
     predict,
+    serve,
     summary,
     train,
     weights,
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (audit, train, evaluate, predict, explain, compare, calibrate, summary, bench):
+for module in (audit, train, evaluate, predict, explain, serve, compare, calibrate, summary, bench):
     name = module.__name__.rpartition(".")[2]
     app.command(name, help=prose(module.command), epilog=module.EXAMPLES)(module.command)
 app.add_typer(data.app, name="data")
