@@ -42,7 +42,11 @@ class Observed:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers["X-Request-ID"] = number
-            await send(message)
+            try:
+                await send(message)
+            except Exception as error:  # the connection was given up meanwhile, as for what turned out to be no HTTP
+                self.log("unsent", id=number, kind=type(error).__name__)
+                raise ClientDisconnect from error
 
         try:
             await self.app(scope, receive, told)

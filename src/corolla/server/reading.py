@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ from corolla.server.failures import Refused, first_fault
 from corolla.server.limits import Limits
 from corolla.server.schemas import Asked, Options
 from corolla.text import printable
+
+# Without any handler Python prints a library's log to the terminal, and this one quotes what was sent.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 LONGEST_NAME = 200  # characters that are echoed
 LARGEST_FIELD = 1000  # bytes of a form field that is no file
