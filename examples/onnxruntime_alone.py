@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 
 def main(file: str, photo: str) -> None:
+    """Print what the photo shows."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     card = json.loads(session.get_modelmeta().custom_metadata_map["corolla"])  # names, thresholds, the proof
     with Image.open(photo) as picture:

@@ -41,21 +41,37 @@ def fetch() -> None:
 
 
 @contextmanager
-def opened(file: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> Iterator[tuple[Page, list[str]]]:
-    """The page `file` in a headless browser, and what it complained of so far: console errors and lost requests."""
+def opened(
+    where: Path | str,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    dark: bool = False,
+    touch: bool = False,
+    asked: list[str] | None = None,
+) -> Iterator[tuple[Page, list[str]]]:
+    """The page in a file or at an address, and what it complained of so far: console errors and lost requests.
+
+    The address of every request is added to `asked`.
+    """
     program = find()
     assert program, "no browser to test pages with; run: python tests/browser.py"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program)
         try:
             page = browser.new_page(
-                viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if dark else "light",
+                has_touch=touch,
+                is_mobile=touch,
             )
             complaints: list[str] = []
             page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("requestfailed", lambda request: complaints.append(f"{request.url[:80]}: {request.failure}"))
-            page.goto(file.resolve().as_uri())
+            if asked is not None:
+                page.on("request", lambda request: asked.append(request.url))
+            page.goto(where if isinstance(where, str) else where.resolve().as_uri())
             yield page, complaints
         finally:
             browser.close()

@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "corolla"
 # A module may import from its own station and from those before it.
 STATIONS = [
-    {"errors", "atomic", "progress", "pretrained", "memory", "precision"},
+    {"errors", "text", "atomic", "progress", "pretrained", "memory", "precision"},
     {"positions", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},
     {"data"},
@@ -25,6 +25,7 @@ STATIONS = [
     {"bench"},
     {"export"},
     {"audit"},
+    {"server"},
     {"cli", "__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(STATIONS) for name in names}

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,16 @@ class Prediction:
     accepted: bool = True  # False: the picture is unlike those it learned from, so it is none of these classes
     novelty: float | None = None  # 0: like a middling validation picture; above 1: not accepted; None: not calibrated
     labels: tuple[str, ...] | None = None  # the classes that hold the promised coverage, if one was asked for
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values: what `corolla predict --json` and the server answer."""
+        return {
+            "label": self.label,
+            "probability": self.probability,
+            "top": [{"label": label, "probability": share} for label, share in self.top],
+            "accepted": self.accepted,
+            "novelty": self.novelty,
+        } | ({} if self.labels is None else {"labels": list(self.labels)})
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,8 +48,8 @@ def all_commands(command: object = None, words: tuple[str, ...] = ()) -> Iterato
 def test_the_commands_are_those_that_were_promised() -> None:
     found = {" ".join(words) for words, _ in all_commands()}
     assert found == {
-        "", "audit", "train", "evaluate", "predict", "explain", "export", "compare", "calibrate", "summary", "bench",
-        "data", "data fetch", "data paint",
+        "", "audit", "train", "evaluate", "predict", "explain", "export", "serve", "compare", "calibrate", "summary",
+        "bench", "data", "data fetch", "data paint",
         "weights", "weights list", "weights show", "weights convert", "weights push", "demo",
     }  # fmt: skip
 

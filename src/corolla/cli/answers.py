@@ -33,14 +33,7 @@ class Answer:
         """As `corolla predict --json` prints it."""
         if self.prediction is None:
             return {"path": self.input.name, "error": self.error}
-        return {
-            "path": self.input.name,
-            "label": self.prediction.label,
-            "probability": self.prediction.probability,
-            "top": [{"label": label, "probability": share} for label, share in self.prediction.top],
-            "accepted": self.prediction.accepted,
-            "novelty": self.prediction.novelty,
-        } | ({} if self.prediction.labels is None else {"labels": list(self.prediction.labels)})
+        return {"path": self.input.name} | self.prediction.to_json()
 
 
 def ask(

@@ -16,6 +16,7 @@ from corolla.cli import (
     explain,
     export,
     predict,
+    serve,
     summary,
     train,
     weights,
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (audit, train, evaluate, predict, explain, export, compare, calibrate, summary, bench):
+for module in (audit, train, evaluate, predict, explain, export, serve, compare, calibrate, summary, bench):
     name = module.__name__.rpartition(".")[2]
     app.command(name, help=prose(module.command), epilog=module.EXAMPLES)(module.command)
 app.add_typer(data.app, name="data")

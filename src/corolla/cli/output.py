@@ -1,15 +1,14 @@
 """How answers are written to standard output: safely whatever a file or a class is called."""
 
 import json
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from corolla.text import one_line as one_line  # what a line on the terminal is made with
+from corolla.text import printable as printable
+
 if TYPE_CHECKING:
     from rich.console import Console
-
-# Control characters could move the cursor or recolour a terminal, and directional marks turn a line around.
-UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def make_streams_safe() -> None:
@@ -17,16 +16,6 @@ def make_streams_safe() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-def printable(text: str) -> str:
-    """The text with control characters written out as escapes."""
-    return UNFIT.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
-
-
-def one_line(text: str) -> str:
-    """The text in one line, its line breaks as spaces."""
-    return printable(" ".join(text.splitlines()))
 
 
 def print_json(value: Any) -> None:

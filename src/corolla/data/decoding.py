@@ -64,20 +64,22 @@ class PictureError(CorollaError):
         self.reason = reason
 
 
-def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None) -> Image.Image:
+def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None, most: int = MAX_PIXELS) -> Image.Image:
     """Read one picture as RGB, upright (EXIF), on white where it is transparent, 8 bits a channel.
 
     Of an animation the first frame is taken; 16-bit greys are scaled to 8 bits, not clipped. With `draft`, a
     JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels:
     several times faster, but the pixels differ a little from a full decoding followed by a resize, so it is
-    for training only.
+    for training only. What says in its header that it has more than `most` pixels is refused before it is decoded.
 
     Safe to call from many threads. Raises `PictureError`.
     """
-    return read_with_header(source, draft=draft)[0]
+    return read_with_header(source, draft=draft, most=most)[0]
 
 
-def read_with_header(source: Path | BinaryIO | bytes, *, draft: int | None = None) -> tuple[Image.Image, Header]:
+def read_with_header(
+    source: Path | BinaryIO | bytes, *, draft: int | None = None, most: int = MAX_PIXELS
+) -> tuple[Image.Image, Header]:
     """The same picture and what its file says of it: its size is the whole one whatever `draft` is."""
     path = source if isinstance(source, Path) else None
     _hush_pillow()
@@ -85,8 +87,8 @@ def read_with_header(source: Path | BinaryIO | bytes, *, draft: int | None = Non
         if isinstance(source, Path):
             _check_is_file(source)
             with source.open("rb") as file:
-                return _decode(file, draft)
-        return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, draft)
+                return _decode(file, draft, most)
+        return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, draft, most)
     except PictureError as error:
         raise PictureError(error.reason, path) from None
     # Decoders meet broken bytes with every kind of exception (struct.error, SyntaxError, ZeroDivisionError,
@@ -95,7 +97,7 @@ def read_with_header(source: Path | BinaryIO | bytes, *, draft: int | None = Non
         raise PictureError(_reason(error), path) from None
 
 
-def _decode(file: BinaryIO, draft: int | None) -> tuple[Image.Image, Header]:
+def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, Header]:
     start = file.tell()
     head = file.read(32)
     file.seek(start)
@@ -105,8 +107,8 @@ def _decode(file: BinaryIO, draft: int | None) -> tuple[Image.Image, Header]:
         raise PictureError("HEIC, which cannot be read here; save it as JPEG")
     with Image.open(file, formats=FORMATS) as picture:
         width, height = picture.size
-        if width * height > MAX_PIXELS:
-            raise PictureError(_too_large(f"{width} x {height}"))
+        if width * height > most:
+            raise PictureError(_too_large(f"{width} x {height}", most))
         if draft is not None:
             picture.draft(picture.mode, (draft, draft))
         shrunk = picture.size != (width, height)
@@ -160,8 +162,8 @@ def _check_is_file(path: Path) -> None:
         raise PictureError("it is a folder" if stat.S_ISDIR(mode) else "it is not an ordinary file")
 
 
-def _too_large(size: str) -> str:
-    return f"too large: {size} pixels, more than {MAX_PIXELS / 1e6:.0f} million are refused"
+def _too_large(size: str, most: int = MAX_PIXELS) -> str:
+    return f"too large: {size} pixels, more than {most / 1e6:.0f} million are refused"
 
 
 def _reason(error: Exception) -> str:

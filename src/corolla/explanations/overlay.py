@@ -24,16 +24,21 @@ def coloured(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return colours
 
 
+def heat(values: NDArray[np.float32], height: int, width: int) -> Image.Image:
+    """The map (rows, columns) as colours, `height` x `width`, bilinear between the centres of the patches."""
+    spread = Image.fromarray(scaled(values)).resize((width, height), Image.Resampling.BILINEAR)
+    return Image.fromarray(coloured(np.asarray(spread)))
+
+
 def overlay(pixels: NDArray[np.uint8], values: NDArray[np.float32]) -> Image.Image:
-    """The map (rows, columns) over the picture (H, W, 3): H x W, bilinear between the centres of the patches.
+    """The map (rows, columns) over the picture (H, W, 3): H x W.
 
     Its smallest value is dark and its largest bright, so a picture's map says what is more and less within it, and
     nothing about other pictures.
     """
     height, width = pixels.shape[:2]
-    spread = Image.fromarray(scaled(values)).resize((width, height), Image.Resampling.BILINEAR)
     grey = Image.fromarray(pixels).convert("L").convert("RGB")
-    return Image.blend(grey, Image.fromarray(coloured(np.asarray(spread))), STRENGTH)
+    return Image.blend(grey, heat(values, height, width), STRENGTH)
 
 
 def tiled(tiles: NDArray[np.uint8], side: int = 640) -> Image.Image:

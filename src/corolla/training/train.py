@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def train(
         position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
     done = {
         "finished": True,
+        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
         "epochs": position.epochs_done,
         "best_epoch": position.best_epoch,

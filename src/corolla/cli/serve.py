@@ -1,0 +1,130 @@
+"""`corolla serve`: a run's answers over HTTP, with a page."""
+
+from typing import Annotated
+
+import typer
+
+from corolla.cli.options import RUNNING, Device, Quiet, RunFolder, usable_device
+from corolla.errors import CorollaError
+
+EXAMPLES = (
+    "Examples:\ncorolla serve flowers\ncorolla serve runs/flowers --port 8080 --workers 2\n"
+    "COROLLA_TOKEN=secret corolla serve runs/flowers --host 0.0.0.0"
+)
+LIMITS = "Limits"
+PACKAGES = ("fastapi", "uvicorn", "python-multipart", "prometheus-client")  # of the extra `serve`
+
+
+def command(
+    run: RunFolder,
+    host: Annotated[
+        str, typer.Option(metavar="NAME", help="The address to listen on; 0.0.0.0 lets other machines ask, too.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes any free one.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            envvar="COROLLA_TOKEN",
+            show_envvar=False,
+            help="Answer only who sends it as a bearer token. Others on this machine can read it here; the variable "
+            "COROLLA_TOKEN keeps it from them.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Answer under this name too; on a loopback address it is localhost, 127.0.0.1 and ::1 alone.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=64,
+            help="Batches computed at once; they share the processor's threads.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = 1,
+    batch: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=1024, help="Pictures in one batch at most.", rich_help_panel=RUNNING),
+    ] = 16,
+    device: Device = None,
+    queue: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=100_000,
+            rich_help_panel=LIMITS,
+            help="Pictures that may wait; who comes beyond is told when to ask again.",
+        ),
+    ] = 256,
+    max_pictures: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Pictures of one request.", rich_help_panel=LIMITS)
+    ] = 16,
+    max_megabytes: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Size of one request.", rich_help_panel=LIMITS)
+    ] = 32,
+    max_megapixels: Annotated[
+        int, typer.Option(metavar="N", min=1, max=178, help="Pixels of one picture.", rich_help_panel=LIMITS)
+    ] = 50,
+    timeout: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            max=3600,
+            rich_help_panel=LIMITS,
+            help="For a request to arrive, and again for its answer.",
+        ),
+    ] = 30,
+    quiet: Quiet = False,
+) -> None:
+    """Answer about pictures over HTTP: a page for people at /, and an API for programs, described at /docs.
+
+    The page takes pictures that are dropped on it, pasted, chosen or photographed, and asks no other host for anything.
+    POST /v1/predict takes a form with the field files, or JSON with pictures in base64; GET /v1/model tells what is
+    served. /healthz, /readyz and /metrics are for programs that look after it.
+
+    Pictures of different requests go through the model together. Standard output gets one JSON object for each request,
+    without anything of its pictures. SIGTERM or Ctrl-C ends it when all it holds is answered, with exit status 0.
+    """
+    import sys
+    from dataclasses import replace
+    from importlib.util import find_spec
+
+    for package in PACKAGES:
+        if find_spec(package.replace("-", "_")) is None:
+            raise CorollaError(f"corolla serve needs {package}: pip install 'corolla[serve]'")
+
+    from corolla.server.app import create_app
+    from corolla.server.guards import names_for
+    from corolla.server.limits import MEGABYTE, Limits
+    from corolla.server.model import serve_run, warm_up
+    from corolla.server.running import address_of, listen, serve_forever
+
+    limits = replace(
+        Limits(),
+        body=max_megabytes * MEGABYTE,
+        pictures=max_pictures,
+        pixels=max_megapixels * 1_000_000,
+        queue=queue,
+        batch=batch,
+        workers=workers,
+        upload=float(timeout),
+        answer=float(timeout),
+    )
+    with listen(host, port) as listening:  # before the model, which takes longer
+        served = serve_run(run, usable_device(device), workers)
+        warm_up(served)
+        hosts = names_for(listening.getsockname()[0], allow_host or [])
+        app = create_app(served, limits, token=token or None, hosts=hosts)
+        if not quiet:
+            print(
+                f"{served.facts.name} answers at {address_of(listening)}; Ctrl-C ends it", file=sys.stderr, flush=True
+            )
+        serve_forever(app, listening, limits)

@@ -1,0 +1,204 @@
+"""The routes: the API under /v1, what a machine asks about the server, and the page."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+
+from corolla import __version__
+from corolla.server.answering import Answering
+from corolla.server.batching import Batcher
+from corolla.server.failures import Refused, tell_http, tell_refused
+from corolla.server.guards import Guard
+from corolla.server.limits import Limits
+from corolla.server.logs import Log, log_to_stdout
+from corolla.server.metrics import Metrics
+from corolla.server.model import Served
+from corolla.server.observing import Observed
+from corolla.server.reading import FILES, read_request
+from corolla.server.schemas import Answers, Asked, Failure, Model, Options, State
+
+PAGE = Path(__file__).parent / "page"
+# The report needs no script; whoever wrote the run gets no further than its own page.
+REPORT_SECURITY = (
+    "sandbox allow-popups; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Failure, "description": why}
+    for status, why in {
+        400: "The form cannot be read.",
+        401: "A token is needed.",
+        408: "The request did not arrive in time.",
+        413: "The request holds too much.",
+        415: "Neither a form nor JSON.",
+        421: "The server does not answer under this name.",
+        422: "Something in the request is wrong, or no picture in it can be read.",
+        429: "The server is busy; Retry-After says when to ask again.",
+        504: "There was no answer in time.",
+    }.items()
+}
+ASKED = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FILES],
+                    "additionalProperties": False,
+                    "properties": {
+                        FILES: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                    }
+                    | Options.model_json_schema()["properties"],
+                }
+            },
+            "application/json": {"schema": Asked.model_json_schema()},
+        },
+    }
+}
+
+
+def create_app(
+    served: Served,
+    limits: Limits | None = None,
+    *,
+    token: str | None = None,
+    hosts: Sequence[str] | None = None,
+    log: Log = log_to_stdout,
+) -> FastAPI:
+    """The ASGI application that serves `served`.
+
+    With a `token`, the API, the figures and the report need it as a bearer token; `hosts` are the names it answers
+    under, all of them if it is None.
+    """
+    limits = limits or Limits()
+    metrics = Metrics(served.facts.name)
+    batcher = Batcher(served.predictor, limits, metrics)
+    answering = Answering(served, batcher, metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        batcher.start()
+        yield
+        await batcher.stop()
+
+    app = FastAPI(
+        title="corolla",
+        description=f"Asks the image classifier {served.facts.name} about pictures.",
+        version=__version__,
+        docs_url=None,  # FastAPI's pages load scripts from another host
+        redoc_url=None,
+        openapi_url=None,  # it has a route of ours, so that it is counted as such
+        lifespan=lifespan,
+        exception_handlers={Refused: tell_refused, HTTPException: tell_http},
+    )
+    app.add_middleware(Guard, limits=limits, metrics=metrics, token=token, hosts=hosts)
+    app.add_middleware(Observed, metrics=metrics, log=log)
+    app.state.batcher = batcher
+    add_api(app, served, limits, answering)
+    add_machine_room(app, batcher, metrics)
+    add_page(app, served)
+    return app
+
+
+def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) -> None:
+    """What is asked about pictures, and about the model."""
+    said = describe(served, limits)
+
+    @app.post(
+        "/v1/predict",
+        response_model=Answers,
+        response_model_exclude_unset=True,
+        responses=REFUSALS,
+        openapi_extra=ASKED,
+        tags=["pictures"],
+    )
+    async def predict(request: Request) -> dict[str, Any]:
+        """Name the class of each picture.
+
+        Answers are in the order of the pictures. One that cannot be read has an `error` instead of an answer; where no
+        picture of the request can be read, the status is 422.
+        """
+        answering.batcher.refuse_if_full()  # before its pictures are taken in
+        named, options = await read_request(request, limits)
+        request.state.pictures = len(named)
+        return await answering.answer(named, options)
+
+    @app.get("/v1/model", responses={401: REFUSALS[401]}, tags=["model"])
+    async def model() -> Model:
+        """What is served: its classes, how accurate it is and how that is known, and what a request may hold."""
+        return said
+
+
+def describe(served: Served, limits: Limits) -> Model:
+    """`GET /v1/model`."""
+    predictor, facts = served.predictor, asdict(served.facts)
+    return Model.model_validate(
+        facts
+        | {
+            "classes": list(predictor.classes),
+            "image_size": predictor.preprocessing.image_size,
+            "calibrated": predictor.calibration is not None,
+            "explains": served.method if served.explain else None,
+            "report": served.report is not None,
+            "version": __version__,
+            "limits": {"bytes": limits.body, "pictures": limits.pictures, "pixels": limits.pixels},
+        }
+    )
+
+
+def add_machine_room(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
+    """What programs ask that look after the server."""
+
+    @app.get("/healthz", tags=["server"])
+    async def healthz() -> State:
+        """Whether the process lives."""
+        return State(status="alive")
+
+    @app.get("/readyz", responses={503: {"model": Failure, "description": "It cannot answer."}}, tags=["server"])
+    async def readyz() -> State:
+        """Whether it can answer about pictures."""
+        if not batcher.works:
+            raise Refused(503, "the server is starting or stopping")
+        return State(status="ready")
+
+    @app.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 401: REFUSALS[401]},
+        tags=["server"],
+    )
+    async def figures() -> Response:
+        """Counters and histograms for Prometheus."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def add_page(app: FastAPI, served: Served) -> None:
+    """The page, the page about the API, and the report of the run."""
+
+    def show(address: str, file: Path, headers: dict[str, str] | None = None) -> None:
+        async def answer() -> Response:
+            if not file.is_file():
+                raise HTTPException(404)
+            return FileResponse(file, headers=headers)
+
+        app.get(address, include_in_schema=False, response_model=None)(answer)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    show("/", PAGE / "index.html")
+    show("/docs", PAGE / "docs.html")
+    for file in sorted(PAGE.iterdir()):  # so no path of a request is ever looked for on the disk
+        if file.suffix != ".html":
+            show(f"/page/{file.name}", file)
+    if served.report is not None:
+        show("/report", served.report, {"Content-Security-Policy": REPORT_SECURITY})
