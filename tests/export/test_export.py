@@ -9,6 +9,7 @@ import torch
 
 import corolla
 from corolla.errors import CorollaError
+from corolla.evaluation.facts import Facts, facts_of
 from corolla.export.export import chosen, export
 from corolla.export.proof import Proof, Speed
 from corolla.run import Run
@@ -31,8 +32,8 @@ def test_the_file_is_proven_and_says_so(run: Path, precision: str, tmp_path: Pat
     portable = corolla.load(file)
     assert portable.card.proof == proof.to_json()
     assert portable.card.name == "mine"
-    assert portable.card.about["model"] == "vit_nano_patch8_16"
-    assert portable.card.about["evaluation"]["split"] == "test"
+    assert Facts.from_json(portable.card.about) == facts_of(Run(run))
+    assert portable.card.about["accuracy"]["split"] == "test"
 
 
 def test_int8_is_held_against_its_own_bar(run: Path, tmp_path: Path) -> None:

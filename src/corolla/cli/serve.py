@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.options import RUNNING, Device, Quiet, RunFolder, usable_device
+from corolla.cli.opening import AskedBackend, RunOrFile, is_file
+from corolla.cli.options import RUNNING, Device, Quiet, usable_device
 from corolla.errors import CorollaError
 
 EXAMPLES = (
@@ -16,7 +17,7 @@ PACKAGES = ("fastapi", "uvicorn", "python-multipart", "prometheus-client")  # of
 
 
 def command(
-    run: RunFolder,
+    run: RunOrFile,
     host: Annotated[
         str, typer.Option(metavar="NAME", help="The address to listen on; 0.0.0.0 lets other machines ask, too.")
     ] = "127.0.0.1",
@@ -53,6 +54,7 @@ def command(
         typer.Option(metavar="N", min=1, max=1024, help="Pictures in one batch at most.", rich_help_panel=RUNNING),
     ] = 16,
     device: Device = None,
+    backend: AskedBackend = None,
     queue: Annotated[
         int,
         typer.Option(
@@ -104,7 +106,7 @@ def command(
     from corolla.server.app import create_app
     from corolla.server.guards import names_for
     from corolla.server.limits import MEGABYTE, Limits
-    from corolla.server.model import serve_run, warm_up
+    from corolla.server.model import serve_file, serve_run, warm_up
     from corolla.server.running import address_of, listen, serve_forever
 
     limits = replace(
@@ -119,7 +121,10 @@ def command(
         answer=float(timeout),
     )
     with listen(host, port) as listening:  # before the model, which takes longer
-        served = serve_run(run, usable_device(device), workers)
+        if is_file(run):
+            served = serve_file(run, backend or "onnxruntime", workers)
+        else:
+            served = serve_run(run, usable_device(device), workers)
         warm_up(served)
         hosts = names_for(listening.getsockname()[0], allow_host or [])
         app = create_app(served, limits, token=token or None, hosts=hosts)

@@ -1,11 +1,9 @@
 """From a run to a file that answers alone: built, made smaller, proven, and only then put in its place."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import places, some
 from corolla.evaluation.evaluate import check_classes, read_labelled
+from corolla.evaluation.facts import facts_of
 from corolla.export.onnx import build, with_card
 from corolla.export.precisions import reduced
 from corolla.export.proof import Progress, Proof, prove
@@ -27,8 +26,6 @@ from corolla.run import Run
 
 MOST = 500  # pictures that a file is proven on
 LEARNED = 200  # pictures that int8 learns its ranges from
-TOLD = ["parameters", "ended", "best_val_accuracy"]  # of the training
-MEASURED = ("split", "n", "accuracy", "interval")  # of an evaluation
 
 
 def export(
@@ -107,26 +104,13 @@ def pixels_of(classifier: Classifier, manifest: Manifest, examples: Sequence[Exa
 
 def card_of(run: str | Path, classifier: Classifier, precision: Precision) -> Card:
     """What the file says of itself before it is proven."""
-    calibration = classifier.calibration
+    folder, calibration = Run(run_folder(run)), classifier.calibration
     return Card(
-        name=Path(run).resolve().name,
+        name=folder.folder.resolve().name,
         classes=classifier.classes,
         preprocessing=classifier.preprocessing,
         precision=precision,
         promises=calibration,
         novelty=calibration.novelty.name if calibration else None,
-        about=about(Run(run_folder(run))),
+        about=facts_of(folder).to_json() | {"mirrored": classifier.flip},
     )
-
-
-def about(folder: Run) -> dict[str, Any]:
-    """The model and how good it is, as far as the run says."""
-    config = folder.load_config()
-    said = {"model": config.model, "mirrored": bool(config.recipe.get("flip_average", False))}
-    kept = {key: config.training[key] for key in TOLD if key in config.training}
-    try:
-        evaluation = json.loads(folder.evaluation_file.read_text(encoding="utf-8"))
-        kept["evaluation"] = {key: evaluation[key] for key in MEASURED}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # never evaluated, or by somebody else's program
-    return said | kept

@@ -1,0 +1,102 @@
+"""What is known of a trained model, in a few facts: for the page of a server, and for a file that travels alone."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corolla.evaluation.metrics import wilson
+
+if TYPE_CHECKING:
+    from corolla.run import Run
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The share of `pictures` of a split that was answered right, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    pictures: int
+    split: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model says of itself."""
+
+    name: str
+    architecture: str
+    parameters: int | None = None
+    accuracy: Accuracy | None = None
+    ended: str | None = None  # when its training ended, ISO 8601
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(said: dict[str, Any]) -> "Facts":
+        """From what `to_json` gave, which may come from anybody; what is no fact is left out."""
+        try:
+            known = accuracy(said["accuracy"]["value"], said["accuracy"]["pictures"], said["accuracy"]["split"])
+        except (ValueError, TypeError, KeyError, ArithmeticError):
+            known = None
+        return Facts(
+            name=str(said.get("name", "")),
+            architecture=str(said.get("architecture", "")),
+            parameters=whole(said.get("parameters")),
+            accuracy=known,
+            ended=text(said.get("ended")),
+        )
+
+
+def facts_of(run: "Run") -> Facts:
+    """What a run's files say of it, which may be from anybody; `CorollaError` if its config cannot be read."""
+    config = run.load_config()
+    return Facts(
+        name=run.folder.resolve().name,
+        architecture=config.model,
+        parameters=whole(config.training.get("parameters")),
+        accuracy=tested(run.evaluation_file) or validated(config.data, config.training),
+        ended=text(config.training.get("ended")),
+    )
+
+
+def tested(file: Path) -> Accuracy | None:
+    """The accuracy of the last evaluation on test pictures that were not trained on, if one was kept."""
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        if said["split"] != "test" or said["trained_on"]:
+            return None
+        return accuracy(said["accuracy"], said["n"], "test")
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
+        return None
+
+
+def validated(data: dict[str, Any], training: dict[str, Any]) -> Accuracy | None:
+    """The accuracy on the validation pictures, which is all that a run without an evaluation knows."""
+    try:
+        pictures = sum(data["counts"]["val"].values())
+        return accuracy(training["best_val_accuracy"], pictures, "val")
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
+        return None
+
+
+def accuracy(share: Any, pictures: Any, split: str) -> Accuracy:
+    """With its interval; ValueError or TypeError for what are no such numbers."""
+    if split not in ("test", "val"):
+        raise ValueError(f"{split} is no split that says how good a model is")
+    low, high = wilson(round(share * pictures), int(pictures))
+    return Accuracy(float(share), low, high, int(pictures), split)
+
+
+def whole(value: Any) -> int | None:
+    """The value if it is a whole number."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def text(value: Any) -> str | None:
+    """The value if it is a text."""
+    return value if isinstance(value, str) else None
