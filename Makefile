@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready-$(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in ('pyproject.toml', 'constraints.txt')) + sys.version.encode()).hexdigest()[:12])")
 
-.PHONY: setup demo test lint browser clean
+.PHONY: setup demo test lint browser web-runtime clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -36,6 +36,14 @@ lint: $(READY)
 # The tests open pages in a real browser: one that is installed, or else Debian's or Playwright's, fetched once.
 browser: $(READY)
 	$(BIN)/python tests/browser.py
+
+# ONNX Runtime Web for the page of `corolla serve`, from npm; its version is the one that page/ort/README.md names.
+ORT := src/corolla/server/page/ort
+web-runtime:
+	rm -rf build/ort && mkdir -p build/ort
+	cd build/ort && npm pack --silent onnxruntime-web@$$(sed -n 's/^# ONNX Runtime Web //p' ../../$(ORT)/README.md) && tar -xzf *.tgz
+	for name in ort.wasm.min ort-wasm-simd-threaded; do sed '/sourceMappingURL/d' build/ort/package/dist/$$name.mjs > $(ORT)/$$name.mjs; done
+	gzip -9 -n -c build/ort/package/dist/ort-wasm-simd-threaded.wasm > $(ORT)/ort-wasm-simd-threaded.wasm.gz
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -136,6 +136,14 @@ def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) 
         """What is served: its classes, how accurate it is and how that is known, and what a request may hold."""
         return said
 
+    if served.file is not None:
+        content = served.file
+
+        @app.get("/v1/model/file", response_class=FileResponse, responses={401: REFUSALS[401]}, tags=["model"])
+        async def file() -> FileResponse:
+            """The exported file, for a browser or another machine to answer by itself."""
+            return FileResponse(content, media_type="application/octet-stream", filename=content.name)
+
 
 def describe(served: Served, limits: Limits) -> Model:
     """`GET /v1/model`."""
@@ -149,9 +157,18 @@ def describe(served: Served, limits: Limits) -> Model:
             "explains": served.method if served.explain else None,
             "report": served.report is not None,
             "version": __version__,
+            "device": on_device(served),
             "limits": {"bytes": limits.body, "pictures": limits.pictures, "pixels": limits.pixels},
         }
     )
+
+
+def on_device(served: Served) -> dict[str, Any] | None:
+    """`OnDevice`, for a served file."""
+    if served.file is None:
+        return None
+    fraction = served.predictor.preprocessing.crop_fraction
+    return {"bytes": served.file.stat().st_size, "crop_fraction": fraction}
 
 
 def add_machine_room(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
@@ -198,7 +215,13 @@ def add_page(app: FastAPI, served: Served) -> None:
     show("/", PAGE / "index.html")
     show("/docs", PAGE / "docs.html")
     for file in sorted(PAGE.iterdir()):  # so no path of a request is ever looked for on the disk
-        if file.suffix != ".html":
+        if file.is_file() and file.suffix != ".html":
             show(f"/page/{file.name}", file)
+    for file in sorted((PAGE / "ort").iterdir()):
+        if file.suffix == ".gz":
+            compressed = {"Content-Encoding": "gzip", "Content-Type": "application/wasm"}
+            show(f"/page/ort/{file.stem}", file, compressed)
+        else:
+            show(f"/page/ort/{file.name}", file)
     if served.report is not None:
         show("/report", served.report, {"Content-Security-Policy": REPORT_SECURITY})

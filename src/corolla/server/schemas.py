@@ -89,6 +89,13 @@ class Bounds(BaseModel):
     pixels: int
 
 
+class OnDevice(BaseModel):
+    """What a browser needs to compute the answers itself, beside the file at /v1/model/file."""
+
+    bytes: Annotated[int, Field(description="Of the file.")]
+    crop_fraction: Annotated[float, Field(description="Share of the largest crop's sides that it looks at.")]
+
+
 class Model(BaseModel):
     """What is served."""
 
@@ -104,6 +111,7 @@ class Model(BaseModel):
     report: Annotated[bool, Field(description="Whether /report has its report.")]
     version: Annotated[str, Field(description="Of corolla.")]
     limits: Bounds
+    device: Annotated[OnDevice | None, Field(description="null for a run; an exported file can be fetched.")]
 
 
 class State(BaseModel):

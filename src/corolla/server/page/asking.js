@@ -44,6 +44,12 @@ export class Asker {
     }
   }
 
+  // The bytes of the exported file that is served.
+  async file() {
+    const answer = await this.#get("v1/model/file");
+    return answer.arrayBuffer();
+  }
+
   async #turn() {
     if (this.#running >= AT_ONCE) await new Promise((done) => this.#waiting.push(done));
     this.#running += 1;
@@ -57,6 +63,10 @@ export class Asker {
   }
 
   async #fetch(path, options = {}) {
+    return (await this.#get(path, options)).json();
+  }
+
+  async #get(path, options = {}) {
     const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
     let answer;
     try {
@@ -64,8 +74,8 @@ export class Asker {
     } catch {
       throw new Refusal(0, "the server cannot be reached");
     }
+    if (answer.ok) return answer;
     const said = await answer.json().catch(() => ({}));
-    if (answer.ok) return said;
     const seconds = Number(answer.headers.get("Retry-After")) || 1;
     throw new Refusal(answer.status, said.error ?? `the server answered ${answer.status}`, seconds);
   }

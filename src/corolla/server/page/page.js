@@ -1,11 +1,14 @@
 // The page: what is said of the model, the ways to give pictures, and a card for each.
 import { Asker } from "./asking.js";
 import { Card } from "./card.js";
+import { Device } from "./device.js";
 import { count, day, listed, megabytes, percent } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const asker = new Asker();
 const cards = [];
+const PRIVACY = at("privacy").textContent;
+let device = null; // where the model can be computed here
 
 function fact(...parts) {
   const item = document.createElement("li");
@@ -42,7 +45,30 @@ function introduce(model) {
   }
   at("allowed").textContent = `Up to ${megabytes(limits.bytes)} and ${Math.floor(limits.pixels / 1e6)} megapixels each.`;
   at("version").textContent = ` · corolla ${model.version}`;
+  if (model.device) {
+    device = new Device(asker, model);
+    at("here").hidden = false;
+  }
   at("zone").hidden = false;
+}
+
+// Fetches what is needed to answer here, and says so.
+async function turn() {
+  const box = at("local");
+  device.on = box.checked;
+  at("privacy").textContent = box.checked ? "Pictures stay in this browser: it computes the answers itself." : PRIVACY;
+  if (!box.checked) return;
+  at("said").textContent = "Fetching the model …";
+  at("here").classList.add("asking");
+  try {
+    await device.begin();
+    at("said").textContent = "The model is here.";
+  } catch (error) {
+    box.checked = device.on = false;
+    at("privacy").textContent = PRIVACY;
+    at("said").textContent = `It cannot be computed here: ${error.message}`;
+  }
+  at("here").classList.remove("asking");
 }
 
 function add(files) {
@@ -55,7 +81,7 @@ function add(files) {
 
 async function ask(card) {
   try {
-    card.show(await asker.ask(card.file));
+    card.show(await (device?.on ? device : asker).ask(card.file));
   } catch (error) {
     card.fail(error.message);
   }
@@ -111,6 +137,7 @@ function listen() {
     if (event.dataTransfer.files.length) add(event.dataTransfer.files);
     else at("said").textContent = "That was no file; save the picture first, or copy and paste it.";
   });
+  at("local").addEventListener("change", turn);
   at("token").addEventListener("submit", (event) => {
     event.preventDefault();
     asker.token = at("word").value;

@@ -1,0 +1,119 @@
+// Answers here instead of on the server: its file, computed by ONNX Runtime in this browser.
+import { Refusal } from "./asking.js";
+
+const RUNTIME = new URL("./ort/", import.meta.url).href;
+const MOST = 25e6; // pixels that a browser is asked to hold as numbers
+// What the server draws explanations with (matplotlib's inferno), at nine even steps.
+const COLOURS = ["000004", "1f0c48", "550f6d", "88226a", "ba3655", "e35933", "f98c0a", "f9c932", "fcffa4"].map((hex) =>
+  [0, 2, 4].map((start) => parseInt(hex.slice(start, start + 2), 16)),
+);
+
+export class Device {
+  on = false;
+  #asker;
+  #model;
+  #ready = null;
+  #last = Promise.resolve();
+
+  constructor(asker, model) {
+    this.#asker = asker;
+    this.#model = model;
+  }
+
+  // Fetches runtime and file, once.
+  begin() {
+    this.#ready ??= this.#load().catch((error) => {
+      this.#ready = null;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async #load() {
+    const [ort, content] = await Promise.all([import("./ort/ort.wasm.min.mjs"), this.#asker.file()]);
+    ort.env.wasm.wasmPaths = RUNTIME;
+    ort.env.wasm.numThreads = 1; // more need headers that would cut the page off from other windows
+    return { ort, session: await ort.InferenceSession.create(content, { executionProviders: ["wasm"] }) };
+  }
+
+  // The answer about one file, as `POST /v1/predict` gives it; one after the other.
+  ask(file) {
+    const answer = this.#last.then(() => this.#answer(file));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #answer(file) {
+    const { ort, session } = await this.begin();
+    const { data, width, height } = await pixels(file);
+    const pictures = new ort.Tensor("uint8", data, [1, height, width, 3]);
+    const wanted = ["probabilities", "rollout", ...(this.#model.calibrated ? ["novelty"] : [])];
+    const { probabilities, rollout, novelty } = await session.run({ pictures }, wanted);
+    const top = this.#model.classes
+      .map((label, place) => ({ label, probability: probabilities.data[place] }))
+      .sort((one, other) => other.probability - one.probability)
+      .slice(0, 5);
+    const strange = novelty ? novelty.data[0] : null;
+    return {
+      name: file.name,
+      ...top[0],
+      top,
+      accepted: strange === null || strange <= 1,
+      novelty: strange,
+      explanation: { method: "rollout", heat: heat(rollout), box: this.#box(width, height) },
+    };
+  }
+
+  // The crop in parts of the picture, as `Preprocessing.crop_box` has it.
+  #box(width, height) {
+    const [rows, columns] = this.#model.image_size;
+    const scale = Math.min(width / columns, height / rows) * this.#model.device.crop_fraction;
+    const [wide, tall] = [(columns * scale) / width, (rows * scale) / height];
+    return [(1 - wide) / 2, (1 - tall) / 2, (1 + wide) / 2, (1 + tall) / 2];
+  }
+}
+
+// The picture upright, on white where it is transparent, as bytes of red, green and blue.
+async function pixels(file) {
+  let picture;
+  try {
+    picture = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+  } catch {
+    throw new Refusal(422, "not a picture in a format that this browser knows");
+  }
+  const { width, height } = picture;
+  if (width * height > MOST) {
+    picture.close();
+    throw new Refusal(413, `too large: ${width} x ${height} pixels, more than ${MOST / 1e6} million are refused here`);
+  }
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.fillStyle = "white";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(picture, 0, 0);
+  picture.close();
+  const { data } = context.getImageData(0, 0, width, height);
+  const colours = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    colours[to] = data[from];
+    colours[to + 1] = data[from + 1];
+    colours[to + 2] = data[from + 2];
+  }
+  return { data: colours, width, height };
+}
+
+// The map as a small picture of colours, which the page stretches.
+function heat({ data, dims: [, rows, columns] }) {
+  const [low, high] = [Math.min(...data), Math.max(...data)];
+  const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  data.forEach((value, place) => image.data.set([...colour((value - low) / (high - low || 1)), 255], 4 * place));
+  context.putImageData(image, 0, 0);
+  return canvas.toDataURL();
+}
+
+function colour(share) {
+  const place = share * (COLOURS.length - 1);
+  const before = Math.min(Math.floor(place), COLOURS.length - 2);
+  return COLOURS[before].map((value, channel) => value + (COLOURS[before + 1][channel] - value) * (place - before));
+}
