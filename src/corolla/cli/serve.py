@@ -35,7 +35,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Answer under this name too; on a loopback address it is localhost, 127.0.0.1 and [::1] alone.",
+            help="Answer under this name too; on a loopback address it is localhost, 127.0.0.1 and ::1 alone.",
         ),
     ] = None,
     workers: Annotated[
@@ -47,7 +47,7 @@ def command(
             help="Batches computed at once; they share the processor's threads.",
             rich_help_panel=RUNNING,
         ),
-    ] = 1,
+    ] = 2,
     batch: Annotated[
         int,
         typer.Option(metavar="N", min=1, max=1024, help="Pictures in one batch at most.", rich_help_panel=RUNNING),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from corolla.evaluation.metrics import wilson
 from corolla.predictor import Predictor
+from corolla.server.limits import Limits
 
 if TYPE_CHECKING:
     from corolla.run import Config, Run
@@ -56,7 +57,7 @@ class Served:
     report: Path | None = None  # a self-contained page
 
 
-def serve_run(run: str | Path, device: str = "cpu", workers: int = 1) -> Served:
+def serve_run(run: str | Path, device: str = "cpu", workers: int = Limits.workers) -> Served:
     """A run folder, or a run that comes with corolla, ready to answer; `CorollaError` if it is neither, or damaged.
 
     The processor's threads are shared out between `workers` batches that are computed at once.
