@@ -1,13 +1,13 @@
 """How many pictures a second a server answers when many ask at once, and what that costs in waiting and memory.
 
-    python benchmarks/load.py flowers --clients 64 --seconds 60 --workers 1
+    python benchmarks/load.py flowers --clients 64 --seconds 60
 
-The same JPEGs go to three servers on this machine, one server after another, by so many clients that each wait for an
-answer before they ask again: `corolla serve --batch 1`, which answers one picture after another, `corolla serve` as it
-is, and LitServe with the same classifier (`contenders/litserve_server.py`; pip install litserve). The clients share the
-machine's processor with the server, so figures are lower than they would be from elsewhere. A client that is refused
-with 429 waits as long as it was told. Memory is that of the server and all its processes: at the start, in the middle
-and at the end of the load.
+The same JPEGs go to each server on this machine, one server after another, by so many clients that each wait for an
+answer before they ask again: `corolla serve --batch 1 --workers 1`, which answers one picture after another and is what
+the gain is held against, `corolla serve` with more at once, and LitServe with the same classifier in the same batches
+(`contenders/litserve_server.py`; pip install litserve). The clients share the machine's processor with the server, so
+figures are lower than they would be from elsewhere. A client that is refused with 429 waits as long as it was told.
+Memory is that of the server and all its processes: at the start, in the middle and at the end of the load.
 """
 
 import argparse
@@ -173,17 +173,17 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--size", type=int, default=320, help="side of the pictures in pixels")
-    parser.add_argument("--workers", type=int, nargs="*", default=[1], help="one row of the batched server for each")
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="rows with so many computing at once")
     asked = parser.parse_args()
     coded = [base64.b64encode(picture).decode() for picture in pictures(asked.size)]
     bodies = [json.dumps({"pictures": [text]}).encode() for text in coded]
     serve = [sys.executable, "-m", "corolla", "serve", asked.run, "--queue", "1024", "--port"]
-    rows = [("corolla, one at a time", [*serve, str(port := free_port()), "--batch", "1"], port)]
-    for workers in asked.workers:
+    rows = []
+    for workers, batch in [(workers, batch) for batch in (1, BATCH) for workers in asked.workers]:
         port = free_port()
-        rows.append(
-            (f"corolla, batches of {BATCH}, {workers} at once", [*serve, str(port), "--workers", str(workers)], port)
-        )
+        options = ["--batch", str(batch), "--workers", str(workers)]
+        name = f"corolla, {'one picture' if batch == 1 else f'batches of {batch}'}, {workers} at once"
+        rows.append((name, [*serve, str(port), *options], port))
     if importlib.util.find_spec("litserve"):
         port = free_port()
         litserve = [sys.executable, str(HERE / "contenders" / "litserve_server.py"), asked.run, str(port), str(BATCH)]

@@ -362,6 +362,15 @@ def test_damaged_bytes_give_a_picture_or_a_reason_and_never_anything_else(
     assert answer == "RGB" or (answer.startswith("reason: ") and len(answer) > 12 and "\n" not in answer)
 
 
+def test_a_smaller_limit_of_pixels_is_kept_and_told() -> None:
+    content = png(1000, 1000, 1, 0, b"")
+    with pytest.raises(PictureError, match="too large: 1000 x 1000 pixels, more than 1 million"):
+        read_picture(content, most=999_999)
+    small = encoded(corners(), "PNG")
+    width, height = read_picture(small).size
+    assert read_picture(small, most=width * height).size == (width, height)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_picture_or_a_reason(content: bytes) -> None:

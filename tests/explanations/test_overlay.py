@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from corolla.explanations.overlay import GAP, coloured, overlay, png, scaled, tiled
+from corolla.explanations.overlay import GAP, STRENGTH, coloured, heat, overlay, png, scaled, tiled
 
 PIXELS = np.full((32, 48, 3), 120, np.uint8)
 
@@ -65,3 +65,11 @@ def test_a_png_opens_again() -> None:
     with Image.open(io.BytesIO(png(drawn))) as opened:
         assert (opened.format, opened.mode, opened.size) == ("PNG", "RGB", (48, 32))
         assert np.array_equal(np.asarray(opened), np.asarray(drawn))
+
+
+def test_heat_is_the_map_alone_and_overlay_its_blend_with_the_picture_in_grey() -> None:
+    values = np.eye(4, dtype=np.float32)
+    alone = np.asarray(heat(values, 32, 48))
+    assert alone.shape == (32, 48, 3)
+    black = np.asarray(overlay(np.zeros((32, 48, 3), np.uint8), values))
+    assert np.abs(black - STRENGTH * alone).max() <= 1

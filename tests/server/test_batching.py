@@ -27,7 +27,10 @@ def test_pictures_of_many_requests_share_batches_and_keep_their_answers(
 ) -> None:
     expected = {label: flowers.predictor.predict(picture) for label, picture in painted.items()}
     wanted = list(painted) * 4
-    with serving(replace(flowers, predictor=watched), Limits(batch=8)) as server, ThreadPoolExecutor(21) as pool:
+    with (
+        serving(replace(flowers, predictor=watched), Limits(batch=8, workers=1)) as server,
+        ThreadPoolExecutor(21) as pool,
+    ):
         watched.gate.clear()
         first = pool.submit(server.post, painted["daisy"])
         assert watched.reached.wait(20)
@@ -74,7 +77,10 @@ def test_two_workers_compute_at_once(flowers: Served, watched: Any, serving: Any
 def test_a_full_queue_is_told_at_once_with_when_to_come_back(
     flowers: Served, watched: Any, serving: Any, painted: dict[str, bytes]
 ) -> None:
-    with serving(replace(flowers, predictor=watched), Limits(queue=3)) as server, ThreadPoolExecutor(2) as pool:
+    with (
+        serving(replace(flowers, predictor=watched), Limits(queue=3, workers=1)) as server,
+        ThreadPoolExecutor(2) as pool,
+    ):
         watched.gate.clear()
         held = pool.submit(server.post, painted["daisy"], painted["roses"])
         until(lambda: server.figure("corolla_held_pictures") == 2)
@@ -95,7 +101,7 @@ def test_a_full_queue_is_told_at_once_with_when_to_come_back(
 def test_an_answer_that_takes_too_long_is_504_and_leaves_room_for_others(
     flowers: Served, watched: Any, serving: Any, painted: dict[str, bytes]
 ) -> None:
-    limits = Limits(answer=0.4, queue=1)
+    limits = Limits(answer=0.4, queue=1, workers=1)
     with serving(replace(flowers, predictor=watched), limits) as server:
         watched.gate.clear()
         late = server.post(painted["daisy"])

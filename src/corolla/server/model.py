@@ -15,6 +15,7 @@ from corolla.evaluation.facts import Facts, facts_of
 from corolla.portable.backends import Backend
 from corolla.portable.predictor import PortablePredictor
 from corolla.predictor import Predictor
+from corolla.server.limits import Limits
 
 # From preprocessed pictures (B, H, W, 3) to a map for each (B, rows, columns); larger is more.
 Explain = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -33,7 +34,7 @@ class Served:
     file: Path | None = None  # that was exported, for a browser to compute itself
 
 
-def serve_run(run: str | Path, device: str = "cpu", workers: int = 1) -> Served:
+def serve_run(run: str | Path, device: str = "cpu", workers: int = Limits.workers) -> Served:
     """A run folder, or a run that comes with corolla, ready to answer; `CorollaError` if it is neither, or damaged.
 
     The processor's threads are shared out between `workers` batches that are computed at once.
