@@ -1,0 +1,160 @@
+"""The same pictures through everything that answers: the run, its exported files, the server, the page in a browser.
+
+    python benchmarks/exports.py flowers splits.csv
+
+Exports the run three times, asks about every picture of the test split by each way, and prints one table: how many
+pictures each class got, how many are right, how many got the same answer as the run in single precision, and by how
+much a probability differs at most. The page computes a sample of 20 in a real browser (it decodes JPEGs itself). The
+size of each file and the seconds of a picture, one at a time and in batches of 32, follow; all by median of interleaved
+rounds on this machine.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from contender import processor
+from corolla.classifier import Classifier
+from corolla.data.decoding import read_picture
+from corolla.data.sources import load_data
+from corolla.export.export import export
+from corolla.export.proof import measure_speeds
+from corolla.portable.backends import BACKENDS
+from corolla.portable.card import PRECISIONS
+from corolla.portable.predictor import PortablePredictor
+from corolla.precision import Precision
+from corolla.predictor import Predictor
+from corolla.progress import progress_for
+
+ON_THE_PAGE = 20
+TOGETHER = 8  # files of a request to the server
+Rows = NDArray[np.float64]
+
+
+def answers_of(predictor: Predictor, paths: Sequence[Path]) -> Rows:
+    """Probabilities (n, classes)."""
+    return predictor.probabilities(paths).astype(np.float64)
+
+
+def answers_of_whole(predictor: PortablePredictor, paths: Sequence[Path]) -> Rows:
+    """The same, of pictures that the file itself crops and resizes."""
+    rows = [predictor.compute(np.asarray(read_picture(path))[None], ["probabilities"])[0] for path in paths]
+    return np.concatenate(rows).astype(np.float64)
+
+
+@contextmanager
+def serving(what: str) -> Iterator[str]:
+    """The address of a server."""
+    command = [sys.executable, "-m", "corolla", "serve", what, "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        yield re.findall(r"http://\S+?(?=/?;)", process.stderr.readline())[0]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def answers_of_server(address: str, paths: Sequence[Path], classes: Sequence[str]) -> Rows:
+    """The same, by `POST /v1/predict`."""
+    rows = []
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        for start in range(0, len(paths), TOGETHER):
+            files = [("files", (path.name, path.read_bytes())) for path in paths[start : start + TOGETHER]]
+            said = client.post(f"{address}/v1/predict", files=files, data={"top": len(classes)}).raise_for_status()
+            for prediction in said.json()["predictions"]:
+                shares = {one["label"]: one["probability"] for one in prediction["top"]}
+                rows.append([shares[name] for name in classes])
+    return np.array(rows)
+
+
+def answers_of_page(address: str, paths: Sequence[Path], classes: Sequence[str]) -> Rows:
+    """The same, by the page that computes in a browser; it tells tenths of a percent."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from browser import opened
+
+    with opened(address) as (page, complaints):
+        page.get_by_label("Answer on this device").check()
+        page.locator("#said", has_text="The model is here").wait_for(state="attached", timeout=60_000)
+        page.locator("#files").set_input_files(paths)
+        cards = page.locator(".card:not(.asking)")
+        cards.nth(len(paths) - 1).wait_for(timeout=120_000)
+        rows = []
+        for place in range(len(paths)):
+            found = re.findall(r"(.+)\n+([\d.]+)\s%", cards.nth(place).locator(".bars").inner_text())
+            shares = {name: float(share) / 100 for name, share in found}
+            rows.append([shares[name] for name in classes])
+        assert not complaints, complaints
+    return np.array(rows)
+
+
+def row(name: str, rows: Rows, reference: Rows, labels: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """One line of the table."""
+    answers, expected = rows.argmax(axis=1), reference.argmax(axis=1)
+    counts = Counter(answers.tolist())
+    told = " / ".join(str(counts[place]) for place in range(len(classes)))
+    right, same = int((answers == labels).sum()), int((answers == expected).sum())
+    apart = np.abs(rows - reference).max()
+    return f"| {name} | {len(rows)} | {told} | {right} | {same} | {apart:.1e} |"
+
+
+def main() -> None:
+    """Export, ask, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("data", help="labelled pictures with training, validation and test splits")
+    arguments = parser.parse_args()
+    manifest = load_data(arguments.data)
+    single = Classifier.load(arguments.run, precision=Precision("no", "the reference"))
+    usual = Classifier.load(arguments.run)
+    classes, examples = single.classes, manifest.split("test")
+    paths = [manifest.locate(example) for example in examples]
+    labels = np.array([classes.index(example.label) for example in examples])
+    sample = slice(None, None, max(len(paths) // ON_THE_PAGE, 1))
+    with TemporaryDirectory() as folder, progress_for(quiet=False) as progress:
+        files = {precision: Path(folder) / f"{precision}.onnx" for precision in PRECISIONS}
+        for precision, file in files.items():
+            export(arguments.run, file, precision, arguments.data, progress.stage)
+        reference = answers_of(single, paths)
+        print(f"{processor()}\n")
+        print(f"| way | pictures | answers: {' / '.join(classes)} | right | the same as the run | largest difference |")
+        print("|---|---|---|---|---|---|")
+        print(row("the run, float32", reference, reference, labels, classes), flush=True)
+        own = f"the run, {usual.precision.mixed}"
+        print(row(own, answers_of(usual, paths), reference, labels, classes), flush=True)
+        speeds = {own: usual.reply, "the run, float32": single.reply}
+        for precision, file in files.items():
+            for backend in BACKENDS:
+                portable = PortablePredictor.load(file, backend)
+                name = f"{precision}, {backend}"
+                speeds[name] = portable.reply
+                print(row(name, answers_of(portable, paths), reference, labels, classes), flush=True)
+        whole = answers_of_whole(PortablePredictor.load(files["fp32"]), paths)
+        print(row("fp32, sized by the file itself", whole, reference, labels, classes), flush=True)
+        with serving(str(files["fp32"])) as address:
+            served = answers_of_server(address, paths, classes)
+            print(row("fp32, the server", served, reference, labels, classes), flush=True)
+            page = answers_of_page(address, paths[sample][:ON_THE_PAGE], classes)
+            chosen = reference[sample][:ON_THE_PAGE], labels[sample][:ON_THE_PAGE]
+            print(row("fp32, the page in a browser", page, *chosen, classes))
+            print(row("the run, float32, of the same", chosen[0], *chosen, classes), flush=True)
+        batch = np.stack([np.asarray(single.read(path)) for path in paths[:32]])
+        print("\n| way | size of the file | one picture | one of a batch of 32 |\n|---|---|---|---|")
+        for name, speed in zip(speeds, measure_speeds(list(speeds.values()), batch, progress.stage), strict=True):
+            file = files.get(name.partition(",")[0])  # type: ignore[call-overload]
+            size = f"{file.stat().st_size / 1e6:.1f} MB" if file else ""
+            print(f"| {name} | {size} | {speed.one * 1e3:.1f} ms | {speed.batch * 1e3:.1f} ms |")
+
+
+if __name__ == "__main__":
+    main()
