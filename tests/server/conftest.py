@@ -3,6 +3,7 @@
 import asyncio
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import expect
 
 from corolla.data.painted import paint
 from corolla.predictor import Predictor, Reply
@@ -43,6 +45,13 @@ class Running:
     def get(self, path: str, **options: Any) -> httpx.Response:
         with self.client() as client:
             return client.get(path, **options)
+
+    def settled(self) -> None:
+        """Wait for the lines of what was answered: they come after the answers."""
+        before = -1
+        while len(self.log) != before:
+            before = len(self.log)
+            time.sleep(0.2)
 
     def figure(self, name: str) -> float:
         """One value of /metrics."""
@@ -77,6 +86,12 @@ def serving(served: Served, limits: Limits | None = None, **options: Any) -> Ite
             assert not thread.is_alive()
     faults = [line for line in log if line["event"] in ("fault", "uvicorn")]
     assert faults == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    """Of what is expected on a page: other tests may keep the processor busy."""
+    expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session", name="serving")

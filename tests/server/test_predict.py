@@ -233,11 +233,13 @@ def test_every_answer_has_its_security_headers(server: Any) -> None:
 
 
 def test_the_log_has_nothing_of_the_pictures(server: Any, painted: dict[str, bytes]) -> None:
+    server.settled()
     begun = len(server.log)
     with server.client() as client:
         client.post("/v1/predict", files=[("files", ("my-secret.jpg", painted["daisy"]))])
         client.post("/v1/predict", files=[("files", ("my-secret.jpg", b"text-secret"))], data={"secret": "secret"})
         client.get("/secret?secret=secret", headers={"X-Secret": "secret"})
+    server.settled()
     lines = server.log[begun:]
     assert [(line["path"], line["status"], line["pictures"]) for line in lines] == [
         ("/v1/predict", 200, 1),
