@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 from typing import Any
 
 import httpx
@@ -238,6 +239,9 @@ def test_the_log_has_nothing_of_the_pictures(server: Any, painted: dict[str, byt
         client.post("/v1/predict", files=[("files", ("my-secret.jpg", painted["daisy"]))])
         client.post("/v1/predict", files=[("files", ("my-secret.jpg", b"text-secret"))], data={"secret": "secret"})
         client.get("/secret?secret=secret", headers={"X-Secret": "secret"})
+    end = time.monotonic() + 10
+    while len(server.log) < begun + 3 and time.monotonic() < end:  # a line is written when its answer is out
+        time.sleep(0.01)
     lines = server.log[begun:]
     assert [(line["path"], line["status"], line["pictures"]) for line in lines] == [
         ("/v1/predict", 200, 1),
