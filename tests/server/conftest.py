@@ -3,7 +3,6 @@
 import asyncio
 import io
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -45,13 +44,6 @@ class Running:
     def get(self, path: str, **options: Any) -> httpx.Response:
         with self.client() as client:
             return client.get(path, **options)
-
-    def settled(self) -> None:
-        """Wait for the lines of what was answered: they come after the answers."""
-        before = -1
-        while len(self.log) != before:
-            before = len(self.log)
-            time.sleep(0.2)
 
     def figure(self, name: str) -> float:
         """One value of /metrics."""

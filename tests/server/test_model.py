@@ -95,6 +95,30 @@ def test_maps_are_those_of_corolla_explain(flowers: Served, painted: dict[str, b
     assert np.allclose(found, explain(flowers.predictor, painted["roses"]).map, atol=1e-5)
 
 
+def test_a_model_too_large_to_explain_answers_all_the_same(
+    trained: Path, serving: Any, painted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corolla.explanations.maps.MOST", 1)
+    with serving(serve_run(trained)) as server:
+        assert server.get("/v1/model").json()["explains"] is None
+        assert server.post(painted["daisy"]).status_code == 200
+        refused = server.post(painted["daisy"], explain="true")
+    assert refused.status_code == 422
+    assert refused.json() == {"error": "explain: this model cannot explain its answers"}
+
+
+def test_pictures_are_explained_as_few_together_as_the_memory_holds(
+    trained: Path, painted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve_run(trained)
+    pixels = np.stack([served.predictor.read(picture) for picture in painted.values()])  # type: ignore[arg-type]
+    monkeypatch.setattr("corolla.explanations.maps.ROOM", 1)
+    few = serve_run(trained)
+    assert served.explain
+    assert few.explain
+    assert np.allclose(served.explain(pixels), few.explain(pixels), atol=1e-5)
+
+
 def test_what_is_no_run_is_told(tmp_path: Path) -> None:
     with pytest.raises(CorollaError, match="is not a run folder"):
         serve_run(tmp_path)

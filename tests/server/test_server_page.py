@@ -34,6 +34,7 @@ def visiting(server: Any, **options: Any) -> Iterator[tuple[Page, list[str]]]:
     """The page, loaded, and what it complained of; nothing may have gone to another host by the end."""
     asked: list[str] = []
     with opened(server.address, asked=asked, **options) as (page, complaints):
+        page.on("filechooser", lambda _: None)  # held from now on, for it may open before a test waits for it
         expect(page.locator("#zone, #token").locator("visible=true")).to_have_count(1)
         yield page, complaints
     own = (server.address, "data:", f"blob:{server.address}")

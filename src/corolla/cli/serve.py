@@ -48,7 +48,7 @@ def command(
             help="Batches computed at once; they share the processor's threads.",
             rich_help_panel=RUNNING,
         ),
-    ] = 2,
+    ] = 1,
     batch: Annotated[
         int,
         typer.Option(metavar="N", min=1, max=1024, help="Pictures in one batch at most.", rich_help_panel=RUNNING),

@@ -16,9 +16,7 @@ class Limits:
     queue: int = 256  # pictures that are being answered or wait for it
     batch: int = 16  # pictures in one pass of the model; more are hardly faster, and the first waits for the last
     linger: float = 0.005  # seconds that a batch waits for pictures that are being decoded
-    workers: int = (
-        2  # batches that are computed at once, each by its share of the threads: they wait less for each other
-    )
+    workers: int = 1  # batches that are computed at once, each by its share of the processor's threads
     decoders: int = 2  # pictures that are decoded at once, each up to 0.2 GB and twice that if it is transparent
     upload: float = 30.0  # seconds that a request may take to arrive
     answer: float = 30.0  # seconds that its answer may take from then on

@@ -5,12 +5,13 @@ Only `serve_run` loads torch, so that a file which was exported for machines wit
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
 from corolla.portable.backends import Backend
 from corolla.portable.predictor import PortablePredictor
@@ -37,13 +38,14 @@ class Served:
 def serve_run(run: str | Path, device: str = "cpu", workers: int = Limits.workers) -> Served:
     """A run folder, or a run that comes with corolla, ready to answer; `CorollaError` if it is neither, or damaged.
 
-    The processor's threads are shared out between `workers` batches that are computed at once.
+    The processor's threads are shared out between `workers` batches that are computed at once. A model whose attention
+    would fill the memory answers without explanations.
     """
     import torch
 
     from corolla.classifier import Classifier
     from corolla.explanations import DEFAULT
-    from corolla.explanations.maps import explain_pixels
+    from corolla.explanations.maps import explain_pixels, pictures_at_once
     from corolla.pretrained import run_folder
     from corolla.run import Run
 
@@ -51,11 +53,18 @@ def serve_run(run: str | Path, device: str = "cpu", workers: int = Limits.worker
     classifier = Classifier.load(folder.folder, device)
     torch.set_num_threads(max(1, torch.get_num_threads() // workers))
 
-    def explain(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.stack([found.map for [found] in explain_pixels(classifier, pixels, [DEFAULT])])
-
     report = folder.report if folder.report.is_file() else None
-    return Served(classifier, facts_of(folder), explain, DEFAULT, report)
+    served = Served(classifier, facts_of(folder), report=report)
+    try:
+        together = pictures_at_once(classifier)
+    except CorollaError:
+        return served
+
+    def explain(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        parts = [pixels[start : start + together] for start in range(0, len(pixels), together)]
+        return np.stack([found.map for part in parts for [found] in explain_pixels(classifier, part, [DEFAULT])])
+
+    return replace(served, explain=explain, method=DEFAULT)
 
 
 def serve_file(file: Path, backend: Backend = "onnxruntime", workers: int = 1) -> Served:
