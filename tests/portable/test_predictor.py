@@ -1,5 +1,7 @@
 """Files that are not ours, or not whole, are refused in one line; ours can be asked from many threads."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -98,6 +100,29 @@ def test_threads_may_share_it(tiny: bytes, backend: Backend, tmp_path: Path) -> 
         together = list(pool.map(lambda batch: [reply.probabilities for reply in portable.reply(batch)], batches))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+AFTERWARDS = """
+import gc, signal, subprocess, sys
+from corolla.portable.predictor import PortablePredictor
+first, second = (PortablePredictor.load(sys.argv[1], sys.argv[2]) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGCHLD, lambda *_: print("handled"))
+subprocess.run([sys.executable, "-c", ""])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells nobody of a process that ended")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_signals_are_handled_after_predictors_are_gone(tiny: bytes, backend: Backend, tmp_path: Path) -> None:
+    file = tmp_path / "tiny.onnx"
+    file.write_bytes(tiny)
+    command = [sys.executable, "-c", AFTERWARDS, str(file), backend]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "handled")
 
 
 def test_explanations_and_unreadable_pictures_in_order(tiny: bytes, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -43,12 +44,12 @@ def open_onnxruntime(content: bytes, threads: int | None) -> tuple[Compute, list
 
 def open_openvino(content: bytes, threads: int | None) -> tuple[Compute, list[str], dict[str, str]]:
     """By OpenVINO on the CPU, in single precision: left alone it would round to bfloat16 where the CPU can."""
-    library = needed("openvino", "openvino")
-    model = library.Core().read_model(content)
+    core = openvino_core()
+    model = core.read_model(content)
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     if threads:
         settings["INFERENCE_NUM_THREADS"] = str(threads)
-    compiled = library.Core().compile_model(model, "CPU", settings)
+    compiled = core.compile_model(model, "CPU", settings)
 
     def compute(pictures: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
         answers = compiled.create_infer_request().infer({INPUT: pictures})  # one a call, so that threads may share it
@@ -57,6 +58,15 @@ def open_openvino(content: bytes, threads: int | None) -> tuple[Compute, list[st
     names = [output.get_any_name() for output in compiled.outputs]
     kept = model.get_rt_info()["framework"] if model.has_rt_info("framework") else {}
     return compute, names, {key: kept[key].astype(str) for key in kept}
+
+
+@cache
+def openvino_core() -> Any:
+    """The same for the whole process: it lends signal handlers their stack, and with the last one they would lose it.
+
+    The first signal after that, of Ctrl-C or of a process that ended, would then crash Python.
+    """
+    return needed("openvino", "openvino").Core()
 
 
 def needed(library: str, extra: str) -> Any:
