@@ -5,14 +5,17 @@
 Exports the run three times, asks about every picture of the test split by each way, and prints one table: how many
 pictures each class got, how many are right, how many got the same answer as the run in single precision, and by how
 much a probability differs at most. The page computes a sample of 20 in a real browser (it decodes JPEGs itself). The
-size of each file and the seconds of a picture, one at a time and in batches of 32, follow; all by median of interleaved
-rounds on this machine.
+size of each file and the seconds of a picture follow, one at a time and in batches of 32, the median of interleaved
+rounds on this machine; and what `corolla predict` takes from its start to its end for one picture, in seconds of CPU
+and of waiting, the median of interleaved rounds too.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +40,7 @@ from corolla.predictor import Predictor
 from corolla.progress import progress_for
 
 ON_THE_PAGE = 20
+ROUNDS = 5
 TOGETHER = 8  # files of a request to the server
 Rows = NDArray[np.float64]
 
@@ -98,6 +102,21 @@ def answers_of_page(address: str, paths: Sequence[Path], classes: Sequence[str])
     return np.array(rows)
 
 
+def cold_starts(ways: dict[str, list[str]], photo: Path) -> dict[str, tuple[float, float]]:
+    """Seconds of CPU and of waiting of a whole process, the medians of interleaved rounds."""
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for turn in range(ROUNDS + 1):  # the first brings the files into memory
+        for name, (what, *options) in ways.items():
+            before, begun = os.times(), time.perf_counter()
+            command = [sys.executable, "-m", "corolla", "predict", what, str(photo), *options]
+            subprocess.run(command, check=True, capture_output=True)
+            after, wall = os.times(), time.perf_counter() - begun
+            cpu = after.children_user + after.children_system - before.children_user - before.children_system
+            if turn:
+                seen[name].append((cpu, wall))
+    return {name: tuple(np.median(times, axis=0)) for name, times in seen.items()}
+
+
 def row(name: str, rows: Rows, reference: Rows, labels: NDArray[np.int64], classes: Sequence[str]) -> str:
     """One line of the table."""
     answers, expected = rows.argmax(axis=1), reference.argmax(axis=1)
@@ -149,6 +168,18 @@ def main() -> None:
             print(row("fp32, the page in a browser", page, *chosen, classes))
             print(row("the run, float32, of the same", chosen[0], *chosen, classes), flush=True)
         batch = np.stack([np.asarray(single.read(path)) for path in paths[:32]])
+        cold = cold_starts(
+            {"the run": [arguments.run]}
+            | {
+                f"{precision}, {backend}": [str(files[precision]), "--backend", backend]
+                for precision in PRECISIONS
+                for backend in BACKENDS
+            },
+            paths[0],
+        )
+        print("\n| `corolla predict`, one picture | CPU | waiting |\n|---|---|---|")
+        for name, (cpu, wall) in cold.items():
+            print(f"| {name} | {cpu:.2f} s | {wall:.2f} s |")
         print("\n| way | size of the file | one picture | one of a batch of 32 |\n|---|---|---|---|")
         for name, speed in zip(speeds, measure_speeds(list(speeds.values()), batch, progress.stage), strict=True):
             file = files.get(name.partition(",")[0])  # type: ignore[call-overload]
