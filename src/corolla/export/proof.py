@@ -18,7 +18,7 @@ from corolla.portable.predictor import PortablePredictor
 AGREEMENT: Mapping[Precision, float] = {"fp32": 0.995, "fp16": 0.995, "int8": 0.99}  # at least
 PROBABILITY = 1e-3  # by which fp32 may differ at most
 BATCH = 32
-WHOLE = 50  # pictures that the file prepares itself
+WHOLE = 200  # pictures that the file prepares itself; of fewer a single answer would decide
 ROUNDS = 5
 Progress = Callable[[str, int, int], None]
 
