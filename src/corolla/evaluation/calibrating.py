@@ -99,8 +99,8 @@ def places(examples: Sequence[Example], classes: Sequence[str]) -> NDArray[np.in
     return np.array([place[example.label] for example in examples], np.int64)
 
 
-def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | None, first: int) -> Pixels:
-    """The pictures as the model sees them (B, H, W, 3), each changed with dice of its own place."""
+def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | None = None, first: int = 0) -> Pixels:
+    """The pictures as the model sees them (B, H, W, 3), each changed with dice of its own place, or as it is."""
     rows = []
     for place, path in enumerate(paths, start=first):
         pixels = classifier.read(path)

@@ -1,19 +1,14 @@
 """From a run to a file that answers alone: built, made smaller, proven, and only then put in its place."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from numpy.typing import NDArray
-
 from corolla.atomic import write_bytes
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
 from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
-from corolla.evaluation.calibrating import places, some
+from corolla.evaluation.calibrating import pixels_of, places, some
 from corolla.evaluation.evaluate import check_classes, read_labelled
 from corolla.evaluation.facts import facts_of
 from corolla.export.onnx import build, with_card
@@ -53,7 +48,7 @@ def export(
         graph = build(reference)
         progress("building the graph", 1, 1)
         fp32.write_bytes(with_card(graph, card))
-        smaller = reduced(graph, precision, lambda: pixels_of(reference, manifest, learning))
+        smaller = reduced(graph, precision, lambda: pixels_of(reference, [manifest.locate(each) for each in learning]))
         made.write_bytes(with_card(smaller, card))
         paths, labels = [manifest.locate(example) for example in proving], places(proving, reference.classes)
         proof = prove(made, fp32, reference, Classifier.load(run), paths, labels, progress)
@@ -89,17 +84,6 @@ def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]
     if len(every) < 2:
         raise CorollaError("a file is proven on two pictures at least; give more with --data")
     return every[::2], every[1::2][:LEARNED]
-
-
-def pixels_of(classifier: Classifier, manifest: Manifest, examples: Sequence[Example]) -> NDArray[np.uint8]:
-    """The pictures as the model sees them (n, H, W, 3)."""
-    rows = []
-    for example in examples:
-        pixels = classifier.read(manifest.locate(example))
-        if isinstance(pixels, PictureError):
-            raise pixels
-        rows.append(pixels)
-    return np.stack(rows)
 
 
 def card_of(run: str | Path, classifier: Classifier, precision: Precision) -> Card:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import read_picture
+from corolla.evaluation.calibrating import pixels_of
 from corolla.portable.card import Precision
 from corolla.portable.predictor import PortablePredictor
 
@@ -88,15 +89,10 @@ def prove(
     `reference` is the run in single precision, `usual` as it answers, `fp32` the file in single precision.
     """
     exported, single = PortablePredictor.load(file), PortablePredictor.load(fp32)
-    pixels: list[NDArray[np.uint8]] = []
-    for path in paths:
-        read = reference.read(path)
-        if not isinstance(read, np.ndarray):
-            raise read
-        pixels.append(read)
+    pixels = pixels_of(reference, paths)
     seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in ("logits", "probabilities", "own", "own_logits")}
     for start in range(0, len(pixels), BATCH):
-        batch = np.stack(pixels[start : start + BATCH])
+        batch = pixels[start : start + BATCH]
         probabilities, logits = exported.compute(batch, ["probabilities", "logits"])
         seen["probabilities"].append(probabilities)
         seen["logits"].append(logits)
@@ -107,7 +103,7 @@ def prove(
     answers, own = found["probabilities"].argmax(axis=1), found["own"].argmax(axis=1)
     whole = [exported.compute(np.asarray(read_picture(path))[None], ["probabilities"])[0] for path in paths[:WHOLE]]
     prepared = np.concatenate(whole)
-    batch = np.stack(pixels[:BATCH])
+    batch = pixels[:BATCH]
     speeds = measure_speeds([exported.reply, usual.reply, single.reply], batch, progress)
     return Proof(
         precision=exported.card.precision,
