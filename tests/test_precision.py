@@ -9,9 +9,9 @@ from corolla.data.sources import load_data
 from corolla.precision import Precision, choose_precision, name_of
 from corolla.progress import Progress
 from corolla.training import machine
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
 
 HALF = Precision("bf16", "the test asks for it")
 

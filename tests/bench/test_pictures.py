@@ -11,8 +11,8 @@ from corolla.bench.pictures import BATCH, decode_rate, gather, how_many, view_ra
 from corolla.data.painted import KINDS
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
+from corolla.training.trainer import Trainer
 
 
 @pytest.fixture

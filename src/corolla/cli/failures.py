@@ -2,6 +2,7 @@
 
 import errno
 import re
+import signal
 import sys
 from typing import Any
 
@@ -9,9 +10,10 @@ import typer
 
 from corolla.cli.output import one_line
 from corolla.errors import CorollaError
+from corolla.processes import ElsewhereError
 
 MENDABLE = 2
-INTERRUPTED = 130  # 128 + SIGINT
+INTERRUPTED = 128  # and the signal's number: 130 after Ctrl-C, 143 after SIGTERM
 # typer brings its own copy of click or uses the installed one, depending on its version; this is the class in both.
 USAGE_ERROR: Any = typer.BadParameter.__base__
 
@@ -20,7 +22,11 @@ RUST_OS_ERROR = re.compile(r"I/O error: (.+) \(os error (\d+)\)")
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
-    """Ctrl-C, with a line about what is kept and how to go on."""
+    """Ctrl-C or SIGTERM, with a line about what is kept and how to go on."""
+
+    def __init__(self, said: str, by: int = signal.SIGINT) -> None:
+        super().__init__(said)
+        self.by = by
 
 
 def tell(error: BaseException) -> int:
@@ -31,7 +37,9 @@ def tell(error: BaseException) -> int:
         return tell_usage(error)
     if isinstance(error, Interrupted | KeyboardInterrupt):
         say(str(error) or "stopped")
-        return INTERRUPTED
+        return INTERRUPTED + (error.by if isinstance(error, Interrupted) else signal.SIGINT)
+    if isinstance(error, ElsewhereError):
+        return MENDABLE
     said = mendable(error)
     if said is None:
         raise error
