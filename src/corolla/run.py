@@ -5,12 +5,14 @@ nowhere else. Weights are safetensors and the rest is text, so opening somebody'
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from corolla import lock
 from corolla.atomic import write_json, write_text
 from corolla.branches import DropPath
 from corolla.data.manifest import Manifest
@@ -21,6 +23,9 @@ from corolla.sealed import DamagedError, load_sealed, save_sealed
 
 FORMAT = 1  # of config.json; raised when an older corolla could no longer read it
 MAX_CLASSES = 100_000
+# What `atomic.write_with` and safetensors call a file of a run before it is whole.
+STEMS = "model|checkpoint|teacher|calibration|config|manifest|metrics|evaluation|curves|report|README"
+UNFINISHED = re.compile(rf"\.(({STEMS})-\w{{8}}\.\w+|tmp\w{{6}})")
 MAX_WIDTH, MAX_DEPTH, MAX_SEQUENCE = 16_384, 256, 65_536  # a hostile config.json must not fill the memory
 
 
@@ -102,6 +107,17 @@ class Run:
     def card(self) -> Path:
         """The model card."""
         return self.folder / "README.md"
+
+    def hardly_begun(self) -> bool:
+        """Whether nothing lies here but what a training leaves that was killed before it had written its config."""
+        early = {lock.NAME, self.manifest_file.name, self.teacher.name}
+        return all(path.name in early or UNFINISHED.fullmatch(path.name) for path in self.folder.iterdir())
+
+    def sweep(self) -> None:
+        """Delete what a killed process had not finished to write; nobody else may be writing here."""
+        for path in self.folder.iterdir():
+            if UNFINISHED.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
 
     def save_model(self, model: ViT, dtype: torch.dtype | None = None) -> None:
         """Write the weights, whole or not at all; with `dtype` all that are not whole numbers in that type."""

@@ -11,14 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from corolla import __version__
+from corolla import __version__, lock
 from corolla.atomic import write_json
 from corolla.classifier import Classifier
+from corolla.data.checking import refuse_changed
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import calibrate, can_calibrate
 from corolla.evaluation.evaluate import evaluate_split
+from corolla.lock import locked
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
 from corolla.progress import Progress
@@ -67,76 +69,79 @@ def train(
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
     changes = {name: value for name, value in changes.items() if value is not None}
     run = Run(Path(out))
-    config = interrupted(run, resume)
-    named = None
-    if config:
-        manifest, chosen = run.load_manifest(), recipe_of(config, changes, seed)
-        if config.training.get("finished"):
-            progress.note(f"{run.folder} is finished; its report and model card are written again")
-            finish(run, manifest, machine.device, progress)
-            return run
-        weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
-    else:
-        weights = weights_of(changes, progress)
-        named, chosen = named_with(recipe, changes, weights)
-        manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
-        describe(manifest, progress)
-    taught: FittedTeacher | None = None
-    teacher: Teacher | None = None
-    if chosen.teacher:
-        keep_freed_memory()
-        file = run.teacher if config else None
-        taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
-        teacher = taught.teacher
-    if named and minutes is not None and "epochs" not in changes and chosen.epochs:
-        timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
-        chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
-    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights)
-    if not config:
-        config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
-        run.folder.mkdir(parents=True, exist_ok=True)
-        manifest.save(run.manifest_file)
-        if taught:
-            config.training["teacher"] = taught.facts
-            save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
-        run.save_config(config)
-    compiling = Compiling.of_run(config.training)
-    patches = math.prod(trainer.model.config.grid((chosen.image_size, chosen.image_size)))
-    written = written_out(machine.device, trainer.precision.dtype, patches, trains=True)
-    progress.note(
-        f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
-        f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}; "
-        f"attention: {'written out' if written else 'fused'}; "
-        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}"
-    )
-    if compiling.wanted:
-        compile_blocks(trainer.model)
-    with board(run, tensorboard) as tell:
-        position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
-    done = {
-        "finished": True,
-        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
-        "epochs": position.epochs_done,
-        "best_epoch": position.best_epoch,
-        "best_val_accuracy": position.best_accuracy,
-    }
-    if taught and manifest.split("test"):
-        done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
-    run.save_config(replace(config, training=config.training | done))
-    for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
-        leftover.unlink(missing_ok=True)
-    finish(run, manifest, machine.device, progress)
-    return run
+    with locked(run.folder, "training", progress.note):
+        config = interrupted(run, resume)
+        named = None
+        if config:
+            manifest, chosen = run.load_manifest(), recipe_of(config, changes, seed)
+            if config.training.get("finished"):
+                progress.note(f"{run.folder} is finished; its report and model card are written again")
+                finish(run, manifest, machine.device, progress)
+                return run
+            refuse_changed(manifest, progress.stage)
+            weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
+        else:
+            weights = weights_of(changes, progress)
+            named, chosen = named_with(recipe, changes, weights)
+            manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
+            describe(manifest, progress)
+        taught: FittedTeacher | None = None
+        teacher: Teacher | None = None
+        if chosen.teacher:
+            keep_freed_memory()
+            file = run.teacher if config else None
+            taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
+            teacher = taught.teacher
+        if named and minutes is not None and "epochs" not in changes and chosen.epochs:
+            timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
+            chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
+        trainer = Trainer(
+            manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights
+        )
+        if not config:
+            config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
+            run.folder.mkdir(parents=True, exist_ok=True)
+            manifest.save(run.manifest_file)
+            if taught:
+                config.training["teacher"] = taught.facts
+                save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
+            run.save_config(config)
+        compiling = Compiling.of_run(config.training)
+        patches = math.prod(trainer.model.config.grid((chosen.image_size, chosen.image_size)))
+        written = written_out(machine.device, trainer.precision.dtype, patches, trains=True)
+        progress.note(
+            f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, "
+            f"on {machine.device}; mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}; "
+            f"attention: {'written out' if written else 'fused'}; "
+            f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}"
+        )
+        if compiling.wanted:
+            compile_blocks(trainer.model)
+        with board(run, tensorboard) as tell:
+            position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
+        done = {
+            "finished": True,
+            "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
+            "epochs": position.epochs_done,
+            "best_epoch": position.best_epoch,
+            "best_val_accuracy": position.best_accuracy,
+        }
+        if taught and manifest.split("test"):
+            done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
+        run.save_config(replace(config, training=config.training | done))
+        finish(run, manifest, machine.device, progress)
+        return run
 
 
 def interrupted(run: Run, resume: bool) -> Config | None:
     """The config of the run to go on with, or None for a new one; refuses to write over anything."""
     if resume and run.config_file.is_file():
+        run.sweep()
         return run.load_config()
-    if run.folder.exists() and not run.folder.is_dir():
-        raise CorollaError(f"{run.folder} is a file; give --out a folder that does not exist yet")
-    if run.folder.is_dir() and any(run.folder.iterdir()):
+    if resume and run.hardly_begun():
+        return None
+    if any(path.name != lock.NAME for path in run.folder.iterdir()):
         hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
         raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
     return None
@@ -188,6 +193,8 @@ def first_config(
 
 def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
     """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card."""
+    for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
+        leftover.unlink(missing_ok=True)
     draw_curves(run.history(), run.curves)
     evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
     if can_calibrate(manifest):
