@@ -51,8 +51,7 @@ def losses(swatches: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision
     recipe = RECIPE.changed(model="vit_nano_conv8_16", image_size=16, batch_size=16, **plain)
     trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
     trainer.model.train()
-    trainer.sampler.size = 16
-    pixels, labels = next(iter(trainer.loader))
+    pixels, labels = next(iter(trainer.feed.batches(0, 16)))
     values = [trainer.step(pixels, labels, 0, step) for step in range(24)]
     assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())  # the master weights
     return values

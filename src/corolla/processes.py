@@ -14,17 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, ElsewhereError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=np.generic)
-
-
-class ElsewhereError(CorollaError):
-    """A failure of the main process, which tells it; the others end with it in silence."""
 
 
 @dataclass(frozen=True)

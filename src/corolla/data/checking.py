@@ -1,7 +1,8 @@
 """Opens every picture once: what cannot be read is listed with its reason, the rest is hashed.
 
-Results are remembered in the cache folder by path, size and time of change, so that a second run over the
-same pictures only asks for those. Failures are not remembered: the user may be about to mend them.
+Results are remembered in the cache folder by path, size and times of change, so that a second run over the
+same pictures only asks for those; the first line of that file is the checksum of the rest, so that a flipped bit means
+forgotten and never a wrong hash. Failures are not remembered: the user may be about to mend them.
 """
 
 import hashlib
@@ -21,13 +22,13 @@ from corolla.data.cache import cache_folder
 from corolla.data.decoding import PictureError, read_picture
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
 from corolla.data.hashing import sha256_of
-from corolla.data.manifest import Example, Skipped
+from corolla.data.manifest import Example, Manifest, Skipped
 from corolla.data.progress import Progress
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, few
 
 _BATCH = 32
 _DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
-_FORMAT = f"1 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
+_FORMAT = f"2 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class _Found:
 
     size: int
     changed: int  # mtime in nanoseconds
+    touched: int  # ctime, which nobody can set: a file put in another's place, with its size and time, has its own
     sha256: str
     fingerprint: bytes
 
@@ -85,16 +87,36 @@ def check(
     return Checked(tuple(kept), tuple(known[example.path].fingerprint for example in kept), tuple(skipped))
 
 
+def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None:
+    """`CorollaError` if pictures of a training are gone or are others than when it began, by the manifest's sha256."""
+    if not manifest.root.is_dir():
+        raise CorollaError(f"the folder of the pictures, {manifest.root}, is not there; bring it back and go on")
+    checked = check(manifest.root, manifest.examples, progress=progress)
+    hashes = {example.path: example.sha256 for example in checked.examples}
+    reasons = {skipped.path: skipped.reason for skipped in checked.skipped}
+    faults = [
+        f"{example.path}: {reasons.get(example.path, 'changed')}"
+        for example in manifest.examples
+        if example.sha256 and hashes.get(example.path) != example.sha256
+    ]
+    if faults:
+        raise CorollaError(
+            f"{len(faults)} of {len(manifest.examples)} pictures under {manifest.root} are not as they were when this "
+            f"training began ({few(faults)}); put them back and go on, or start anew with another --out"
+        )
+
+
 def _look(path: Path, before: _Found | None) -> _Found | str:
     """The file's hash and fingerprint, or the reason why it is no readable picture."""
     try:
         status = path.stat()
-        if before and (before.size, before.changed) == (status.st_size, status.st_mtime_ns):
+        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if before and (before.size, before.changed, before.touched) == state:
             return before
         # First the picture, then the hash: whatever is no picture (a film, an archive) is not read to its
         # end.
         bits = fingerprint(read_picture(path, draft=_DRAFT))
-        return _Found(status.st_size, status.st_mtime_ns, sha256_of(path), bits)
+        return _Found(*state, sha256_of(path), bits)
     except PictureError as error:
         return error.reason
     except FileNotFoundError:
@@ -111,7 +133,10 @@ def _memory(root: Path) -> Path:
 def _recall(root: Path) -> dict[str, _Found]:
     """What an earlier run wrote down about the files under `root`; nothing if that is missing or damaged."""
     try:
-        content = json.loads(_memory(root).read_text(encoding="utf-8"))
+        checksum, _, text = _memory(root).read_text(encoding="utf-8").partition("\n")
+        if hashlib.sha256(text.encode()).hexdigest() != checksum:
+            return {}
+        content = json.loads(text)
         if content["format"] != _FORMAT:
             return {}
         return {path: _found(*row) for path, row in content["files"].items()}
@@ -119,14 +144,15 @@ def _recall(root: Path) -> dict[str, _Found]:
         return {}
 
 
-def _found(size: int, changed: int, sha256: str, bits: str) -> _Found:
-    found = _Found(size, changed, sha256, bytes.fromhex(bits))
+def _found(size: int, changed: int, touched: int, sha256: str, bits: str) -> _Found:
+    found = _Found(size, changed, touched, sha256, bytes.fromhex(bits))
     if len(found.fingerprint) != FINGERPRINT_BYTES or len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size:
         raise ValueError("not a line that was written here")
     return found
 
 
 def _remember(root: Path, known: dict[str, _Found]) -> None:
-    files = {path: (f.size, f.changed, f.sha256, f.fingerprint.hex()) for path, f in known.items()}
+    files = {path: (f.size, f.changed, f.touched, f.sha256, f.fingerprint.hex()) for path, f in known.items()}
+    text = json.dumps({"format": _FORMAT, "files": files})
     with suppress(OSError):  # a cache folder that cannot be written to costs time, not the run
-        write_text(_memory(root), json.dumps({"format": _FORMAT, "files": files}))
+        write_text(_memory(root), f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")

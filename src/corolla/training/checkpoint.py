@@ -10,13 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from corolla.atomic import write_with
 from corolla.errors import CorollaError
+from corolla.sealed import load_sealed, save_sealed
 from corolla.training.sharding import placed, whole
 
 
@@ -56,15 +54,13 @@ def gather_state(modules: Mapping[str, nn.Module], optimisers: list[Optimizer]) 
 def save_checkpoint(path: Path, position: Position, state: dict[str, Tensor], key: str) -> None:
     """Write where a training is and its `gather_state`; `key` says which training it is."""
     words = {"position": json.dumps(asdict(position)), "key": key}
-    write_with(path, lambda temporary: save_file(state, temporary, metadata=words))
+    save_sealed(state, path, words)
 
 
 def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: list[Optimizer], key: str) -> Position:
     """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
     try:
-        with safe_open(path, framework="pt") as file:
-            words = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        tensors, words = load_sealed(path)
         if words.get("key") != key:
             raise CorollaError(
                 f"{path} belongs to a training with other data, recipe or seed; "
@@ -80,7 +76,7 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: li
             module.load_state_dict({n: placed(t, like=has[n]) if n in has else t for n, t in parts[part].items()})
         for number, optimiser in enumerate(optimisers):
             put_back(optimiser, parts["optimiser"], number)
-    except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorollaError(f"cannot continue from {path}: {first}; delete it and start anew") from None
     return position

@@ -4,21 +4,23 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from corolla import __version__
+from corolla import __version__, lock
 from corolla.atomic import write_json
 from corolla.classifier import Classifier
+from corolla.data.checking import refuse_changed
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import calibrate, can_calibrate
 from corolla.evaluation.evaluate import evaluate_split
+from corolla.lock import locked
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
 from corolla.progress import Progress
@@ -75,81 +77,76 @@ def train(
     progress = progress if progress and processes.main else Progress()
     changes = {name: value for name, value in changes.items() if value is not None}
     run = Run(Path(out))
-    config = processes.from_main(lambda: interrupted(run, resume))
-    named = None
-    if config:
-        manifest, chosen = processes.from_main(run.load_manifest), recipe_of(config, changes, seed)
-        if config.training.get("finished"):
-            progress.note(f"{run.folder} is finished; its report and model card are written again")
-            finish(run, manifest, machine, progress)
-            return run
-        weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
-    else:
-        weights = weights_of(changes, progress)
-        named, chosen = named_with(recipe, changes, weights)
-        manifest = processes.from_main(lambda: load_data(data, seed=seed, strict=strict, progress=progress.stage))
-        describe(manifest, progress)
-    taught: FittedTeacher | None = None
-    teacher: Teacher | None = None
-    if chosen.teacher:
-        keep_freed_memory()
-        file = run.teacher if config else None
-        taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
-        teacher = taught.teacher
-    if named and minutes is not None and "epochs" not in changes and chosen.epochs:
-        timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
-        chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
-    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights)
-    if not config:
-        config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
-        if taught:
-            config.training["teacher"] = taught.facts
-        if processes.main:
-            run.folder.mkdir(parents=True, exist_ok=True)
-            manifest.save(run.manifest_file)
+    with locked(run.folder, "training", progress.note) if processes.main else nullcontext():
+        config = processes.from_main(lambda: interrupted(run, resume))
+        named = None
+        if config:
+            manifest, chosen = processes.from_main(run.load_manifest), recipe_of(config, changes, seed)
+            if config.training.get("finished"):
+                progress.note(f"{run.folder} is finished; its report and model card are written again")
+                finish(run, manifest, machine, progress)
+                return run
+            processes.from_main(lambda: refuse_changed(manifest, progress.stage))
+            weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
+        else:
+            weights = weights_of(changes, progress)
+            named, chosen = named_with(recipe, changes, weights)
+            manifest = processes.from_main(lambda: load_data(data, seed=seed, strict=strict, progress=progress.stage))
+            describe(manifest, progress)
+        taught: FittedTeacher | None = None
+        teacher: Teacher | None = None
+        if chosen.teacher:
+            keep_freed_memory()
+            file = run.teacher if config else None
+            taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
+            teacher = taught.teacher
+        if named and minutes is not None and "epochs" not in changes and chosen.epochs:
+            timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
+            chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
+        trainer = Trainer(
+            manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights
+        )
+        if not config:
+            config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
             if taught:
-                save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
-            run.save_config(config)
-    compiling = Compiling.of_run(config.training)
-    patches = math.prod(trainer.model.config.grid((chosen.image_size, chosen.image_size)))
-    written = written_out(machine.device, trainer.precision.dtype, patches, trains=True)
-    progress.note(
-        f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
-        f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}; "
-        f"attention: {'written out' if written else 'fused'}; "
-        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}"
-        + (f"; {processes.count} processes share {'the model and ' if fsdp else ''}each batch" * (processes.count > 1))
-    )
-    if compiling.wanted:
-        compile_blocks(trainer.model)
-    key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
-    with board(run, tensorboard and processes.main) as tell:
-        position = Loop(trainer, run, key, tell, checkpoint_minutes * 60).fit(resume)
-    done = {
-        "finished": True,
-        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
-        "epochs": position.epochs_done,
-        "best_epoch": position.best_epoch,
-        "best_val_accuracy": position.best_accuracy,
-    }
-    if taught and manifest.split("test"):
-        done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
-    if processes.main:
-        run.save_config(replace(config, training=config.training | done))
-        for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
-            leftover.unlink(missing_ok=True)
-    finish(run, manifest, machine, progress)
-    return run
+                config.training["teacher"] = taught.facts
+            if processes.main:
+                run.folder.mkdir(parents=True, exist_ok=True)
+                manifest.save(run.manifest_file)
+                if taught:
+                    save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
+                run.save_config(config)
+        compiling = Compiling.of_run(config.training)
+        describe_computing(config, chosen, trainer, machine, progress)
+        if compiling.wanted:
+            compile_blocks(trainer.model)
+        key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
+        with board(run, tensorboard and processes.main) as tell:
+            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60).fit(resume)
+        done = {
+            "finished": True,
+            "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
+            "epochs": position.epochs_done,
+            "best_epoch": position.best_epoch,
+            "best_val_accuracy": position.best_accuracy,
+        }
+        if taught and manifest.split("test"):
+            done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
+        if processes.main:
+            run.save_config(replace(config, training=config.training | done))
+        finish(run, manifest, machine, progress)
+        return run
 
 
 def interrupted(run: Run, resume: bool) -> Config | None:
     """The config of the run to go on with, or None for a new one; refuses to write over anything."""
     if resume and run.config_file.is_file():
+        run.sweep()
         return run.load_config()
-    if run.folder.exists() and not run.folder.is_dir():
-        raise CorollaError(f"{run.folder} is a file; give --out a folder that does not exist yet")
-    if run.folder.is_dir() and any(run.folder.iterdir()):
+    if resume and run.hardly_begun():
+        return None
+    if any(path.name != lock.NAME for path in run.folder.iterdir()):
         hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
         raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
     return None
@@ -166,6 +163,22 @@ def describe(manifest: Manifest, progress: Progress) -> None:
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
     if most > 3 * fewest:
         progress.note(f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help")
+
+
+def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Machine, progress: Progress) -> None:
+    """Say what is trained, how it is computed, and why so."""
+    compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
+    patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
+    written = written_out(machine.device, precision.dtype, patches, trains=True)
+    said = [
+        f"{recipe.model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
+        f"mixed precision: {precision.mixed}, for {precision.reason}",
+        f"attention: {'written out' if written else 'fused'}",
+        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
+    ]
+    if count > 1:
+        said.append(f"{count} processes share {'the model and ' if machine.fsdp else ''}each batch")
+    progress.note("; ".join(said))
 
 
 def first_config(
@@ -209,6 +222,8 @@ def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress) -
     processes.wait()  # until the weights are written
     evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
     if processes.main:
+        for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
+            leftover.unlink(missing_ok=True)
         draw_curves(run.history(), run.curves)
     if can_calibrate(manifest):
         classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage))

@@ -8,15 +8,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import AdamW
 
-from corolla.atomic import write_with
 from corolla.data.manifest import Manifest, Split
 from corolla.errors import CorollaError
 from corolla.progress import Progress
+from corolla.sealed import DamagedError, load_sealed, save_sealed
 from corolla.training.features import digest, split_features
 from corolla.training.head import fit_head
 from corolla.training.machine import Machine
@@ -202,14 +200,14 @@ def fit_or_read(fitted: FittedTeacher, kept: Path | None, minutes: float | None)
 def save_teacher(teacher: Teacher, file: Path) -> None:
     """Keep a fitted teacher for a training that may be interrupted."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.state_dict().items()}
-    write_with(file, lambda temporary: save_file(state, temporary))
+    save_sealed(state, file)
 
 
 def read_teacher(teacher: Teacher, file: Path) -> None:
     """Put a kept teacher's weights back; `CorollaError` if they are damaged."""
     try:
-        teacher.load_state_dict(load_file(file))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        teacher.load_state_dict(load_sealed(file)[0])
+    except (OSError, DamagedError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise CorollaError(
             f"cannot continue with the teacher in {file}: {first}; start anew with another --out"
