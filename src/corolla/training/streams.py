@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ class LaneReader:
     """One lane's readable pictures from some position on: one that is damaged gives way to the one before it."""
 
     def __init__(self, lanes: Lanes, lane: int, side: int, position: int) -> None:
-        self.lanes, self.lane, self.side, self.position = lanes, lane, side, position
+        self.lanes, self.side, self.position = lanes, side, position
         self.windows = lanes.windows(lane, position)
         self.start, self.drawn = next(self.windows)
         self.damaged = 0
@@ -50,18 +51,22 @@ class LaneReader:
             return None
 
     def instead(self, place: int) -> Readable:
-        """The readable picture before that at `place` of this window, or after it, or any of the lane's.
+        """The readable picture before that at `place` of this window, or after it, or else the epoch's first.
 
-        Which one it is depends on the lane alone and not on where reading began.
+        Which one it is depends on the epoch alone and not on where reading began.
         """
         for drawn in (*self.drawn[:place][::-1], *self.drawn[place + 1 :]):
             if (found := self.decoded(drawn)) is not None:
                 return found
-        for _, window in self.lanes.windows(self.lane, 0):
-            for drawn in window:
-                if (found := self.decoded(drawn)) is not None:
-                    return found
-        raise CorollaError(f"no picture in a whole stretch of {self.lanes.stream.source} can be read; is it damaged?")
+        return self.first
+
+    @cached_property
+    def first(self) -> Readable:
+        """The first readable picture of the epoch."""
+        for drawn in self.lanes.read(0):
+            if (found := self.decoded(drawn)) is not None:
+                return found
+        raise CorollaError(f"no training picture of {self.lanes.stream.source} can be read; is it damaged?")
 
 
 @dataclass(frozen=True)

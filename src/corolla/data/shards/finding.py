@@ -49,7 +49,7 @@ def find(source: str | Path) -> Found | None:
         return Found(str(path), path.parent, (path,)) if has_pictures(path) else None
     if not glob.has_magic(str(path)) and not _BRACES.search(str(path)):
         return None
-    files = tuple(sorted(itertools.chain.from_iterable(map(matching, expand(str(path))))))
+    files = tuple(sorted(set(itertools.chain.from_iterable(map(matching, expand(str(path)))))))
     folder = Path(os.path.commonpath([file.parent for file in files]))
     return Found(str(path), folder, files) if has_pictures(files[0]) else None
 

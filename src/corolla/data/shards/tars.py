@@ -4,7 +4,6 @@ Nothing about a tar is trusted. Only ordinary files are looked at, none is ever 
 there, and neither a header nor a member can make the reader take more memory than its limit.
 """
 
-import io
 import json
 import tarfile
 from collections.abc import Iterator
@@ -48,29 +47,32 @@ def read_tar(path: Path, wanted: Wanted) -> Iterator[Sample]:
     """The samples of a tar in their order; raises `DamageError` where it does not go on as a tar."""
     place, key, picture = 0, "", None  # type: int, str, bytes | None
     has_picture, labels = False, {}  # type: bool, dict[str, bytes]
+    damage: DamageError | None = None
     with path.open("rb") as file:
-        for member in members(file):
-            _, dot, suffix = member.name.rpartition("/")[2].partition(".")
-            name, suffix = member.name.removesuffix(dot + suffix), suffix.lower()
-            if name != key:
-                if has_picture and (sample := sample_of(place, key, picture, labels)):
-                    yield sample
-                    place += 1
-                key, picture, has_picture, labels = name, None, False, {}
-            if suffix in PICTURES and not has_picture:
-                has_picture = member.size <= MAX_PICTURE
-                if has_picture and wanted(place):
-                    picture = content_of(file, member)
-            elif suffix in _LABELS and member.size <= _MAX_LABEL:
-                labels[suffix] = content_of(file, member)
+        try:
+            for member in members(file):
+                _, dot, suffix = member.name.rpartition("/")[2].partition(".")
+                name, suffix = member.name.removesuffix(dot + suffix), suffix.lower()
+                if name != key:
+                    if has_picture and (sample := sample_of(place, key, picture, labels)):
+                        yield sample
+                        place += 1
+                    key, picture, has_picture, labels = name, None, False, {}
+                if suffix in PICTURES and not has_picture and member.size <= MAX_PICTURE:
+                    picture = content_of(file, member) if wanted(place) else None
+                    has_picture = True
+                elif suffix in _LABELS and member.size <= _MAX_LABEL:
+                    labels[suffix] = content_of(file, member)
+        except DamageError as error:
+            damage = error
     if has_picture and (sample := sample_of(place, key, picture, labels)):
         yield sample
+    if damage:
+        raise damage
 
 
 def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
     """The headers of ordinary files, one after another."""
-    whole = file.seek(0, io.SEEK_END)
-    file.seek(0)
     try:
         with tarfile.open(fileobj=Careful(file), mode="r:") as content:  # type: ignore[call-overload]
             before = -1
@@ -83,7 +85,9 @@ def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
                 if plain and not is_noise(member.name.rpartition("/")[2]):
                     yield member
             file.seek(content.offset)
-            if content.offset < whole and any(file.read(tarfile.BLOCKSIZE)):  # a tar ends with zeros
+            if not (end := file.read(tarfile.BLOCKSIZE)):  # a tar ends with zeros
+                raise DamageError("it is cut short")
+            if any(end):
                 raise DamageError(f"its header at byte {content.offset:,} is damaged")
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         raise DamageError(str(error) or type(error).__name__) from None
