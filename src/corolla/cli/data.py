@@ -85,6 +85,10 @@ def shard(
 
     with progress_for(quiet) as progress:
         content = write_shards(data, folder, pictures=pictures, megabytes=megabytes, seed=seed, progress=progress.stage)
+        for path, reason in content["skipped"][:10]:
+            progress.note(f"  skipped {path}: {reason}")
+        if len(content["skipped"]) > 10:
+            progress.note(f"  skipped {len(content['skipped']) - 10} more, listed in {folder / 'shards.json'}")
         count = sum(shard["pictures"] for shard in content["shards"])
         progress.note(f"{count:,} pictures of {len(content['classes'])} classes in {len(content['shards'])} shards")
     print(folder)

@@ -60,8 +60,14 @@ def write_shards(
     if manifest.stream:
         raise CorollaError(f"{source} is read in order as it is; train on it, or give the pictures it was made from")
     limit = (pictures, megabytes or (None if pictures else MEGABYTES))
-    key = {"format": FORMAT, "classes": list(manifest.classes), "seed": seed, "digest": manifest.digest, "limit": limit}
-    key = json.loads(json.dumps(key))
+    key = {
+        "format": FORMAT,
+        "classes": list(manifest.classes),
+        "seed": seed,
+        "digest": manifest.digest,
+        "limit": list(limit),
+        "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+    }
     done = begin(folder, key)
     shards = list(plan(manifest, *limit, seed))
     try:
