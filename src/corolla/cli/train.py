@@ -31,6 +31,8 @@ def command(
             metavar="DATA",
             help="A folder with a folder of pictures for each class, with or without train/ val/ test/ above them; "
             "a CSV, TSV or Parquet table with the columns path and label; a zip of either; "
+            "shards: a folder of `corolla data shard`, WebDataset tars (a folder, or a pattern such as "
+            "'train-{000..099}.tar'), or Parquet or Arrow files of Hugging Face datasets; "
             "or one of the words flowers (real photographs, downloaded) and painted (made on the spot).",
         ),
     ],

@@ -64,7 +64,7 @@ def fit_to_minutes(
     """
     by_hand = not changes.keys().isdisjoint({"model", "image_size", "growth", "weights"})
     ladder = (Rung(recipe.model, recipe.image_size, recipe.growth, 0),) if by_hand else named.ladder
-    pictures = len(manifest.split("train"))
+    pictures = manifest.size("train")
     full_batches = pictures - pictures % min(recipe.batch_size, pictures)
 
     def patch_of(recipe: Recipe) -> int:
