@@ -19,7 +19,7 @@ from corolla.processes import ALONE, Processes
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
-from corolla.training.workers import surviving, worker_options
+from corolla.training.workers import surviving, worker_options, workers_alive
 
 MARGIN = 1.5  # pictures are kept at so many times the training size, for the crops to be cut from
 
@@ -117,11 +117,8 @@ class StoredFeed:
         self.pictures, self.workers = pictures, workers
         self.sampler = EpochSampler(len(pictures), batch_size, seed, processes)
         self.batch_size = self.sampler.batch_size
-        self.start_workers()
-
-    def start_workers(self) -> None:
-        """New processes that make views, in place of any there were."""
         self.loader = training_loader(self.pictures, self.sampler, self.workers)
+        self.reading: Iterator[Batch] | None = None
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -131,6 +128,9 @@ class StoredFeed:
 
         def once(begin: int) -> Iterator[Batch]:
             self.sampler.epoch, self.sampler.size, self.sampler.start = epoch, size, begin
-            return iter(self.loader)
+            if self.reading is not None and not workers_alive(self.reading):
+                self.loader = training_loader(self.pictures, self.sampler, self.workers)
+            self.reading = iter(self.loader)
+            return self.reading
 
-        return surviving(once, start, self.start_workers)
+        return surviving(once, start, lambda: workers_alive(self.reading))

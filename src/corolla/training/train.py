@@ -154,8 +154,10 @@ def interrupted(run: Run, resume: bool) -> Config | None:
 
 def describe(manifest: Manifest, progress: Progress) -> None:
     """Say what the data is, and what may be wrong with it."""
-    counts = ", ".join(f"{len(manifest.split(name))} {name}" for name in SPLITS)
-    progress.note(f"{len(manifest.examples)} pictures of {len(manifest.classes)} classes: {counts}")
+    counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
+    progress.note(
+        f"{sum(manifest.size(name) for name in SPLITS)} pictures of {len(manifest.classes)} classes: {counts}"
+    )
     for skipped in manifest.skipped[:10]:
         progress.note(f"  skipped {skipped.path}: {skipped.reason}")
     if len(manifest.skipped) > 10:
@@ -198,6 +200,7 @@ def first_config(
             "digest": manifest.digest,
             "counts": {name: manifest.counts(name) for name in SPLITS},
             "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+            "stream": manifest.stream.origin if manifest.stream else None,
         },
         versions={"corolla": __version__, "python": platform.python_version()} | {n: version(n) for n in PACKAGES},
         training={

@@ -32,6 +32,7 @@ from corolla.training.pictures import Feed, StoredFeed, TrainingPictures
 from corolla.training.recipe import Recipe
 from corolla.training.sharding import shard, whole
 from corolla.training.shared_norm import share_norms
+from corolla.training.streams import StreamFeed
 from corolla.training.teachers.teacher import Teacher
 from corolla.training.views.mixing import mixer
 from corolla.training.views.randomness import seed_of
@@ -99,7 +100,12 @@ class Trainer:
             self.feed = self.load_pictures(machine.workers)
 
     def load_pictures(self, workers: int) -> Feed:
-        """What is trained on, decoded."""
+        """What is trained on: decoded once, or streamed where it is too much for that."""
+        if self.manifest.stream is not None:
+            return StreamFeed(
+                self.manifest.stream, self.recipe, self.recipe.batch_size, self.seed, workers,
+                self.processes.rank, self.processes.count, self.progress.note,
+            )  # fmt: skip
 
         def tell(done: int, total: int) -> None:
             self.progress.stage("decoding", done, total)

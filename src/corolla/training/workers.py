@@ -30,10 +30,10 @@ def start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def surviving(begin: Callable[[int], Iterator[T]], start: int, restart: Callable[[], None]) -> Iterator[T]:
+def surviving(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[], bool]) -> Iterator[T]:
     """What `begin(start)` gives, batch by batch, begun again after the last one whenever a worker was killed.
 
-    As a rule the system does that, for want of memory. `restart` makes new workers.
+    As a rule the system does that, for want of memory. `alive` says whether no worker of the last `begin` was.
     """
     done, deaths = start, 0
     while True:
@@ -46,19 +46,16 @@ def surviving(begin: Callable[[int], Iterator[T]], start: int, restart: Callable
                 return
             except (RuntimeError, OSError, EOFError) as error:
                 deaths += 1
-                if deaths > DEATHS or not worker_died(error, batches):
+                if deaths > DEATHS or (alive() and "DataLoader worker" not in str(error)):
                     raise
-                del batches
-                restart()
                 break
             yield batch
             done += 1
 
 
-def worker_died(error: Exception, batches: Any) -> bool:
-    """Whether `error` came of a worker that is no longer there."""
-    workers = getattr(batches, "_workers", None) or []
-    return "DataLoader worker" in str(error) or any(not worker.is_alive() for worker in workers)
+def workers_alive(batches: Any) -> bool:
+    """Whether every worker of a `DataLoader`'s iterator is there still."""
+    return all(worker.is_alive() for worker in getattr(batches, "_workers", ()))
 
 
 def hear_of_deaths_when_asked() -> None:
