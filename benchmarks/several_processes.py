@@ -58,30 +58,36 @@ class Result:
 
 def run(way: Way, data: Path, out: Path, **changes: Any) -> Result:
     """Train on `data` the given way into the new folder `out`; what it printed is raised if it failed."""
-    asked = json.dumps(RECIPE | {"fsdp": way.fsdp} | changes)
-    worker = [str(Path(__file__).resolve()), "--worker", str(data), str(out), asked]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(way.processes)]
-    if way.nodes > 1:
-        meeting = ["--nnodes", str(way.nodes), "--master-addr", "127.0.0.1", "--master-port", str(free_port())]
-        commands = [
-            [*launcher, *meeting, "--node-rank", str(node), "--local-addr", f"127.0.0.{node + 1}", *worker]
-            for node in range(way.nodes)
-        ]
-    elif way.processes > 1:
-        commands = [[*launcher, "--standalone", "--local-addr", "127.0.0.1", *worker]]
-    else:
-        commands = [[sys.executable, *worker]]
     started = time.monotonic()
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        for command in commands
-    ]
+    running = [start(command) for command in commands_of(way, data, out, **changes)]
     said = [process.communicate(timeout=600)[0].decode(errors="replace") for process in running]
     if any(process.returncode for process in running):
         raise RuntimeError("\n".join(said))
-    seconds = time.monotonic() - started
-    return read(out, seconds)
+    return read(out, time.monotonic() - started)
+
+
+def commands_of(way: Way, data: Path, out: Path, **changes: Any) -> list[list[str]]:
+    """The commands to start at once, one for each machine."""
+    asked = json.dumps(RECIPE | {"fsdp": way.fsdp} | changes)
+    worker = [str(Path(__file__).resolve()), "--worker", str(data), str(out), asked]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(way.processes)]
+    if way.nodes > 1:
+        meeting = ["--nnodes", str(way.nodes), "--master-addr", "127.0.0.1", "--master-port", str(free_port())]
+        return [
+            [*launcher, *meeting, "--node-rank", str(node), "--local-addr", f"127.0.0.{node + 1}", *worker]
+            for node in range(way.nodes)
+        ]
+    if way.processes > 1:
+        return [[*launcher, "--standalone", "--local-addr", "127.0.0.1", *worker]]
+    return [[sys.executable, *worker]]
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    """One of them, in a group of its own, as a terminal starts it."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
 
 
 def read(out: Path, seconds: float) -> Result:

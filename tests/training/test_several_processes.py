@@ -1,7 +1,11 @@
 """A training by several processes is the training of one: losses, answers, files."""
 
 import json
+import os
+import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,7 @@ import pytest
 import several_processes
 from corolla.data.painted import paint_dataset
 from launching import together
-from several_processes import FIRST, WAYS, Result, Way, apart, run, weights_apart
+from several_processes import FIRST, WAYS, Result, Way, apart, commands_of, run, start, weights_apart
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun is not for Windows")
 
@@ -31,6 +35,31 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     out = tmp_path_factory.mktemp("alone") / "run"
     return run(WAYS[0], pictures, out), out
+
+
+def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(pictures: Path, tmp_path: Path) -> None:
+    """What they keep is one run folder, which knows nothing of how many wrote it."""
+    long = {"epochs": 12}
+    unbroken = run(WAYS[0], pictures, tmp_path / "unbroken", **long)
+    out = tmp_path / "broken"
+    [command] = commands_of(WAYS[1], pictures, out, **long)
+    with start(command) as process:
+        until(lambda: (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").read_text().count("\n") >= 2)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=100)[0].decode(errors="replace")
+    assert process.returncode != 0
+    assert (out / "checkpoint.safetensors").is_file(), said
+    result = run(WAYS[0], pictures, out, resume=True, **long)
+    assert len(result.losses) < len(unbroken.losses)
+    assert result.losses == pytest.approx(unbroken.losses[-len(result.losses) :], abs=1e-4)
+    assert result.accuracy == unbroken.accuracy
+
+
+def until(there: Callable[[], bool], seconds: float = 200.0) -> None:
+    begun = time.monotonic()
+    while not there():
+        assert time.monotonic() - begun < seconds
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("way", WAYS[1:], ids=lambda way: way.name)
