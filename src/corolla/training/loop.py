@@ -77,9 +77,7 @@ class Loop:
             self.note(row)
 
     def restore(self) -> None:
-        """From the last checkpoint, which every process has to see."""
-        if not self.run.checkpoint.is_file():
-            raise CorollaError(f"{self.run.folder} is not to be seen from every machine; put --out on a shared disk")
+        """From the last checkpoint."""
         trainer = self.trainer
         self.position = load_checkpoint(self.run.checkpoint, trainer.modules, trainer.optimisers, self.key)
         trainer.average.steps = self.position.average_steps

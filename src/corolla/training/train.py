@@ -23,6 +23,7 @@ from corolla.evaluation.evaluate import evaluate_split
 from corolla.lock import locked
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
+from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
@@ -38,6 +39,7 @@ from corolla.training.trainer import Trainer
 from corolla.training.trial import StepTimer
 from corolla.weights import load_weights
 
+SHARED_DISK = 60.0  # seconds that one may take to show what another machine has written
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
@@ -116,6 +118,7 @@ def train(
                 if taught:
                     save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
                 run.save_config(config)
+        see_from_everywhere(run, processes)
         compiling = Compiling.of_run(config.training)
         describe_computing(config, chosen, trainer, machine, progress)
         if compiling.wanted:
@@ -150,6 +153,18 @@ def interrupted(run: Run, resume: bool) -> Config | None:
         hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
         raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
     return None
+
+
+def see_from_everywhere(run: Run, processes: Processes) -> None:
+    """`CorollaError` on a machine that does not see the run that the main process writes."""
+    processes.wait()
+    begun = time.monotonic()
+    while not run.config_file.is_file():
+        if time.monotonic() - begun > SHARED_DISK:
+            raise CorollaError(
+                f"{run.folder} cannot be seen from {platform.node()}; put --out on a disk all machines share"
+            )
+        time.sleep(0.5)
 
 
 def describe(manifest: Manifest, progress: Progress) -> None:
