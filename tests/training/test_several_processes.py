@@ -37,12 +37,13 @@ def alone(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Res
     return run(WAYS[0], pictures, out), out
 
 
-def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS[1:3], ids=lambda way: way.name)
+def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(way: Way, pictures: Path, tmp_path: Path) -> None:
     """What they keep is one run folder, which knows nothing of how many wrote it."""
     long = {"epochs": 12}
     unbroken = run(WAYS[0], pictures, tmp_path / "unbroken", **long)
     out = tmp_path / "broken"
-    [command] = commands_of(WAYS[1], pictures, out, **long)
+    [command] = commands_of(way, pictures, out, **long)
     with start(command) as process:
         until(lambda: (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").read_text().count("\n") >= 2)
         os.killpg(process.pid, signal.SIGINT)

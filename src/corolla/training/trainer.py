@@ -66,6 +66,8 @@ class Trainer:
         self.processes = machine.processes
         beginning = begin(recipe, len(manifest.classes), weights)
         model = beginning.model(seed)
+        if recipe.lora_rank and machine.fsdp:
+            raise CorollaError("--lora-rank learns so few weights that there is nothing to share out; leave --fsdp out")
         if recipe.lora_rank:
             adapt(model, recipe.lora_rank)
         else:
