@@ -14,9 +14,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-import corolla.training.train  # all that a training needs
-from corolla.cli import main
-from corolla.cli.process import leave
+from corolla.__main__ import run
 
 
 def become_corolla(asked: dict[str, object]) -> NoReturn:
@@ -31,7 +29,7 @@ def become_corolla(asked: dict[str, object]) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.argv = ["corolla", *asked["words"]]  # type: ignore[misc]
     try:
-        leave(main())
+        run()
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()

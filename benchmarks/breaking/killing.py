@@ -15,7 +15,7 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
     A training that reaches its end between two deaths is held against the unbroken one, and another is begun. The first
     `cold` of them are started as a user does, the loading of libraries included.
     """
-    tally, started = Tally("`kill -9` of a training at a random moment, then `--resume`"), time.monotonic()
+    tally = Tally("`kill -9` of a training at a random moment, then `--resume`")
     run, killed, moments = setting.new("killed"), 0, 0
     while tally.tried < tries or killed:
         last = tally.tried + killed >= tries
@@ -36,13 +36,12 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
         for _ in range(killed):  # each of them is survived only if the run is whole in the end
             tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
         run, killed = setting.new("killed"), 0
-    tally.seconds = time.monotonic() - started
     return tally
 
 
 def kill_a_worker(setting: Setting, tries: int) -> Tally:
     """Kill a process that makes views in the middle of an epoch."""
-    tally, started = Tally("`kill -9` of a process that prepares pictures"), time.monotonic()
+    tally = Tally("`kill -9` of a process that prepares pictures")
     for _ in range(tries):
         run = setting.new("worker")
         process = setting.train(run, "--workers", 2)
@@ -56,13 +55,12 @@ def kill_a_worker(setting: Setting, tries: int) -> Tally:
                 break
         ended = process.wait()
         tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
-    tally.seconds = time.monotonic() - started
     return tally
 
 
 def two_in_one_folder(setting: Setting, tries: int) -> Tally:
-    """Start a second training, a calibration and an evaluation in a run folder where a training works; then kill that."""
-    tally, started = Tally("a second training, a calibration, an evaluation in the same run folder"), time.monotonic()
+    """Start a second training, a calibration and an evaluation where a training works; then kill that."""
+    tally = Tally("a second training, a calibration, an evaluation in the same run folder")
     for _ in range(tries):
         run = setting.new("shared")
         first = setting.train(run)
@@ -76,18 +74,19 @@ def two_in_one_folder(setting: Setting, tries: int) -> Tally:
         in_time = first.poll() is None
         first.kill()
         for ended in refused:
-            told = ended.status == 2 and "another process works in" in ended.last and str(first.process.pid) in ended.last
+            told = (
+                ended.status == 2 and "another process works in" in ended.last and str(first.process.pid) in ended.last
+            )
             if in_time and not told:
                 tally.wrong.append(f"was not refused: {ended.err}")
         ended = setting.resume(run)  # the lock of the dead one holds nobody up
         tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
-    tally.seconds = time.monotonic() - started
     return tally
 
 
 def stop_twice(setting: Setting, tries: int, signals: tuple[int, int], status: int, name: str) -> Tally:
     """Ctrl-C or SIGTERM at a random moment, once more a random moment later, then go on."""
-    tally, started = Tally(name), time.monotonic()
+    tally = Tally(name)
     for number in range(tries):
         run = setting.new("stopped")
         process = setting.train(run, cold=number == 0)
@@ -103,5 +102,4 @@ def stop_twice(setting: Setting, tries: int, signals: tuple[int, int], status: i
         again = setting.resume(run)
         orderly = ended.orderly and ended.status in (0, status) and again.status == 0 and again.orderly
         tally.count(orderly, setting.differences(run), f"{finished} {ended.err} {again.err}")
-    tally.seconds = time.monotonic() - started
     return tally

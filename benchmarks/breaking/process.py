@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +59,8 @@ class Process:
     def send(self, number: int) -> None:
         """Send it a signal, if it is still there."""
         if self.poll() is None:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 self.process.send_signal(number)
-            except psutil.NoSuchProcess:
-                pass
 
     def children(self) -> list[psutil.Process]:
         """The processes that it has started."""
@@ -96,10 +94,8 @@ class Process:
         self.send(signal.SIGKILL)
         ended = self.wait()
         for child in left:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 child.kill()
-            except psutil.NoSuchProcess:
-                pass
         return ended
 
 
@@ -158,7 +154,7 @@ class Commands:
                         stdout=file,
                         stderr=file,
                         # Scripts that run in the background begin with Ctrl-C ignored, and pass that on.
-                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                     ),
                     said,
                 )

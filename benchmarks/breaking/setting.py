@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ class Tally:
     whole: int = 0  # and in the end weights, history and figures are those of the unbroken run
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)  # what should not have happened, in words
+    started: float = field(default_factory=time.monotonic)
 
     @property
     def good(self) -> bool:
@@ -38,7 +40,7 @@ class Tally:
 
     def count(self, orderly: bool, differences: str, said: str = "") -> None:
         """One more try: whether it ended in order, and how what is left differs from the unbroken run."""
-        self.tried += 1
+        self.tried, self.seconds = self.tried + 1, time.monotonic() - self.started
         self.survived += orderly
         self.whole += orderly and not differences
         if not orderly or differences:
@@ -121,5 +123,3 @@ def history(run: Run) -> list[dict[str, Any]]:
     """The epochs of a run without what they took."""
     rows = [json.loads(line) for line in run.metrics_file.read_text(encoding="utf-8").splitlines()]
     return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
-
-
