@@ -5,8 +5,7 @@ import time
 
 import psutil
 
-from breaking.setting import Setting, Tally
-from corolla.run import Run
+from breaking.setting import Setting, Tally, stage_of
 
 
 def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally:
@@ -32,6 +31,7 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
             ended = process.wait()
         if ended.status == -signal.SIGKILL:
             killed += 1
+            tally.where[stage_of(run)] += 1
             continue
         for _ in range(killed):  # each of them is survived only if the run is whole in the end
             tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
@@ -96,10 +96,10 @@ def stop_twice(setting: Setting, tries: int, signals: tuple[int, int], status: i
         time.sleep(setting.dice.choice((0.0, 0.001, 0.01, 0.1, 1.0)) * setting.dice.random())
         process.send(signals[1])
         ended = process.wait()
+        tally.where[stage_of(run)] += 1
         if ended.status not in (0, status) or "Traceback" in ended.err:
             tally.wrong.append(f"ended with {ended.status}: {ended.err}")
-        finished = Run(run).config_file.is_file() and Run(run).load_config().training.get("finished")
         again = setting.resume(run)
         orderly = ended.orderly and ended.status in (0, status) and again.status == 0 and again.orderly
-        tally.count(orderly, setting.differences(run), f"{finished} {ended.err} {again.err}")
+        tally.count(orderly, setting.differences(run), ended.err + again.err)
     return tally

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ class Tally:
     whole: int = 0  # and in the end weights, history and figures are those of the unbroken run
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)  # what should not have happened, in words
+    where: Counter[str] = field(default_factory=Counter)  # at which stage of the training it was done
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -45,6 +47,10 @@ class Tally:
         self.whole += orderly and not differences
         if not orderly or differences:
             self.wrong.append(f"{differences or 'not in order'}: {said[-1500:]}")
+
+    def told(self) -> str:
+        """At which stages it was done."""
+        return ", ".join(f"{count} {stage}" for stage, count in sorted(self.where.items()))
 
     def row(self) -> str:
         """As a line of Markdown."""
@@ -97,6 +103,16 @@ class Setting:
     def copy_of_unbroken(self) -> Path:
         """A copy of the unbroken run, to be damaged."""
         return Path(shutil.copytree(self.unbroken, self.new("copy")))
+
+
+def stage_of(run: Path) -> str:
+    """How far a training has come, by its folder."""
+    made = Run(run)
+    if not made.config_file.is_file():
+        return "before the run was begun"
+    if made.load_config().training.get("finished"):
+        return "after the last epoch, while figures and report are written"
+    return "between epochs, or in one" if made.checkpoint.is_file() else "before the first checkpoint"
 
 
 def compared(one: Path, other: Path) -> dict[str, bool]:
