@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from corolla.data.shards.writing import write_shards
+from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
@@ -56,6 +58,16 @@ def test_a_channels_last_model_is_saved_as_it_computes(tmp_path: Path) -> None:
     run.save_config(replace(run.load_config(), architecture=shape))
     images = torch.randn(2, 3, 16, 16)
     torch.testing.assert_close(run.load_model()[0](images), model(images))
+
+
+def test_a_manifest_comes_back_with_its_stream(swatches: Path, tmp_path: Path, run: Run) -> None:
+    write_shards(swatches, tmp_path / "shards", pictures=9)
+    manifest = load_data(tmp_path / "shards")
+    manifest.save(run.manifest_file)
+    edited(run, data={"root": str(manifest.root), "stream": manifest.stream.origin})
+    assert run.load_manifest() == manifest
+    edited(run, data={"root": str(manifest.root)})
+    assert run.load_manifest().stream is None
 
 
 def edited(run: Run, **changes: Any) -> None:

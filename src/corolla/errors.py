@@ -17,6 +17,10 @@ class CorollaError(Exception):
     """
 
 
+class ElsewhereError(CorollaError):
+    """A failure that the main one of several processes tells; the others end with it in silence."""
+
+
 def few(names: Iterable[str], most: int = 3) -> str:
     """The first `most` of `names` in one line, with an ellipsis if there are more."""
     first = list(islice(names, most + 1))

@@ -17,6 +17,7 @@ from corolla import lock
 from corolla.atomic import write_json, write_text
 from corolla.branches import DropPath
 from corolla.data.manifest import Manifest
+from corolla.data.shards.unpacking import restore
 from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
@@ -181,8 +182,10 @@ class Run:
         return model.eval(), config
 
     def load_manifest(self) -> Manifest:
-        """The pictures of this run, under the root they were read from."""
-        return Manifest.load(self.manifest_file, Path(self.load_config().data["root"]))
+        """The pictures of this run, under the root they were read from, with the stream if it was trained on one."""
+        data = self.load_config().data
+        manifest = Manifest.load(self.manifest_file, Path(data["root"]))
+        return restore(manifest, data["stream"]) if data.get("stream") else manifest
 
     def history(self) -> list[dict[str, Any]]:
         """The epochs of `metrics.jsonl`; a last line cut short by a crash is left out."""

@@ -1,16 +1,17 @@
-"""`corolla data`: get the data sets that corolla brings along."""
+"""`corolla data`: get the data sets that corolla brings along, and pack large ones into shards."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from corolla.cli.options import Quiet, prose
+from corolla.cli.options import Quiet, prose, refuse_infinite
 
 app = typer.Typer(
-    help="Fetch or paint pictures to train on.",
+    help="Fetch or paint pictures to train on, and pack many into shards.",
     no_args_is_help=True,
-    epilog="Examples:\ncorolla data fetch flowers\ncorolla data paint pictures/ --count 500",
+    epilog="Examples:\ncorolla data fetch flowers\ncorolla data paint pictures/ --count 500\n"
+    "corolla data shard photos/ shards/",
 )
 
 
@@ -57,5 +58,42 @@ def paint(
     print(folder)
 
 
+def shard(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Anything that `corolla train` takes.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or one to go on with.")],
+    pictures: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The most pictures in a shard.", show_default=False)
+    ] = None,
+    megabytes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MB", min=0.001, help="The most megabytes of pictures in a shard; 256 without --pictures."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the split and the order.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Pack pictures into WebDataset tars with a list of them, shards.json, and print the folder.
+
+    The pictures are checked and split as for a training; their bytes stay as they are. Training pictures are shuffled,
+    so that each shard holds all classes. Stopped, the same command goes on: shards that are whole are kept.
+    """
+    refuse_infinite(megabytes=megabytes)
+
+    from corolla.data.shards.writing import write_shards
+    from corolla.progress import progress_for
+
+    with progress_for(quiet) as progress:
+        content = write_shards(data, folder, pictures=pictures, megabytes=megabytes, seed=seed, progress=progress.stage)
+        for path, reason in content["skipped"][:10]:
+            progress.note(f"  skipped {path}: {reason}")
+        if len(content["skipped"]) > 10:
+            progress.note(f"  skipped {len(content['skipped']) - 10} more, listed in {folder / 'shards.json'}")
+        count = sum(shard["pictures"] for shard in content["shards"])
+        progress.note(f"{count:,} pictures of {len(content['classes'])} classes in {len(content['shards'])} shards")
+    print(folder)
+
+
 app.command("fetch", help=prose(fetch), epilog="Example:\ncorolla data fetch flowers")(fetch)
 app.command("paint", help=prose(paint), epilog="Example:\ncorolla data paint pictures/ --count 500 --size 160")(paint)
+app.command("shard", help=prose(shard), epilog="Example:\ncorolla data shard photos/ shards/ --megabytes 512")(shard)

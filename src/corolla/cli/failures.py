@@ -1,22 +1,27 @@
 """From what was raised to one line on standard error and an exit status."""
 
 import errno
+import signal
 import sys
 from typing import Any
 
 import typer
 
 from corolla.cli.output import one_line
-from corolla.errors import CorollaError, system_error
+from corolla.errors import CorollaError, ElsewhereError, system_error
 
 MENDABLE = 2
-INTERRUPTED = 130  # 128 + SIGINT
+INTERRUPTED = 128  # and the signal's number: 130 after Ctrl-C, 143 after SIGTERM
 # typer brings its own copy of click or uses the installed one, depending on its version; this is the class in both.
 USAGE_ERROR: Any = typer.BadParameter.__base__
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
-    """Ctrl-C, with a line about what is kept and how to go on."""
+    """Ctrl-C or SIGTERM, with a line about what is kept and how to go on."""
+
+    def __init__(self, said: str, by: int = signal.SIGINT) -> None:
+        super().__init__(said)
+        self.by = by
 
 
 def tell(error: BaseException) -> int:
@@ -27,7 +32,9 @@ def tell(error: BaseException) -> int:
         return tell_usage(error)
     if isinstance(error, Interrupted | KeyboardInterrupt):
         say(str(error) or "stopped")
-        return INTERRUPTED
+        return INTERRUPTED + (error.by if isinstance(error, Interrupted) else signal.SIGINT)
+    if isinstance(error, ElsewhereError):
+        return MENDABLE
     said = mendable(error)
     if said is None:
         raise error

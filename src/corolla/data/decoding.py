@@ -32,6 +32,7 @@ for _name in _PLUGINS:  # only these: `Image.init()` would load three dozen more
 # Without any handler Python prints a library's log to the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
+_SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif", "DIB": ".bmp"}  # where it is not the format's own name
 
 # EXIF tag 0x0112 says how the camera was held; each value is undone by one transposition.
 _ORIENTATION_TAG = 0x0112
@@ -95,6 +96,16 @@ def read_with_header(
     # ...).
     except Exception as error:
         raise PictureError(_reason(error), path) from None
+
+
+def suffix_of(content: bytes) -> str:
+    """The usual ending of a file with this content, such as `.jpg`; none if it is no picture by its first bytes."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            name = picture.format or ""
+    except Exception:  # broken bytes are met with every kind of exception
+        return ""
+    return _SUFFIXES.get(name, f".{name.lower()}")
 
 
 def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, Header]:

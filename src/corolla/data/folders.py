@@ -29,7 +29,7 @@ def list_folder(folder: Path) -> Listing:
     loose: list[Skipped] = []
     classes: dict[str, set[str]] = {}
     for split, parent in (*splits,) or (("", root),):
-        folders, files = _entries(parent)
+        folders, files = list_entries(parent)
         loose += [Skipped(_relative(file, root), _OUTSIDE) for file in files if _named_like_picture(file)]
         for class_folder in folders:
             label = class_name(class_folder.name)
@@ -51,9 +51,9 @@ def list_folder(folder: Path) -> Listing:
 
 def find_tables(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     """The files with such a suffix right in `folder`, or in the lone folder that it holds."""
-    folders, files = _entries(folder)
+    folders, files = list_entries(folder)
     if len(folders) == 1 and not files:
-        _, files = _entries(folders[0])
+        _, files = list_entries(folders[0])
     return [file for file in files if file.suffix.lower() in suffixes]
 
 
@@ -61,10 +61,10 @@ def _unwrap(folder: Path) -> Path:
     """Step into a lone folder whose own folders are the classes or splits (what a zip often holds)."""
     root = folder
     for _ in range(4):
-        folders, files = _entries(root)
+        folders, files = list_entries(root)
         if len(folders) != 1 or any(_named_like_picture(file) for file in files):
             return root
-        inner_folders, inner_files = _entries(folders[0])
+        inner_folders, inner_files = list_entries(folders[0])
         is_tree = len(inner_folders) > 0 and not any(_named_like_picture(file) for file in inner_files)
         if folders[0].name.lower() in SPLIT_WORDS or not is_tree:
             return root
@@ -74,11 +74,11 @@ def _unwrap(folder: Path) -> Path:
 
 def _split_folders(root: Path) -> list[tuple[Split, Path]]:
     """The folders of the splits, or nothing if the folders of `root` are classes."""
-    folders, _ = _entries(root)
+    folders, _ = list_entries(root)
     named = [(SPLIT_WORDS[f.name.lower()], f) for f in folders if f.name.lower() in SPLIT_WORDS]
     # "train" may also be the class beside "bus" and "car": a split holds class folders, a class holds
     # pictures.
-    holders = [(split, f) for split, f in named if _entries(f)[0]]
+    holders = [(split, f) for split, f in named if list_entries(f)[0]]
     others = [f.name for f in folders if f.name.lower() not in SPLIT_WORDS]
     if not any(split == "train" for split, _ in holders):
         return []
@@ -94,13 +94,13 @@ def _files_below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[P
     here = _identity(folder)
     if here in above:
         return
-    folders, files = _entries(folder)
+    folders, files = list_entries(folder)
     yield from files
     for inner in folders:
         yield from _files_below(inner, (*above, here))
 
 
-def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+def list_entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """The folders and the files right in `folder`, sorted by name, without the noise of operating systems."""
     folders: list[Path] = []
     files: list[Path] = []

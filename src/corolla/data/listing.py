@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corolla.data.manifest import Example, Skipped, Split
+from corolla.data.shards.stream import PictureStream
 
 SPLIT_WORDS: dict[str, Split] = {
     "train": "train",
@@ -30,7 +31,8 @@ class Listing:
 
     `classes` maps a split (or "" where there is none) to the class names met there, also those whose folder
     is empty. `misplaced` are files that cannot be used as they lie; `left_out` are rows that the user's table
-    leaves out itself.
+    leaves out itself. Where the training pictures are read from files of many, `stream` has them all, and `examples`
+    only some.
     """
 
     root: Path
@@ -38,6 +40,7 @@ class Listing:
     classes: dict[str, frozenset[str]]
     misplaced: tuple[Skipped, ...] = ()
     left_out: tuple[Skipped, ...] = ()
+    stream: PictureStream | None = None
 
 
 def class_name(text: str) -> str:

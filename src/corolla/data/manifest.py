@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from corolla.atomic import write_text
+from corolla.data.shards.stream import PictureStream
 from corolla.errors import CorollaError
 
 Split = Literal["train", "val", "test"]
@@ -43,16 +44,21 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Labelled pictures under `root`, their classes in the order of the model's outputs."""
+    """Labelled pictures under `root`, their classes in the order of the model's outputs.
+
+    Where the training pictures are too many to lie in files of their own, `stream` has them all, and the training
+    examples are a few of each class that stand for them.
+    """
 
     root: Path
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
+    stream: PictureStream | None = None
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The class names, sorted: the order that a model trained on this manifest answers in."""
-        return tuple(sorted({example.label for example in self.examples}))
+        return self.stream.classes if self.stream else tuple(sorted({example.label for example in self.examples}))
 
     @cached_property
     def class_index(self) -> dict[str, int]:
@@ -63,6 +69,7 @@ class Manifest:
     def digest(self) -> str:
         """A sha256 over path, label, split and content of every example: which data, split how."""
         lines = sorted(f"{e.path}\t{e.label}\t{e.split}\t{e.sha256}" for e in self.examples)
+        lines += [self.stream.digest] if self.stream else []
         return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
 
     def split(self, name: Split) -> tuple[Example, ...]:
@@ -74,17 +81,23 @@ class Manifest:
         return [self.class_index[example.label] for example in self.split(name)]
 
     def counts(self, name: Split) -> dict[str, int]:
-        """How many pictures each class has in one split, every class named."""
+        """How many pictures each class has in one split, every class named; those of a stream all count."""
+        if self.stream and name == "train":
+            return dict(zip(self.classes, self.stream.counts, strict=True))
         seen = Counter(example.label for example in self.split(name))
         return {label: seen[label] for label in self.classes}
+
+    def size(self, name: Split) -> int:
+        """How many pictures one split has, those of a stream all counted."""
+        return sum(self.counts(name).values())
 
     def locate(self, example: Example) -> Path:
         """Where the picture of an example lies."""
         return self.root / example.path
 
     def with_examples(self, examples: tuple[Example, ...]) -> "Manifest":
-        """The same root and skipped list with other examples."""
-        return replace(self, examples=examples)
+        """The same root and skipped list with other examples, and nothing but them."""
+        return replace(self, examples=examples, stream=None)
 
     def save(self, path: Path) -> None:
         """Write the examples as CSV (columns `path,label,split,group,sha256`), whole or not at all."""

@@ -48,9 +48,9 @@ class Pixels(Protocol):
     def __getitem__(self, index: int) -> Picture: ...
 
 
-def shrink(path: Path, side: int) -> Picture:
-    """The picture at `path`, its shorter side brought down to `side` pixels if it was longer."""
-    picture = read_picture(path, draft=side)
+def shrink(source: Path | bytes, side: int) -> Picture:
+    """The picture of a file or of its bytes, its shorter side brought down to `side` pixels if it was longer."""
+    picture = read_picture(source, draft=side)
     width, height = picture.size
     short = min(width, height)
     crop_width, crop_height = min(width, LONGEST * short), min(height, LONGEST * short)

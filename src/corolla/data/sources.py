@@ -7,6 +7,10 @@ A source is one of
   class folders but with one table in it means that table;
 - a `.csv`, `.tsv` or `.parquet` table (see `corolla.data.tables`);
 - a `.zip` of either; a table at its top is preferred to its folders, since nobody can name it from outside;
+- many pictures in each file, which are never unpacked whole: a folder that `corolla data shard` made; WebDataset tars,
+  as a folder, a pattern or a range (`shards/{train,val}-*.tar`, `train-{000..099}.tar`); Parquet or Arrow files with
+  the pictures in a column, as Hugging Face `datasets` writes them. Splits are told by the files' names. The
+  manifest's training examples then are a few of each class, and its `stream` has all of them;
 - the words `flowers` (real photographs) and `painted` (made on the spot). A folder of such a name is given as
   a `Path`, or as `./flowers`.
 """
@@ -22,6 +26,8 @@ from corolla.data.folders import find_tables, list_folder
 from corolla.data.listing import Listing, classes_by_split
 from corolla.data.manifest import Example, Manifest, Skipped
 from corolla.data.progress import Progress
+from corolla.data.shards.finding import find
+from corolla.data.shards.unpacking import list_stream
 from corolla.data.splitting import FRACTIONS, Fractions, split
 from corolla.data.tables import SUFFIXES, has_needed_columns, read_table
 from corolla.errors import CorollaError
@@ -44,7 +50,7 @@ def load_data(
     picture that cannot be used raises instead of being listed in `Manifest.skipped`. `progress(what, done,
     of)` is called as work goes on. Nothing in the user's folders is changed. Raises `CorollaError`.
     """
-    listing = list_source(source, progress)
+    listing = list_source(source, progress, seed=seed, fractions=fractions)
     if strict and listing.misplaced:
         raise CorollaError(f"cannot use {listing.misplaced[0].path}: {listing.misplaced[0].reason}")
     _check_classes(source, listing.classes)
@@ -64,13 +70,15 @@ def split_listing(
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
     examples = split(checked.examples, near_duplicates(checked.fingerprints), seed=seed, fractions=fractions)
     skipped = sorted((*listing.misplaced, *listing.left_out, *checked.skipped), key=lambda s: s.path)
-    return Manifest(listing.root, examples, tuple(skipped))
+    return Manifest(listing.root, examples, tuple(skipped), listing.stream)
 
 
-def list_source(source: str | Path, progress: Progress | None = None) -> Listing:
+def list_source(
+    source: str | Path, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
+) -> Listing:
     """What a source names, before any picture is opened; it is fetched, painted or unpacked first if need be.
 
-    Raises `CorollaError`.
+    `seed` and `fractions` choose what a source of many pictures in each file holds out. Raises `CorollaError`.
     """
     if source == "flowers":
         from corolla.data import flowers
@@ -80,11 +88,13 @@ def list_source(source: str | Path, progress: Progress | None = None) -> Listing
     if source == "painted":
         return list_folder(_painted(progress))
     path = Path(source).expanduser().absolute()
+    if many := find(source):
+        return list_stream(many, seed, fractions, progress)
     if path.is_dir():
         return _tree_or_table(path)
     if not path.exists():
         raise CorollaError(
-            f"there is no {str(source)!r}; give a folder of class folders, a table, a zip, "
+            f"there is no {str(source)!r}; give a folder of class folders, a table, a zip, shards, "
             "or one of the words 'flowers' and 'painted'"
         )
     if path.suffix.lower() in SUFFIXES:

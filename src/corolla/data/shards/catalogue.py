@@ -1,0 +1,160 @@
+"""What files of many pictures hold, piece by piece, and the names that their words for classes mean."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corolla.data.listing import class_name
+from corolla.data.manifest import SPLITS, Skipped, Split
+from corolla.data.progress import Progress
+from corolla.data.shards.finding import INDEX, Found, split_of
+from corolla.data.shards.index import index_of
+from corolla.errors import CorollaError
+
+FORMAT = "corolla shards 1"
+_SHARD = re.compile(r"(train|val|test)-\d{5,}\.tar")
+_MAX_INDEX = 2**30  # bytes of a shards.json
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file that is read from its beginning on: a tar, a row group, an Arrow file."""
+
+    path: Path
+    number: int
+    split: Split
+    counts: Mapping[str, int]  # samples by the word for their class
+    content: str  # a hash of what is in it, as far as that is known without reading the pictures
+    bytes: int  # about so many in the file
+
+    @property
+    def total(self) -> int:
+        """Its samples."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All pieces, and from a word to the name of its class."""
+
+    source: str
+    pieces: tuple[Piece, ...]
+    names: Mapping[str, str]
+    misplaced: tuple[Skipped, ...] = ()
+
+    def of(self, split: Split) -> list[Piece]:
+        """The pieces of one split."""
+        return [piece for piece in self.pieces if piece.split == split]
+
+    def classes(self) -> dict[str, frozenset[str]]:
+        """The class names that occur in each split that there is."""
+        found = {split: Counter(word for piece in self.of(split) for word in piece.counts) for split in SPLITS}
+        return {split: frozenset(self.names[word] for word in words) for split, words in found.items() if words}
+
+
+def catalogue_of(found: Found, progress: Progress | None = None) -> Catalogue:
+    """Look at every file, at headers and labels only; raises `CorollaError`."""
+    return written_here(found) if found.written_here else by_others(found, progress)
+
+
+def written_here(found: Found) -> Catalogue:
+    """The shards that `shards.json` lists, which must be there in their sizes."""
+    content = read_index(found.folder / INDEX)
+    try:
+        classes = content["classes"]
+        if not all(isinstance(name, str) for name in classes) or sorted(set(classes)) != classes:
+            raise ValueError("its classes are not different names in their order")
+        pieces = tuple(shard(found.folder, said, classes) for said in content["shards"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorollaError(f"{found.folder / INDEX} is damaged ({error}); make the shards again") from None
+    names = {str(number): name for number, name in enumerate(classes)}
+    return Catalogue(found.source, pieces, names)
+
+
+def read_index(file: Path) -> dict[str, Any]:
+    """What a `shards.json` says; raises `CorollaError` if it is none."""
+    try:
+        if file.stat().st_size > _MAX_INDEX:
+            raise ValueError("it is too large")
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT!r}")
+    except OSError as error:
+        raise CorollaError(f"cannot read {file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise CorollaError(f"{file} is no list of shards made by `corolla data shard`: {error}") from None
+    return content
+
+
+def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> Piece:
+    """One shard of a `shards.json`."""
+    name, counts = said["name"], dict(said["counts"])
+    split = next((split for split in SPLITS if split == said["split"]), None)
+    if split is None or not _SHARD.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a shard")
+    place = {label: str(number) for number, label in enumerate(classes)}
+    if not all(isinstance(count, int) and count > 0 for count in counts.values()):
+        raise ValueError(f"the counts of {name} are no whole numbers")
+    path = folder / name
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise CorollaError(f"cannot read the shard {path}: {error.strerror}; it belongs to {folder / INDEX}") from None
+    if size != said["bytes"]:
+        raise CorollaError(f"the shard {path} has {size:,} bytes and not the {said['bytes']:,} that it was made with")
+    return Piece(path, 0, split, {place[label]: n for label, n in counts.items()}, str(said["sha256"]), size)
+
+
+def by_others(found: Found, progress: Progress | None) -> Catalogue:
+    """Files that came without an index of ours: each is counted once, and what it is not is said."""
+    pieces: list[Piece] = []
+    misplaced: list[Skipped] = []
+    for done, file in enumerate(found.files, start=1):
+        index, where = index_of(file), file.relative_to(found.folder).as_posix()
+        if index.fault:
+            misplaced.append(Skipped(where, f"{index.fault}; what lies before that is used"))
+        rows, size = sum(len(piece) for piece in index.pieces), file.stat().st_size
+        split = split_of(file, found.folder) or "train"
+        content = hashlib.sha256(f"{where} {size} {index.digest}".encode()).hexdigest()
+        for number, piece in enumerate(index.pieces):
+            if len(piece):
+                counts = index.counts(number)
+                pieces.append(Piece(file, number, split, counts, content, size * len(piece) // rows))
+            elif not index.fault:
+                misplaced.append(Skipped(where, "no sample in it has both a picture and a label"))
+        if progress:
+            progress("indexing", done, len(found.files))
+    words = {word for piece in pieces for word in piece.counts}
+    return Catalogue(found.source, tuple(pieces), names_of(words, found), tuple(misplaced))
+
+
+def names_of(words: Iterable[str], found: Found) -> dict[str, str]:
+    """The class that each word means; numbers are looked up in `classes.txt` or the file's own list, if any."""
+    listed = listed_names(found)
+    numbers = {word: int(word) for word in words if word.isdecimal() and len(word) < 10}
+    if not listed or len(numbers) < len(set(words)):
+        return {word: class_name(word) for word in words}
+    if too_large := [word for word, number in numbers.items() if number >= len(listed)]:
+        raise CorollaError(f"{found.source} has a class {too_large[0]}, but names for {len(listed)} only, from 0 on")
+    return {word: class_name(listed[number]) for word, number in numbers.items()}
+
+
+def listed_names(found: Found) -> list[str]:
+    """The names of the classes by number, if a file says them."""
+    file = found.folder / "classes.txt"
+    if file.is_file():
+        try:
+            return file.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CorollaError(f"cannot read {file}: {error}") from None
+    if found.files[0].suffix == ".tar":
+        return []
+    from corolla.data.shards.columns import columns_of
+
+    columns = columns_of(found.files[0])
+    return list(columns.names) if columns else []

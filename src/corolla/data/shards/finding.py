@@ -1,0 +1,116 @@
+"""Whether a source means files of many pictures, and which files those are."""
+
+import glob
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from corolla.data.folders import list_entries
+from corolla.data.listing import SPLIT_WORDS
+from corolla.data.manifest import Split
+from corolla.data.shards.samples import SUFFIXES
+from corolla.errors import CorollaError
+
+INDEX = "shards.json"  # what `corolla data shard` leaves beside its shards
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_MOST_FILES = 1_000_000
+_INNER = {*SPLIT_WORDS, "data"}  # folders that files may lie in, beside the top one
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files of many pictures, sorted by path, and the folder that describes them."""
+
+    source: str  # an absolute path or pattern, which finds them again
+    folder: Path
+    files: tuple[Path, ...]
+
+    @property
+    def written_here(self) -> bool:
+        """Whether `corolla data shard` made them."""
+        return (self.folder / INDEX).is_file()
+
+
+def find(source: str | Path) -> Found | None:
+    """The files that a folder, a file, a pattern (`*`, `?`, `[…]`) or a range (`{000..099}`) means, if of this kind.
+
+    A plain Parquet table of paths is not. Raises `CorollaError` for a pattern of such files that matches none.
+    """
+    path = Path(source).expanduser().absolute()
+    if path.is_dir():
+        return in_folder(path)
+    if path.suffix not in SUFFIXES:
+        return None
+    if path.is_file():
+        return Found(str(path), path.parent, (path,)) if has_pictures(path) else None
+    if not glob.has_magic(str(path)) and not _BRACES.search(str(path)):
+        return None
+    files = tuple(sorted(set(itertools.chain.from_iterable(map(matching, expand(str(path)))))))
+    folder = Path(os.path.commonpath([file.parent for file in files]))
+    return Found(str(path), folder, files) if has_pictures(files[0]) else None
+
+
+def matching(pattern: str) -> list[Path]:
+    """The files of one pattern without braces; `CorollaError` if there are none."""
+    names = glob.glob(pattern)  # noqa: PTH207 - Path.glob refuses absolute patterns
+    if not names:
+        raise CorollaError(f"no file matches {pattern}")
+    return [Path(name) for name in names]
+
+
+def in_folder(folder: Path) -> Found | None:
+    """The files right in a folder, or in its `data` and its folders of splits."""
+    if (folder / INDEX).is_file():
+        return Found(str(folder), folder, ())
+    inner, files = list_entries(folder)
+    if any(each.name.lower() not in _INNER for each in inner):
+        return None  # folders of classes, beside which files are not looked at
+    files += [file for each in inner for file in list_entries(each)[1]]
+    for suffix in SUFFIXES:
+        some = tuple(sorted(file for file in files if file.suffix == suffix))
+        if some and has_pictures(some[0]):
+            return Found(str(folder), folder, some)
+    return None
+
+
+def has_pictures(file: Path) -> bool:
+    """Whether a file holds pictures, and not their paths."""
+    if file.suffix == ".tar":
+        return True
+    from corolla.data.shards.columns import columns_of
+    from corolla.data.shards.samples import DamageError
+
+    try:
+        return columns_of(file) is not None
+    except (DamageError, OSError):
+        return False
+
+
+def split_of(file: Path, folder: Path) -> Split | None:
+    """The split that a file's name or its folder's says: `train-00000-of-00002.parquet`, `validation/0.tar`."""
+    for part in (file.stem, *file.parent.relative_to(folder).parts[::-1]):
+        words = [SPLIT_WORDS[word] for word in re.split("[^a-z]+", part.lower()) if word in SPLIT_WORDS]
+        if words:
+            return words[0]
+    return None
+
+
+def expand(pattern: str) -> Iterator[str]:
+    """`{000..010}` and `{train,val}` written out, as WebDataset's users know them from their shell."""
+    braces = _BRACES.search(pattern)
+    if braces is None:
+        yield pattern
+        return
+    if numbers := _RANGE.fullmatch(braces[1]):
+        first, last = int(numbers[1]), int(numbers[2])
+        if last - first >= _MOST_FILES:
+            raise CorollaError(f"{pattern!r} means more than {_MOST_FILES:,} files")
+        words = [f"{number:0{len(numbers[1])}}" for number in range(first, last + 1)]
+    else:
+        words = braces[1].split(",")
+    for word in words:
+        yield from expand(pattern[: braces.start()] + word + pattern[braces.end() :])

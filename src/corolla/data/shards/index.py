@@ -1,0 +1,105 @@
+"""What a file of many pictures holds, counted once: only headers and labels are read for it, never a picture.
+
+The index is remembered in the cache by path, size and time of change.
+"""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.atomic import write_with
+from corolla.data.cache import cache_folder
+from corolla.data.shards.samples import DamageError, words_of
+from corolla.errors import CorollaError
+
+VERSION = 1
+MAX_WORDS = 100_000  # classes; more are no classes
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The words of a file's samples, as numbers into `vocabulary`, piece by piece; `fault` is where it broke off."""
+
+    vocabulary: tuple[str, ...]
+    pieces: tuple[NDArray[np.int32], ...]
+    fault: str = ""
+
+    @property
+    def digest(self) -> str:
+        """A hash of everything that is counted."""
+        digest = hashlib.sha256(json.dumps([self.vocabulary, [len(piece) for piece in self.pieces]]).encode())
+        for piece in self.pieces:
+            digest.update(piece.tobytes())
+        return digest.hexdigest()
+
+    def counts(self, piece: int) -> dict[str, int]:
+        """How many samples of a piece have each word."""
+        counted = np.bincount(self.pieces[piece], minlength=len(self.vocabulary))
+        return {word: count for word, count in zip(self.vocabulary, counted.tolist(), strict=True) if count}
+
+
+def index_of(path: Path) -> Index:
+    """The index of a file, remembered or made; raises `CorollaError` in one line if it cannot be opened."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CorollaError(f"cannot read {path}: {error.strerror}") from None
+    key = f"{VERSION}\n{path}\n{status.st_size}\n{status.st_mtime_ns}".encode("utf-8", "surrogateescape")
+    file = cache_folder() / "indexed" / f"{hashlib.sha256(key).hexdigest()[:32]}.npz"
+    with suppress(OSError, ValueError, KeyError, EOFError):  # not there, or damaged: made anew
+        return load(file)
+    index = made(path)
+    if not index.fault:  # the user may be about to mend it
+        with suppress(OSError):  # a cache that cannot be written to costs only time
+            write_with(file, lambda temporary: save(index, temporary))
+    return index
+
+
+def made(path: Path) -> Index:
+    """The index of a file, read from it."""
+    numbers: dict[str, int] = {}
+    pieces: list[NDArray[np.int32]] = []
+    fault = ""
+    try:
+        for words in words_of(path):
+            found: list[int] = []
+            try:
+                for word in words:
+                    found.append(numbers.setdefault(word, len(numbers)))
+                    if len(numbers) > MAX_WORDS:
+                        raise CorollaError(f"{path} has more than {MAX_WORDS:,} different labels; they are no classes")
+            finally:
+                pieces.append(np.array(found, np.int32))
+    except DamageError as error:
+        fault = str(error)
+    except OSError as error:
+        raise CorollaError(f"cannot read {path}: {error.strerror or error}") from None
+    return Index(tuple(numbers), tuple(pieces), fault)
+
+
+def save(index: Index, path: Path) -> None:
+    """Write an index as arrays."""
+    vocabulary = np.frombuffer(json.dumps(index.vocabulary).encode(), np.uint8)
+    numbers = np.concatenate(index.pieces) if index.pieces else np.empty(0, np.int32)
+    ends = np.cumsum([0, *(len(piece) for piece in index.pieces)], dtype=np.int64)
+    with path.open("wb") as file:
+        np.savez(file, vocabulary=vocabulary, numbers=numbers, ends=ends)
+
+
+@lru_cache(maxsize=4)  # a file of many pieces is asked for once a piece
+def load(path: Path) -> Index:
+    """Read what `save` wrote; ValueError, KeyError, EOFError or OSError if it is not that."""
+    with np.load(path, allow_pickle=False) as arrays:
+        vocabulary = json.loads(arrays["vocabulary"].tobytes())
+        numbers, ends = arrays["numbers"], arrays["ends"]
+    if numbers.dtype != np.int32 or ends[-1] != len(numbers) or (len(numbers) and numbers.max() >= len(vocabulary)):
+        raise ValueError("not an index that was written here")
+    pieces = tuple(numbers[start:end] for start, end in pairwise(ends))
+    return Index(tuple(vocabulary), pieces)

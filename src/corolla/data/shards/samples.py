@@ -1,0 +1,50 @@
+"""What lies in a file of many pictures: its pieces, and the samples of a piece one after another."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIXES = (".tar", ".parquet", ".arrow")
+MAX_WORD = 1000  # characters of a class's name
+MAX_PICTURE = 2**28  # bytes of a picture's file; more is not read into the memory
+
+Wanted = Callable[[int], bool]  # whether the picture of the sample of this number is to be read
+
+
+class DamageError(Exception):
+    """A file is not what it should be from some place on; what came before is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled picture of a piece; `place` counts from 0 those that have both a picture and a label."""
+
+    place: int
+    key: str
+    word: str  # what the file calls its class: a name, or a number as text
+    content: bytes | None  # the picture's file, if it was wanted
+    group: str = ""
+
+
+def read_samples(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
+    """The samples of one piece of a file in their order; pictures that are not `wanted` are passed over unread.
+
+    Raises `DamageError` where it cannot go on, `OSError`, and `CorollaError` if a package is missing.
+    """
+    if path.suffix == ".tar":
+        from corolla.data.shards.tars import read_tar
+
+        return read_tar(path, wanted)
+    from corolla.data.shards.columns import read_columns
+
+    return read_columns(path, piece, wanted)
+
+
+def words_of(path: Path) -> Iterator[Iterator[str]]:
+    """The words of the samples of every piece of a file, without reading a picture; raises as `read_samples` does."""
+    if path.suffix == ".tar":
+        yield (sample.word for sample in read_samples(path, 0, lambda place: False))
+        return
+    from corolla.data.shards.columns import read_words
+
+    yield from read_words(path)

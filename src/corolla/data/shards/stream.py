@@ -1,0 +1,126 @@
+"""Training pictures that are read in order from many files, as often as needed, and are never all in one place."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from corolla.atomic import write_text
+from corolla.data.shards.samples import DamageError, read_samples
+from corolla.errors import CorollaError
+
+VERSION = 1  # of the file that `save` writes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A tar, a row group or an Arrow file, and how many training pictures it holds."""
+
+    path: Path
+    piece: int
+    count: int
+    size: int  # of the whole file in bytes, by which a changed one is noticed
+    bytes: int  # about so many belong to this part
+    content: str  # a hash of what is in it, as far as that is known without reading the pictures
+    held: tuple[int, ...] = ()  # the samples that are no training pictures
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedPicture:
+    """One training picture: its file, the number of its class, and what to call it; no bytes where it is damaged."""
+
+    content: bytes
+    label: int
+    key: str
+
+
+@dataclass(frozen=True)
+class PictureStream:
+    """The training pictures of a source, part by part; `source`, `seed` and `fractions` find them again."""
+
+    source: str
+    seed: int
+    fractions: tuple[float, float, float]
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]  # pictures of each class
+    words: dict[str, int]  # from what the files call a class to its number
+    parts: tuple[Part, ...]
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of which pictures these are, wherever the files lie."""
+        told = [[part.content, part.piece, part.count, part.held] for part in self.parts]
+        return hashlib.sha256(json.dumps([self.classes, sorted(self.words.items()), told]).encode()).hexdigest()
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What a run's `config.json` keeps of it, by which `restore` finds it again."""
+        return {"source": self.source, "seed": self.seed, "fractions": self.fractions, "digest": self.digest}
+
+    @property
+    def picture_bytes(self) -> float:
+        """What a picture's file takes, on average."""
+        return sum(part.bytes for part in self.parts) / max(sum(part.count + len(part.held) for part in self.parts), 1)
+
+    def check(self) -> None:
+        """`CorollaError` unless every file is there in its size."""
+        for path, size in {part.path: part.size for part in self.parts}.items():
+            try:
+                found = path.stat().st_size
+            except OSError as error:
+                raise gone(path, error) from None
+            if found != size:
+                raise CorollaError(f"{path} has changed since it was first read; bring the old one back, or train anew")
+
+    def read(self, number: int, start: int = 0) -> Iterator[StreamedPicture]:
+        """The pictures of one part from number `start` of it on: always as many as it should have.
+
+        What cannot be read comes without bytes. Raises `CorollaError` if the file itself is gone.
+        """
+        part, held = self.parts[number], frozenset(self.parts[number].held)
+        first = start
+        for place in part.held:  # in rising order
+            first += place <= first
+        try:
+            for sample in read_samples(part.path, part.piece, lambda place: place >= first and place not in held):
+                if sample.content is None:
+                    continue
+                if start >= part.count:
+                    return
+                label = self.words.get(sample.word, -1)
+                yield StreamedPicture(sample.content if label >= 0 else b"", label, sample.key)
+                start += 1
+        except DamageError:
+            pass  # the rest is as lost as a damaged picture
+        except OSError as error:
+            raise gone(part.path, error) from None
+        for place in range(start, part.count):
+            yield StreamedPicture(b"", -1, f"{part.path.name}, picture {place}")
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, unless that is what is there."""
+        said = asdict(self) | {"version": VERSION}
+        text = json.dumps(said, default=str)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+
+    @staticmethod
+    def load(path: Path) -> "PictureStream":
+        """Read what `save` wrote; ValueError, KeyError, TypeError or OSError if it is not that."""
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if said.pop("version") != VERSION:
+            raise ValueError("another version")
+        parts = [Part(**part | {"path": Path(part["path"]), "held": tuple(part["held"])}) for part in said["parts"]]
+        whole = {name: tuple(said[name]) for name in ("fractions", "classes", "counts")} | {"parts": tuple(parts)}
+        return PictureStream(**said | whole)
+
+
+def gone(path: Path, error: OSError) -> CorollaError:
+    """A file of the source that is not there any more."""
+    return CorollaError(f"cannot read {path} ({error.strerror or error}); bring it back to where it was")

@@ -1,0 +1,149 @@
+"""A source of many pictures as a listing: validation, test and some training pictures as ordinary files in the cache.
+
+Everything but the training itself (checking, evaluating, reports, explanations, first heads, teachers) works on those
+files as on any others. They are named by their content, and their folder by the content of the source.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corolla.data.cache import cache_folder, new_folder
+from corolla.data.decoding import suffix_of
+from corolla.data.listing import Listing
+from corolla.data.manifest import Example, Manifest, Split
+from corolla.data.progress import Progress
+from corolla.data.shards.catalogue import Catalogue, Piece, catalogue_of
+from corolla.data.shards.finding import Found, find
+from corolla.data.shards.holding import Places, hold_out, labels_of, sample_of
+from corolla.data.shards.samples import DamageError, Sample, read_samples
+from corolla.data.shards.stream import Part, PictureStream, gone
+from corolla.data.splitting import Fractions
+from corolla.errors import CorollaError
+
+VERSION = 1  # of what is unpacked and how it is called
+STREAM_FILE = "stream.json"  # beside the pictures
+
+
+@dataclass(frozen=True)
+class Order:
+    """Samples of one piece that are to be unpacked for a split; all of them if `places` is None."""
+
+    piece: int
+    split: Split
+    places: frozenset[int] | None
+
+
+def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progress | None = None) -> Listing:
+    """The listing of a source of many pictures; its `stream` has all the training pictures. Raises `CorollaError`."""
+    catalogue = catalogue_of(found, progress)
+    held = hold_out(catalogue, seed, fractions)
+    stream = stream_of(catalogue, held, seed, fractions)
+    orders = orders_of(catalogue, held, sample_of(catalogue, held, seed))
+    others = [piece.content for piece in catalogue.pieces if piece.split != "train"]
+    key = "/".join([str(VERSION), stream.digest, str(seed), *others, *sorted(catalogue.names)])
+    folder = cache_folder() / "streams" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    try:
+        if not folder.is_dir():
+            with new_folder(folder) as unfinished:
+                unpacked = tuple(unpack(catalogue, orders, unfinished, progress))
+                Manifest(unfinished, unpacked).save(unfinished / "manifest.csv")
+        if stream.parts:
+            stream.save(folder / STREAM_FILE)
+        examples = Manifest.load(folder / "manifest.csv", folder).examples
+    except OSError as error:
+        raise CorollaError(
+            f"cannot unpack pictures of {catalogue.source} into {cache_folder()}: {error.strerror or error}; "
+            "make room, or set COROLLA_CACHE to a folder on another disk"
+        ) from None
+    classes = catalogue.classes()
+    for split in held:
+        classes[split] = classes["train"]
+    stream_there = stream if stream.parts else None
+    return Listing(folder, examples, classes, catalogue.misplaced, stream=stream_there)
+
+
+def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
+    """A run's manifest with the stream that `origin` tells of; emptied caches are filled again.
+
+    Raises `CorollaError` if the source is not there any more, or is another by now.
+    """
+    try:
+        stream = PictureStream.load(manifest.root / STREAM_FILE)
+        if stream.digest == origin["digest"]:
+            return replace(manifest, stream=stream)
+    except (OSError, ValueError, TypeError, KeyError):
+        pass  # the cache was emptied, or is another's
+    source = origin["source"]
+    found = find(source)
+    if found is None:
+        raise CorollaError(f"the pictures of this run were read from {source}, which is not there any more")
+    listing = list_stream(found, origin["seed"], tuple(origin["fractions"]))
+    if listing.stream is None or listing.stream.digest != origin["digest"]:
+        raise CorollaError(f"{source} has changed since this run was begun; bring the old files back, or train anew")
+    return replace(manifest, root=listing.root, stream=listing.stream)
+
+
+def stream_of(catalogue: Catalogue, held: dict[Split, Places], seed: int, fractions: Fractions) -> PictureStream:
+    """The training pictures: those of the training pieces that are not held out."""
+    classes = tuple(sorted(set(catalogue.names.values())))
+    number = {name: place for place, name in enumerate(classes)}
+    counts: Counter[str] = Counter()
+    parts: list[Part] = []
+    for place, piece in enumerate(catalogue.pieces):
+        if piece.split != "train":
+            continue
+        away = np.sort(np.concatenate([some[place] for some in held.values() if place in some] or [np.empty(0, int)]))
+        for word, count in piece.counts.items():
+            counts[catalogue.names[word]] += count
+        if len(away):
+            counts.subtract(classes[label] for label in labels_of(piece, catalogue, classes)[away])
+        if piece.total > len(away):
+            left, size = piece.total - len(away), piece.path.stat().st_size
+            held_here = tuple(away.tolist())
+            parts.append(Part(piece.path, piece.number, left, size, piece.bytes, piece.content, held_here))
+    words = {word: number[name] for word, name in catalogue.names.items()}
+    numbers = tuple(counts[name] for name in classes)
+    return PictureStream(catalogue.source, seed, fractions, classes, numbers, words, tuple(parts))
+
+
+def orders_of(catalogue: Catalogue, held: dict[Split, Places], sample: Places) -> list[Order]:
+    """What is to be unpacked, piece by piece."""
+    orders = [Order(place, piece.split, None) for place, piece in enumerate(catalogue.pieces) if piece.split != "train"]
+    for split, places in (*held.items(), ("train", sample)):
+        orders += [Order(place, split, frozenset(some.tolist())) for place, some in places.items()]
+    return sorted(orders, key=lambda order: order.piece)
+
+
+def unpack(catalogue: Catalogue, orders: list[Order], folder: Path, progress: Progress | None) -> Iterator[Example]:
+    """Write the pictures into a new folder, and say what they are."""
+    seen: Counter[str] = Counter()
+    for done, order in enumerate(orders, start=1):
+        for sample, content in ordered(catalogue.pieces[order.piece], order.places):
+            sha256 = hashlib.sha256(content).hexdigest()
+            seen[sha256] += 1
+            # A copy is a row and a file of its own: every picture is counted as often as it is there.
+            copy = f"-{seen[sha256]}" if seen[sha256] > 1 else ""
+            path = f"{sha256[:2]}/{sha256}{copy}{suffix_of(content)}"
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_bytes(content)
+            yield Example(path, catalogue.names[sample.word], order.split, sample.group, sha256)
+        if progress:
+            progress("unpacking", done, len(orders))
+
+
+def ordered(piece: Piece, places: frozenset[int] | None) -> Iterator[tuple[Sample, bytes]]:
+    """The samples of a piece at `places`, or all, with their pictures, as far as it goes on."""
+    try:
+        for sample in read_samples(piece.path, piece.number, lambda place: places is None or place in places):
+            if sample.content is not None:
+                yield sample, sample.content
+    except DamageError:
+        pass  # the catalogue has said so
+    except OSError as error:
+        raise gone(piece.path, error) from None

@@ -1,0 +1,201 @@
+"""`corolla data shard`: any source as WebDataset tars, with a list of what is in them.
+
+Pictures go in as the bytes that they are. Headers carry neither times nor owners, so that the same data gives the same
+files. What was written whole is written down in a journal, and a command that was stopped goes on after it.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corolla.atomic import refuse_occupied, write_json, write_with
+from corolla.data.decoding import suffix_of
+from corolla.data.hashing import sha256_of
+from corolla.data.listing import is_noise
+from corolla.data.manifest import SPLITS, Example, Manifest, Split
+from corolla.data.progress import Progress
+from corolla.data.shards.catalogue import FORMAT
+from corolla.data.shards.finding import INDEX
+from corolla.data.sources import load_data
+from corolla.errors import CorollaError
+
+JOURNAL = "unfinished.json"
+MEGABYTES = 256.0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A tar to be written: its name, its split, and its pictures, the first of which is number `first` of the split."""
+
+    name: str
+    split: Split
+    first: int
+    examples: tuple[Example, ...]
+
+
+def write_shards(
+    source: str | Path,
+    folder: Path,
+    *,
+    pictures: int | None = None,
+    megabytes: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write the pictures of a source into tar shards in `folder`, and return what `shards.json` says of them.
+
+    The source is checked and split as `load_data` does, and the training pictures are shuffled by `seed` so that every
+    shard has all classes. A shard is full at so many `pictures` or `megabytes`, `MEGABYTES` if neither is given. What
+    an interrupted call has left there is kept. Raises `CorollaError`, also for a folder with anything else in it.
+    """
+    manifest = load_data(source, seed=seed, progress=progress)
+    if manifest.stream:
+        raise CorollaError(f"{source} is read in order as it is; train on it, or give the pictures it was made from")
+    limit = (pictures, megabytes or (None if pictures else MEGABYTES))
+    key = {
+        "format": FORMAT,
+        "classes": list(manifest.classes),
+        "seed": seed,
+        "digest": manifest.digest,
+        "limit": list(limit),
+        "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+    }
+    done = begin(folder, key)
+    shards = list(plan(manifest, *limit, seed))
+    try:
+        write_all(manifest, folder, shards, key, done, progress)
+        content = {**key, "shards": [done[shard.name] for shard in shards]}
+        write_json(folder / INDEX, content)
+        (folder / JOURNAL).unlink(missing_ok=True)
+    except OSError as error:
+        raise CorollaError(
+            f"cannot write shards into {folder}: {error.strerror or error}; whole ones are kept, and the same command "
+            "goes on after them"
+        ) from None
+    return content
+
+
+def begin(folder: Path, key: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The shards that are whole already, by name, of the same data and options; refuses a folder of anything else."""
+    for file in (folder / INDEX, folder / JOURNAL):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            said = {row["name"]: row for row in content.pop("shards")}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            continue
+        if content != key:
+            raise CorollaError(f"{folder} holds shards of other data or options; choose another folder")
+        for left in folder.glob(".*.tar"):  # of a process that was killed
+            left.unlink(missing_ok=True)
+        return {name: row for name, row in said.items() if is_whole(folder / name, row)}
+    if not folder.is_dir() or any(not is_noise(entry.name) for entry in folder.iterdir()):
+        refuse_occupied(folder)
+    write_json(folder / JOURNAL, {**key, "shards": []})
+    return {}
+
+
+def is_whole(file: Path, row: dict[str, Any]) -> bool:
+    """Whether a shard still is what was written."""
+    try:
+        return (file.stat().st_size, sha256_of(file)) == (row["bytes"], row["sha256"])
+    except OSError:
+        return False
+
+
+def plan(manifest: Manifest, pictures: int | None, megabytes: float | None, seed: int) -> Iterator[Shard]:
+    """Which picture goes into which shard."""
+    for split in SPLITS:
+        examples = manifest.split(split)
+        examples = spread(examples, seed) if split == "train" else examples
+        number, first, size = 0, 0, 0
+        for place, example in enumerate(examples):
+            weight = manifest.locate(example).stat().st_size
+            full = place - first == pictures or (megabytes is not None and size + weight > megabytes * 1e6)
+            if full and place > first:
+                yield Shard(f"{split}-{number:05d}.tar", split, first, tuple(examples[first:place]))
+                number, first, size = number + 1, place, 0
+            size += weight
+        if examples:
+            yield Shard(f"{split}-{number:05d}.tar", split, first, tuple(examples[first:]))
+
+
+def spread(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    """The pictures shuffled, but so that every stretch of them has each class in its share."""
+    dice = np.random.default_rng(seed)
+    order = dice.permutation(len(examples))
+    count, seen = Counter(example.label for example in examples), Counter[str]()
+    rolls, places = dice.random(len(examples)), np.empty(len(examples))
+    for number in order:
+        label = examples[number].label
+        places[number] = (seen[label] + rolls[number]) / count[label]
+        seen[label] += 1
+    return tuple(examples[number] for number in np.argsort(places, kind="stable"))
+
+
+def write_all(
+    manifest: Manifest,
+    folder: Path,
+    shards: Sequence[Shard],
+    key: dict[str, Any],
+    done: dict[str, dict[str, Any]],
+    progress: Progress | None,
+) -> None:
+    """Write what is not there yet, and add it to `done` and to the journal."""
+    total, written = len(manifest.examples), 0
+
+    def tell(pictures: int) -> None:
+        if progress:
+            progress("writing shards", pictures, total)
+
+    for shard in shards:
+        if shard.name not in done:
+            file, base = folder / shard.name, written
+            write_with(file, lambda path: write_tar(path, shard, manifest, lambda n: tell(base + n)))  # noqa: B023
+            done[shard.name] = {
+                "name": shard.name,
+                "split": shard.split,
+                "pictures": len(shard.examples),
+                "counts": dict(sorted(Counter(example.label for example in shard.examples).items())),
+                "bytes": file.stat().st_size,
+                "sha256": sha256_of(file),
+            }
+            write_json(folder / JOURNAL, {**key, "shards": list(done.values())})
+        written += len(shard.examples)
+        tell(written)
+
+
+def write_tar(path: Path, shard: Shard, manifest: Manifest, tell: Callable[[int], None]) -> None:
+    """One shard: of every picture its file, its class's number and what is known of it, under one key."""
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for place, example in enumerate(shard.examples):
+            content = read_unchanged(manifest, example)
+            key = f"{shard.first + place:06d}"
+            facts = {"label": example.label, "path": example.path, "group": example.group, "sha256": example.sha256}
+            add(tar, key + suffix_of(content), content)
+            add(tar, f"{key}.cls", str(manifest.class_index[example.label]).encode())
+            add(tar, f"{key}.json", json.dumps(facts, ensure_ascii=False).encode())
+            tell(place + 1)
+
+
+def read_unchanged(manifest: Manifest, example: Example) -> bytes:
+    """The file of a picture, which must be the one that was checked."""
+    path = manifest.locate(example)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != example.sha256:
+        raise CorollaError(f"{path} was changed while the shards were being written; run the same command again")
+    return content
+
+
+def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """One member, whose header holds its name and size only."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))

@@ -1,0 +1,106 @@
+"""The order of an epoch over a stream of pictures: a pure function of seed and epoch, whoever reads how much of it.
+
+The parts of the stream are permuted and laid end to end. What that gives is cut into lanes of equal length, and every
+batch takes equally many pictures of each lane, so that a batch mixes far places, a process or worker reads some lanes
+and no others, and each part is read about once. Within a lane pictures are shuffled in windows, one of which is all
+that has to be in the memory. So going on at some batch needs nothing that was kept: it is found by counting.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+import torch
+
+from corolla.data.shards.stream import PictureStream, StreamedPicture
+from corolla.training.views.randomness import seed_of
+
+MOST_LANES = 16
+BUFFER = 4096  # pictures of all lanes' windows together
+BUFFER_BYTES = 256e6  # and about so much of their files
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One picture of an epoch; `index` is its number in the stream as it lies there."""
+
+    index: int
+    picture: StreamedPicture
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """How one epoch over `stream` in batches of `batch_size` is read."""
+
+    stream: PictureStream
+    batch_size: int
+    seed: int
+    epoch: int
+
+    @cached_property
+    def count(self) -> int:
+        """Lanes: the largest divisor of the batch size up to `MOST_LANES`."""
+        return lanes_of(self.batch_size)
+
+    @property
+    def share(self) -> int:
+        """Pictures of each lane in a batch."""
+        return self.batch_size // self.count
+
+    @cached_property
+    def window(self) -> int:
+        """Pictures of a lane that are shuffled among each other: as many of all lanes as the buffer takes."""
+        most = min(BUFFER, BUFFER_BYTES / max(self.stream.picture_bytes, 1.0))
+        return max(int(most) // self.count, self.share)
+
+    @cached_property
+    def parts(self) -> list[int]:
+        """The numbers of the parts in this epoch's order."""
+        generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch, "parts"))
+        order: list[int] = torch.randperm(len(self.stream.parts), generator=generator).tolist()
+        return order
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where each of `parts` ends in the epoch's sequence."""
+        return list(accumulate(self.stream.parts[number].count for number in self.parts))
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each part begins in the stream as it lies there."""
+        return [0, *accumulate(part.count for part in self.stream.parts)]
+
+    @property
+    def length(self) -> int:
+        """Pictures of each lane."""
+        return self.ends[-1] // self.count
+
+    def windows(self, lane: int, position: int) -> Iterator[tuple[int, list[Drawn]]]:
+        """The shuffled windows of a lane from the one that holds `position` on, each with the position it begins at."""
+        # Lanes begin with windows of different length, or all would have to be filled at the same moment.
+        shift = self.window * lane // self.count
+        number = (position + shift) // self.window
+        start = max(number * self.window - shift, 0)
+        pictures = self.read(lane * self.length + start)
+        while start < self.length:
+            end = min((number + 1) * self.window - shift, self.length)
+            some = [next(pictures) for _ in range(end - start)]
+            generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch, "window", lane, number))
+            yield start, [some[place] for place in torch.randperm(len(some), generator=generator).tolist()]
+            start, number = end, number + 1
+
+    def read(self, position: int) -> Iterator[Drawn]:
+        """The epoch's sequence from `position` on, unshuffled."""
+        for place in range(bisect_right(self.ends, position), len(self.parts)):
+            number = self.parts[place]
+            count = self.stream.parts[number].count
+            start = max(position - (self.ends[place] - count), 0)
+            for index, picture in enumerate(self.stream.read(number, start), start=self.starts[number] + start):
+                yield Drawn(index, picture)
+
+
+def lanes_of(batch_size: int) -> int:
+    """The largest divisor of the batch size up to `MOST_LANES`."""
+    return max(lanes for lanes in range(1, MOST_LANES + 1) if batch_size % lanes == 0)

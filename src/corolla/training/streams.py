@@ -1,0 +1,163 @@
+"""Batches of random views of pictures that are read in order from shards, with or without worker processes."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from corolla.data.decoding import PictureError
+from corolla.data.pixels import Picture, shrink
+from corolla.data.shards.stream import PictureStream
+from corolla.errors import CorollaError
+from corolla.training.lanes import Drawn, Lanes, lanes_of
+from corolla.training.pictures import MARGIN
+from corolla.training.recipe import Recipe
+from corolla.training.views.randomness import seed_of
+from corolla.training.views.view import Views
+from corolla.training.workers import surviving, worker_options, workers_alive
+
+Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
+Readable = tuple[int, Picture, int]  # a picture's number in the stream, its pixels, its class number
+
+
+class LaneReader:
+    """One lane's readable pictures from some position on: one that is damaged gives way to the one before it."""
+
+    def __init__(self, lanes: Lanes, lane: int, side: int, position: int) -> None:
+        self.lanes, self.side, self.position = lanes, side, position
+        self.windows = lanes.windows(lane, position)
+        self.start, self.drawn = next(self.windows)
+        self.damaged = 0
+
+    def __next__(self) -> Readable:
+        if self.position - self.start == len(self.drawn):
+            self.start, self.drawn = next(self.windows)
+        place = self.position - self.start
+        self.position += 1
+        found = self.decoded(self.drawn[place])
+        if found is None:
+            self.damaged += 1
+            found = self.instead(place)
+        return found
+
+    def decoded(self, drawn: Drawn) -> Readable | None:
+        """A picture's pixels, or None if it cannot be read."""
+        try:
+            return drawn.index, shrink(drawn.picture.content, self.side), drawn.picture.label
+        except PictureError:
+            return None
+
+    def instead(self, place: int) -> Readable:
+        """The readable picture before that at `place` of this window, or after it, or else the epoch's first.
+
+        Which one it is depends on the epoch alone and not on where reading began.
+        """
+        for drawn in (*self.drawn[:place][::-1], *self.drawn[place + 1 :]):
+            if (found := self.decoded(drawn)) is not None:
+                return found
+        return self.first
+
+    @cached_property
+    def first(self) -> Readable:
+        """The first readable picture of the epoch."""
+        for drawn in self.lanes.read(0):
+            if (found := self.decoded(drawn)) is not None:
+                return found
+        raise CorollaError(f"no training picture of {self.lanes.stream.source} can be read; is it damaged?")
+
+
+@dataclass(frozen=True)
+class LaneViews(IterableDataset[Piece]):
+    """The views of some lanes of an epoch, batch by batch from batch `start` on; workers share the lanes."""
+
+    lanes: Lanes
+    mine: range  # the lanes of this process
+    views: Views
+    side: int  # of the pictures that the views are cut from
+    size: int
+    start: int
+
+    def __iter__(self) -> Iterator[Piece]:
+        info = get_worker_info()
+        number, workers = (info.id, info.num_workers) if info else (0, 1)
+        share, lanes = self.lanes.share, self.lanes
+        own = self.mine[len(self.mine) * number // workers : len(self.mine) * (number + 1) // workers]
+        readers = [LaneReader(lanes, lane, self.side, self.start * share) for lane in own]
+        for _ in range(self.start, lanes.length // share):
+            found = [next(reader) for reader in readers for _ in range(share)]
+            seeds = [seed_of(lanes.seed, lanes.epoch, index) for index, _, _ in found]
+            views = self.views([picture for _, picture, _ in found], self.size, seeds)
+            yield views, torch.tensor([label for _, _, label in found]), sum(reader.damaged for reader in readers)
+            for reader in readers:
+                reader.damaged = 0
+
+
+class StreamFeed:
+    """The batches of a training on `stream`, as process `rank` of `processes` sees them.
+
+    Which pictures are in a batch, and their views, depend on seed and epoch alone: not on processes, workers or the
+    batch that an epoch is taken up at. `note` is told of damaged pictures when an epoch ends.
+    """
+
+    def __init__(
+        self,
+        stream: PictureStream,
+        recipe: Recipe,
+        batch_size: int,
+        seed: int,
+        workers: int,
+        rank: int = 0,
+        processes: int = 1,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        stream.check()
+        self.stream, self.views, self.seed, self.note = stream, Views(recipe), seed, note
+        self.batch_size = min(batch_size, len(stream))
+        self.side = math.ceil(recipe.image_size * MARGIN)
+        lanes = lanes_of(self.batch_size)
+        self.mine = range(rank * lanes // processes, (rank + 1) * lanes // processes)
+        if lanes < processes:
+            raise CorollaError(
+                f"batches of {self.batch_size} can be shared by {lanes} processes at most, and there are {processes}; "
+                f"use a batch size that {processes} divides"
+            )
+        self.workers = min(workers, len(self.mine))
+
+    def __len__(self) -> int:
+        return len(self.stream) // self.batch_size
+
+    def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """This process's part of each batch from `start` on: uint8 views (b, 3, size, size) and class numbers."""
+        lanes = Lanes(self.stream, self.batch_size, self.seed, epoch)
+        damaged = 0
+
+        def once(begin: int) -> Iterator[tuple[Tensor, Tensor]]:
+            nonlocal damaged
+            self.reading = iter(self.loader(LaneViews(lanes, self.mine, self.views, self.side, size, begin)))
+            for _ in range(begin, len(self)):
+                some = [next(self.reading) for _ in range(max(self.workers, 1))]  # one of each worker, in their order
+                damaged += sum(lost for _, _, lost in some)
+                yield joined([views for views, _, _ in some]), joined([labels for _, labels, _ in some])
+
+        yield from surviving(once, start, lambda: workers_alive(self.reading))
+        if damaged and self.note:
+            self.note(f"{damaged} damaged pictures of the shards were each replaced by the one before")
+
+    def loader(self, views: LaneViews) -> DataLoader[Piece]:
+        """What runs `views` in worker processes ahead of their use."""
+        return DataLoader(
+            views,
+            batch_size=None,  # they come in batches
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # or starting workers would draw from the training's own randomness
+            **worker_options(self.workers) | {"persistent_workers": False},  # another epoch has another order
+        )
+
+
+def joined(pieces: list[Tensor]) -> Tensor:
+    """The pieces of one batch in one."""
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
