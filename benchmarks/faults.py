@@ -26,19 +26,19 @@ INTERRUPTS, TERMINATES = (signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal
 # By name: how often it is tried unless told otherwise, whether it needs a disk of its own, and what is done.
 EXPERIMENTS: dict[str, tuple[int, bool, Callable[[Setting, int], Tally]]] = {
     "kill": (20, False, killing.kill_at_random_moments),
-    "interrupt": (10, False, lambda s, n: killing.stop_twice(s, n, INTERRUPTS, 130, "Ctrl-C twice, then `--resume`")),
-    "terminate": (10, False, lambda s, n: killing.stop_twice(s, n, TERMINATES, 143, "SIGTERM, then `--resume`")),
-    "worker": (10, False, killing.kill_a_worker),
-    "two": (5, False, killing.two_in_one_folder),
-    "full": (10, True, disks.full_while_saving),
-    "full-cache": (5, True, disks.full_cache),
-    "half-line": (10, False, disks.half_a_line),
-    "read-only-data": (3, True, disks.read_only_pictures),
-    "read-only-run": (3, True, disks.read_only_run),
-    "gone": (5, False, disks.pictures_gone),
-    "picture": (10, False, disks.one_picture_gone_or_changed),
-    "checkpoint": (5, False, flips.resume_from_a_damaged_checkpoint),
-    "clock": (5, False, clocks.set_the_clock),
+    "interrupt": (5, False, lambda s, n: killing.stop_twice(s, n, INTERRUPTS, 130, "Ctrl-C twice, then `--resume`")),
+    "terminate": (5, False, lambda s, n: killing.stop_twice(s, n, TERMINATES, 143, "SIGTERM, then `--resume`")),
+    "worker": (5, False, killing.kill_a_worker),
+    "two": (3, False, killing.two_in_one_folder),
+    "full": (5, True, disks.full_while_saving),
+    "full-cache": (3, True, disks.full_cache),
+    "half-line": (5, False, disks.half_a_line),
+    "read-only-data": (2, True, disks.read_only_pictures),
+    "read-only-run": (2, True, disks.read_only_run),
+    "gone": (2, False, disks.pictures_gone),
+    "picture": (4, False, disks.one_picture_gone_or_changed),
+    "checkpoint": (3, False, flips.resume_from_a_damaged_checkpoint),
+    "clock": (3, False, clocks.set_the_clock),
 }
 FLIPS: dict[str, tuple[int, Callable[[Setting, int], list[Flips]]]] = {
     "bits-of-runs": (1000, flips.flip_in_runs),
@@ -71,7 +71,9 @@ def main() -> int:
     if tallies:
         print("| what was done | tried | survived | nothing lost | seconds |\n|---|--:|--:|--:|--:|")
         print(*(tally.row() for tally in tallies), sep="\n")
-        print(*(f"\n{tally.done}: {tally.told()}" for tally in tallies if tally.where), sep="\n")
+        for tally in tallies:
+            if tally.where:
+                print(f"\n{tally.done}: {tally.told()}.")
     if counts:
         print("\n| one bit flipped in | tried | refused | made again | harmless | wrong | seconds |")
         print("|---|--:|--:|--:|--:|--:|--:|")
