@@ -15,6 +15,7 @@ from corolla.sealed import load_sealed
 
 MEGABYTES = 8  # of the small disk: room for one run and a half
 PAGE = 4096
+PATIENCE = 5  # what came too late to break anything, on a busy machine, is tried again so often
 
 
 def can_mount() -> bool:
@@ -95,13 +96,17 @@ def refused(ended: Ended, *words: str) -> bool:
 def full_while_saving(setting: Setting, tries: int) -> Tally:
     """Take the room away at a random moment of a training, leave little, give it back and go on."""
     tally = Tally("disk full while saving, then room, then `--resume`")
-    for _ in range(tries):
+    for _ in range(PATIENCE * tries):
+        if tally.tried == tries:
+            break
         with small_disk(setting.new("disk")) as disk:
             run = Run(disk / "run")
             process = setting.train(run.folder)
             process.wait_for(f"epoch {setting.dice.randint(1, 6)}/")
             filler = fill(disk, setting.dice.randrange(500_000))
             ended = process.wait()
+            if ended.status == 0:
+                continue  # it was at its end before the disk was full
             told = refused(ended, "no space left on device", "make room")
             if run.checkpoint.is_file():
                 load_sealed(run.checkpoint)  # raises if it is not whole
@@ -140,12 +145,15 @@ def half_a_line(setting: Setting, tries: int) -> Tally:
 
 
 def killed_after(setting: Setting, epoch: int) -> Path:
-    """A run that was killed some time after the end of an epoch."""
-    run = setting.new("killed")
-    process = setting.train(run)
-    process.wait_for(f"epoch {epoch}/")
-    process.kill()
-    return run
+    """A run that was killed some time after the end of an epoch, and before the last one's."""
+    for _ in range(PATIENCE):
+        run = setting.new("killed")
+        process = setting.train(run)
+        process.wait_for(f"epoch {epoch}/")
+        process.kill()
+        if Run(run).checkpoint.is_file():
+            return run
+    raise TimeoutError("every training was at its end before it could be killed")
 
 
 def read_only_pictures(setting: Setting, tries: int) -> Tally:
@@ -167,7 +175,9 @@ def read_only_pictures(setting: Setting, tries: int) -> Tally:
 def pictures_gone(setting: Setting, tries: int) -> Tally:
     """Take the pictures away before a start, during a training, before it goes on; then bring them back."""
     tally = Tally("data folder gone: before a start, in the middle, before `--resume`")
-    for _ in range(tries):
+    for _ in range(PATIENCE * tries):
+        if tally.tried == tries:
+            break
         run = setting.new("run")
         with gone(setting.pictures):
             before = setting.train(run).wait()
@@ -176,6 +186,8 @@ def pictures_gone(setting: Setting, tries: int) -> Tally:
         process.wait_for(f"epoch {setting.dice.randint(1, 5)}/")
         with gone(setting.pictures):
             middle = process.wait()
+            if middle.status == 0:
+                continue  # it was at its end before they were gone
             later = setting.resume(run)
         again = setting.resume(run)
         told = refused(before, "pictures") and refused(middle, "pictures") and refused(later, str(setting.pictures))

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -42,18 +43,17 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
 def kill_a_worker(setting: Setting, tries: int) -> Tally:
     """Kill a process that makes views in the middle of an epoch."""
     tally = Tally("`kill -9` of a process that prepares pictures")
-    for _ in range(tries):
-        run = setting.new("worker")
+    while tally.tried < tries:
+        run, killed = setting.new("worker"), False
         process = setting.train(run, "--workers", 2)
         if process.wait_for(f"epoch {setting.dice.randint(1, 5)}/"):
             time.sleep(setting.dice.uniform(0, 0.2))
-            for child in process.children():
-                try:
-                    child.kill()
-                except psutil.NoSuchProcess:
-                    continue
-                break
+            with suppress(psutil.NoSuchProcess, IndexError):
+                setting.dice.choice(process.children()).kill()
+                killed = True
         ended = process.wait()
+        if ended.status == 0 and not killed:
+            continue  # it was at its end before
         tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
     return tally
 
