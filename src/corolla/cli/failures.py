@@ -31,7 +31,10 @@ def tell(error: BaseException) -> int:
     if isinstance(error, USAGE_ERROR):
         return tell_usage(error)
     if isinstance(error, Interrupted | KeyboardInterrupt):
-        say(str(error) or "stopped")
+        from corolla.processes import processes_here
+
+        if processes_here().main:
+            say(str(error) or "stopped")
         return INTERRUPTED + (error.by if isinstance(error, Interrupted) else signal.SIGINT)
     if isinstance(error, ElsewhereError):
         return MENDABLE

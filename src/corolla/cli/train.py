@@ -223,6 +223,7 @@ def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
 
 def how_to_resume(data: str, out: Path, seed: int) -> str:
     """What is kept of an interrupted training, and the command that goes on with it."""
+    from corolla.processes import several_wanted
     from corolla.run import Run
 
     run = Run(out)
@@ -234,4 +235,4 @@ def how_to_resume(data: str, out: Path, seed: int) -> str:
         kept = "and kept"
     else:
         kept = "after its last epoch" if run.weights.is_file() else "before its first epoch ended"
-    return f"stopped {kept}; go on with: {line}"
+    return f"stopped {kept}; go on{' by the same launcher' if several_wanted() else ''} with: {line}"

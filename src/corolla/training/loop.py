@@ -3,6 +3,7 @@
 Of several processes all train and one, the main process, writes.
 """
 
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -130,7 +131,7 @@ class Loop:
                     self.save()
                     saved = time.monotonic()
                 if asked:
-                    raise Stopped(self.stop.asked)
+                    raise Stopped(self.stop.asked or signal.SIGINT)
         return {
             "epoch": epoch + 1,
             "epochs": recipe.epochs,

@@ -39,6 +39,8 @@ class Machine:
     @cached_property
     def processes(self) -> Processes:
         """The processes that train together, joined; this one alone where no launcher started more."""
+        if os.environ.get("ACCELERATE_USE_FSDP", "false") == "true":
+            raise CorollaError("corolla shares out a model itself: leave --use_fsdp to accelerate out, and add --fsdp")
         if not several_wanted():
             if self.fsdp:
                 raise CorollaError("--fsdp shares a model out over processes; start several with torchrun")

@@ -5,8 +5,13 @@ SIGTERM is what a batch system sends before it takes a machine away.
 
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
+
+from corolla.processes import several_wanted
+
+ECHO = 2.0  # seconds in which a launcher passes on to its processes what the terminal has sent them already
 
 
 class Stopped(KeyboardInterrupt):
@@ -22,6 +27,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.since = 0.0
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
@@ -37,6 +43,8 @@ class Stop:
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """Note the first signal; end at once on the next."""
-        if self.asked:
+        now = time.monotonic()
+        if not self.asked:
+            self.asked, self.since = number, now
+        elif not several_wanted() or now - self.since > ECHO:
             raise Stopped(number)
-        self.asked = number
