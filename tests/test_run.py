@@ -183,3 +183,26 @@ def test_a_last_line_cut_short_is_left_out_of_the_history(run: Run) -> None:
     with run.metrics_file.open("a") as file:
         file.write('{"epoch": 3, "train_l')
     assert run.history() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_what_a_killed_process_had_not_finished_is_swept_and_nothing_else(run: Run) -> None:
+    whole = sorted(run.folder.iterdir())
+    for name in (".model-a1b2c3_8.safetensors", ".config-abcdefgh.json", ".tmpA1b2C3"):
+        (run.folder / name).touch()
+    for name in (".notes-abcdefgh.txt", ".model", ".lock", "tmpabcdef"):
+        (run.folder / name).touch()
+        whole.append(run.folder / name)
+    run.sweep()
+    assert sorted(run.folder.iterdir()) == sorted(whole)
+
+
+def test_a_run_that_was_killed_before_its_config_is_hardly_begun(run: Run, tmp_path: Path) -> None:
+    assert not run.hardly_begun()
+    other = Run(tmp_path / "other")
+    other.folder.mkdir()
+    assert other.hardly_begun()
+    for name in (".lock", "manifest.csv", ".config-a1b2c3d4.json", "teacher.safetensors", ".tmpA1b2C3"):
+        (other.folder / name).touch()
+        assert other.hardly_begun()
+    (other.folder / "photo.jpg").touch()
+    assert not other.hardly_begun()

@@ -5,6 +5,7 @@ nowhere else. Weights are safetensors and the rest is text, so opening somebody'
 """
 
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -199,9 +200,11 @@ class Run:
         return epochs
 
     def append_history(self, row: dict[str, Any]) -> None:
-        """Add one epoch's row to `metrics.jsonl`."""
+        """Add one epoch's row to `metrics.jsonl`, on the disk before any checkpoint that counts on it."""
         with self.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
         """Replace `metrics.jsonl`, when a resumed training goes back to its last checkpoint."""

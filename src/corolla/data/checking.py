@@ -91,17 +91,18 @@ def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None
     """`CorollaError` if pictures of a training are gone or are others than when it began, by the manifest's sha256."""
     if not manifest.root.is_dir():
         raise CorollaError(f"the folder of the pictures, {manifest.root}, is not there; bring it back and go on")
-    checked = check(manifest.root, manifest.examples, progress=progress)
+    known = [example for example in manifest.examples if example.sha256]
+    checked = check(manifest.root, known, progress=progress)
     hashes = {example.path: example.sha256 for example in checked.examples}
     reasons = {skipped.path: skipped.reason for skipped in checked.skipped}
     faults = [
         f"{example.path}: {reasons.get(example.path, 'changed')}"
-        for example in manifest.examples
-        if example.sha256 and hashes.get(example.path) != example.sha256
+        for example in known
+        if hashes.get(example.path) != example.sha256
     ]
     if faults:
         raise CorollaError(
-            f"{len(faults)} of {len(manifest.examples)} pictures under {manifest.root} are not as they were when this "
+            f"{len(faults)} of {len(known)} pictures under {manifest.root} are not as they were when this "
             f"training began ({few(faults)}); put them back and go on, or start anew with another --out"
         )
 

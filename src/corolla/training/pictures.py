@@ -55,12 +55,17 @@ class TrainingPictures(Dataset[Batch]):
 
     @staticmethod
     def of(
-        manifest: Manifest, recipe: Recipe, side: int, progress: Callable[[int, int], None] | None = None
+        manifest: Manifest,
+        recipe: Recipe,
+        side: int,
+        progress: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> "TrainingPictures":
         """The training split, for views of up to `side` pixels."""
         examples = manifest.split("train")
         paths = [manifest.locate(example) for example in examples]
-        pixels = keep_pixels(paths, [example.sha256 for example in examples], math.ceil(side * MARGIN), progress)
+        hashes = [example.sha256 for example in examples]
+        pixels = keep_pixels(paths, hashes, math.ceil(side * MARGIN), progress, note)
         return TrainingPictures(pixels, manifest.labels("train"), Views(recipe))
 
     def __len__(self) -> int:

@@ -113,7 +113,7 @@ class Trainer:
             self.progress.stage("decoding", done, total)
 
         with self.accelerator.local_main_process_first():  # the others of a machine find it in the cache
-            pictures = TrainingPictures.of(self.manifest, self.recipe, self.recipe.image_size, tell)
+            pictures = TrainingPictures.of(self.manifest, self.recipe, self.recipe.image_size, tell, self.progress.note)
         if self.processes.count > min(len(pictures), self.recipe.batch_size):
             raise CorollaError(f"{self.processes.count} processes cannot share a batch of {self.recipe.batch_size}")
         return StoredFeed(pictures, self.recipe.batch_size, self.seed, workers, self.processes)

@@ -93,7 +93,7 @@ class FittedTeacher:
         def tell(done: int, total: int) -> None:
             self.progress.stage("decoding for the teacher", done, total)
 
-        pictures = TrainingPictures.of(self.manifest, self.recipe, pixels, tell)
+        pictures = TrainingPictures.of(self.manifest, self.recipe, pixels, tell, self.progress.note)
         sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
         sampler.size = pixels
         optimiser = AdamW(self.teacher.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)

@@ -1,0 +1,229 @@
+"""Disks that are full, read-only or gone, and pictures that are not there any more."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from breaking.process import Ended
+from breaking.setting import Setting, Tally
+from corolla.run import Run
+from corolla.sealed import load_sealed
+
+MEGABYTES = 8  # of the small disk: room for one run and a half
+PAGE = 4096
+PATIENCE = 5  # what came too late to break anything, on a busy machine, is tried again so often
+
+
+def can_mount() -> bool:
+    """Whether this process may mount a small disk, as root or in `unshare -Urm`."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("mount") is None:
+        return False
+    probe = Path("/tmp") / f"corolla-faults-{os.getpid()}"
+    try:
+        with small_disk(probe):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+@contextmanager
+def mounted(folder: Path, *words: object) -> Iterator[Path]:
+    """Within it `mount WORDS FOLDER` holds."""
+    subprocess.run(["mount", *map(str, words), str(folder)], check=True, capture_output=True, timeout=30)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True, timeout=30)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of `MEGABYTES` at `folder`, in memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with mounted(folder, "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "small"):
+            yield folder
+    finally:
+        folder.rmdir()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[Path]:
+    """Within it nobody, not even root, can write into `folder`."""
+    with mounted(folder, "--bind", folder):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True, capture_output=True, timeout=30)
+        yield folder
+
+
+@contextmanager
+def gone(path: Path) -> Iterator[None]:
+    """Within it a file or folder is not where it was."""
+    away = path.with_name(f"{path.name} away")
+    path.rename(away)
+    try:
+        yield
+    finally:
+        away.rename(path)
+
+
+@contextmanager
+def changed(path: Path) -> Iterator[None]:
+    """Within it a picture is another one."""
+    whole, other = path.read_bytes(), next(p for p in sorted(path.parent.iterdir()) if p != path)
+    path.write_bytes(other.read_bytes())
+    try:
+        yield
+    finally:
+        path.write_bytes(whole)
+
+
+def fill(disk: Path, left: int) -> Path:
+    """Leave no more than `left` bytes of a disk free; returns the file that takes the room."""
+    filler = disk / "filler"
+    filler.write_bytes(bytes(max(shutil.disk_usage(disk).free - left - PAGE, 0)))
+    return filler
+
+
+def refused(ended: Ended, *words: str) -> bool:
+    """Whether a process ended with one line that has all of `words`."""
+    return ended.status == 2 and ended.orderly and all(word in ended.last for word in words)
+
+
+def full_while_saving(setting: Setting, tries: int) -> Tally:
+    """Take the room away at a random moment of a training, leave little, give it back and go on."""
+    tally = Tally("disk full while saving, then room, then `--resume`")
+    for _ in range(PATIENCE * tries):
+        if tally.tried == tries:
+            break
+        with small_disk(setting.new("disk")) as disk:
+            run = Run(disk / "run")
+            process = setting.train(run.folder)
+            process.wait_for(f"epoch {setting.dice.randint(1, 6)}/")
+            filler = fill(disk, setting.dice.randrange(500_000))
+            ended = process.wait()
+            if ended.status == 0:
+                continue  # it was at its end before the disk was full
+            told = refused(ended, "no space left on device", "make room")
+            if run.checkpoint.is_file():
+                load_sealed(run.checkpoint)  # raises if it is not whole
+            filler.unlink()
+            again = setting.resume(run.folder)
+            tally.count(told and again.status == 0, setting.differences(run.folder), ended.err + again.err)
+    return tally
+
+
+def full_cache(setting: Setting, tries: int) -> Tally:
+    """Train with a cache folder on a disk that has little room left."""
+    tally = Tally("cache folder on a full disk")
+    for _ in range(tries):
+        with small_disk(setting.new("disk")) as disk:
+            fill(disk, setting.dice.randrange(300_000))
+            run = setting.new("run")
+            ended = setting.train(run, environment={"COROLLA_CACHE": str(disk / "cache")}).wait()
+            tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
+    return tally
+
+
+def half_a_line(setting: Setting, tries: int) -> Tally:
+    """Leave half a line at the end of a dead training's `metrics.jsonl`, as a full disk or a power cut does; go on."""
+    tally = Tally("half a line at the end of `metrics.jsonl`, then `--resume`")
+    run = killed_after(setting, 3)
+    position = json.loads(load_sealed(Run(run).checkpoint)[1]["position"])
+    rows = Run(setting.unbroken).metrics_file.read_bytes().splitlines(keepends=True)
+    next_row = rows[position["epochs_done"]]
+    for _ in range(tries):
+        copy = Path(shutil.copytree(run, setting.new("cut")))
+        whole = b"".join(Run(copy).metrics_file.read_bytes().splitlines(keepends=True)[: position["epochs_done"]])
+        Run(copy).metrics_file.write_bytes(whole + next_row[: setting.dice.randrange(len(next_row))])
+        ended = setting.resume(copy)
+        tally.count(ended.status == 0 and ended.orderly, setting.differences(copy), ended.err)
+    return tally
+
+
+def killed_after(setting: Setting, epoch: int) -> Path:
+    """A run that was killed some time after the end of an epoch, and before the last one's."""
+    for _ in range(PATIENCE):
+        run = setting.new("killed")
+        process = setting.train(run)
+        process.wait_for(f"epoch {epoch}/")
+        process.kill()
+        if Run(run).checkpoint.is_file():
+            return run
+    raise TimeoutError("every training was at its end before it could be killed")
+
+
+def read_only_pictures(setting: Setting, tries: int) -> Tally:
+    """Train on pictures that nobody can write beside; nothing of them may change."""
+    tally = Tally("read-only data folder")
+
+    def state() -> list[tuple[str, int, int]]:
+        return [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(setting.pictures.rglob("*"))]
+
+    for _ in range(tries):
+        before, run = state(), setting.new("run")
+        with read_only(setting.pictures):
+            ended = setting.train(run, environment={"COROLLA_CACHE": str(setting.new("cache"))}).wait()
+        touched = "" if state() == before else "the data folder was changed; "
+        tally.count(ended.status == 0 and ended.orderly, touched + setting.differences(run), ended.err)
+    return tally
+
+
+def pictures_gone(setting: Setting, tries: int) -> Tally:
+    """Take the pictures away before a start, during a training, before it goes on; then bring them back."""
+    tally = Tally("data folder gone: before a start, in the middle, before `--resume`")
+    for _ in range(PATIENCE * tries):
+        if tally.tried == tries:
+            break
+        run = setting.new("run")
+        with gone(setting.pictures):
+            before = setting.train(run).wait()
+        none_left = not run.exists()
+        process = setting.train(run)
+        process.wait_for(f"epoch {setting.dice.randint(1, 5)}/")
+        with gone(setting.pictures):
+            middle = process.wait()
+            if middle.status == 0:
+                continue  # it was at its end before they were gone
+            later = setting.resume(run)
+        again = setting.resume(run)
+        told = refused(before, "pictures") and refused(middle, "pictures") and refused(later, str(setting.pictures))
+        said = before.last + middle.err + later.last + again.err
+        tally.count(told and none_left and again.status == 0, setting.differences(run), said)
+    return tally
+
+
+def one_picture_gone_or_changed(setting: Setting, tries: int) -> Tally:
+    """Take away or change one picture between the death of a training and its going on; then put it back."""
+    tally = Tally("one picture gone or changed before `--resume`")
+    files = sorted(setting.pictures.rglob("*.jpg"))
+    for number in range(tries):
+        run, picture = killed_after(setting, 2), setting.dice.choice(files)
+        with changed(picture) if number % 2 else gone(picture):
+            ended = setting.resume(run)
+        again = setting.resume(run)
+        told = refused(ended, picture.name, "put them back")
+        tally.count(told and again.status == 0, setting.differences(run), ended.err + again.err)
+    return tally
+
+
+def read_only_run(setting: Setting, tries: int) -> Tally:
+    """Train into a folder, and go on with a run, where nobody can write; then where one can."""
+    tally = Tally("run folder on a read-only file system")
+    for _ in range(tries):
+        place = setting.new("place")
+        place.mkdir()
+        with read_only(place):
+            fresh = setting.train(place / "run").wait()
+        run = killed_after(setting, 2)
+        before = {path.name: path.read_bytes() for path in run.iterdir()}
+        with read_only(run):
+            ended = setting.resume(run)
+        same = before == {path.name: path.read_bytes() for path in run.iterdir()}
+        again = setting.resume(run)
+        told = refused(fresh, "read-only file system") and refused(ended, "read-only file system") and same
+        tally.count(told and again.status == 0, setting.differences(run), fresh.err + ended.err + again.err)
+    return tally

@@ -1,0 +1,106 @@
+"""`kill -9`, at any moment of a training."""
+
+import signal
+import time
+from contextlib import suppress
+
+import psutil
+
+from breaking.setting import Setting, Tally, stage_of
+
+
+def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally:
+    """Kill a training at a moment drawn from its whole length, go on with it, kill it again, until `tries` are dead.
+
+    A training that reaches its end between two deaths is held against the unbroken one, and another is begun. The first
+    `cold` of them are started as a user does, the loading of libraries included.
+    """
+    tally = Tally("`kill -9` of a training at a random moment, then `--resume`")
+    run, killed, moments = setting.new("killed"), 0, 0
+    while tally.tried < tries or killed:
+        last = tally.tried + killed >= tries
+        slow = moments < cold
+        process = setting.train(run, "--resume", cold=slow)
+        moments += 1
+        if not last:
+            length = setting.seconds * (4 if slow else 1)
+            until = time.monotonic() + setting.dice.uniform(0, length)
+            while time.monotonic() < until and process.poll() is None:
+                time.sleep(0.001)
+            ended = process.kill()
+        else:
+            ended = process.wait()
+        if ended.status == -signal.SIGKILL:
+            killed += 1
+            tally.where[stage_of(run)] += 1
+            continue
+        for _ in range(killed):  # each of them is survived only if the run is whole in the end
+            tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
+        run, killed = setting.new("killed"), 0
+    return tally
+
+
+def kill_a_worker(setting: Setting, tries: int) -> Tally:
+    """Kill a process that makes views in the middle of an epoch."""
+    tally = Tally("`kill -9` of a process that prepares pictures")
+    while tally.tried < tries:
+        run, killed = setting.new("worker"), False
+        process = setting.train(run, "--workers", 2)
+        if process.wait_for(f"epoch {setting.dice.randint(1, 5)}/"):
+            time.sleep(setting.dice.uniform(0, 0.2))
+            with suppress(psutil.NoSuchProcess, IndexError):
+                setting.dice.choice(process.children()).kill()
+                killed = True
+        ended = process.wait()
+        if ended.status == 0 and not killed:
+            continue  # it was at its end before
+        tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
+    return tally
+
+
+def two_in_one_folder(setting: Setting, tries: int) -> Tally:
+    """Start a second training, a calibration and an evaluation where a training works; then kill that."""
+    tally = Tally("a second training, a calibration, an evaluation in the same run folder")
+    for _ in range(tries):
+        run = setting.new("shared")
+        first = setting.train(run)
+        first.wait_for("epoch 1/")
+        refused = [
+            setting.train(run, "--resume").wait(),
+            setting.train(run).wait(),
+            setting.commands.run("calibrate", run),
+            setting.commands.run("evaluate", run),
+        ]
+        in_time = first.poll() is None
+        first.kill()
+        for ended in refused:
+            told = (
+                ended.status == 2 and "another process works in" in ended.last and str(first.process.pid) in ended.last
+            )
+            if in_time and not told:
+                tally.wrong.append(f"was not refused: {ended.err}")
+        ended = setting.resume(run)  # the lock of the dead one holds nobody up
+        tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
+    return tally
+
+
+def stop_twice(setting: Setting, tries: int, signals: tuple[int, int], status: int, name: str) -> Tally:
+    """Ctrl-C or SIGTERM at a random moment, once more a random moment later, then go on."""
+    tally = Tally(name)
+    for number in range(tries):
+        run = setting.new("stopped")
+        process = setting.train(run, cold=number == 0)
+        process.wait_for("pictures of")  # its own words: before them it is Python that is stopped, loading
+        time.sleep(setting.dice.uniform(0, setting.seconds * 0.8))
+        process.send(signals[0])
+        time.sleep(setting.dice.choice((0.0, 0.001, 0.01, 0.1, 1.0)) * setting.dice.random())
+        process.send(signals[1])
+        ended = process.wait()
+        tally.where[stage_of(run)] += 1
+        # Outside of the epochs nothing is left to be saved, and SIGTERM ends a process as it does any: 143 in a shell.
+        at_once = ended.status == -signal.SIGTERM == -signals[0] and "Traceback" not in ended.err
+        in_order = at_once or (ended.status in (0, status) and ended.orderly)
+        again = setting.resume(run)
+        said = f"{ended.status} {ended.err} {again.err}"
+        tally.count(in_order and again.status == 0 and again.orderly, setting.differences(run), said)
+    return tally

@@ -1,0 +1,141 @@
+"""What every experiment breaks: a small training, and the same one unbroken to hold what is left against."""
+
+import json
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+from breaking.process import Commands, Ended, Process
+from corolla.run import Run
+
+TRAINING = (
+    *("--model", "vit_nano_patch8_16", "--epochs", "8", "--batch-size", "8"),
+    *("--growth", "0:0.5,0.5:1", "--workers", "0", "--device", "cpu", "--checkpoint-minutes", "0.001"),
+)
+TIMES = {"seconds", "images_per_second"}  # of a row of metrics.jsonl; they differ from run to run
+
+
+@dataclass
+class Tally:
+    """A row of the table: what was done, how often, and what became of it."""
+
+    done: str
+    tried: int = 0
+    survived: int = 0  # no traceback, and what is left can be gone on with
+    whole: int = 0  # and in the end weights, history and figures are those of the unbroken run
+    seconds: float = 0.0
+    wrong: list[str] = field(default_factory=list)  # what should not have happened, in words
+    where: Counter[str] = field(default_factory=Counter)  # at which stage of the training it was done
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing at all was lost."""
+        return self.tried == self.survived == self.whole and not self.wrong
+
+    def count(self, orderly: bool, differences: str, said: str = "") -> None:
+        """One more try: whether it ended in order, and how what is left differs from the unbroken run."""
+        self.tried, self.seconds = self.tried + 1, time.monotonic() - self.started
+        self.survived += orderly
+        self.whole += orderly and not differences
+        if not orderly or differences:
+            self.wrong.append(f"{differences or 'not in order'}: {said[-1500:]}")
+
+    def told(self) -> str:
+        """At which stages it was done."""
+        return ", ".join(f"{count} {stage}" for stage, count in sorted(self.where.items()))
+
+    def row(self) -> str:
+        """As a line of Markdown."""
+        return f"| {self.done} | {self.tried:,} | {self.survived:,} | {self.whole:,} | {self.seconds:.0f} |"
+
+
+class Setting:
+    """A folder with pictures, a cache, the unbroken run, and dice for what is to happen when."""
+
+    def __init__(self, folder: Path, commands: Commands, seed: int = 0) -> None:
+        self.folder, self.commands, self.count = folder, commands, 0
+        self.dice = random.Random(seed)
+        self.pictures = folder / "pictures"
+        painted = commands.run("data", "paint", self.pictures, "--count", 150, "--size", 48)
+        assert painted.status == 0, painted.err
+        self.unbroken = folder / "unbroken"
+        ended = self.train(self.unbroken).wait()
+        assert ended.status == 0, ended.err
+        self.seconds = ended.seconds
+
+    def train(
+        self,
+        run: Path,
+        *options: object,
+        data: Path | None = None,
+        cold: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Start the training into `run`."""
+        words = ("train", data or self.pictures, "--out", run, *TRAINING, *options)
+        return self.commands.start(*words, cold=cold, environment=environment)
+
+    def resume(self, run: Path, *options: object, environment: Mapping[str, str] | None = None) -> Ended:
+        """Go on with `run` to its end; a run of which nothing was kept is begun."""
+        return self.train(run, "--resume", *options, environment=environment).wait()
+
+    def new(self, name: str) -> Path:
+        """A path for another run."""
+        self.count += 1
+        return self.folder / f"{name} {self.count}"
+
+    def differences(self, run: Path) -> str:
+        """How a finished run differs from the unbroken one, in words; nothing if it does not."""
+        try:
+            found = [name for name, same in compared(self.unbroken, run).items() if not same]
+        except OSError as error:
+            return f"{error}"
+        return "other " + ", ".join(found) if found else ""
+
+    def copy_of_unbroken(self) -> Path:
+        """A copy of the unbroken run, to be damaged."""
+        return Path(shutil.copytree(self.unbroken, self.new("copy")))
+
+
+def stage_of(run: Path) -> str:
+    """How far a training has come, by its folder."""
+    made = Run(run)
+    if not made.config_file.is_file():
+        return "before the run was begun"
+    if made.load_config().training.get("finished"):
+        return "after the last epoch, while figures and report are written"
+    return "between epochs, or in one" if made.checkpoint.is_file() else "before the first checkpoint"
+
+
+def compared(one: Path, other: Path) -> dict[str, bool]:
+    """What of two finished runs is equal to the last bit."""
+    a, b = Run(one), Run(other)
+    names = [sorted(path.name for path in run.folder.iterdir()) for run in (a, b)]
+    return {
+        "weights": same_tensors(a.weights, b.weights),
+        "calibration": same_tensors(a.calibration, b.calibration),
+        "epochs": history(a) == history(b),
+        "evaluation": a.evaluation_file.read_bytes() == b.evaluation_file.read_bytes(),
+        "pictures": a.manifest_file.read_bytes() == b.manifest_file.read_bytes(),
+        f"files ({', '.join(sorted(set(names[0]) ^ set(names[1])))})": names[0] == names[1],
+    }
+
+
+def same_tensors(one: Path, other: Path) -> bool:
+    """Whether two files hold the same tensors."""
+    a, b = load_file(one), load_file(other)
+    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
+
+
+def history(run: Run) -> list[dict[str, Any]]:
+    """The epochs of a run without what they took."""
+    rows = [json.loads(line) for line in run.metrics_file.read_text(encoding="utf-8").splitlines()]
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
