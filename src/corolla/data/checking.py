@@ -16,7 +16,7 @@ from pathlib import Path
 
 import PIL
 
-from corolla.atomic import write_text
+from corolla.atomic import write_with
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import PictureError, read_picture
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
@@ -27,7 +27,7 @@ from corolla.errors import CorollaError
 
 _BATCH = 32
 _DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
-_FORMAT = f"1 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
+_FORMAT = f"2 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def check(
     With `strict`, the first picture (in the order given) that cannot be read raises `CorollaError`.
     """
     remembered = _recall(root)
-    known: dict[str, _Found] = {}
     kept: list[Example] = []
+    fingerprints: list[bytes] = []
+    news = False
     skipped: list[Skipped] = []
 
     def look_at(batch: Sequence[Example]) -> list[_Found | str]:
@@ -70,7 +71,9 @@ def check(
         results = itertools.chain.from_iterable(pool.map(look_at, batches))
         for done, (example, result) in enumerate(zip(examples, results, strict=True), start=1):
             if isinstance(result, _Found):
-                known[example.path] = result
+                if remembered.get(example.path) is not result:
+                    remembered[example.path], news = result, True
+                fingerprints.append(result.fingerprint)
                 kept.append(replace(example, sha256=result.sha256))
             elif strict:
                 raise CorollaError(f"cannot read {root / example.path}: {result}")
@@ -80,9 +83,9 @@ def check(
                 progress("checking", done, len(examples))
     finally:
         pool.shutdown(cancel_futures=True)
-        if known.keys() - remembered.keys() or any(known[path] is not remembered[path] for path in known):
-            _remember(root, remembered | known)
-    return Checked(tuple(kept), tuple(known[example.path].fingerprint for example in kept), tuple(skipped))
+        if news:
+            _remember(root, remembered)
+    return Checked(tuple(kept), tuple(fingerprints), tuple(skipped))
 
 
 def _look(path: Path, before: _Found | None) -> _Found | str:
@@ -105,17 +108,17 @@ def _look(path: Path, before: _Found | None) -> _Found | str:
 
 def _memory(root: Path) -> Path:
     name = hashlib.sha256(str(root.absolute()).encode("utf-8", "surrogateescape")).hexdigest()
-    return cache_folder() / "checked" / f"{name[:32]}.json"
+    return cache_folder() / "checked" / f"{name[:32]}.jsonl"
 
 
 def _recall(root: Path) -> dict[str, _Found]:
     """What an earlier run wrote down about the files under `root`; nothing if that is missing or damaged."""
     try:
-        content = json.loads(_memory(root).read_text(encoding="utf-8"))
-        if content["format"] != _FORMAT:
-            return {}
-        return {path: _found(*row) for path, row in content["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        with _memory(root).open(encoding="utf-8") as lines:
+            if json.loads(next(lines, "")) != {"format": _FORMAT}:
+                return {}
+            return {path: _found(*rest) for path, *rest in map(json.loads, lines)}
+    except (OSError, ValueError, TypeError):
         return {}
 
 
@@ -127,6 +130,11 @@ def _found(size: int, changed: int, sha256: str, bits: str) -> _Found:
 
 
 def _remember(root: Path, known: dict[str, _Found]) -> None:
-    files = {path: (f.size, f.changed, f.sha256, f.fingerprint.hex()) for path, f in known.items()}
+    def write(file: Path) -> None:
+        with file.open("w", encoding="utf-8") as lines:  # line by line: all of it as one text takes as much again
+            lines.write(json.dumps({"format": _FORMAT}) + "\n")
+            for path, f in known.items():
+                lines.write(json.dumps([path, f.size, f.changed, f.sha256, f.fingerprint.hex()]) + "\n")
+
     with suppress(OSError):  # a cache folder that cannot be written to costs time, not the run
-        write_text(_memory(root), json.dumps({"format": _FORMAT, "files": files}))
+        write_with(_memory(root), write)

@@ -7,6 +7,7 @@ files as on any others. They are named by their content, and their folder by the
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,17 +75,19 @@ def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
     Raises `CorollaError` if the source is not there any more, or is another by now.
     """
     try:
+        source, seed, digest = str(origin["source"]), int(origin["seed"]), str(origin["digest"])
+        train, val, test = map(float, origin["fractions"])
+    except (ValueError, TypeError, KeyError):
+        raise CorollaError(f"the run of {manifest.root} does not say which pictures it streamed") from None
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # the cache was emptied, or is another's
         stream = PictureStream.load(manifest.root / STREAM_FILE)
-        if stream.digest == origin["digest"]:
+        if stream.digest == digest:
             return replace(manifest, stream=stream)
-    except (OSError, ValueError, TypeError, KeyError):
-        pass  # the cache was emptied, or is another's
-    source = origin["source"]
     found = find(source)
     if found is None:
         raise CorollaError(f"the pictures of this run were read from {source}, which is not there any more")
-    listing = list_stream(found, origin["seed"], tuple(origin["fractions"]))
-    if listing.stream is None or listing.stream.digest != origin["digest"]:
+    listing = list_stream(found, seed, (train, val, test))
+    if listing.stream is None or listing.stream.digest != digest:
         raise CorollaError(f"{source} has changed since this run was begun; bring the old files back, or train anew")
     return replace(manifest, root=listing.root, stream=listing.stream)
 
