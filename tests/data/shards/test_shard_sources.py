@@ -380,6 +380,10 @@ def test_a_run_finds_its_stream_again(tree: Path, tmp_path: Path, own_cache: Pat
     shutil.rmtree(own_cache)
     assert again().stream == manifest.stream
     held_against_files(again())
+    again().locate(again().examples[3]).unlink()
+    held_against_files(again())
+    (again().root / "manifest.csv").write_text("damaged")
+    held_against_files(load_data(tmp_path / "shards"))
     (tmp_path / "shards").rename(tmp_path / "away")
     assert again().root.is_dir()  # answers about the unpacked pictures need no more
     with pytest.raises(CorollaError, match="bring it back"):

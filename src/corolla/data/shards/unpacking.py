@@ -5,6 +5,7 @@ files as on any others. They are named by their content, and their folder by the
 """
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -50,13 +51,14 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
     key = "/".join([str(VERSION), stream.digest, str(seed), *others, *sorted(catalogue.names)])
     folder = cache_folder() / "streams" / hashlib.sha256(key.encode()).hexdigest()[:32]
     try:
-        if not folder.is_dir():
+        examples = unpacked(folder)
+        if examples is None:
+            shutil.rmtree(folder, ignore_errors=True)  # what is left of a damaged one
             with new_folder(folder) as unfinished:
-                unpacked = tuple(unpack(catalogue, orders, unfinished, progress))
-                Manifest(unfinished, unpacked).save(unfinished / "manifest.csv")
+                examples = tuple(unpack(catalogue, orders, unfinished, progress))
+                Manifest(unfinished, examples).save(unfinished / "manifest.csv")
         if stream.parts:
             stream.save(folder / STREAM_FILE)
-        examples = Manifest.load(folder / "manifest.csv", folder).examples
     except OSError as error:
         raise CorollaError(
             f"cannot unpack pictures of {catalogue.source} into {cache_folder()}: {error.strerror or error}; "
@@ -67,6 +69,15 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
         classes[split] = classes["train"]
     stream_there = stream if stream.parts else None
     return Listing(folder, examples, classes, catalogue.misplaced, stream=stream_there)
+
+
+def unpacked(folder: Path) -> tuple[Example, ...] | None:
+    """The pictures that were unpacked into a folder, or None if they are not all there."""
+    try:
+        examples = Manifest.load(folder / "manifest.csv", folder).examples
+    except (CorollaError, OSError):
+        return None
+    return examples if all((folder / example.path).is_file() for example in examples) else None
 
 
 def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
@@ -81,7 +92,7 @@ def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
         raise CorollaError(f"the run of {manifest.root} does not say which pictures it streamed") from None
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # the cache was emptied, or is another's
         stream = PictureStream.load(manifest.root / STREAM_FILE)
-        if stream.digest == digest:
+        if stream.digest == digest and unpacked(manifest.root) is not None:
             return replace(manifest, stream=stream)
     found = find(source)
     if found is None:
