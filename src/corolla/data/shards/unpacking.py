@@ -46,7 +46,6 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
     catalogue = catalogue_of(found, progress)
     held = hold_out(catalogue, seed, fractions)
     stream = stream_of(catalogue, held, seed, fractions)
-    orders = orders_of(catalogue, held, sample_of(catalogue, held, seed))
     others = [piece.content for piece in catalogue.pieces if piece.split != "train"]
     key = "/".join([str(VERSION), stream.digest, str(seed), *others, *sorted(catalogue.names)])
     folder = cache_folder() / "streams" / hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -55,6 +54,7 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
         if examples is None:
             shutil.rmtree(folder, ignore_errors=True)  # what is left of a damaged one
             with new_folder(folder) as unfinished:
+                orders = orders_of(catalogue, held, sample_of(catalogue, held, seed))
                 examples = tuple(unpack(catalogue, orders, unfinished, progress))
                 Manifest(unfinished, examples).save(unfinished / "manifest.csv")
         if stream.parts:
@@ -67,8 +67,7 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
     classes = catalogue.classes()
     for split in held:
         classes[split] = classes["train"]
-    stream_there = stream if stream.parts else None
-    return Listing(folder, examples, classes, catalogue.misplaced, stream=stream_there)
+    return Listing(folder, examples, classes, catalogue.misplaced, stream=stream if stream.parts else None)
 
 
 def unpacked(folder: Path) -> tuple[Example, ...] | None:
