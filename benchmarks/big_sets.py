@@ -1,6 +1,6 @@
 """How much memory sets of many pictures take: tables and checks of ordinary files, and a training's epoch from shards.
 
-    python benchmarks/big_sets.py [--largest]
+    python benchmarks/big_sets.py [--largest] [listing] [checking] [streaming]
 
 Every figure is of a process of its own and of all processes that it starts, by the sum of their resident memory,
 looked at every 20 ms; what they share is counted in each. Data is made in a temporary folder first. Rows of a table
@@ -171,6 +171,7 @@ def measured(task: str, count: int) -> Peak:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="some of listing, checking and streaming; all if none")
     parser.add_argument("--largest", action="store_true")
     parser.add_argument("--task", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -189,6 +190,8 @@ def main() -> None:
         ("streaming", f"pictures streamed, {WORKERS} workers, one epoch", 20_000),
     ):
         before: tuple[int, float] | None = None
+        if asked.what and task not in asked.what:
+            continue
         for count in (largest * scale // 100, largest * scale // 10, largest * scale):
             peak = measured(task, count)
             growth = 1e6 * (peak.megabytes - before[1]) / (count - before[0]) if before else 0.0
