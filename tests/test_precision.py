@@ -9,9 +9,9 @@ from corolla.data.sources import load_data
 from corolla.precision import Precision, choose_precision, name_of
 from corolla.progress import Progress
 from corolla.training import machine
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
 
 HALF = Precision("bf16", "the test asks for it")
 
@@ -51,8 +51,7 @@ def losses(swatches: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision
     recipe = RECIPE.changed(model="vit_nano_conv8_16", image_size=16, batch_size=16, **plain)
     trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
     trainer.model.train()
-    trainer.sampler.size = 16
-    pixels, labels = next(iter(trainer.loader))
+    pixels, labels = next(iter(trainer.feed.batches(0, 16)))
     values = [trainer.step(pixels, labels, 0, step) for step in range(24)]
     assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())  # the master weights
     return values

@@ -128,6 +128,23 @@ def test_truncated_weights_are_refused(run: Run) -> None:
             run.load_model()
 
 
+def test_a_flipped_bit_in_the_weights_is_refused_and_never_answers(run: Run) -> None:
+    whole = bytearray(run.weights.read_bytes())
+    for place in (3, 40, len(whole) // 2, len(whole) - 1):
+        whole[place] ^= 4
+        run.weights.write_bytes(whole)
+        with pytest.raises(CorollaError, match=r"model\.safetensors: .*; copy them again") as caught:
+            run.load_model()
+        assert "\n" not in str(caught.value)
+        whole[place] ^= 4
+
+
+def test_weights_of_an_older_corolla_without_a_checksum_are_read(run: Run) -> None:
+    model, _ = run.load_model()
+    save_file(model.state_dict(), run.weights, metadata={"format": "pt"})
+    assert torch.equal(run.load_model()[0].head.weight, model.head.weight)
+
+
 class Touch:
     """A pickle that makes a file when it is read."""
 

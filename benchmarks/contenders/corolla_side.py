@@ -20,9 +20,9 @@ from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.sizes import vit_config
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
 from corolla.training.recipe import Policy, Recipe
+from corolla.training.trainer import Trainer
 
 NAMES = tuple(f"class {number}" for number in range(CLASSES))
 # The peers train with an optimiser of one kind on unmixed pictures, and so does this.
@@ -77,8 +77,7 @@ def pictures(folder: str, policy: Policy, workers: int) -> Answer:
         trainer = trainer_of(Path(folder), recipe, workers)
         rates = []
         for epoch in range(2):
-            trainer.sampler.epoch, trainer.sampler.size = epoch, PIXELS
-            rates.append(through(trainer.loader, begun))
+            rates.append(through(trainer.feed.batches(epoch, PIXELS), begun))
             begun = time.perf_counter()
     return {"first": rates[0], "later": rates[1]}
 

@@ -24,6 +24,8 @@ class DropPath(nn.Module):
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
+        # Where these pictures stand in a batch that several processes share, and how many it has; None: all of it.
+        self.place: tuple[int, int] | None = None
         # A tensor: compiled code would be compiled again for every number, and so for every block.
         self.register_buffer("keep", torch.empty(()), persistent=False)
         self.reset()
@@ -36,5 +38,7 @@ class DropPath(nn.Module):
         """Zero the branch of a random share of the B pictures and scale the others up to keep the mean."""
         if not self.training:
             return x
-        kept = self.keep.expand((x.shape[0],) + (1,) * (x.ndim - 1))
-        return x * (torch.bernoulli(kept) / kept).to(x.dtype)
+        first, whole = self.place or (0, x.shape[0])
+        # Chance is drawn for the whole batch, so that it falls the same however many share it.
+        kept = torch.bernoulli(self.keep.expand(whole))[first : first + x.shape[0]] / self.keep  # (B,)
+        return x * kept.view(-1, *[1] * (x.ndim - 1)).to(x.dtype)

@@ -5,24 +5,28 @@ nowhere else. Weights are safetensors and the rest is text, so opening somebody'
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
-from corolla.atomic import write_json, write_text, write_with
+from corolla import lock
+from corolla.atomic import write_json, write_text
 from corolla.branches import DropPath
 from corolla.data.manifest import Manifest
 from corolla.data.shards.unpacking import restore
 from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
+from corolla.sealed import DamagedError, load_sealed, save_sealed
 
 FORMAT = 1  # of config.json; raised when an older corolla could no longer read it
 MAX_CLASSES = 100_000
+# What `atomic.write_with` and safetensors call a file of a run before it is whole.
+STEMS = "model|checkpoint|teacher|calibration|config|manifest|metrics|evaluation|curves|report|README"
+UNFINISHED = re.compile(rf"\.(({STEMS})-\w{{8}}\.\w+|tmp\w{{6}})")
 MAX_WIDTH, MAX_DEPTH, MAX_SEQUENCE = 16_384, 256, 65_536  # a hostile config.json must not fill the memory
 
 
@@ -105,12 +109,23 @@ class Run:
         """The model card."""
         return self.folder / "README.md"
 
+    def hardly_begun(self) -> bool:
+        """Whether nothing lies here but what a training leaves that was killed before it had written its config."""
+        early = {lock.NAME, self.manifest_file.name, self.teacher.name}
+        return all(path.name in early or UNFINISHED.fullmatch(path.name) for path in self.folder.iterdir())
+
+    def sweep(self) -> None:
+        """Delete what a killed process had not finished to write; nobody else may be writing here."""
+        for path in self.folder.iterdir():
+            if UNFINISHED.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+
     def save_model(self, model: ViT, dtype: torch.dtype | None = None) -> None:
         """Write the weights, whole or not at all; with `dtype` all that are not whole numbers in that type."""
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         if dtype is not None:
             state = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-        write_with(self.weights, lambda path: save_file(state, path, metadata={"format": "pt"}))
+        save_sealed(state, self.weights, {"format": "pt"})
 
     def save_config(self, config: Config) -> None:
         """Write `config.json`, whole or not at all."""
@@ -147,13 +162,16 @@ class Run:
         with torch.device("meta"):  # nothing is drawn at random that the file replaces
             model = ViT(config.architecture)
         try:
-            state = load_file(self.weights)
+            state, _ = load_sealed(self.weights, unsealed=True)  # older runs, and converted weights, have no seal
         except FileNotFoundError:
             raise CorollaError(
                 f"{self.folder} holds no weights yet; finish it with `corolla train … --out {self.folder} --resume`"
             ) from None
-        except (SafetensorError, OSError, ValueError) as error:
-            raise CorollaError(f"cannot read the weights {self.weights}: {error}") from None
+        except (DamagedError, OSError) as error:
+            raise CorollaError(
+                f"cannot read the weights {self.weights}: {error}; copy them again from where they came, "
+                "or train this run anew"
+            ) from None
         check_fit(model, state, self.weights)
         expected = model.state_dict()
         model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in state.items()}, assign=True)

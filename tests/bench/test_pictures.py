@@ -11,8 +11,8 @@ from corolla.bench.pictures import BATCH, decode_rate, gather, how_many, view_ra
 from corolla.data.painted import KINDS
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
+from corolla.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_views_are_made_and_the_cache_stays_the_users(tmp_path: Path, monkeypatc
     manifest, before = gather(None, tmp_path, BATCH, Progress()), os.environ["COROLLA_CACHE"]
     passes: list[tuple[str, int]] = []
 
-    def noted(trainer: Trainer) -> int:
-        passes.append((os.environ["COROLLA_CACHE"], views(trainer)))
+    def noted(trainer: Trainer, epoch: int, size: int) -> int:
+        passes.append((os.environ["COROLLA_CACHE"], views(trainer, epoch, size)))
         return passes[-1][1]
 
     monkeypatch.setattr(pictures, "views", noted)

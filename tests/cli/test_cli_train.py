@@ -150,6 +150,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
 
 def test_what_is_kept_of_a_stopped_training_is_told_as_it_is(run_copy: Path, tmp_path: Path) -> None:
     assert how_to_resume("data", tmp_path / "none", 0) == "stopped before the training began; nothing was kept"
+    (run_copy / "checkpoint.safetensors").unlink(missing_ok=True)
     assert how_to_resume("a b", run_copy, 0).startswith("stopped after its last epoch; go on with: corolla train 'a b'")
     (run_copy / "checkpoint.safetensors").touch()
     assert how_to_resume("data", run_copy, 7).endswith("--seed 7 --resume")

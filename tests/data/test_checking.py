@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -6,9 +7,9 @@ import pytest
 from PIL import Image
 
 from corolla.data import checking
-from corolla.data.checking import check
+from corolla.data.checking import check, refuse_changed
 from corolla.data.hashing import sha256_of
-from corolla.data.manifest import Example
+from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
 
 
@@ -94,6 +95,51 @@ def test_a_changed_time_alone_is_a_reason_to_look_again(tmp_path: Path, make_pic
     assert looked_at == [path, path]
 
 
+def test_a_picture_put_in_anothers_place_with_its_size_and_time_is_looked_at(
+    tmp_path: Path, looked_at: list[Path]
+) -> None:
+    path, other = tmp_path / "1.bmp", tmp_path / "2.bmp"
+    for picture, colour in ((path, "red"), (other, "blue")):
+        Image.new("RGB", (8, 8), colour).save(picture)
+    check(tmp_path, examples("1.bmp"))
+    before = path.stat()
+    other.replace(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert check(tmp_path, examples("1.bmp")).examples[0].sha256 == sha256_of(path)
+    assert looked_at == [path, path]
+
+
+def test_every_flipped_bit_means_forgotten(tmp_path: Path, make_picture, own_cache: Path) -> None:
+    make_picture(tmp_path / "1.png", 1)
+    good = check(tmp_path, examples("1.png"))
+    (memory,) = (own_cache / "checked").iterdir()
+    whole = bytearray(memory.read_bytes())
+    for place in range(0, len(whole), 3):
+        whole[place] ^= 1 << place % 8
+        memory.write_bytes(whole)
+        assert checking._recall(tmp_path) == {}
+        whole[place] ^= 1 << place % 8
+    assert check(tmp_path, examples("1.png")) == good
+
+
+def test_pictures_that_are_gone_or_others_than_at_the_start_are_named(tmp_path: Path, make_picture) -> None:
+    for number in range(3):
+        make_picture(tmp_path / f"{number}.png", number)
+    manifest = Manifest(tmp_path, check(tmp_path, examples("0.png", "1.png", "2.png")).examples)
+    refuse_changed(manifest)
+    whole = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "0.png").rename(tmp_path / "away")
+    make_picture(tmp_path / "1.png", 9)
+    with pytest.raises(CorollaError, match=r"2 of 3 .*0\.png: no such file, 1\.png: changed"):
+        refuse_changed(manifest)
+    (tmp_path / "away").rename(tmp_path / "0.png")
+    (tmp_path / "1.png").write_bytes(whole)
+    refuse_changed(manifest)
+    with pytest.raises(CorollaError, match="not there"):
+        refuse_changed(Manifest(tmp_path / "none", manifest.examples))
+
+
 @pytest.mark.parametrize("damage", ["not json", "list", "other format", "short row", "bad hash", "no hex", "bytes"])
 def test_a_damaged_memory_is_made_anew(
     tmp_path: Path, make_picture, own_cache: Path, looked_at: list[Path], damage: str
@@ -102,17 +148,18 @@ def test_a_damaged_memory_is_made_anew(
     good = check(tmp_path, examples("1.png"))
     (memory,) = (own_cache / "checked").iterdir()
     whole = memory.read_bytes()
-    first, row = map(json.loads, whole.splitlines())
+    first, row = map(json.loads, whole.splitlines()[:-1])
     if damage == "other format":
         first["format"] = "0"
     elif damage == "short row":
         row.pop()
     elif damage == "bad hash":
-        row[3] = row[3][:-2]
+        row[4] = row[4][:-2]
     elif damage == "no hex":
-        row[4] = "z" * 64
+        row[5] = "z" * 64
     texts = {"not json": b"{", "list": b"[]", "bytes": b"\xff\xfe\x00"}
-    memory.write_bytes(texts.get(damage, f"{json.dumps(first)}\n{json.dumps(row)}\n".encode()))
+    text = texts.get(damage, f"{json.dumps(first)}\n{json.dumps(row)}\n".encode())
+    memory.write_bytes(text + hashlib.sha256(text).hexdigest().encode() + b"\n")
     assert check(tmp_path, examples("1.png")) == good
     assert looked_at == [path, path]
     assert memory.read_bytes() == whole

@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from corolla.data.cache import cache_folder
 from corolla.data.decoding import PictureError
 from corolla.data.hashing import sha256_of
 from corolla.data.pixels import PixelStore, PixelStream, keep_pixels, shrink
+from corolla.lock import locked
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_writing_to_a_picture_does_not_reach_the_disk(paths: list[Path]) -> None
     assert kept(paths)[0].any()
 
 
-@pytest.mark.parametrize("damage", ["pixels", "index.npy"])
+@pytest.mark.parametrize("damage", ["pixels", "index.safetensors"])
 def test_a_damaged_store_is_made_again(paths: list[Path], damage: str) -> None:
     store = kept(paths)
     assert isinstance(store, PixelStore)
@@ -76,6 +78,42 @@ def test_a_damaged_store_is_made_again(paths: list[Path], damage: str) -> None:
     again = kept(paths)
     assert isinstance(again, PixelStore)
     assert np.array_equal(again[3], shrink(paths[3], 32))
+
+
+@pytest.mark.parametrize("damage", ["pixels", "index.safetensors"])
+def test_a_flipped_bit_is_told_and_decoded_again(paths: list[Path], damage: str, monkeypatch) -> None:
+    monkeypatch.setattr(pixels, "TOGETHER", 3)  # two checksums for the four pictures
+    monkeypatch.setattr(pixels, "READ", 1000)
+    store = kept(paths)
+    assert isinstance(store, PixelStore)
+    whole = bytearray((store.folder / damage).read_bytes())
+    for place in np.random.default_rng(0).integers(0, len(whole), 20):
+        flipped = whole.copy()
+        flipped[place] ^= 1 << int(place) % 8
+        (store.folder / damage).write_bytes(flipped)
+        notes: list[str] = []
+        again = keep_pixels(paths, [sha256_of(path) for path in paths], 32, note=notes.append)
+        assert len(notes) == 1
+        assert isinstance(again, PixelStore)
+        assert (again.folder / damage).read_bytes() == whole
+    keep_pixels(paths, [sha256_of(path) for path in paths], 32, note=notes.append)
+    assert len(notes) == 1
+
+
+def test_a_store_that_is_deleted_while_it_is_used_goes_on(paths: list[Path]) -> None:
+    store = kept(paths)
+    assert isinstance(store, PixelStore)
+    if os.name != "nt":  # which does not delete what is open
+        shutil.rmtree(store.folder)
+    assert np.array_equal(store[3], shrink(paths[3], 32))
+
+
+def test_a_picture_that_changes_after_it_was_looked_at_is_not_kept_under_the_old_hash(paths: list[Path]) -> None:
+    hashes = [sha256_of(path) for path in paths]
+    paths[1].write_bytes(paths[3].read_bytes())
+    with pytest.raises(PictureError, match=r"1\.png: it has changed"):
+        keep_pixels(paths, hashes, 32)
+    assert list((cache_folder() / "pixels").iterdir()) == []
 
 
 def test_a_damaged_picture_is_named_and_leaves_nothing(paths: list[Path]) -> None:
@@ -113,6 +151,16 @@ def test_the_longest_unused_stores_go_first(paths: list[Path], monkeypatch: pyte
     now = time.time()
     os.utime(old.folder, (now - 1000, now - 1000))
     os.utime(used.folder, (now - 2000, now - 2000))
+    os.utime(left_over, (now - 90_000, now - 90_000))
+    unfinished = newest.folder.parent / ".unfinished"
+    with locked(unfinished, "filling"):
+        (unfinished / "pixels").touch()
+        os.utime(unfinished, (now - 90_000, now - 90_000))  # or the clock was set two days on
+        kept(paths, 34)
+        assert unfinished.is_dir()
+    os.utime(unfinished, (now - 90_000, now - 90_000))
+    shutil.rmtree(kept(paths, 34).folder)
+    left_over.mkdir(exist_ok=True)
     os.utime(left_over, (now - 90_000, now - 90_000))
     kept(paths, 31)  # is used again
     size = sum(file.stat().st_size for file in newest.folder.iterdir())

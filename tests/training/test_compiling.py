@@ -15,9 +15,10 @@ from corolla.progress import Progress
 from corolla.sizes import vit_config
 from corolla.training import compiling
 from corolla.training.compiling import Compiling, choose_compiling, compile_blocks
-from corolla.training.loop import Trainer
+from corolla.training.loop import Loop
 from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
 
 SINGLE = Precision("no", "")
 
@@ -89,8 +90,7 @@ def losses(swatches: Path, compiled: bool) -> list[float]:
     if compiled:
         compile_blocks(trainer.model)
     trainer.model.train()
-    trainer.sampler.size = 16
-    pixels, labels = next(iter(trainer.loader))
+    pixels, labels = next(iter(trainer.feed.batches(0, 16)))
     return [trainer.step(pixels, labels, 0, step) for step in range(8)]
 
 
@@ -103,20 +103,20 @@ def test_a_run_says_whether_it_was_compiled_and_resumes_so(
 ) -> None:
     quick: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2}
     compiled: list[ViT] = []
-    monkeypatch.setattr("corolla.training.loop.choose_compiling", lambda *_: Compiling(True, "the test wants it"))
+    monkeypatch.setattr("corolla.training.trainer.choose_compiling", lambda *_: Compiling(True, "the test wants it"))
     monkeypatch.setattr("corolla.training.train.compile_blocks", compiled.append)
-    whole = Trainer.epoch
+    whole = Loop.epoch
 
-    def stopped(self: Trainer, epoch: int) -> dict[str, Any]:
-        if epoch == 1:
+    def stopped(self: Loop) -> dict[str, Any]:
+        if self.position.epochs_done == 1:
             raise KeyboardInterrupt
-        return whole(self, epoch)
+        return whole(self)
 
-    monkeypatch.setattr(Trainer, "epoch", stopped)
+    monkeypatch.setattr(Loop, "epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
         corolla.train(swatches, tmp_path / "run", **quick)
-    monkeypatch.setattr(Trainer, "epoch", whole)
-    monkeypatch.setattr("corolla.training.loop.choose_compiling", None)  # is not asked again
+    monkeypatch.setattr(Loop, "epoch", whole)
+    monkeypatch.setattr("corolla.training.trainer.choose_compiling", None)  # is not asked again
     notes: list[str] = []
     heard = Progress()
     monkeypatch.setattr(heard, "note", notes.append)

@@ -21,9 +21,10 @@ from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training.guard import NotFiniteError
-from corolla.training.loop import Trainer
+from corolla.training.loop import Loop
 from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
 
 QUICK: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}
 WHERE: dict[str, Any] = {"seed": 0, "machine": Machine("cpu", 0), "progress": Progress()}
@@ -170,9 +171,9 @@ def test_balanced_weights_make_classes_count_the_same(swatches: Path) -> None:
     kept = tuple(e for i, e in enumerate(manifest.examples) if e.label != "red" or i % 4 == 0 or e.split != "train")
     trainer = quick_trainer(manifest.with_examples(kept), epochs=1, class_weights="balanced")
     counts = torch.tensor(list(trainer.manifest.counts("train").values()), dtype=torch.float32)
-    assert trainer.class_weights is not None
+    assert trainer.objective.class_weights is not None
     assert counts.min() < counts.max()
-    torch.testing.assert_close(counts * trainer.class_weights, torch.full((3,), float(counts.sum() / 3)))
+    torch.testing.assert_close(counts * trainer.objective.class_weights, torch.full((3,), float(counts.sum() / 3)))
 
 
 def test_accumulated_batches_take_the_step_of_one_large_batch(swatches: Path) -> None:
@@ -190,11 +191,11 @@ def test_accumulated_batches_take_the_step_of_one_large_batch(swatches: Path) ->
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
-def test_the_last_batches_of_an_epoch_are_not_left_over(swatches: Path) -> None:
+def test_the_last_batches_of_an_epoch_are_not_left_over(swatches: Path, tmp_path: Path) -> None:
     trainer = quick_trainer(load_data(swatches), epochs=1, accumulate=2)
-    assert len(trainer.sampler) % 2 == 1
-    trainer.epoch(0)
-    assert trainer.average.steps == trainer.steps_per_epoch == len(trainer.sampler) // 2 + 1
+    assert len(trainer.feed) % 2 == 1
+    Loop(trainer, Run(tmp_path / "run"), "", lambda row: None).epoch()
+    assert trainer.average.steps == trainer.steps_per_epoch == len(trainer.feed) // 2 + 1
     assert all(parameter.grad is None for parameter in trainer.model.parameters())
 
 

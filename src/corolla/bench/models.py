@@ -21,9 +21,9 @@ from corolla.precision import name_of
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.sizes import vit_config
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
 
 Task = Literal["prediction", "training"]
 

@@ -21,9 +21,9 @@ from corolla.data.painted import KINDS, paint
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
 
 PAINTED = (640, 480)  # pixels, about those of flower_photos
 SCENES = 3 * len(KINDS)  # that are painted; the files are copies of them
@@ -124,18 +124,16 @@ def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Machine,
         Trainer(few, recipe, seed=0, machine=Machine(machine.device, 0), progress=Progress())  # warms up
         begun = time.perf_counter()
         trainer = Trainer(manifest, recipe, seed=0, machine=machine, progress=Progress())
-        trainer.sampler.size = size
-        rates = [views(trainer) / (time.perf_counter() - begun)]
+        rates = [views(trainer, 0, size) / (time.perf_counter() - begun)]
         while len(rates) < 2 or time.perf_counter() - begun < seconds:
-            trainer.sampler.epoch += 1
             start = time.perf_counter()
-            rates.append(views(trainer) / (time.perf_counter() - start))
+            rates.append(views(trainer, len(rates), size) / (time.perf_counter() - start))
     return rates[0], median(rates[1:])
 
 
-def views(trainer: Trainer) -> int:
+def views(trainer: Trainer, epoch: int, size: int) -> int:
     """Take every view of one pass, and return how many there were."""
-    return sum(len(labels) for _, labels in trainer.loader)
+    return sum(len(labels) for _, labels in trainer.feed.batches(epoch, size))
 
 
 @contextmanager

@@ -38,6 +38,7 @@ def command(
     from corolla.data.sources import load_data
     from corolla.evaluation.calibrating import calibrate
     from corolla.evaluation.evaluate import check_classes
+    from corolla.lock import locked
     from corolla.pretrained import NAMES
     from corolla.progress import progress_for
     from corolla.run import Run
@@ -48,11 +49,11 @@ def command(
     if data is None and not folder.manifest_file.is_file():
         raise CorollaError(f"{run} has no manifest.csv; say where labelled pictures are: corolla calibrate {run} DATA")
     classifier = Classifier.load(run, usable_device(device), calibrated=False)
-    with progress_for(quiet) as progress:
+    with progress_for(quiet) as progress, locked(folder.folder, "calibration", progress.note):
         manifest = folder.load_manifest() if data is None else load_data(data, progress=progress.stage)
         check_classes(manifest, classifier.classes)
         calibration = calibrate(classifier, manifest, progress.stage)
-    calibration.save(folder.calibration)
+        calibration.save(folder.calibration)
     said = {"temperature": calibration.temperature, "novelty": calibration.novelty.name} | calibration.facts
     if json:
         print_json(said)

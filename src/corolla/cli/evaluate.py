@@ -1,6 +1,7 @@
 """`corolla evaluate`: how good a run is on pictures it has not seen."""
 
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +64,10 @@ def command(
     if is_file(run) and data is None:
         raise CorollaError(f"a file has no pictures; say where labelled ones are: corolla evaluate {run} DATA")
     predictor = open_predictor(run, device, backend)
+    keeps = not is_file(run) and run_folder(run) == run
+    if keeps:
+        with alone(run):  # so that a training that writes there is told of now, and not after the work
+            pass
     with progress_for(quiet) as progress:
         if is_file(run):
             evaluation = evaluate_data(predictor, str(data), split, progress.stage)
@@ -79,13 +84,21 @@ def command(
         if robust:
             print_robustness(robust)
     sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
-    if is_file(run) or run_folder(run) != run:
+    if not keeps:
         if not quiet:
             print(f"{run} keeps no report; a run folder of your own does", file=sys.stderr)
         return
-    report = keep(run, figures, evaluation, robust, predictor)
+    with alone(run):
+        report = keep(run, figures, evaluation, robust, predictor)
     if not quiet:
         print(f"report: {report}", file=sys.stderr)
+
+
+def alone(run: Path) -> AbstractContextManager[None]:
+    """Within it nobody else writes into the run."""
+    from corolla.lock import locked
+
+    return locked(run, "evaluation", patience=10.0)  # another evaluation writes its report for a moment
 
 
 def keep(

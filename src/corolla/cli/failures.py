@@ -1,26 +1,27 @@
 """From what was raised to one line on standard error and an exit status."""
 
 import errno
-import re
+import signal
 import sys
 from typing import Any
 
 import typer
 
 from corolla.cli.output import one_line
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, ElsewhereError, system_error
 
 MENDABLE = 2
-INTERRUPTED = 130  # 128 + SIGINT
+INTERRUPTED = 128  # and the signal's number: 130 after Ctrl-C, 143 after SIGTERM
 # typer brings its own copy of click or uses the installed one, depending on its version; this is the class in both.
 USAGE_ERROR: Any = typer.BadParameter.__base__
 
-# safetensors wraps what the operating system says into an exception of its own.
-RUST_OS_ERROR = re.compile(r"I/O error: (.+) \(os error (\d+)\)")
-
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
-    """Ctrl-C, with a line about what is kept and how to go on."""
+    """Ctrl-C or SIGTERM, with a line about what is kept and how to go on."""
+
+    def __init__(self, said: str, by: int = signal.SIGINT) -> None:
+        super().__init__(said)
+        self.by = by
 
 
 def tell(error: BaseException) -> int:
@@ -30,8 +31,13 @@ def tell(error: BaseException) -> int:
     if isinstance(error, USAGE_ERROR):
         return tell_usage(error)
     if isinstance(error, Interrupted | KeyboardInterrupt):
-        say(str(error) or "stopped")
-        return INTERRUPTED
+        from corolla.processes import processes_here
+
+        if processes_here().main:
+            say(str(error) or "stopped")
+        return INTERRUPTED + (error.by if isinstance(error, Interrupted) else signal.SIGINT)
+    if isinstance(error, ElsewhereError):
+        return MENDABLE
     said = mendable(error)
     if said is None:
         raise error
@@ -63,9 +69,8 @@ def mendable(error: BaseException) -> str | None:
         return "the memory is full; use a smaller batch, picture size or model"
     if "DataLoader worker" in text:
         return "a process that prepares pictures was killed, as a rule for want of (shared) memory; use --workers 0"
-    if found := RUST_OS_ERROR.search(text):
-        return system_line(OSError(int(found[2]), found[1]))
-    return None
+    system = system_error(error)
+    return system_line(system) if system else None
 
 
 def system_line(error: OSError) -> str:

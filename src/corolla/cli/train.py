@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -98,6 +99,24 @@ def command(
     flip_average: recipe_options.FlipAverage = None,
     device: Device = None,
     workers: Workers = None,
+    fsdp: Annotated[
+        bool,
+        typer.Option(
+            "--fsdp",
+            metavar=FLAG,
+            help="Under torchrun, share out the model too and not only the batches, for one too large for a process.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False,
+    checkpoint_minutes: Annotated[
+        float,
+        typer.Option(
+            metavar="M",
+            min=0.0,
+            help="Within an epoch keep the state every M minutes; after every epoch it is kept anyway.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = 5.0,
     tensorboard: Annotated[
         bool,
         typer.Option(
@@ -110,11 +129,17 @@ def command(
 
     With --minutes everything that is not given by hand is fitted to that time and printed. What was left out of the
     data and why, the figures of every epoch, and the test accuracy with its interval are told as it goes on.
+
+    Ctrl-C ends it after the step it is in, with everything kept for --resume; a second Ctrl-C ends it at once.
+
+    Several processes share each batch where torchrun starts it, as in `torchrun --nproc-per-node 4 -m corolla train …`;
+    --batch-size is then that of all of them together, and the run is the one that a single process would have left.
     """
     if minutes is not None and epochs is not None:
         raise CorollaError("--minutes and --epochs were both given; give the time or the epochs, not both")
     refuse_infinite(
         minutes=minutes,
+        checkpoint_minutes=checkpoint_minutes,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         clip_norm=clip_norm,
@@ -138,6 +163,8 @@ def command(
                 strict=strict,
                 device=device and usable_device(device),
                 workers=workers,
+                fsdp=fsdp,
+                checkpoint_minutes=checkpoint_minutes,
                 tensorboard=tensorboard,
                 progress=progress,
                 epochs=epochs,
@@ -174,8 +201,8 @@ def command(
                 growth=parsed_growth,
                 flip_average=flip_average,
             )
-    except KeyboardInterrupt:
-        raise Interrupted(how_to_resume(data, out, seed)) from None
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(how_to_resume(data, out, seed), getattr(interrupt, "by", signal.SIGINT)) from None
 
 
 def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
@@ -196,6 +223,7 @@ def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
 
 def how_to_resume(data: str, out: Path, seed: int) -> str:
     """What is kept of an interrupted training, and the command that goes on with it."""
+    from corolla.processes import several_wanted
     from corolla.run import Run
 
     run = Run(out)
@@ -204,7 +232,7 @@ def how_to_resume(data: str, out: Path, seed: int) -> str:
     words = ["corolla", "train", data, "--out", str(out), *(["--seed", str(seed)] if seed else []), "--resume"]
     line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
     if run.checkpoint.is_file():
-        kept = "and kept up to its last whole epoch"
+        kept = "and kept"
     else:
         kept = "after its last epoch" if run.weights.is_file() else "before its first epoch ended"
-    return f"stopped {kept}; go on with: {line}"
+    return f"stopped {kept}; go on{' by the same launcher' if several_wanted() else ''} with: {line}"

@@ -1,14 +1,15 @@
 """Opens every picture once: what cannot be read is listed with its reason, the rest is hashed.
 
-Results are remembered in the cache folder by path, size and time of change, so that a second run over the
-same pictures only asks for those. Failures are not remembered: the user may be about to mend them.
+Results are remembered in the cache folder by path, size and times of change, so that a second run over the
+same pictures only asks for those; the last line of that file is the checksum of the rest, so that a flipped bit means
+forgotten and never a wrong hash. Failures are not remembered: the user may be about to mend them.
 """
 
 import hashlib
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,13 +22,13 @@ from corolla.data.cache import cache_folder
 from corolla.data.decoding import PictureError, read_picture
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
 from corolla.data.hashing import sha256_of
-from corolla.data.manifest import Example, Skipped
+from corolla.data.manifest import Example, Manifest, Skipped
 from corolla.data.progress import Progress
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, few
 
 _BATCH = 32
 _DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
-_FORMAT = f"2 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
+_FORMAT = f"3 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class _Found:
 
     size: int
     changed: int  # mtime in nanoseconds
+    touched: int  # ctime, which nobody can set: a file put in another's place, with its size and time, has its own
     sha256: str
     fingerprint: bytes
 
@@ -88,16 +90,36 @@ def check(
     return Checked(tuple(kept), tuple(fingerprints), tuple(skipped))
 
 
+def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None:
+    """`CorollaError` if pictures of a training are gone or are others than when it began, by the manifest's sha256."""
+    if not manifest.root.is_dir():
+        raise CorollaError(f"the folder of the pictures, {manifest.root}, is not there; bring it back and go on")
+    checked = check(manifest.root, manifest.examples, progress=progress)
+    hashes = {example.path: example.sha256 for example in checked.examples}
+    reasons = {skipped.path: skipped.reason for skipped in checked.skipped}
+    faults = [
+        f"{example.path}: {reasons.get(example.path, 'changed')}"
+        for example in manifest.examples
+        if example.sha256 and hashes.get(example.path) != example.sha256
+    ]
+    if faults:
+        raise CorollaError(
+            f"{len(faults)} of {len(manifest.examples)} pictures under {manifest.root} are not as they were when this "
+            f"training began ({few(faults)}); put them back and go on, or start anew with another --out"
+        )
+
+
 def _look(path: Path, before: _Found | None) -> _Found | str:
     """The file's hash and fingerprint, or the reason why it is no readable picture."""
     try:
         status = path.stat()
-        if before and (before.size, before.changed) == (status.st_size, status.st_mtime_ns):
+        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if before and (before.size, before.changed, before.touched) == state:
             return before
         # First the picture, then the hash: whatever is no picture (a film, an archive) is not read to its
         # end.
         bits = fingerprint(read_picture(path, draft=_DRAFT))
-        return _Found(status.st_size, status.st_mtime_ns, sha256_of(path), bits)
+        return _Found(*state, sha256_of(path), bits)
     except PictureError as error:
         return error.reason
     except FileNotFoundError:
@@ -113,28 +135,43 @@ def _memory(root: Path) -> Path:
 
 def _recall(root: Path) -> dict[str, _Found]:
     """What an earlier run wrote down about the files under `root`; nothing if that is missing or damaged."""
+    digest, known = hashlib.sha256(), dict[str, _Found]()
     try:
         with _memory(root).open(encoding="utf-8") as lines:
-            if json.loads(next(lines, "")) != {"format": _FORMAT}:
+            if json.loads(first := next(lines, "")) != {"format": _FORMAT}:
                 return {}
-            return {path: _found(*rest) for path, *rest in map(json.loads, lines)}
+            digest.update(first.encode())
+            for line in lines:
+                if not line.startswith("["):  # the last one
+                    return known if line == f"{digest.hexdigest()}\n" else {}
+                digest.update(line.encode())
+                path, *rest = json.loads(line)
+                known[path] = _found(*rest)
     except (OSError, ValueError, TypeError):
-        return {}
+        pass
+    return {}
 
 
-def _found(size: int, changed: int, sha256: str, bits: str) -> _Found:
-    found = _Found(size, changed, sha256, bytes.fromhex(bits))
+def _found(size: int, changed: int, touched: int, sha256: str, bits: str) -> _Found:
+    found = _Found(size, changed, touched, sha256, bytes.fromhex(bits))
     if len(found.fingerprint) != FINGERPRINT_BYTES or len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size:
         raise ValueError("not a line that was written here")
     return found
 
 
 def _remember(root: Path, known: dict[str, _Found]) -> None:
-    def write(file: Path) -> None:
-        with file.open("w", encoding="utf-8") as lines:  # line by line: all of it as one text takes as much again
-            lines.write(json.dumps({"format": _FORMAT}) + "\n")
-            for path, f in known.items():
-                lines.write(json.dumps([path, f.size, f.changed, f.sha256, f.fingerprint.hex()]) + "\n")
+    def lines() -> Iterator[str]:  # one by one: all of it as one text takes as much memory again
+        yield json.dumps({"format": _FORMAT}) + "\n"
+        for path, f in known.items():
+            yield json.dumps([path, f.size, f.changed, f.touched, f.sha256, f.fingerprint.hex()]) + "\n"
+
+    def write(temporary: Path) -> None:
+        digest = hashlib.sha256()
+        with temporary.open("wb") as file:
+            for line in lines():
+                file.write(line.encode())
+                digest.update(line.encode())
+            file.write(f"{digest.hexdigest()}\n".encode())
 
     with suppress(OSError):  # a cache folder that cannot be written to costs time, not the run
         write_with(_memory(root), write)

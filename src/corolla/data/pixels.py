@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,13 +23,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from corolla.data.cache import cache_folder, new_folder
-from corolla.data.decoding import read_picture
+from corolla.data.decoding import PictureError, read_picture
+from corolla.data.hashing import sha256_of
+from corolla.lock import in_use, locked
+from corolla.sealed import load_sealed, save_sealed
 
-VERSION = 1  # of the format and of what `shrink` does
+VERSION = 2  # of the format and of what `shrink` does
 LIMIT = 16 * 2**30  # bytes of all stores together; the longest unused ones go first
 SHARE_OF_DISK = 0.5  # of what is free, for a new store
+INDEX = "index.safetensors"
 LONGEST = 2.0  # a picture longer than so many times its shorter side is cut at both ends
 DAY = 24 * 3600.0
+TOGETHER = 256  # pictures that are decoded at a time and have one checksum
+READ = 2**20  # bytes that are read at a time
 
 Picture = NDArray[np.uint8]  # (h, w, 3)
 
@@ -70,17 +77,24 @@ class PixelStream:
 
 @dataclass(frozen=True)
 class PixelStore:
-    """Pictures that lie one after another in `folder/pixels`; `folder/index.npy` holds their heights and widths."""
+    """Pictures that lie one after another in `folder/pixels`; `folder/index.safetensors` says how large each is."""
 
     folder: Path
 
     @cached_property
+    def index(self) -> dict[str, NDArray[np.int64]]:
+        """`sizes`, the height and width of each picture, and `sums`, the crc32 of every `TOGETHER` of them."""
+        index, _ = load_sealed(self.folder / INDEX, "np")
+        sizes, sums = index["sizes"], index["sums"]
+        whole = sizes.shape == (len(sizes), 2) and sums.shape == (-(-len(sizes) // TOGETHER),)
+        if not whole or sizes.dtype != np.int64 or sums.dtype != np.int64 or (sizes < 1).any():
+            raise ValueError("the index is not one that was written here")
+        return index
+
+    @property
     def sizes(self) -> NDArray[np.int64]:
         """Height and width of each picture (pictures, 2)."""
-        sizes: NDArray[np.int64] = np.load(self.folder / "index.npy", allow_pickle=False)
-        if sizes.ndim != 2 or sizes.shape[1] != 2 or sizes.dtype != np.int64 or (sizes < 1).any():
-            raise ValueError("the index is damaged")
-        return sizes
+        return self.index["sizes"]
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -92,12 +106,34 @@ class PixelStore:
         """The file; writing to this would change a copy in memory only."""
         return np.asarray(np.memmap(self.folder / "pixels", np.uint8, mode="c"))
 
-    def whole(self) -> bool:
-        """Whether everything is there."""
+    def whole(self, progress: Callable[[int, int], None] | None = None) -> bool:
+        """Whether everything is there and as it was written; reads all of it, on all cores."""
         try:
-            return (self.folder / "pixels").stat().st_size == int(self.starts[-1])
-        except (OSError, ValueError, EOFError):
+            if (self.folder / "pixels").stat().st_size != int(self.starts[-1]):
+                return False
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                for number, crc in enumerate(pool.map(self.crc, range(len(self.index["sums"])))):
+                    if crc != self.index["sums"][number]:
+                        pool.shutdown(cancel_futures=True)
+                        return False
+                    if progress:
+                        progress(min((number + 1) * TOGETHER, len(self)), len(self))
+        except (OSError, ValueError, KeyError):
             return False
+        return True
+
+    def crc(self, block: int) -> int:
+        """The checksum of `TOGETHER` pictures as they lie on the disk."""
+        start, end = (int(self.starts[min(number * TOGETHER, len(self))]) for number in (block, block + 1))
+        crc, buffer = 0, memoryview(bytearray(min(READ, end - start)))
+        with (self.folder / "pixels").open("rb", buffering=0) as file:  # a bad sector is an error here, not a signal
+            file.seek(start)
+            while start < end:
+                read = file.readinto(buffer[: end - start])
+                if not read:
+                    raise EOFError
+                crc, start = zlib.crc32(buffer[:read], crc), start + read
+        return crc
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -115,10 +151,12 @@ def keep_pixels(
     hashes: Sequence[str],
     side: int,
     progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Pixels:
     """The pictures at `paths`, whose contents have the sha256 `hashes`, shrunk to `side` and decoded once.
 
-    Two processes may ask for the same ones at once. Where there is no room or no right to keep them, or a hash is
+    Two processes may ask for the same ones at once. What was kept is held against its checksums first, and made again
+    if a bit of it has changed; `note` is told so. Where there is no room or no right to keep them, or a hash is
     missing, they are decoded from the files whenever they are asked for. Raises `PictureError` for a damaged one.
     """
     stream = PixelStream(tuple(paths), side)
@@ -127,35 +165,52 @@ def keep_pixels(
     store = PixelStore(stores / key)
     if not paths or not all(hashes):
         return stream
-    if not store.whole():
+    if not store.whole(progress):
+        if note and store.folder.is_dir():
+            note(f"the decoded pictures in {store.folder} were damaged; they are decoded again")
         try:
             stores.mkdir(parents=True, exist_ok=True)
             if len(paths) * 3 * (1.25 * side) ** 2 > min(LIMIT, SHARE_OF_DISK * shutil.disk_usage(stores).free):
                 return stream
             shutil.rmtree(store.folder, ignore_errors=True)  # what is left of a damaged one
-            with new_folder(store.folder) as folder:
-                write(folder, stream, progress)
+            with new_folder(store.folder) as folder, locked(folder, "decoding"):
+                write(folder, stream, hashes, progress)
             store = PixelStore(store.folder)  # that has read nothing yet
         except OSError:
             return stream
         make_room(stores, spare=store.folder)
     with suppress(OSError):  # a cache of somebody else's may be read only
         os.utime(store.folder)
-    return store if store.whole() else stream
+    try:
+        return store if store.bytes.size == store.starts[-1] else stream  # mapped now: it stays, even if it is deleted
+    except (OSError, ValueError):
+        return stream
 
 
-def write(folder: Path, stream: PixelStream, progress: Callable[[int, int], None] | None) -> None:
-    """Decode every picture, on all cores, into a new store."""
+def write(
+    folder: Path, stream: PixelStream, hashes: Sequence[str], progress: Callable[[int, int], None] | None
+) -> None:
+    """Decode every picture, on all cores, into a new store; `PictureError` for one that has not the hash it should."""
     sizes: list[tuple[int, ...]] = []
-    waiting = iter(stream.paths)
+    sums: list[int] = []
+    waiting = iter(zip(stream.paths, hashes, strict=True))
+
+    def decode(asked: tuple[Path, str]) -> Picture:
+        path, sha256 = asked
+        if sha256_of(path) != sha256:
+            raise PictureError("it has changed since it was looked at", path)
+        return shrink(path, stream.side)
+
     with (folder / "pixels").open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
-        while some := list(islice(waiting, 256)):
-            for picture in pool.map(lambda path: shrink(path, stream.side), some):
+        while some := list(islice(waiting, TOGETHER)):
+            sums.append(0)
+            for picture in pool.map(decode, some):
                 file.write(np.ascontiguousarray(picture).data)
+                sums[-1] = zlib.crc32(np.ascontiguousarray(picture).data, sums[-1])
                 sizes.append(picture.shape[:2])
                 if progress:
                     progress(len(sizes), len(stream.paths))
-    np.save(folder / "index.npy", np.array(sizes, np.int64))
+    save_sealed({"sizes": np.array(sizes, np.int64), "sums": np.array(sums, np.int64)}, folder / INDEX, framework="np")
 
 
 def make_room(stores: Path, spare: Path) -> None:
@@ -168,7 +223,7 @@ def make_room(stores: Path, spare: Path) -> None:
         except OSError:
             continue  # another process was quicker
         if folder.name.startswith("."):
-            if time.time() - age > DAY:
+            if time.time() - age > DAY and not in_use(folder):  # the clock may have been set
                 shutil.rmtree(folder, ignore_errors=True)
             continue
         total += size

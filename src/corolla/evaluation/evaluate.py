@@ -1,7 +1,7 @@
 """A run measured on pictures: its own test split, or any labelled pictures with classes it knows."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -14,8 +14,9 @@ from corolla.data.progress import Progress
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
-from corolla.predictor import Predictor
+from corolla.predictor import Predictor, Reply
 from corolla.pretrained import run_folder
+from corolla.processes import processes_here
 
 Part = Split | Literal["all"]
 
@@ -94,7 +95,7 @@ def answer(
         if progress is not None:
             progress("evaluating", done, of)
 
-    replies = classifier.replies([manifest.locate(example) for example in examples], tell)
+    replies = shared_replies(classifier, [manifest.locate(example) for example in examples], tell)
     novelty = [reply.novelty for reply in replies if reply.novelty is not None]
     return Evaluation(
         classes=classifier.classes,
@@ -108,6 +109,21 @@ def answer(
         calibration=classifier.calibration,
         novelty=np.array(novelty, np.float32) if classifier.calibration else None,
     )
+
+
+def shared_replies(
+    classifier: Predictor, pictures: Sequence[Path], progress: Callable[[int, int], None]
+) -> list[Reply]:
+    """What the classifier says about every picture, of which each process of several asks about its part."""
+    processes = processes_here(getattr(classifier, "device", "cpu"))
+    part = processes.part(len(pictures))
+    own = classifier.replies(pictures[part.start : part.stop], progress) if part else []
+    if processes.count == 1:
+        return own
+    strange = np.array([np.nan if reply.novelty is None else reply.novelty for reply in own], np.float64)
+    chances = np.array([reply.probabilities for reply in own], np.float32).reshape(len(own), len(classifier.classes))
+    rows = zip(processes.joined(chances, len(pictures)), processes.joined(strange, len(pictures)), strict=True)
+    return [Reply(row, None if np.isnan(novelty) else float(novelty)) for row, novelty in rows]
 
 
 def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:

@@ -5,6 +5,7 @@ import copy
 import torch
 
 from corolla.model import ViT
+from corolla.training.sharding import local, shard, whole_model
 
 
 class AveragedModel:
@@ -19,12 +20,21 @@ class AveragedModel:
         self.decay = decay
         self.steps = 0
 
+    def shard(self) -> None:
+        """Share the average out over the processes, as the model that it follows is."""
+        shard(self.model)
+
+    def whole(self) -> ViT:
+        """The average as a model that answers; every process has to ask for it where it is shared out."""
+        return whole_model(self.model)
+
     @torch.no_grad()
     def update(self, model: ViT) -> None:
         """Take in the weights after one more step; batch norm's running statistics are averaged too."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        mine, theirs = list(self.model.state_dict().values()), list(model.state_dict().values())
+        mine = [local(tensor) for tensor in self.model.state_dict().values()]
+        theirs = [local(tensor) for tensor in model.state_dict().values()]
         floating = [index for index, tensor in enumerate(mine) if tensor.is_floating_point()]
         torch._foreach_lerp_([mine[i] for i in floating], [theirs[i] for i in floating], 1 - decay)
         for index in set(range(len(mine))) - set(floating):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from corolla.errors import CorollaError
+from corolla.processes import ALONE, Processes
 from corolla.training.recipe import Policy, Recipe
 
 RESERVE = 0.08  # share of the time for reading pictures, validations and the report
@@ -61,6 +62,7 @@ def plan(
     measure: Callable[[Recipe, int], float],
     multiple_of: Callable[[Recipe], int],
     started: float,
+    processes: Processes = ALONE,
 ) -> Plan:
     """The highest rung of `ladder` (lowest first) whose training sees enough pictures in `minutes`.
 
@@ -70,7 +72,8 @@ def plan(
     seconds = minutes * 60 * (1 - RESERVE)
 
     def left() -> float:
-        return max(seconds - (time.monotonic() - started), seconds / 3)  # timing must not eat up a short training
+        gone = processes.agree(time.monotonic() - started)
+        return max(seconds - gone, seconds / 3)  # timing must not eat up a short training
 
     chosen, each, views = recipe, math.inf, 0.0
     for rung in ladder:

@@ -1,6 +1,7 @@
-"""The state of a training between two epochs, as one safetensors file that is written whole or not at all.
+"""The state of a training between two steps, as one safetensors file that is written whole or not at all.
 
-Because every epoch begins from its own seed, no state of a random generator belongs here.
+Because every step begins from its own seed, no state of a random generator belongs here; and because tensors are
+written whole, a training may go on with another number of processes.
 """
 
 import json
@@ -9,13 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from corolla.atomic import write_with
 from corolla.errors import CorollaError
+from corolla.sealed import load_sealed, save_sealed
+from corolla.training.sharding import placed, whole
 
 
 @dataclass
@@ -23,6 +23,9 @@ class Position:
     """How far a training has come, and the best it has seen on validation."""
 
     epochs_done: int = 0
+    batches_done: int = 0  # of the epoch that has begun
+    loss_sum: float = 0.0  # over those batches
+    epoch_seconds: float = 0.0  # that they took
     seconds: float = 0.0  # of training, over all the times it was resumed
     best_epoch: int = -1  # from 1, 0 for the first head; -1 while nothing was validated
     best_accuracy: float = -1.0
@@ -31,28 +34,33 @@ class Position:
     average_steps: int = 0
     finished: bool = False
 
+    def next_epoch(self) -> None:
+        """One more is done."""
+        self.epochs_done += 1
+        self.batches_done, self.loss_sum, self.epoch_seconds = 0, 0.0, 0.0
 
-def save_checkpoint(
-    path: Path, position: Position, modules: Mapping[str, nn.Module], optimisers: list[Optimizer], key: str
-) -> None:
-    """Write everything that the next epoch needs; `key` says which training this is a state of."""
+
+def gather_state(modules: Mapping[str, nn.Module], optimisers: list[Optimizer]) -> dict[str, Tensor]:
+    """Every tensor that the next step needs, whole, on the CPU; every process has to ask for it."""
     tensors: dict[str, Tensor] = {}
     for part, module in modules.items():
         tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
     for number, optimiser in enumerate(optimisers):
         for parameter, state in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{parameter}.{name}": tensor for name, tensor in state.items()}
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return {name: whole(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def save_checkpoint(path: Path, position: Position, state: dict[str, Tensor], key: str) -> None:
+    """Write where a training is and its `gather_state`; `key` says which training it is."""
     words = {"position": json.dumps(asdict(position)), "key": key}
-    write_with(path, lambda temporary: save_file(whole, temporary, metadata=words))
+    save_sealed(state, path, words)
 
 
 def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: list[Optimizer], key: str) -> Position:
     """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
     try:
-        with safe_open(path, framework="pt") as file:
-            words = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        tensors, words = load_sealed(path)
         if words.get("key") != key:
             raise CorollaError(
                 f"{path} belongs to a training with other data, recipe or seed; "
@@ -64,10 +72,11 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: li
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
         for part, module in modules.items():
-            module.load_state_dict(parts[part])
+            has = module.state_dict()
+            module.load_state_dict({n: placed(t, like=has[n]) if n in has else t for n, t in parts[part].items()})
         for number, optimiser in enumerate(optimisers):
             put_back(optimiser, parts["optimiser"], number)
-    except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorollaError(f"cannot continue from {path}: {first}; delete it and start anew") from None
     return position
@@ -86,5 +95,6 @@ def put_back(optimiser: Optimizer, tensors: dict[str, Tensor], number: int) -> N
         if int(owner) == number:
             parameter = parameters[int(index)]
             same = tensor.shape == parameter.shape
-            state.setdefault(int(index), {})[key] = torch.empty_like(parameter).copy_(tensor) if same else tensor
+            beside = torch.empty_like(parameter).copy_(placed(tensor, like=parameter)) if same else tensor
+            state.setdefault(int(index), {})[key] = beside
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -70,7 +70,9 @@ def fit_to_minutes(
     def patch_of(recipe: Recipe) -> int:
         return (weights.config if weights else vit_config(recipe.model, 2)).patch_size
 
-    fitted = plan(minutes, recipe, ladder, full_batches, named.most_epochs, timer, patch_of, started)
+    fitted = plan(
+        minutes, recipe, ladder, full_batches, named.most_epochs, timer, patch_of, started, timer.machine.processes
+    )
     taken = fitted.recipe.changed(**changes)  # what is set by hand stays, whatever the rung has
     progress.note(
         f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.epochs} epochs: {fitted.measured}"

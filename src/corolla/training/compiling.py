@@ -12,6 +12,8 @@ from torch import Tensor
 
 from corolla.model import ViT
 from corolla.precision import Precision
+from corolla.processes import ALONE, Processes
+from corolla.training.sharding import is_sharded
 
 LONG = 600.0  # seconds of computing, below which compiling is not even tried
 GAIN = 0.03  # share of the step that has to be saved
@@ -44,15 +46,23 @@ def compile_blocks(model: ViT) -> None:
 
 
 def choose_compiling(
-    model: ViT, precision: Precision, image_size: int, batch_size: int, steps: int, sizes: int
+    model: ViT,
+    precision: Precision,
+    image_size: int,
+    batch_size: int,
+    steps: int,
+    sizes: int,
+    processes: Processes = ALONE,
 ) -> Compiling:
     """Time both ways on a copy of the model, and take what ends sooner over `steps`, of `sizes` sizes of pictures.
 
-    A compiler that is missing or fails is a reason like any other.
+    A compiler that is missing or fails is a reason like any other. `processes` take the times of the main one.
     """
     device = next(model.parameters()).device
     if device.type not in ("cpu", "cuda"):
         return Compiling(False, f"the compiler knows little of {device.type}")
+    if is_sharded(model):
+        return Compiling(False, "the model is shared out over processes")
     trial = copy.deepcopy(model).train()
     images = torch.zeros(batch_size, 3, image_size, image_size, device=device)
 
@@ -67,7 +77,7 @@ def choose_compiling(
         return time.monotonic() - started
 
     def fastest(once: Callable[[], float]) -> float:
-        return min(once() for _ in range(STEPS))
+        return processes.agree(min(once() for _ in range(STEPS)))
 
     seconds()  # the first step is never like the others
     plain = fastest(seconds)
@@ -81,7 +91,7 @@ def choose_compiling(
     except Exception as error:  # whatever a compiler's toolchain can raise
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return Compiling(False, f"the compiler failed ({first[:100]})")
-    cost = time.monotonic() - started
+    cost = processes.agree(time.monotonic() - started)
     compiled = fastest(seconds)
     saved = (plain - compiled) * steps
     if compiled < plain * (1 - GAIN) and saved > cost * sizes:

@@ -5,43 +5,51 @@ mixed views too, as in function matching (2106.05237), and the teacher's feature
 patches (2207.10026), which tell far more of a small data set than its labels do.
 """
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from corolla.model import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.training.recipe import Recipe
+from corolla.training.shared_norm import shared_standard
 from corolla.training.teachers.teacher import Teacher
 
 
 class Distillation(nn.Module):
     """The loss of a student beside a teacher; holds the projections from patches to the teacher's features."""
 
-    def __init__(self, recipe: Recipe, teacher: Teacher, model: ViT, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self, recipe: Recipe, teacher: Teacher, model: ViT, preprocessing: Preprocessing, shared: bool = False
+    ) -> None:
         super().__init__()
+        self.shared = shared  # several processes have a part of each batch
         self.recipe, self.teachers, self.preprocessing = recipe, [teacher], preprocessing  # in a list: not a part
         self.project = nn.ModuleList(nn.Linear(model.config.width, channels) for channels in teacher.channels)
+        self.project.requires_grad_(recipe.guidance > 0)  # what shares out a training refuses weights without a use
 
     def forward(
-        self, model: ViT, accelerator: Accelerator, images: Tensor, targets: Tensor, weight: Tensor | None
+        self, model: ViT, images: Tensor, targets: Tensor, labelled: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        """The loss of normalised views (B, 3, H, W) with targets (B,) or (B, classes)."""
+        """The loss of normalised views (B, 3, H, W) with targets (B,) or (B, classes).
+
+        `labelled` gives the labels' part of it for logits (B, classes) and these targets.
+        """
         recipe, [teacher] = self.recipe, self.teachers
-        with accelerator.autocast():
-            answer, maps = teacher.look(images, self.preprocessing)
-            tokens = model.patches(images)
-            z = model.encode(images, tokens=tokens)
-            logits = model.head(model.pool(z)).float()
-            taught = logits if model.distillation_head is None else model.distillation_head(z[:, 1]).float()
-            # The teacher's middle guides the patch embedding, its end the last layer.
-            layers = (tokens, model.patch_tokens(z))[-len(maps) :]
-            guided = [project(layer).float() for project, layer in zip(self.project, layers, strict=True)]
-        loss = F.cross_entropy(logits, targets, weight=weight, label_smoothing=recipe.label_smoothing)
+        answer, maps = teacher.look(images, self.preprocessing)
+        tokens = model.patches(images)
+        z = model.encode(images, tokens=tokens)
+        logits = model.head(model.pool(z)).float()
+        taught = logits if model.distillation_head is None else model.distillation_head(z[:, 1]).float()
+        # The teacher's middle guides the patch embedding, its end the last layer.
+        layers = (tokens, model.patch_tokens(z))[-len(maps) :]
+        guided = [project(layer).float() for project, layer in zip(self.project, layers, strict=True)]
+        loss = labelled(logits, targets)
         loss = (1 - recipe.distill_share) * loss + recipe.distill_share * self.taught(taught, answer.float())
         if recipe.guidance > 0:
             grid = model.config.grid((images.shape[-2], images.shape[-1]))
-            apart = [guide(mine, theirs.float(), grid) for mine, theirs in zip(guided, maps, strict=True)]
+            apart = [guide(mine, theirs.float(), grid, self.shared) for mine, theirs in zip(guided, maps, strict=True)]
             loss = loss + recipe.guidance * sum(apart)
         return loss
 
@@ -54,14 +62,18 @@ class Distillation(nn.Module):
         return heat**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)  # eq. 2
 
 
-def guide(guided: Tensor, feature_map: Tensor, grid: tuple[int, int]) -> Tensor:
+def guide(guided: Tensor, feature_map: Tensor, grid: tuple[int, int], shared: bool = False) -> Tensor:
     """1 - cosine between projected patches (B, N, C) on `grid` and the teacher's map (B, C, h, w), on the coarser grid.
 
-    Every channel of the map is standardised over the batch first: some are a hundred times as large as others.
+    Every channel of the map is standardised over the batch first, over all processes' if it is shared: some are a
+    hundred times as large as others.
     """
     rows, columns = (min(mine, theirs) for mine, theirs in zip(grid, feature_map.shape[-2:], strict=True))
     student = guided.transpose(1, 2).reshape(len(guided), -1, *grid)
     student, teacher = (F.adaptive_avg_pool2d(each, (rows, columns)) for each in (student, feature_map))
-    centre, spread = teacher.mean(dim=(0, 2, 3), keepdim=True), teacher.std(dim=(0, 2, 3), keepdim=True)
-    teacher = (teacher - centre) / spread.clamp_min(1e-6)
+    if shared:
+        teacher = shared_standard(teacher)
+    else:
+        centre, spread = teacher.mean(dim=(0, 2, 3), keepdim=True), teacher.std(dim=(0, 2, 3), keepdim=True)
+        teacher = (teacher - centre) / spread.clamp_min(1e-6)
     return (1 - F.cosine_similarity(student, teacher, dim=1)).mean()

@@ -4,18 +4,17 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from corolla.atomic import write_with
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import read_picture
 from corolla.data.manifest import Example, Manifest, Split
 from corolla.preprocessing import Preprocessing
+from corolla.sealed import DamagedError, load_sealed, save_sealed
 
 BATCH = 64
 
@@ -56,17 +55,14 @@ def picture_features(
     said = [key, json.dumps(preprocessing.to_json(), sort_keys=True), *(example.sha256 for example in examples)]
     file = cache_folder() / "features" / f"{hashlib.sha256('/'.join(said).encode()).hexdigest()[:32]}.safetensors"
     try:
-        kept = load_file(file)["features"]
+        kept: Tensor = load_sealed(file)[0]["features"]
         if len(kept) == len(paths):
             return kept
-    except (OSError, SafetensorError, KeyError):
+    except (OSError, DamagedError, KeyError):
         pass  # not there, or not whole: computed anew
     features = compute_features(paths, extract, preprocessing, device, progress)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_with(file, lambda temporary: save_file({"features": features}, temporary))
-    except OSError:
-        pass  # a cache that cannot be written costs only time
+    with suppress(OSError):  # a cache that cannot be written costs only time
+        save_sealed({"features": features}, file)
     return features
 
 

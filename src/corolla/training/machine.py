@@ -1,15 +1,26 @@
-"""Where a training computes: device and processor in words, the processes for views, accelerate's handle."""
+"""Where a training computes: device and processor in words, the processes for views, accelerate's handle.
 
+`torchrun`, `accelerate launch` and the like start the same command several times and say so in its environment;
+accelerate joins these processes, with gloo on CPUs and NCCL on GPUs.
+"""
+
+import atexit
 import os
 import platform
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState
 
+from corolla.errors import CorollaError
 from corolla.precision import Precision, choose_precision
+from corolla.processes import Processes, processes_here, several_wanted
+
+PATIENCE = timedelta(hours=12)  # for the other processes: one of them may have a teacher to fit
 
 
 @dataclass(frozen=True)
@@ -17,21 +28,51 @@ class Machine:
     """Where a training computes."""
 
     device: str  # as torch names it: cpu, cuda, mps
-    workers: int  # processes that make the random views
+    workers: int  # processes that make the random views, of each process that trains
+    fsdp: bool = False  # weights, gradients and optimiser's state are shared out over the processes
 
-    @property
+    @cached_property
     def precision(self) -> Precision:
         """The precision that suits the device."""
         return choose_precision(self.device)
 
+    @cached_property
+    def processes(self) -> Processes:
+        """The processes that train together, joined; this one alone where no launcher started more."""
+        if os.environ.get("ACCELERATE_USE_FSDP", "false") == "true":
+            raise CorollaError("corolla shares out a model itself: leave --use_fsdp to accelerate out, and add --fsdp")
+        if not several_wanted():
+            if self.fsdp:
+                raise CorollaError("--fsdp shares a model out over processes; start several with torchrun")
+            return Processes()
+        joined = processes_here(str(self.accelerator().device))
+        atexit.register(leave_group)
+        return joined
+
     def accelerator(self) -> Accelerator:
         """accelerate's handle on the device in its precision, whatever this process trained on before."""
-        mixed, on_cpu = self.precision.mixed, self.device == "cpu"
         try:
-            return Accelerator(cpu=on_cpu, mixed_precision=mixed)
+            return self.new_accelerator()
         except ValueError:  # it holds a process to its first device and precision until told to forget them
             AcceleratorState._reset_state(reset_partial_state=True)
-            return Accelerator(cpu=on_cpu, mixed_precision=mixed)
+            return self.new_accelerator()
+
+    def new_accelerator(self) -> Accelerator:
+        """What accelerate makes of it."""
+        handlers = []
+        if several_wanted():
+            handlers = [
+                DistributedDataParallelKwargs(gradient_as_bucket_view=True),
+                InitProcessGroupKwargs(timeout=PATIENCE),
+            ]
+        on_cpu = self.device == "cpu"
+        return Accelerator(cpu=on_cpu, mixed_precision=self.precision.mixed, kwargs_handlers=handlers)
+
+
+def leave_group() -> None:
+    """Tell the other processes that this one has ended well."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def choose_device() -> str:

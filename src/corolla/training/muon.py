@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from corolla.training.sharding import placed, whole
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that drives every singular value towards 1
 ITERATIONS = 5
 
@@ -72,12 +74,16 @@ class Muon(Optimizer):
                 buffers = [self.buffer(parameter) for parameter in parameters]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov
-                matrices = torch.stack([update.flatten(1) for update in ahead])  # (n, rows, columns)
-                updates = orthogonalise(matrices, self.dtype).to(parameters[0].dtype)
+                # Orthogonal is a matrix as a whole: one that is shared out over processes is put together for it.
+                matrices = torch.stack([whole(update).flatten(1) for update in ahead])  # (n, rows, columns)
+                updates = [
+                    placed(update.view(shape), like=parameters[0])
+                    for update in orthogonalise(matrices, self.dtype).to(parameters[0].dtype)
+                ]
                 # 0.2 is the usual root mean square of an AdamW update (arXiv 2502.16982, eq. 4).
                 rate = 0.2 * max(matrices.shape[1:]) ** 0.5 * group["lr"]
                 torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(parameters, [update.view(shape) for update in updates], alpha=-rate)
+                torch._foreach_add_(parameters, updates, alpha=-rate)
 
     def buffer(self, parameter: Tensor) -> Tensor:
         """The momentum of one parameter, zero at first."""

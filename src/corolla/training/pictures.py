@@ -1,8 +1,13 @@
-"""Training pictures in batches of random views, drawn in a seeded order, epoch by epoch."""
+"""Training pictures in batches of random views, drawn in a seeded order, epoch by epoch.
+
+An order and a view are functions of seed, epoch and picture alone. So an epoch can begin at any batch, several
+processes can have a part of each batch, and the workers that make views can be replaced, and nothing changes.
+"""
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,14 +15,27 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from corolla.data.manifest import Manifest
 from corolla.data.pixels import Pixels, keep_pixels
-from corolla.memory import keep_freed_memory
+from corolla.processes import ALONE, Processes
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
+from corolla.training.workers import surviving, worker_options, workers_alive
 
 MARGIN = 1.5  # pictures are kept at so many times the training size, for the crops to be cut from
 
 Batch = tuple[Tensor, Tensor]  # uint8 views (B, 3, size, size) and class numbers (B,)
+
+
+class Feed(Protocol):
+    """What a training is fed with: the same batches however many processes share them."""
+
+    batch_size: int  # pictures of a batch, of all processes together
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+
+    def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[Batch]:
+        """This process's part of each batch from batch `start` of epoch `epoch` on, in views of `size` pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +75,15 @@ class TrainingPictures(Dataset[Batch]):
 class EpochSampler(Sampler[list[Draw]]):
     """Every picture once an epoch, in an order seeded by run and epoch, in full batches.
 
-    Set `epoch` and `size` before each pass. The pictures left over after the last full batch are dropped for this
-    epoch; another order leaves others over in the next. A set smaller than one batch is one smaller batch.
+    Set `epoch`, `size` and the batch to `start` at before each pass. The pictures left over after the last full batch
+    are dropped for this epoch; another order leaves others over in the next. A set smaller than one batch is one
+    smaller batch. Of each batch this gives the part that is this process's.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+    def __init__(self, count: int, batch_size: int, seed: int, processes: Processes = ALONE) -> None:
         self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
-        self.epoch, self.size = 0, 0
+        self.part = processes.part(self.batch_size)
+        self.epoch, self.size, self.start = 0, 0, 0
 
     def __len__(self) -> int:
         return self.count // self.batch_size
@@ -71,14 +91,9 @@ class EpochSampler(Sampler[list[Draw]]):
     def __iter__(self) -> Iterator[list[Draw]]:
         generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch, "order"))
         order = torch.randperm(self.count, generator=generator).tolist()
-        draws = [Draw(index, seed_of(self.seed, self.epoch, index), self.size) for index in order]
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield draws[start : start + self.batch_size]
-
-
-def start_worker(_: int) -> None:
-    """What a process that makes views does first."""
-    keep_freed_memory()
+        for first in range(self.start * self.batch_size, len(self) * self.batch_size, self.batch_size):
+            own = order[first + self.part.start : first + self.part.stop]
+            yield [Draw(index, seed_of(self.seed, self.epoch, index), self.size) for index in own]
 
 
 def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> DataLoader[Batch]:
@@ -87,10 +102,35 @@ def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: 
         pictures,
         batch_size=None,  # the sampler makes batches, and each is answered whole
         sampler=sampler,
-        num_workers=workers,
-        worker_init_fn=start_worker,
-        persistent_workers=workers > 0,
-        prefetch_factor=3 if workers else None,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # or starting workers would draw from the training's own randomness
+        **worker_options(workers),
     )
+
+
+class StoredFeed:
+    """A feed of pictures that lie on this machine's disk."""
+
+    def __init__(
+        self, pictures: TrainingPictures, batch_size: int, seed: int, workers: int, processes: Processes = ALONE
+    ) -> None:
+        self.pictures, self.workers = pictures, workers
+        self.sampler = EpochSampler(len(pictures), batch_size, seed, processes)
+        self.batch_size = self.sampler.batch_size
+        self.loader = training_loader(self.pictures, self.sampler, self.workers)
+        self.reading: Iterator[Batch] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[Batch]:
+        """This process's part of each batch from batch `start` of epoch `epoch` on, in views of `size` pixels."""
+
+        def once(begin: int) -> Iterator[Batch]:
+            self.sampler.epoch, self.sampler.size, self.sampler.start = epoch, size, begin
+            if self.reading is not None and not workers_alive(self.reading):
+                self.loader = training_loader(self.pictures, self.sampler, self.workers)
+            self.reading = iter(self.loader)
+            return self.reading
+
+        return surviving(once, start, lambda: workers_alive(self.reading))

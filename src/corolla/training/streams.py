@@ -14,10 +14,11 @@ from corolla.data.pixels import Picture, shrink
 from corolla.data.shards.stream import PictureStream
 from corolla.errors import CorollaError
 from corolla.training.lanes import Drawn, Lanes, lanes_of
-from corolla.training.pictures import MARGIN, start_worker
+from corolla.training.pictures import MARGIN
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
+from corolla.training.workers import surviving, worker_options, workers_alive
 
 Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
 Told = Piece | CorollaError  # what a worker meets is raised where batches are asked for, in its own words
@@ -140,12 +141,17 @@ class StreamFeed:
     def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """This process's part of each batch from `start` on: uint8 views (b, 3, size, size) and class numbers."""
         lanes = Lanes(self.stream, self.batch_size, self.seed, epoch)
-        pieces = iter(self.loader(LaneViews(lanes, self.mine, self.views, self.side, size, start)))
         damaged = 0
-        for _ in range(start, len(self)):
-            some = [good(next(pieces)) for _ in range(max(self.workers, 1))]  # one of each worker, in their order
-            damaged += sum(lost for _, _, lost in some)
-            yield joined([views for views, _, _ in some]), joined([labels for _, labels, _ in some])
+
+        def once(begin: int) -> Iterator[tuple[Tensor, Tensor]]:
+            nonlocal damaged
+            self.reading = iter(self.loader(LaneViews(lanes, self.mine, self.views, self.side, size, begin)))
+            for _ in range(begin, len(self)):
+                some = [good(next(self.reading)) for _ in range(max(self.workers, 1))]  # one of each, in their order
+                damaged += sum(lost for _, _, lost in some)
+                yield joined([views for views, _, _ in some]), joined([labels for _, labels, _ in some])
+
+        yield from surviving(once, start, lambda: workers_alive(self.reading))
         if damaged and self.note:
             self.note(f"{damaged} damaged pictures of the shards were each replaced by the one before")
 
@@ -154,11 +160,9 @@ class StreamFeed:
         return DataLoader(
             views,
             batch_size=None,  # they come in batches
-            num_workers=self.workers,
-            worker_init_fn=start_worker,
-            prefetch_factor=3 if self.workers else None,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # or starting workers would draw from the training's own randomness
+            **worker_options(self.workers) | {"persistent_workers": False},  # another epoch has another order
         )
 
 

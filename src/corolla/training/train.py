@@ -4,23 +4,26 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from corolla import __version__
+from corolla import __version__, lock
 from corolla.atomic import write_json
 from corolla.classifier import Classifier
+from corolla.data.checking import refuse_changed
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import calibrate, can_calibrate
 from corolla.evaluation.evaluate import evaluate_split
+from corolla.lock import locked
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
+from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
@@ -28,13 +31,15 @@ from corolla.report.page import write_report
 from corolla.run import Config, Run
 from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
-from corolla.training.loop import Trainer
+from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
+from corolla.training.trainer import Trainer
 from corolla.training.trial import StepTimer
 from corolla.weights import load_weights
 
+SHARED_DISK = 60.0  # seconds that one may take to show what another machine has written
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
@@ -49,6 +54,8 @@ def train(
     strict: bool = False,
     device: str | None = None,
     workers: int | None = None,
+    fsdp: bool = False,
+    checkpoint_minutes: float = CHECKPOINT_SECONDS / 60,
     tensorboard: bool = False,
     progress: Progress | None = None,
     **changes: Any,
@@ -57,95 +64,115 @@ def train(
 
     The recipe is `distill` where `changes` name a teacher, `finetune` where they name weights, and `scratch` otherwise.
     `minutes` fits epochs, model and picture size to the time; `changes` sets any field of `Recipe` by hand, and what
-    is set by hand stays. With `resume` an interrupted run goes on where its last epoch ended, to the same weights as
-    if it had not been interrupted. The figures of the test split, if there is one, stand in the run's report.
+    is set by hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (after every
+    epoch, and within one every `checkpoint_minutes`), to the same weights as if it had not been interrupted. The
+    figures of the test split, if there is one, stand in the run's report.
 
-    Raises `CorollaError` for whatever the user can mend.
+    Where a launcher such as `torchrun` has started it several times, the processes share each batch, and the run is
+    that of one process; with `fsdp` they share out the model too. Only the main process writes.
+
+    Raises `CorollaError` for whatever the user can mend, and `Stopped`, a `KeyboardInterrupt`, after Ctrl-C or SIGTERM.
     """
     started = time.monotonic()
-    progress = progress or Progress()
-    machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
+    machine = Machine(device or choose_device(), usual_workers() if workers is None else workers, fsdp)
+    processes = machine.processes
+    progress = progress if progress and processes.main else Progress()
     changes = {name: value for name, value in changes.items() if value is not None}
     run = Run(Path(out))
-    config = interrupted(run, resume)
-    named = None
-    if config:
-        manifest, chosen = run.load_manifest(), recipe_of(config, changes, seed)
-        if config.training.get("finished"):
-            progress.note(f"{run.folder} is finished; its report and model card are written again")
-            finish(run, manifest, machine.device, progress)
-            return run
-        weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
-    else:
-        weights = weights_of(changes, progress)
-        named, chosen = named_with(recipe, changes, weights)
-        manifest = load_data(data, seed=seed, strict=strict, progress=progress.stage)
-        describe(manifest, progress)
-    taught: FittedTeacher | None = None
-    teacher: Teacher | None = None
-    if chosen.teacher:
-        keep_freed_memory()
-        file = run.teacher if config else None
-        taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
-        teacher = taught.teacher
-    if named and minutes is not None and "epochs" not in changes and chosen.epochs:
-        timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
-        chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
-    trainer = Trainer(manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights)
-    if not config:
-        config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
-        run.folder.mkdir(parents=True, exist_ok=True)
-        manifest.save(run.manifest_file)
-        if taught:
-            config.training["teacher"] = taught.facts
-            save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
-        run.save_config(config)
-    compiling = Compiling.of_run(config.training)
-    patches = math.prod(trainer.model.config.grid((chosen.image_size, chosen.image_size)))
-    written = written_out(machine.device, trainer.precision.dtype, patches, trains=True)
-    progress.note(
-        f"{chosen.model} at {chosen.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}; "
-        f"mixed precision: {trainer.precision.mixed}, for {trainer.precision.reason}; "
-        f"attention: {'written out' if written else 'fused'}; "
-        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}"
-    )
-    if compiling.wanted:
-        compile_blocks(trainer.model)
-    with board(run, tensorboard) as tell:
-        position = trainer.fit(run, f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}", resume, tell)
-    done = {
-        "finished": True,
-        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
-        "epochs": position.epochs_done,
-        "best_epoch": position.best_epoch,
-        "best_val_accuracy": position.best_accuracy,
-    }
-    if taught and manifest.split("test"):
-        done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
-    run.save_config(replace(config, training=config.training | done))
-    for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
-        leftover.unlink(missing_ok=True)
-    finish(run, manifest, machine.device, progress)
-    return run
+    with locked(run.folder, "training", progress.note) if processes.main else nullcontext():
+        config = processes.from_main(lambda: interrupted(run, resume))
+        named = None
+        if config:
+            manifest, chosen = processes.from_main(run.load_manifest), recipe_of(config, changes, seed)
+            if config.training.get("finished"):
+                progress.note(f"{run.folder} is finished; its report and model card are written again")
+                finish(run, manifest, machine, progress)
+                return run
+            processes.from_main(lambda: refuse_changed(manifest, progress.stage))
+            weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
+        else:
+            weights = weights_of(changes, progress)
+            named, chosen = named_with(recipe, changes, weights)
+            manifest = processes.from_main(lambda: load_data(data, seed=seed, strict=strict, progress=progress.stage))
+            describe(manifest, progress)
+        taught: FittedTeacher | None = None
+        teacher: Teacher | None = None
+        if chosen.teacher:
+            keep_freed_memory()
+            file = run.teacher if config else None
+            taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
+            teacher = taught.teacher
+        if named and minutes is not None and "epochs" not in changes and chosen.epochs:
+            timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
+            chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
+        trainer = Trainer(
+            manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights
+        )
+        if not config:
+            config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
+            if taught:
+                config.training["teacher"] = taught.facts
+            if processes.main:
+                run.folder.mkdir(parents=True, exist_ok=True)
+                manifest.save(run.manifest_file)
+                if taught:
+                    save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
+                run.save_config(config)
+        see_from_everywhere(run, processes)
+        compiling = Compiling.of_run(config.training)
+        describe_computing(config, chosen, trainer, machine, progress)
+        if compiling.wanted:
+            compile_blocks(trainer.model)
+        key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
+        with board(run, tensorboard and processes.main) as tell:
+            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60).fit(resume)
+        done = {
+            "finished": True,
+            "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
+            "epochs": position.epochs_done,
+            "best_epoch": position.best_epoch,
+            "best_val_accuracy": position.best_accuracy,
+        }
+        if taught and manifest.split("test"):
+            done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
+        if processes.main:
+            run.save_config(replace(config, training=config.training | done))
+        finish(run, manifest, machine, progress)
+        return run
 
 
 def interrupted(run: Run, resume: bool) -> Config | None:
     """The config of the run to go on with, or None for a new one; refuses to write over anything."""
     if resume and run.config_file.is_file():
+        run.sweep()
         return run.load_config()
-    if run.folder.exists() and not run.folder.is_dir():
-        raise CorollaError(f"{run.folder} is a file; give --out a folder that does not exist yet")
-    if run.folder.is_dir() and any(run.folder.iterdir()):
+    if resume and run.hardly_begun():
+        return None
+    if any(path.name != lock.NAME for path in run.folder.iterdir()):
         hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
         raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
     return None
 
 
+def see_from_everywhere(run: Run, processes: Processes) -> None:
+    """`CorollaError` on a machine that does not see the run that the main process writes."""
+    processes.wait()
+    begun = time.monotonic()
+    while not run.config_file.is_file():
+        if time.monotonic() - begun > SHARED_DISK:
+            raise CorollaError(
+                f"{run.folder} cannot be seen from {platform.node()}; put --out on a disk all machines share"
+            )
+        time.sleep(0.5)
+
+
 def describe(manifest: Manifest, progress: Progress) -> None:
     """Say what the data is, and what may be wrong with it."""
-    counts = ", ".join(f"{len(manifest.split(name))} {name}" for name in SPLITS)
-    progress.note(f"{len(manifest.examples)} pictures of {len(manifest.classes)} classes: {counts}")
+    counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
+    progress.note(
+        f"{sum(manifest.size(name) for name in SPLITS)} pictures of {len(manifest.classes)} classes: {counts}"
+    )
     for skipped in manifest.skipped[:10]:
         progress.note(f"  skipped {skipped.path}: {skipped.reason}")
     if len(manifest.skipped) > 10:
@@ -153,6 +180,22 @@ def describe(manifest: Manifest, progress: Progress) -> None:
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
     if most > 3 * fewest:
         progress.note(f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help")
+
+
+def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Machine, progress: Progress) -> None:
+    """Say what is trained, how it is computed, and why so."""
+    compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
+    patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
+    written = written_out(machine.device, precision.dtype, patches, trains=True)
+    said = [
+        f"{recipe.model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
+        f"mixed precision: {precision.mixed}, for {precision.reason}",
+        f"attention: {'written out' if written else 'fused'}",
+        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
+    ]
+    if count > 1:
+        said.append(f"{count} processes share {'the model and ' if machine.fsdp else ''}each batch")
+    progress.note("; ".join(said))
 
 
 def first_config(
@@ -172,6 +215,7 @@ def first_config(
             "digest": manifest.digest,
             "counts": {name: manifest.counts(name) for name in SPLITS},
             "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+            "stream": manifest.stream.origin if manifest.stream else None,
         },
         versions={"corolla": __version__, "python": platform.python_version()} | {n: version(n) for n in PACKAGES},
         training={
@@ -181,22 +225,35 @@ def first_config(
             "compiled": compiling.wanted,  # kept, for a resumed training must compute as the first part did
             "compiled_reason": compiling.reason,
             "hardware": hardware(device),
+            "processes": trainer.processes.count,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         },
     )
 
 
-def finish(run: Run, manifest: Manifest, device: str, progress: Progress) -> None:
-    """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card."""
-    draw_curves(run.history(), run.curves)
+def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress) -> None:
+    """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card.
+
+    Of several processes the main one calibrates and writes, and all answer about their part of the test split.
+    """
+    processes, device = machine.processes, str(machine.accelerator().device)
+    processes.wait()  # until the weights are written
     evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
+    if processes.main:
+        for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
+            leftover.unlink(missing_ok=True)
+        draw_curves(run.history(), run.curves)
     if can_calibrate(manifest):
-        classifier.calibration = calibrate(classifier, manifest, progress.stage)
-        classifier.calibration.save(run.calibration)
+        classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage))
+        if processes.main:
+            classifier.calibration.save(run.calibration)
     else:
         progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
     if manifest.split("test"):
         evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
+    if not processes.main:
+        return
+    if evaluation:
         low, high = evaluation.interval
         write_json(run.evaluation_file, evaluation.to_json())
         progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from corolla.data.manifest import Manifest
 from corolla.progress import Progress
-from corolla.training.loop import Trainer
 from corolla.training.machine import Machine
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.teacher import Teacher
+from corolla.training.trainer import Trainer
 from corolla.weights import Weights
 
 PICTURES = 512  # at most, decoded for a trial
@@ -62,13 +62,17 @@ class StepTimer:
     def measured(self, trainer: Trainer, pixels: int) -> float:
         """Seconds a picture, the mean of a few steps."""
         trainer.model.train()
-        trainer.sampler.size = pixels
+        processes, epoch = trainer.processes, 0
         times: list[float] = []
         begun = last = time.monotonic()
-        while len(times) < WARM + TIMED and (len(times) <= WARM or time.monotonic() - begun < self.limit):
-            trainer.sampler.epoch += 1
-            for images, labels in trainer.loader:
-                trainer.step(images, labels, 0, 0)
+        while len(times) < WARM + TIMED and (
+            len(times) <= WARM or processes.agree(time.monotonic() - begun < self.limit)
+        ):
+            epoch += 1
+            for number, (images, labels) in enumerate(trainer.feed.batches(epoch, pixels)):
+                if number == 0:
+                    trainer.objective.place(len(labels))
+                trainer.step(images, labels, epoch, number)
                 times.append(time.monotonic() - last)
                 last = time.monotonic()
                 self.progress.stage("measuring this machine", min(len(times), WARM + TIMED), WARM + TIMED)
@@ -76,4 +80,4 @@ class StepTimer:
                     break
         steady = times[WARM:] or times
         # Not the median: a training's minutes hold its slow steps too, and those that wait for pictures.
-        return sum(steady) / len(steady) / trainer.sampler.batch_size
+        return processes.agree(sum(steady) / len(steady) / trainer.feed.batch_size)

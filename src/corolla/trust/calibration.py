@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from corolla.atomic import write_with
 from corolla.errors import CorollaError
+from corolla.sealed import load_sealed, save_sealed
 from corolla.trust.conformal import Conformal
 from corolla.trust.gaussians import Gaussians
 from corolla.trust.novelty import KINDS, Kind, Novelty, Scale, Score
@@ -58,7 +56,7 @@ class Calibration(Promises):
             "facts": self.facts,
         }
         metadata = {"calibration": json.dumps(said, allow_nan=False)}
-        write_with(file, lambda temporary: save_file(arrays, temporary, metadata=metadata))
+        save_sealed(arrays, file, metadata, "np")
 
     @staticmethod
     def load(file: Path, sizes: Sizes) -> "Calibration | None":
@@ -69,13 +67,11 @@ class Calibration(Promises):
         try:
             if file.stat().st_size > MAX_BYTES:
                 raise ValueError("it is too large")
-            with safe_open(file, framework="numpy") as content:
-                said = json.loads((content.metadata() or {})["calibration"])
-                arrays = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no dict
-            return checked(said, arrays, sizes)
+            arrays, words = load_sealed(file, "np", unsealed=True)  # older runs have no seal
+            return checked(json.loads(words["calibration"]), arrays, sizes)
         except FileNotFoundError:
             return None
-        except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorollaError(
                 f"cannot read {file}: {error}; make it again with `corolla calibrate {file.parent}`, "
                 "or delete it to do without"

@@ -8,15 +8,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import AdamW
 
-from corolla.atomic import write_with
 from corolla.data.manifest import Manifest, Split
 from corolla.errors import CorollaError
 from corolla.progress import Progress
+from corolla.sealed import DamagedError, load_sealed, save_sealed
 from corolla.training.features import digest, split_features
 from corolla.training.head import fit_head
 from corolla.training.machine import Machine
@@ -38,7 +36,7 @@ class FittedTeacher:
 
     def __init__(self, manifest: Manifest, recipe: Recipe, machine: Machine, seed: int, progress: Progress) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
-        self.accelerator, self.workers = machine.accelerator(), machine.workers
+        self.accelerator, self.workers, self.processes = machine.accelerator(), machine.workers, machine.processes
         self.facts: dict[str, Any] = {"name": recipe.teacher}
         self.frozen = True  # the backbone is as it was loaded, so its features may be kept for other trainings
         pretrained = load_backbone(recipe.teacher)
@@ -167,11 +165,24 @@ def fit_teacher(
 ) -> FittedTeacher:
     """Load the teacher that `recipe` names and fit it to the training split; one that knows the classes stays as it is.
 
-    `kept` is where `save_teacher` left it when the training was interrupted. Raises `CorollaError` for a teacher that
-    cannot be had.
+    `kept` is where `save_teacher` left it when the training was interrupted. Of several processes the main one fits it,
+    while the others wait. Raises `CorollaError` for a teacher that cannot be had.
     """
     started = time.monotonic()
     fitted = FittedTeacher(manifest, recipe, machine, seed, progress)
+
+    def fit() -> dict[str, Any]:
+        fit_or_read(fitted, kept, minutes)
+        return fitted.facts | {"minutes": (time.monotonic() - started) / 60}
+
+    fitted.facts = fitted.processes.from_main(fit)
+    fitted.processes.spread(list(fitted.teacher.state_dict().values()))
+    return fitted
+
+
+def fit_or_read(fitted: FittedTeacher, kept: Path | None, minutes: float | None) -> None:
+    """The fitting itself, in one process; its facts are told to `fitted`."""
+    manifest, recipe, progress = fitted.manifest, fitted.recipe, fitted.progress
     if kept:
         read_teacher(fitted.teacher, kept)
     elif fitted.knows:
@@ -184,21 +195,19 @@ def fit_teacher(
         fitted.facts["epochs"], fitted.facts["val_accuracy"] = fitted.fine_tune(recipe.teacher_epochs, minutes)
         told = f"{fitted.facts['epochs']} epochs: val {fitted.facts['val_accuracy']:.1%}"
         progress.note(f"teacher {recipe.teacher}, fine-tuned for {told}")
-    fitted.facts["minutes"] = (time.monotonic() - started) / 60
-    return fitted
 
 
 def save_teacher(teacher: Teacher, file: Path) -> None:
     """Keep a fitted teacher for a training that may be interrupted."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.state_dict().items()}
-    write_with(file, lambda temporary: save_file(state, temporary))
+    save_sealed(state, file)
 
 
 def read_teacher(teacher: Teacher, file: Path) -> None:
     """Put a kept teacher's weights back; `CorollaError` if they are damaged."""
     try:
-        teacher.load_state_dict(load_file(file))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        teacher.load_state_dict(load_sealed(file)[0])
+    except (OSError, DamagedError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise CorollaError(
             f"cannot continue with the teacher in {file}: {first}; start anew with another --out"

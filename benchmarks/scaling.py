@@ -1,0 +1,233 @@
+"""How training scales here, what a picture costs, and what ImageNet-21k from scratch would take: docs/scaling.md.
+
+    python benchmarks/scaling.py                      # about ten minutes on two quiet cores
+    python benchmarks/scaling.py --rate 2.5e14        # the plan, too, for a device that reaches so many operations/s
+
+Three parts. Whole training steps of the same batch by one process and by two, interleaved. Steps of several sizes and
+pixels, to which the two numbers of the cost model are fitted; each case is also predicted from the others alone. The
+plan, which is arithmetic on what was measured.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+import several_processes
+from corolla.bench.memory import apart, peak_memory
+from corolla.bench.models import PASSES, Case, measure_training, one_a_class
+from corolla.layers import walk
+from corolla.progress import Progress
+from corolla.sizes import vit_config
+from corolla.training.machine import Machine, hardware
+from corolla.training.muon import ITERATIONS
+from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
+from several_processes import Way
+
+SHARED, LARGE = ("vit_tiny_patch16_160", 32), ("vit_large_patch16_64", 8)  # model and whole batch
+STEPS, ROUNDS = 6, 3
+CASES = [
+    Case(f"vit_{size}_patch16_{pixels}", 32)
+    for size in ("tiny", "small", "base")
+    for pixels in (64, 128, 224)
+    if (size, pixels) != ("base", 224)  # as long as all the others together
+]
+PICTURES, CLASSES, BYTES = 14_197_122, 21_841, 1.31e12  # ImageNet-21k as arXiv 2104.10972, section 2, counts it
+PLANS = (("vit_small_patch16_224", 90), ("vit_base_patch16_224", 90), ("vit_large_patch16_224", 90))
+DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What one process measured: seconds a step, the median of a few, and the most bytes it held."""
+
+    seconds: float
+    memory: int
+
+
+def worker(model: str, batch: int, optimiser: str, fsdp: bool, threads: int, out: Path) -> None:
+    """One process of a measured training; the main one writes down what it saw."""
+    torch.set_num_threads(threads)
+    recipe = RECIPE.changed(
+        model=model, image_size=vit_config(model, 2).image_size[0], batch_size=batch, growth=((0.0, 1.0),),
+        learning_rate=1e-6, optimiser=optimiser, epochs=1,
+    )  # fmt: skip
+    with TemporaryDirectory(prefix="corolla-") as folder:
+        machine = Machine("cpu", 0, fsdp)
+        manifest = one_a_class(Path(folder))
+        repeated = manifest.with_examples(tuple(manifest.examples) * batch)  # a batch needs as many
+        trainer = Trainer(repeated, recipe, seed=0, machine=machine, progress=Progress())
+        own = len(machine.processes.part(batch))
+        side = recipe.image_size
+        pixels, labels = torch.zeros(own, 3, side, side, dtype=torch.uint8), torch.arange(own) % 5
+        trainer.model.train()
+        trainer.objective.place(own)
+        times = []
+        for number in range(STEPS + 1):
+            machine.processes.wait()
+            begun = time.perf_counter()
+            trainer.step(pixels, labels, 0, number)
+            machine.processes.wait()
+            times.append(time.perf_counter() - begun)
+        if machine.processes.main:
+            said = {"seconds": statistics.median(times[1:]), "memory": peak_memory("cpu")}
+            out.write_text(json.dumps(said), encoding="utf-8")
+
+
+def measured(way: Way, model: str, batch: int, optimiser: str, threads: int, out: Path) -> Steps:
+    """The same in as many processes as `way` says."""
+    asked = [model, str(batch), optimiser, str(int(way.fsdp)), str(threads), str(out)]
+    command = [sys.executable]
+    if way.processes > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+        command += [*launcher, "--nproc-per-node", str(way.processes)]
+    process = several_processes.start([*command, str(Path(__file__).resolve()), "--worker", *asked])
+    said, _ = process.communicate(timeout=900)
+    if process.returncode:
+        raise RuntimeError(said.decode(errors="replace"))
+    return Steps(**json.loads(out.read_text(encoding="utf-8")))
+
+
+def processes_table(scratch: Path) -> Iterator[str]:
+    """Pictures a second and memory of one and two processes, as lines of Markdown."""
+    cores = os.cpu_count() or 1
+    small = [
+        ("1", Way("", 1), 1),
+        ("1", Way("", 1), cores),
+        ("2", Way("", 2), 1),
+        ("2, --fsdp", Way("", 2, fsdp=True), 1),
+    ]
+    large = [small[1], small[2], small[3]]
+    yield "| model, whole batch, optimiser | processes | threads of each | pictures/s (spread) | | GB held by each |"
+    yield "|---|---|---|---|---|---|"
+    for (model, batch), ways, optimiser, rounds in ((SHARED, small, "muon", ROUNDS), (LARGE, large, "adamw", 1)):
+        seen: dict[int, list[Steps]] = {place: [] for place in range(len(ways))}
+        for _ in range(rounds):
+            for place, (_, way, threads) in enumerate(ways):
+                seen[place].append(measured(way, model, batch, optimiser, threads, scratch / "steps.json"))
+        rates = {place: [batch / steps.seconds for steps in many] for place, many in seen.items()}
+        alone = statistics.median(rates[0])
+        for place, (name, _, threads) in enumerate(ways):
+            rate = statistics.median(rates[place])
+            spread = f" ({min(rates[place]):.3g} to {max(rates[place]):.3g})" if rounds > 1 else ""
+            held = max(steps.memory for steps in seen[place]) / 1e9
+            against = f"{rate / alone:.2f} x" if ways is small else ""
+            told = f"{rate:.3g}{spread} | {against} | {held:.2f}"
+            yield f"| {model}, {batch}, {optimiser} | {name} | {threads} | {told} |"
+
+
+def operations(case: Case) -> tuple[float, float, float]:
+    """Of one step: operations of the model, of Muon's iteration (m x n matrices, m <= n), and parameters."""
+    whole, shape = walk(case.config)[0], case.config
+    width, hidden = shape.width, shape.mlp_dim
+    muon = 0.0
+    for rows, columns in ((3 * width, width), (width, width), (hidden, width), (width, hidden)):  # of each block
+        m, n = min(rows, columns), max(rows, columns)
+        muon += shape.depth * ITERATIONS * (4 * m * m * n + 2 * m**3)
+    return 2 * whole.multiply_adds * PASSES["training"] * case.batch, muon, whole.parameters
+
+
+def fit(rows: Sequence[tuple[float, float, float]], seconds: Sequence[float]) -> tuple[float, float]:
+    """The two numbers of the cost model, seconds an operation and seconds a parameter, by relative least squares."""
+    from scipy.optimize import nnls
+
+    design = np.array([[model + muon, parameters] for model, muon, parameters in rows])
+    weight = 1 / np.array(seconds)
+    solution, _ = nnls(design * weight[:, None], np.ones(len(seconds)))
+    return float(solution[0]), float(solution[1])
+
+
+def step_seconds(row: tuple[float, float, float], numbers: tuple[float, float]) -> float:
+    """What the cost model says of a step."""
+    model, muon, parameters = row
+    return numbers[0] * (model + muon) + numbers[1] * parameters
+
+
+def cost_table(seconds_each: float) -> Iterator[Any]:
+    """Lines of Markdown about each case, and at last the two numbers."""
+    threads = torch.get_num_threads()
+    rows = [operations(case) for case in CASES]
+    seconds = [apart(measure_training, case, "cpu", threads, seconds_each).timing.median for case in CASES]
+    numbers = fit(rows, seconds)
+    yield "| model, batch of 32 | G operations a picture | pictures/s | the model says | said from the others alone |"
+    yield "|---|---|---|---|---|"
+    for place, (case, row, took) in enumerate(zip(CASES, rows, seconds, strict=True)):
+        without = fit(rows[:place] + rows[place + 1 :], seconds[:place] + seconds[place + 1 :])
+        said, foretold = (case.batch / step_seconds(row, each) for each in (numbers, without))
+        rate = case.batch / took
+        yield (
+            f"| {case.model} | {row[0] / case.batch / 1e9:.1f} | {rate:.1f} | {said:.1f} ({said / rate - 1:+.0%}) "
+            f"| {foretold:.1f} ({foretold / rate - 1:+.0%}) |"
+        )
+    yield numbers
+
+
+def plan_table(rates: Sequence[tuple[str, float]], batch: int = 4096) -> Iterator[str]:
+    """What ImageNet-21k from scratch takes at so many operations a second, as lines of Markdown."""
+    yield (
+        "| model, epochs | operations | "
+        + " | ".join(name for name, _ in rates)
+        + " | gradients a step | state, whole |"
+    )
+    yield "|---|---|" + "---|" * len(rates) + "---|---|"
+    for name, epochs in PLANS:
+        case = Case(name, batch)
+        model, muon, _ = operations(case)
+        parameters = walk(vit_config(name, CLASSES))[0].parameters
+        steps = epochs * PICTURES / batch
+        total = steps * (model + muon)
+        days = " | ".join(duration(total / rate) for _, rate in rates)
+        # Weights, gradients, the average and the optimisers' state (two numbers a parameter at most), 4 bytes each.
+        held = f"{4 * parameters / 1e9:.2f} GB | {20 * parameters / 1e9:.1f} GB"
+        yield f"| {name}, {epochs} | {total:.1e} | {days} | {held} |"
+
+
+def duration(seconds: float) -> str:
+    """As people say it."""
+    return f"{seconds / DAY / 365:,.0f} years" if seconds > 3 * 365 * DAY else f"{seconds / DAY:,.1f} days"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, action="append", default=[], help="operations a second, for the plan")
+    parser.add_argument("--seconds", type=float, default=6.0, help="for each case of the cost model")
+    parser.add_argument("--worker", nargs=6, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker:
+        model, batch, optimiser, fsdp, threads, out = given.worker
+        worker(model, int(batch), optimiser, bool(int(fsdp)), int(threads), Path(out))
+        return
+    busy = os.getloadavg()[0]
+    print(f"{hardware(torch.device('cpu'))}; torch {torch.__version__}; load before {busy:.2f}\n")
+    with TemporaryDirectory(prefix="corolla-") as scratch:
+        for line in processes_table(Path(scratch)):
+            print(line, flush=True)
+    print()
+    numbers = (0.0, 0.0)
+    for line in cost_table(given.seconds):
+        if isinstance(line, tuple):
+            numbers = line
+        else:
+            print(line, flush=True)
+    here = 1 / numbers[0]
+    print(f"\n{here / 1e9:.0f} G operations/s, and {numbers[1] * 1e9:.2f} ns a parameter and step\n")
+    rates = [(f"here, {here:.1e} a second", here), *((f"at {rate:.1e} a second", rate) for rate in given.rate)]
+    for line in plan_table(rates):
+        print(line)
+    print(f"\nA picture takes {BYTES / PICTURES / 1e3:.0f} kB, and all of them {BYTES / 1e12:.2f} TB.")
+
+
+if __name__ == "__main__":
+    main()

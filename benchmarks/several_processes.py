@@ -1,0 +1,181 @@
+"""The same training by one process and by several: how far apart losses, weights and answers are.
+
+    python benchmarks/several_processes.py            # painted pictures, a few minutes on two cores
+
+Every way trains the same recipe in float32 with the same whole batch: one process; two that torchrun started (gloo);
+two that share out the model too (FSDP); and two on two "machines", which are two loopback addresses. The batch is odd
+and so are validation and test, so that no process has as much as another.
+"""
+
+import argparse
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+FIRST = 20  # steps that are told apart from the rest
+COUNT, EPOCHS = 225, 24  # pictures that are painted, and how long the table's trainings are
+RECIPE: dict[str, Any] = {
+    "model": "vit_nano_conv8_32", "batch_size": 21, "epochs": 4, "workers": 1, "device": "cpu", "seed": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a training is shared out."""
+
+    name: str
+    processes: int = 1
+    nodes: int = 1
+    fsdp: bool = False
+
+
+WAYS = (
+    Way("one process"),
+    Way("two processes", 2),
+    Way("two processes, FSDP", 2, fsdp=True),
+    Way("two addresses, a process each", 1, nodes=2),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training left."""
+
+    losses: list[float]  # of every step, over the whole batch
+    weights: dict[str, Any]
+    accuracy: float  # on the test split
+    n: int  # pictures of it that were answered
+    seconds: float
+
+
+def run(way: Way, data: Path, out: Path, **changes: Any) -> Result:
+    """Train on `data` the given way into the new folder `out`; what it printed is raised if it failed."""
+    started = time.monotonic()
+    running = [start(command) for command in commands_of(way, data, out, **changes)]
+    said = [process.communicate(timeout=600)[0].decode(errors="replace") for process in running]
+    if any(process.returncode for process in running):
+        raise RuntimeError("\n".join(said))
+    return read(out, time.monotonic() - started)
+
+
+def commands_of(way: Way, data: Path, out: Path, **changes: Any) -> list[list[str]]:
+    """The commands to start at once, one for each machine."""
+    asked = json.dumps(RECIPE | {"fsdp": way.fsdp} | changes)
+    worker = [str(Path(__file__).resolve()), "--worker", str(data), str(out), asked]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(way.processes)]
+    if way.nodes > 1:
+        meeting = ["--nnodes", str(way.nodes), "--master-addr", "127.0.0.1", "--master-port", str(free_port())]
+        return [
+            [*launcher, *meeting, "--node-rank", str(node), "--local-addr", f"127.0.0.{node + 1}", *worker]
+            for node in range(way.nodes)
+        ]
+    if way.processes > 1:
+        return [[*launcher, "--standalone", "--local-addr", "127.0.0.1", *worker]]
+    return [[sys.executable, *worker]]
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    """One of them, in a group of its own, as a terminal starts it."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+
+
+def read(out: Path, seconds: float) -> Result:
+    """What lies in a run folder, with the losses that the worker left beside it."""
+    from safetensors.torch import load_file
+
+    evaluation = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    losses = json.loads(out.with_suffix(".losses.json").read_text(encoding="utf-8"))
+    weights = load_file(out / "model.safetensors")
+    return Result(losses, weights, evaluation["accuracy"], evaluation["n"], seconds)
+
+
+def worker(data: str, out: str, asked: str) -> None:
+    """One process of a training: float32, with every step's loss written down by the main one."""
+    import corolla
+    from corolla.precision import Precision
+    from corolla.training import machine
+    from corolla.training.trainer import Trainer
+
+    machine.choose_precision = lambda device: Precision("no", "two trainings are compared")
+    losses: list[float] = []
+    step = Trainer.step
+
+    def noted(self: Trainer, *given: Any, **named: Any) -> float:
+        losses.append(step(self, *given, **named))
+        return losses[-1]
+
+    Trainer.step = noted  # type: ignore[method-assign]
+    corolla.train(data, out, **json.loads(asked))
+    if int(os.environ.get("RANK", "0")) == 0:
+        Path(out).with_suffix(".losses.json").write_text(json.dumps(losses), encoding="utf-8")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def apart(one: Result, other: Result, first: int | None = None) -> float:
+    """The largest difference of two trainings' losses, of their `first` steps or of all."""
+    assert len(one.losses) == len(other.losses)
+    return max(abs(a - b) for a, b in zip(one.losses[:first], other.losses[:first], strict=True))
+
+
+def weights_apart(one: Result, other: Result) -> float:
+    """The largest difference of two trainings' weights."""
+    assert one.weights.keys() == other.weights.keys()
+    return max(float((one.weights[name].float() - other.weights[name].float()).abs().max()) for name in one.weights)
+
+
+def main() -> None:
+    """Train every way and print a table."""
+    from corolla.data.painted import paint_dataset
+    from corolla.training.machine import processor
+
+    with TemporaryDirectory(prefix="corolla-") as scratch:
+        data = Path(scratch) / "painted"
+        paint_dataset(data, COUNT, size=64, seed=0)
+        alone: Result | None = None
+        told_by = f"{processor()}, {os.cpu_count()} cores, one thread a process"
+        print(f"\n{told_by}, float32, Python {platform.python_version()}\n")
+        print(f"| | steps | first {FIRST} losses apart | all losses apart | weights apart | test accuracy | seconds |")
+        print("|---|---|---|---|---|---|---|")
+        for place, way in enumerate(WAYS):
+            result = run(way, data, Path(scratch) / f"run{place}", epochs=EPOCHS)
+            alone = alone or result
+            told = [
+                f"{apart(alone, result, FIRST):.1e}",
+                f"{apart(alone, result):.1e}",
+                f"{weights_apart(alone, result):.1e}",
+            ]
+            if result is alone:
+                told = ["", "", ""]
+            tested = f"{result.accuracy:.1%} of {result.n}"
+            print(
+                f"| {way.name} | {len(result.losses)} | {' | '.join(told)} | {tested} | {result.seconds:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--worker", nargs=3, metavar=("DATA", "OUT", "JSON"), help="one process of a training")
+    given = parser.parse_args()
+    if given.worker:
+        worker(*given.worker)
+    else:
+        main()

@@ -1,0 +1,99 @@
+"""One process at a time works in a folder, by a lock of the operating system that dies with its process.
+
+The lock is the file `.lock` in the folder. One that a killed process has left there locks nothing and is taken over.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corolla.errors import CorollaError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+NAME = ".lock"
+PATIENCE = 1.0  # seconds: somebody may be just about to leave
+WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what such file systems answer
+READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+LONGEST = 300  # bytes of a lock file that are read
+
+
+@contextmanager
+def locked(
+    folder: Path, work: str, note: Callable[[str], None] | None = None, patience: float = PATIENCE
+) -> Iterator[None]:
+    """Within it no other process comes into `folder` by this function; `work` is what others are told of it.
+
+    The folder is made if it is missing, and is gone again if nothing was put into it. Where nobody could write, there
+    is nothing to lock; where the file system has no locks, `note` is told. Raises `CorollaError` in one line if
+    another process still holds the lock after `patience` seconds.
+    """
+    new = not folder.exists()
+    if not new and not folder.is_dir():
+        raise CorollaError(f"{folder} is a file; choose a folder that does not exist yet")
+    folder.mkdir(parents=True, exist_ok=True)
+    file, held = folder / NAME, take(folder, note, patience)
+    if held:
+        with suppress(OSError):
+            file.write_text(f"{work}, process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+    try:
+        yield
+    finally:
+        if held:
+            with suppress(OSError):  # Windows deletes no open file
+                file.unlink()
+            held.release()
+            with suppress(OSError):
+                file.unlink()
+        if new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def take(folder: Path, note: Callable[[str], None] | None, patience: float) -> "FileLock | None":
+    """The lock of a folder, taken; None where there can be none."""
+    from filelock import FileLock, Timeout  # asked questions need none, and are to be answered quickly
+
+    file = folder / NAME
+    lock = FileLock(file, timeout=patience)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CorollaError(
+            f"another process works in {folder} ({holder(file)}); wait until it has ended, or choose another folder"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        number = error.errno if isinstance(error, OSError) else errno.ENOSYS
+        if number in READ_ONLY and not os.access(folder, os.W_OK):
+            return None
+        if number not in WITHOUT_LOCKS:
+            raise
+        if note:
+            note(f"the file system of {folder} has no locks; see to it that only one process works there at a time")
+        return None
+    return lock
+
+
+def holder(file: Path) -> str:
+    """Who says to hold a lock."""
+    try:
+        with file.open("rb") as said:
+            return said.read(LONGEST).decode("utf-8", "replace") or "who is not known"
+    except OSError:  # Windows lets nobody read a locked file
+        return "who is not known"
+
+
+def in_use(folder: Path) -> bool:
+    """Whether another process works in `folder` under its lock."""
+    if not (folder / NAME).is_file():
+        return False
+    try:
+        with locked(folder, "a look", patience=0):
+            return False
+    except (CorollaError, OSError):
+        return True

@@ -1,0 +1,158 @@
+"""The processes that work on one command, on one machine or on many, and what they tell each other.
+
+`torchrun` and `accelerate launch` start the command several times; accelerate joins the processes (see
+`corolla.training.machine`), and this is what the rest of corolla knows of it. A process alone is the usual case, in
+which every question here is answered at once and nothing of torch is loaded.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.errors import CorollaError, ElsewhereError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+Row = TypeVar("Row", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process's place (from 0) among `count`; `device` is where it computes and what messages travel through."""
+
+    rank: int = 0
+    count: int = 1
+    device: str = "cpu"
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the one that writes files and talks to people."""
+        return self.rank == 0
+
+    def part(self, total: int) -> range:
+        """Which of `total` things in a row are this process's; the parts differ by one at most."""
+        return range(self.rank * total // self.count, (self.rank + 1) * total // self.count)
+
+    def agree(self, value: T) -> T:
+        """The main process's value, in every process."""
+        if self.count == 1:
+            return value
+        import torch.distributed as dist
+
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def from_main(self, compute: Callable[[], T]) -> T:
+        """What `compute` gives in the main process, in every process; where it fails there, all fail."""
+        if self.count == 1:
+            return compute()
+        result: tuple[T | None, str | None] = (None, None)
+        failure: Exception | None = None
+        if self.main:
+            try:
+                result = compute(), None
+            except (CorollaError, OSError) as error:
+                failure, result = error, (None, str(error))
+        value, said = self.agree(result)
+        if failure is not None:
+            raise failure
+        if said is not None:
+            raise ElsewhereError(said)
+        return value  # type: ignore[return-value]
+
+    def totals(self, *values: float) -> tuple[float, ...]:
+        """Each value summed over the processes."""
+        if self.count == 1:
+            return values
+        import torch
+        import torch.distributed as dist
+
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(tensor)
+        return tuple(tensor.tolist())
+
+    def joined(self, rows: NDArray[Row], total: int) -> NDArray[Row]:
+        """The rows of all processes, each of which has those of `part(total)`, in their order.
+
+        Shorter parts are filled up for the journey and cut again, so every row is there once.
+        """
+        if self.count == 1:
+            return rows
+        import torch
+        import torch.distributed as dist
+
+        longest = -(-total // self.count)
+        filled = np.zeros((longest, *rows.shape[1:]), rows.dtype)
+        filled[: len(rows)] = rows
+        mine = torch.from_numpy(filled).to(self.device)
+        everybody = [torch.empty_like(mine) for _ in range(self.count)]
+        dist.all_gather(everybody, mine)
+        lengths = [len(Processes(rank, self.count).part(total)) for rank in range(self.count)]
+        return np.concatenate([each.cpu().numpy()[:n] for each, n in zip(everybody, lengths, strict=True)])
+
+    def places(self, own: int) -> tuple[int, int]:
+        """Where this process's `own` things begin when all processes' stand in a row, and how many there are."""
+        if self.count == 1:
+            return 0, own
+        import torch
+        import torch.distributed as dist
+
+        mine = torch.tensor([own], device=self.device)
+        everybody = [torch.empty_like(mine) for _ in range(self.count)]
+        dist.all_gather(everybody, mine)
+        numbers = [int(each) for each in everybody]
+        return sum(numbers[: self.rank]), sum(numbers)
+
+    def before(self, *tensors: "Tensor") -> Sequence["Tensor"]:
+        """What the process before this one has for `tensors`, of the same shapes; the last comes before the first."""
+        if self.count == 1:
+            return tensors
+        import torch
+        import torch.distributed as dist
+
+        received = [torch.empty_like(tensor) for tensor in tensors]
+        after, earlier = (self.rank + 1) % self.count, (self.rank - 1) % self.count
+        journeys = [dist.P2POp(dist.isend, tensor.contiguous(), after) for tensor in tensors]
+        journeys += [dist.P2POp(dist.irecv, tensor, earlier) for tensor in received]
+        for journey in dist.batch_isend_irecv(journeys):
+            journey.wait()
+        return received
+
+    def spread(self, tensors: Sequence["Tensor"]) -> None:
+        """Give `tensors` the main process's values, in place."""
+        if self.count > 1:
+            import torch.distributed as dist
+
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
+
+    def wait(self) -> None:
+        """Go on when every process has come this far."""
+        self.totals(0.0)
+
+
+ALONE = Processes()
+
+
+def several_wanted() -> bool:
+    """Whether a launcher started this command more than once."""
+    return int(os.environ.get("WORLD_SIZE", "1") or 1) > 1
+
+
+def processes_here(device: str = "cpu") -> Processes:
+    """The processes that were joined already; this one alone where none were."""
+    if "torch.distributed" not in sys.modules:
+        return ALONE
+    import torch.distributed as dist
+
+    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+        return ALONE
+    return Processes(dist.get_rank(), dist.get_world_size(), device)

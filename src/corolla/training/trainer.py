@@ -1,0 +1,223 @@
+"""A model in training: what is computed for one batch, and what is asked on validation.
+
+Every step begins from a seed of its own, derived from the run's seed, the epoch and the batch, and every process of a
+training draws the same chance for the whole batch. So a training may be cut between any two steps and go on, with more
+processes or fewer, and is the same training.
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from corolla.classifier import Classifier
+from corolla.data.manifest import Manifest
+from corolla.errors import CorollaError
+from corolla.model import ViT
+from corolla.progress import Progress
+from corolla.training.average import AveragedModel
+from corolla.training.beginning import begin
+from corolla.training.compiling import Compiling, choose_compiling
+from corolla.training.distillation import Distillation
+from corolla.training.guard import explain
+from corolla.training.lora import adapt
+from corolla.training.machine import Machine
+from corolla.training.objective import Objective
+from corolla.training.optimisation import build_optimisers, layer_of, learning_rate_factor, set_learning_rate
+from corolla.training.pictures import Feed, StoredFeed, TrainingPictures
+from corolla.training.recipe import Recipe
+from corolla.training.sharding import shard, whole
+from corolla.training.shared_norm import share_norms
+from corolla.training.streams import StreamFeed
+from corolla.training.teachers.teacher import Teacher
+from corolla.training.views.mixing import mixer
+from corolla.training.views.randomness import seed_of
+from corolla.weights import Weights
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Accuracy in [0, 1] and mean log loss in nats on the validation split."""
+
+    accuracy: float
+    loss: float
+
+
+class Trainer:
+    """A model in training on one manifest by one recipe."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        recipe: Recipe,
+        *,
+        seed: int,
+        machine: Machine,
+        progress: Progress,
+        weights: Weights | None = None,
+        teacher: Teacher | None = None,
+    ) -> None:
+        self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
+        self.precision, self.accelerator = machine.precision, machine.accelerator()
+        self.processes = machine.processes
+        beginning = begin(recipe, len(manifest.classes), weights)
+        model = beginning.model(seed)
+        if recipe.lora_rank:
+            adapt(model, recipe.lora_rank)
+        else:
+            only_some(model, recipe.train_blocks)
+        if not machine.fsdp:  # which shares out plain memory only
+            # Convolutions are faster with a pixel's channels side by side.
+            model.patches.to(memory_format=torch.channels_last)
+        several = self.processes.count > 1
+        if several:
+            share_norms(model)
+        self.model = model.to(self.accelerator.device)
+        self.preprocessing = beginning.preprocessing
+        self.average = AveragedModel(model, recipe.average_decay)
+        self.distillation = None
+        if teacher is not None:
+            helper = Distillation(recipe, teacher, model, self.preprocessing, shared=several)
+            self.distillation = helper.to(self.accelerator.device)
+        balance = self.weigh_classes()
+        self.objective = Objective(model, recipe, self.distillation, balance, self.precision, self.processes)
+        if machine.fsdp:
+            shard(model, self.objective)
+            self.average.shard()
+            self.shared: nn.Module = self.objective
+        else:
+            self.shared = self.accelerator.prepare(self.objective)
+        beside = [self.distillation] if self.distillation else []
+        self.optimisers = build_optimisers(model, recipe, self.precision.dtype, *beside)
+        self.mix = mixer(len(manifest.classes))
+        self.validation_paths = [manifest.locate(example) for example in manifest.split("val")]
+        self.validation_labels = np.array(manifest.labels("val"))
+        if recipe.epochs:
+            self.feed = self.load_pictures(machine.workers)
+
+    def load_pictures(self, workers: int) -> Feed:
+        """What is trained on: decoded once, or streamed where it is too much for that."""
+        if self.manifest.stream is not None:
+            return StreamFeed(
+                self.manifest.stream, self.recipe, self.recipe.batch_size, self.seed, workers,
+                self.processes.rank, self.processes.count, self.progress.note,
+            )  # fmt: skip
+
+        def tell(done: int, total: int) -> None:
+            self.progress.stage("decoding", done, total)
+
+        with self.accelerator.local_main_process_first():  # the others of a machine find it in the cache
+            pictures = TrainingPictures.of(self.manifest, self.recipe, self.recipe.image_size, tell)
+        if self.processes.count > min(len(pictures), self.recipe.batch_size):
+            raise CorollaError(f"{self.processes.count} processes cannot share a batch of {self.recipe.batch_size}")
+        return StoredFeed(pictures, self.recipe.batch_size, self.seed, workers, self.processes)
+
+    def choose_compiling(self) -> Compiling:
+        """Whether compiling the model pays for itself in this training."""
+        if not self.recipe.epochs:
+            return Compiling(False, "nothing but a head is fitted")
+        recipe = self.recipe
+        self.progress.stage("measuring compiled code", 0, 1)
+        return choose_compiling(
+            self.model, self.precision, recipe.image_size, len(self.processes.part(self.feed.batch_size)), self.steps,
+            len(recipe.growth), self.processes,
+        )  # fmt: skip
+
+    def weigh_classes(self) -> Tensor | None:
+        """Weights that make every class count the same in the loss, of mean 1 over the pictures, or None."""
+        if self.recipe.class_weights == "none":
+            return None
+        counts = torch.tensor([float(count) for count in self.manifest.counts("train").values()])
+        return (counts.sum() / (len(counts) * counts)).to(self.accelerator.device)
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """What learns or follows, by its name in a checkpoint."""
+        beside: dict[str, nn.Module] = {"distillation": self.distillation} if self.distillation else {}
+        return {"model": self.model, "average": self.average.model} | beside
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        return self.recipe.epochs * self.steps_per_epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of one epoch."""
+        return -(-len(self.feed) // self.recipe.accumulate)
+
+    def step(self, pixels: Tensor, labels: Tensor, epoch: int, number: int, *, update: bool = True) -> float:
+        """One batch: uint8 views (B, 3, H, W) and class numbers (B,); returns its loss, checked to be finite.
+
+        Of a batch that is shared, B is this process's part and the loss that of the whole. Without `update` the
+        gradients only add up. `epoch` and `number` (from 0) are what the step's chance is drawn from.
+        """
+        torch.manual_seed(seed_of(self.seed, epoch, number, "step"))
+        device = self.accelerator.device
+        images, targets = self.mixed(pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True))
+        several = self.processes.count > 1
+        adds_up = several and not update and self.shared is not self.objective
+        with self.accelerator.no_sync(self.shared) if adds_up else nullcontext():
+            loss: Tensor = self.shared(images, targets)
+            value = loss.item()
+            if several:
+                value = self.processes.totals(value)[0] / self.processes.count
+            if not math.isfinite(value):
+                raise explain(self.model, images, "loss", epoch + 1, number + 1)
+            self.accelerator.backward(loss / self.recipe.accumulate)
+        if update:
+            norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm))
+            if not bool(norm.isfinite()):
+                raise explain(self.model, images, "gradient", epoch + 1, number + 1)
+            for optimiser in self.optimisers:
+                optimiser.step()
+                optimiser.zero_grad()
+            self.average.update(self.model)
+        return value
+
+    def mixed(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised pictures and targets of this process's part of a batch, mixed where chance wants it."""
+        mixing = bool(torch.rand(()) < self.recipe.mixing)
+        if not mixing or self.processes.count == 1:
+            images = self.preprocessing.normalise(pixels)
+            return self.mix(images, labels) if mixing else (images, labels)
+        # Each picture is mixed with the one before it: the first of this part with the last of the part before.
+        picture, label = self.processes.before(pixels[-1:].contiguous(), labels[-1:])
+        images = self.preprocessing.normalise(torch.cat([picture, pixels]))
+        images, targets = self.mix(images, torch.cat([label, labels]))
+        return images[1:], targets[1:]
+
+    def set_rate(self, epoch: int, number: int) -> None:
+        """Give the optimisers the learning rate of batch `number` of an epoch, both from 0."""
+        set_learning_rate(self.optimisers, self.rate_at(epoch, number))
+
+    def rate_at(self, epoch: int, number: int) -> float:
+        """The learning rate of batch `number` of an epoch, both from 0."""
+        done = epoch * self.steps_per_epoch + number // self.recipe.accumulate
+        return self.recipe.learning_rate * learning_rate_factor(done, self.steps, self.recipe.warmup)
+
+    def validate(self, look: Callable[[int, int], None] | None = None) -> Validation:
+        """The averaged weights on the validation split, asked as `predict` asks, by each process about its part."""
+        classifier = Classifier(
+            self.average.whole(), self.preprocessing, self.manifest.classes,
+            flip=self.recipe.flip_average, device=str(self.accelerator.device), precision=self.precision,
+        )  # fmt: skip
+        own = [self.validation_paths[index] for index in self.processes.part(len(self.validation_paths))]
+        chances = classifier.probabilities(own, look) if own else np.zeros((0, len(classifier.classes)), np.float32)
+        chances = self.processes.joined(chances, len(self.validation_paths))
+        given = chances[np.arange(len(chances)), self.validation_labels]
+        accuracy = float((chances.argmax(axis=1) == self.validation_labels).mean())
+        return Validation(accuracy, float(-np.log(np.maximum(given, 1e-7)).mean()))
+
+
+def only_some(model: ViT, train_blocks: int) -> None:
+    """Freeze everything below the last `train_blocks` blocks; -1 freezes nothing."""
+    if train_blocks < 0:
+        return
+    lowest = model.config.depth + 1 - min(train_blocks, model.config.depth)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(layer_of(name, model.config.depth) >= lowest)

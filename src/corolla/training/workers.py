@@ -1,0 +1,67 @@
+"""The processes that make views: how they begin, and what happens when one is killed."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from corolla.memory import keep_freed_memory
+
+DEATHS = 3  # of workers in one epoch, after which the training gives up
+
+T = TypeVar("T")
+
+
+def worker_options(workers: int) -> dict[str, Any]:
+    """What a `DataLoader` is told of its `workers` processes; 0 are none besides the training's own."""
+    return {
+        "num_workers": workers,
+        "worker_init_fn": start_worker,
+        "persistent_workers": workers > 0,
+        "prefetch_factor": 3 if workers else None,
+    }
+
+
+def start_worker(_: int) -> None:
+    """What a process that makes views does first."""
+    keep_freed_memory()
+    # Ctrl-C reaches every process of a terminal; the training decides what it means, and needs its batch for that.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def surviving(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[], bool]) -> Iterator[T]:
+    """What `begin(start)` gives, batch by batch, begun again after the last one whenever a worker was killed.
+
+    As a rule the system does that, for want of memory. `alive` says whether no worker of the last `begin` was.
+    """
+    done, deaths = start, 0
+    while True:
+        batches = begin(done)
+        hear_of_deaths_when_asked()
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (RuntimeError, OSError, EOFError) as error:
+                deaths += 1
+                if deaths > DEATHS or (alive() and "DataLoader worker" not in str(error)):
+                    raise
+                break
+            yield batch
+            done += 1
+
+
+def workers_alive(batches: Any) -> bool:
+    """Whether every worker of a `DataLoader`'s iterator is there still."""
+    return all(worker.is_alive() for worker in getattr(batches, "_workers", ()))
+
+
+def hear_of_deaths_when_asked() -> None:
+    """Let a worker's death show where its batch is waited for.
+
+    PyTorch raises it from a signal handler, wherever the training is: between the updates of two weights, say.
+    """
+    if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
