@@ -1,0 +1,109 @@
+"""The engine that is Ray Data: chunks as its rows, and on every worker the code of the local engine.
+
+A worker writes the part of a chunk itself, so the rows are the same and either engine goes on where the other stopped.
+On a cluster the folder of the job and the pictures must be visible to all machines under the same paths.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from corolla.bulk.local import answer
+from corolla.bulk.model import Model
+from corolla.bulk.plan import Work
+from corolla.errors import CorollaError
+
+BLOCKS = 4096  # pieces that Ray hands out at most
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its makers
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # it would warn of a change to come
+    "RAY_DEDUP_LOGS": "0",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a worker is told."""
+
+    work: Work
+    model: Model
+    words: tuple[str, ...]
+    coverage: float | None
+    threads: int | None  # of the processor
+
+
+class Worker:
+    """A process of Ray's that has the model open."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.predictor = order.model.open(order.threads)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Write the part of a chunk; gives its rows and how many of them could not be read, or what is wrong."""
+        order, told, wrong = self.order, list[tuple[int, int]](), ""
+        try:
+            chunks = [int(number) for number in batch["id"]]
+            answer(order.work, chunks, self.predictor, order.words, order.coverage, lambda *each: told.append(each))
+        except CorollaError as error:  # Ray would try again, and then tell it with all its own frames
+            wrong = str(error)
+        except OSError as error:
+            wrong = f"{error.filename or order.work.folder}: {(error.strerror or str(error)).lower()}"
+        rows, failed = (sum(each) for each in zip(*told, strict=True)) if told else (0, 0)
+        return {"rows": [rows], "failed": [failed], "wrong": [wrong]}
+
+
+def answer_on_ray(
+    work: Work,
+    chunks: Sequence[int],
+    model: Model,
+    words: Sequence[str],
+    coverage: float | None,
+    told: Callable[[int, int], None],
+) -> None:
+    """As `local.answer`, by the workers of the cluster that `RAY_ADDRESS` names, or of one on this machine."""
+    if find_spec("ray") is None:
+        raise CorollaError("the engine ray needs ray; install it with: pip install 'corolla[ray]'")
+    if not chunks:
+        return
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    mine = not ray.is_initialized()
+    if mine:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    on_gpu = not model.exported and model.device.startswith("cuda")
+    # As many workers as processors, so each has one.
+    order = Order(work, model, tuple(words), coverage, None if on_gpu else 1)
+    try:
+        hand_out(ray, order, chunks, "GPU" if on_gpu else "CPU", told)
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def hand_out(ray: Any, order: Order, chunks: Sequence[int], unit: str, told: Callable[[int, int], None]) -> None:
+    """Give every `unit` of the cluster a worker and every worker chunks, and tell of each chunk as it is done."""
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    workers = max(1, int(ray.cluster_resources().get(unit, 1)))
+    numbers = ray.data.from_items([{"id": number} for number in chunks], override_num_blocks=min(len(chunks), BLOCKS))
+    done = numbers.map_batches(
+        Worker,
+        fn_constructor_args=(order,),
+        batch_size=1,
+        compute=ActorPoolStrategy(size=min(workers, len(chunks))),
+        **{f"num_{unit.lower()}s": 1},
+    )
+    for row in done.iter_rows():
+        if row["wrong"]:
+            raise CorollaError(row["wrong"])
+        told(int(row["rows"]), int(row["failed"]))
