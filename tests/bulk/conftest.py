@@ -82,17 +82,16 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 
 SCRIPT = """
-import sys, time
+import sys
 from corolla.bulk.predict import predict
 from corolla.progress import Progress
 import onnxruntime, pyarrow.parquet
-class Slow(Progress):
+class Tell(Progress):
     def stage(self, title, *others):
         print(title, flush=True)
-        time.sleep(0.1)
 model, out, *words = sys.argv[1:]
 print("ready", flush=True)
-predict(model, words, out, chunk=32, progress=Slow())
+predict(model, words, out, chunk=32, progress=Tell())
 """
 
 

@@ -1,74 +1,77 @@
-"""The engine that is this process: it reads ahead while it computes, chunk after chunk."""
+"""The engine that is this process: threads that each take a chunk, read ahead in it, compute and write its part."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from itertools import islice
-from typing import overload
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
+from threading import Event
 
-from corolla.bulk.parts import Shape, table_of
+from corolla.bulk.model import Model
+from corolla.bulk.parts import table_of
 from corolla.bulk.plan import Work
 from corolla.bulk.reading import picture_of
 from corolla.bulk.sources import check_there
 from corolla.data.decoding import PictureError
-from corolla.predictor import Picture, Prediction, Predictor, Reply
+from corolla.predictor import Prediction, Predictor
 
-READERS = 8  # threads that read and decode
+Told = Callable[[int, int], None]  # hears of a chunk how many rows it has and how many could not be read
 
 
-class Pictures(Sequence[Picture]):
-    """The pictures of some chunks, of which memory holds two chunks of paths."""
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """A chunk was abandoned, for the job ends early."""
 
-    def __init__(self, work: Work, chunks: Sequence[int]) -> None:
-        self.work = work
-        self.chunks = chunks
-        self.rows = lru_cache(2)(work.read)  # the chunk that is answered and the one that is read ahead
 
-    def __len__(self) -> int:
-        return sum(self.work.length(number) for number in self.chunks)
+def answer_here(
+    work: Work, chunks: Sequence[int], predictors: Sequence[Predictor], words: Sequence[str], told: Told
+) -> None:
+    """Write the parts of these chunks, one chunk at a time with each of the predictors."""
+    free: SimpleQueue[Predictor] = SimpleQueue()
+    for predictor in predictors:
+        free.put(predictor)
+    stop = Event()
 
-    @overload
-    def __getitem__(self, place: int) -> Picture: ...
+    def one(number: int) -> tuple[int, int]:
+        predictor = free.get()
+        try:
+            return answer(work, number, predictor, words, stop)
+        finally:
+            free.put(predictor)
 
-    @overload
-    def __getitem__(self, place: slice) -> list[Picture]: ...
-
-    def __getitem__(self, place: int | slice) -> Picture | list[Picture]:
-        """By place; only the last chunk of a job is shorter than others."""
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        index, offset = divmod(place, self.work.chunk)
-        return picture_of(self.rows(self.chunks[index])[offset])
+    with ThreadPoolExecutor(len(predictors)) as pool:
+        try:
+            for done in as_completed([pool.submit(one, number) for number in chunks]):
+                told(*done.result())
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def answer(
-    work: Work,
-    chunks: Sequence[int],
-    predictor: Predictor,
-    words: Sequence[str],
-    coverage: float | None,
-    told: Callable[[int, int], None] = lambda rows, failed: None,
-) -> None:
-    """Write the parts of these chunks; `told` hears of each how many rows it has and how many could not be read.
+    work: Work, number: int, predictor: Predictor, words: Sequence[str], stop: Event | None = None
+) -> tuple[int, int]:
+    """Write the part of a chunk; gives its rows and how many of them could not be read.
 
-    A chunk in which a picture could not be read is written only while the sources are there: `CorollaError` if not.
+    Where a picture could not be read it is written only if the sources are still there: `CorollaError` if not.
     """
-    pictures = Pictures(work, chunks)
-    answers = predictor.answers(pictures, READERS)
-    for number in chunks:
-        rows = pictures.rows(number)
-        replies = [reply for _, reply in islice(answers, len(rows))]
-        failed = sum(isinstance(reply, PictureError) for reply in replies)
-        if failed:
-            check_there(words)
-        work.write(number, table_of(rows, named(predictor, replies, work.shape, coverage), work.shape))
-        told(len(rows), failed)
+    rows = work.read(number)
+    answers: list[Prediction | PictureError] = []
+    for _, reply in predictor.answers([picture_of(row) for row in rows]):
+        if stop and stop.is_set():
+            raise Stopped
+        if not isinstance(reply, PictureError):
+            answers.append(predictor.prediction(reply, work.shape.top, work.shape.coverage))
+        else:
+            answers.append(reply)
+    failures = sum(isinstance(each, PictureError) for each in answers)
+    if failures:
+        check_there(words)
+    work.write(number, table_of(rows, answers, work.shape))
+    return len(rows), failures
 
 
-def named(
-    predictor: Predictor, replies: Sequence[Reply | PictureError], shape: Shape, coverage: float | None
-) -> list[Prediction | PictureError]:
-    """The answers by name."""
-    return [
-        reply if isinstance(reply, PictureError) else predictor.prediction(reply, shape.top, coverage)
-        for reply in replies
-    ]
+def predictors_for(model: Model, first: Predictor, threads: int, workers: int) -> list[Predictor]:
+    """As many predictors as `workers`: a run's may be used by all at once, and each file is opened for itself.
+
+    OpenVINO would let the others wait while one computes.
+    """
+    return [first] + [model.open(threads) if model.exported else first for _ in range(workers - 1)]

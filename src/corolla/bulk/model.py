@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from corolla.portable.backends import Backend
     from corolla.predictor import Predictor
 
+MOST = 8  # predictors at work in a process, for each holds a batch of its own
 FILES = ("model.safetensors", "calibration.safetensors")  # of a run, the second if there is one
 
 
@@ -29,18 +33,19 @@ class Model:
         """Whether it is a file."""
         return self.run.suffix == EXPORTED
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it is the processor that computes."""
+        return self.exported or self.device.startswith("cpu")
+
     def open(self, threads: int | None = None) -> "Predictor":
-        """The predictor, on so many threads of the processor if told; `CorollaError` if it is none, or damaged."""
+        """The predictor; `CorollaError` if it is none, or damaged. A file is computed on so many threads if told."""
         if self.exported:
             from corolla.portable.predictor import PortablePredictor
 
             return PortablePredictor.load(self.run, self.backend, threads)
-        import torch
-
         from corolla.classifier import Classifier
 
-        if threads:
-            torch.set_num_threads(threads)
         return Classifier.load(self.run, self.device)
 
     def digest(self) -> str:
@@ -62,3 +67,30 @@ class Model:
 
         assert isinstance(predictor, Classifier)
         return f"{self.device}, {predictor.precision.mixed}"
+
+    @contextmanager
+    def on_threads(self, threads: int) -> Iterator[None]:
+        """Within it a run's batch is computed on so many threads of the processor, whatever calls for it."""
+        if self.exported or not self.on_cpu:
+            yield
+            return
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        before = torch.get_num_threads()
+        try:
+            torch.set_num_threads(threads)
+            with threadpool_limits(threads, user_api="blas"):  # numpy's, which novelty is computed with
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads_for(count: int) -> int:
+    """The threads of a predictor where there are so many processors: one, until that would be too many predictors."""
+    return max(1, count // MOST)

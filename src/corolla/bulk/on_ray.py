@@ -6,12 +6,12 @@ On a cluster the folder of the job and the pictures must be visible to all machi
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from corolla.bulk.local import answer
+from corolla.bulk.local import Told, answer
 from corolla.bulk.model import Model
 from corolla.bulk.plan import Work
 from corolla.errors import CorollaError
@@ -20,7 +20,6 @@ BLOCKS = 4096  # pieces that Ray hands out at most
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # it would warn of a change to come
-    "RAY_DEDUP_LOGS": "0",
 }
 
 
@@ -31,8 +30,6 @@ class Order:
     work: Work
     model: Model
     words: tuple[str, ...]
-    coverage: float | None
-    threads: int | None  # of the processor
 
 
 class Worker:
@@ -40,19 +37,19 @@ class Worker:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.predictor = order.model.open(order.threads)
+        self.predictor = order.model.open(order.work.threads)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Write the part of a chunk; gives its rows and how many of them could not be read, or what is wrong."""
-        order, told, wrong = self.order, list[tuple[int, int]](), ""
+        order, rows, failed, wrong = self.order, 0, 0, ""
+        [number] = batch["id"]
         try:
-            chunks = [int(number) for number in batch["id"]]
-            answer(order.work, chunks, self.predictor, order.words, order.coverage, lambda *each: told.append(each))
+            with order.model.on_threads(order.work.threads):
+                rows, failed = answer(order.work, int(number), self.predictor, order.words)
         except CorollaError as error:  # Ray would try again, and then tell it with all its own frames
             wrong = str(error)
         except OSError as error:
             wrong = f"{error.filename or order.work.folder}: {(error.strerror or str(error)).lower()}"
-        rows, failed = (sum(each) for each in zip(*told, strict=True)) if told else (0, 0)
         return {"rows": [rows], "failed": [failed], "wrong": [wrong]}
 
 
@@ -61,8 +58,7 @@ def answer_on_ray(
     chunks: Sequence[int],
     model: Model,
     words: Sequence[str],
-    coverage: float | None,
-    told: Callable[[int, int], None],
+    told: Told,
 ) -> None:
     """As `local.answer`, by the workers of the cluster that `RAY_ADDRESS` names, or of one on this machine."""
     if find_spec("ray") is None:
@@ -76,32 +72,31 @@ def answer_on_ray(
     mine = not ray.is_initialized()
     if mine:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    on_gpu = not model.exported and model.device.startswith("cuda")
-    # As many workers as processors, so each has one.
-    order = Order(work, model, tuple(words), coverage, None if on_gpu else 1)
     try:
-        hand_out(ray, order, chunks, "GPU" if on_gpu else "CPU", told)
+        hand_out(ray, Order(work, model, tuple(words)), chunks, told)
     finally:
         if mine:
             ray.shutdown()
 
 
-def hand_out(ray: Any, order: Order, chunks: Sequence[int], unit: str, told: Callable[[int, int], None]) -> None:
-    """Give every `unit` of the cluster a worker and every worker chunks, and tell of each chunk as it is done."""
+def hand_out(ray: Any, order: Order, chunks: Sequence[int], told: Told) -> None:
+    """Give the cluster's processors, or its GPUs, as many workers as they can hold, and tell of each chunk done."""
     from ray.data import ActorPoolStrategy, DataContext
 
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    workers = max(1, int(ray.cluster_resources().get(unit, 1)))
+    unit, each = ("CPU", order.work.threads) if order.model.on_cpu else ("GPU", 1)
+    workers = max(1, int(ray.cluster_resources().get(unit, 1)) // each)
     numbers = ray.data.from_items([{"id": number} for number in chunks], override_num_blocks=min(len(chunks), BLOCKS))
     done = numbers.map_batches(
         Worker,
         fn_constructor_args=(order,),
         batch_size=1,
         compute=ActorPoolStrategy(size=min(workers, len(chunks))),
-        **{f"num_{unit.lower()}s": 1},
+        max_restarts=0,
+        **{f"num_{unit.lower()}s": each},
     )
     for row in done.iter_rows():
         if row["wrong"]:

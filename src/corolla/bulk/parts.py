@@ -22,10 +22,10 @@ JOB = b"corolla job"  # in the metadata: whose answers these are
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides the columns: how many of the likeliest classes, and whether sets of classes are told."""
+    """What decides the columns: how many of the likeliest classes, and of which coverage the sets of classes are."""
 
     top: int
-    sets: bool
+    coverage: float | None
 
 
 def schema_of(shape: Shape) -> Any:
@@ -33,7 +33,7 @@ def schema_of(shape: Shape) -> Any:
     pa = needed("pyarrow", "parquet")
     columns = [("path", pa.string()), ("label", pa.string()), ("probability", pa.float64())]
     columns += [("accepted", pa.bool_()), ("novelty", pa.float64())]
-    columns += [("labels", pa.list_(pa.string()))] if shape.sets else []
+    columns += [("labels", pa.list_(pa.string()))] if shape.coverage is not None else []
     for place in range(2, shape.top + 1):
         columns += [(f"label_{place}", pa.string()), (f"probability_{place}", pa.float64())]
     return pa.schema([*columns, ("error", pa.string())])

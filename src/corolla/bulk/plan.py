@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from corolla.atomic import write_json
+from corolla.bulk.model import processors, threads_for
 from corolla.bulk.parts import JOB, TOGETHER, Shape, job_of, joined, plain, read_part, schema_of, write_tables
 from corolla.bulk.sources import Row
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 
 FORMAT = 1
-CHUNK = 1024  # rows; a multiple of a predictor's batch, so that a chunk's answers are the same whoever makes it
+CHUNK = 256  # rows; a multiple of a predictor's batch, so that a chunk's answers are the same whoever makes it
 ENDING = ".unfinished"
 PLAN, LIST, LOCK, JOINED = "plan.json", "list.parquet", "lock", "joined.parquet"
 # What may differ between two commands, and how it is called.
@@ -41,6 +42,7 @@ class Work:
     folder: Path
     rows: int
     chunk: int
+    threads: int  # of the processor that a predictor computes with, for that moves the last digits
     shape: Shape
     key: bytes  # of the job: a hash of its plan
 
@@ -163,9 +165,9 @@ def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows:
     for left in folder.glob("part-*.parquet"):
         left.unlink()
     count = write_list(folder / LIST, rows, chunk)
-    plan = {"format": FORMAT, **facts, "rows": count, "chunk": chunk}
+    plan = {"format": FORMAT, **facts, "rows": count, "chunk": chunk, "threads": threads_for(processors())}
     write_json(folder / PLAN, plan)
-    return Work(folder, count, chunk, shape, key_of(plan))
+    return Work(folder, count, chunk, plan["threads"], shape, key_of(plan))
 
 
 def write_list(file: Path, rows: Iterable[Row], chunk: int) -> int:
@@ -197,8 +199,8 @@ def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Work:
     """The job that was begun there; `CorollaError` if it is another than the one that is asked for."""
     try:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        rows, chunk, said = int(plan["rows"]), int(plan["chunk"]), plan["format"]
-        if said != FORMAT or rows < 0 or chunk < 1:
+        rows, chunk, threads = int(plan["rows"]), int(plan["chunk"]), int(plan["threads"])
+        if plan["format"] != FORMAT or rows < 0 or chunk < 1 or threads < 1:
             raise ValueError("it was written by another version of corolla")
         differing = [name for key, name in FACTS.items() if plan[key] != facts[key]]
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -208,7 +210,7 @@ def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Work:
             f"{folder} holds what was begun with another {' and another '.join(differing)}; give that command again, "
             f"or delete {folder} to begin anew"
         )
-    return Work(folder, rows, chunk, shape, key_of(plan))
+    return Work(folder, rows, chunk, threads, shape, key_of(plan))
 
 
 def key_of(plan: dict[str, Any]) -> bytes:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from corolla import __version__
-from corolla.bulk.local import answer
-from corolla.bulk.model import Model
+from corolla.bulk.local import answer_here, predictors_for
+from corolla.bulk.model import Model, processors, threads_for
 from corolla.bulk.parts import Shape
 from corolla.bulk.plan import CHUNK, begun, refuse_existing
 from corolla.bulk.sources import identity, rows_of
@@ -20,6 +20,7 @@ from corolla.progress import Progress
 
 Engine = Literal["local", "ray"]
 TOP = 5
+AHEAD = 2  # chunks at a time on an accelerator, so that one is read while the other is computed
 SUFFIX = ".parquet"
 
 
@@ -75,9 +76,9 @@ def predict(
     needed("pyarrow", "parquet")
     refuse_existing(target)
     words, model = list(sources), Model(Path(run), device, backend)
-    predictor = model.open()
+    predictor = model.open(threads_for(processors()))
     predictor.check_coverage(coverage)
-    shape = Shape(min(top, len(predictor.classes)), coverage is not None)
+    shape = Shape(min(top, len(predictor.classes)), coverage)
     facts: dict[str, Any] = {
         "corolla": __version__,
         "model": model.digest(),
@@ -103,9 +104,13 @@ def predict(
                 if engine == "ray":
                     from corolla.bulk.on_ray import answer_on_ray
 
-                    answer_on_ray(work, chunks, model, words, coverage, clock.add)
+                    del predictor  # the workers have their own
+                    answer_on_ray(work, chunks, model, words, clock.add)
                 else:
-                    answer(work, chunks, predictor, words, coverage, clock.add)
+                    workers = min(processors() // work.threads or 1, len(chunks)) if model.on_cpu else AHEAD
+                    predictors = predictors_for(model, predictor, work.threads, workers or 1)
+                    with model.on_threads(work.threads):
+                        answer_here(work, chunks, predictors, words, clock.add)
                 work.finish(target)
     except OSError as error:
         raise CorollaError(explained(error, target, told)) from None
