@@ -19,8 +19,8 @@ def paths_in(file: BinaryIO, name: str) -> Iterator[str]:
 
 def text_paths(file: BinaryIO, name: str) -> Iterator[str]:
     """Those of a table of text, whatever stands between its columns."""
+    lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # Excel begins with a byte order mark
     try:
-        lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # Excel begins with a byte order mark
         header = lines.readline(1 << 20)
         delimiter = max(",;\t", key=header.count)
         place = column(next(csv.reader([header], delimiter=delimiter), []), name)[0]
@@ -31,6 +31,8 @@ def text_paths(file: BinaryIO, name: str) -> Iterator[str]:
         raise CorollaError(f"{name} is not UTF-8; save it as 'CSV UTF-8'") from None
     except csv.Error as error:
         raise CorollaError(f"cannot read {name}: {error}") from None
+    finally:
+        lines.detach()  # whoever opened the file closes it
 
 
 def parquet_paths(file: BinaryIO, name: str) -> Iterator[str]:

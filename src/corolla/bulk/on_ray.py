@@ -6,9 +6,11 @@ On a cluster the folder of the job and the pictures must be visible to all machi
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 from corolla.bulk.local import Told, answer
@@ -74,6 +76,8 @@ def answer_on_ray(
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         hand_out(ray, Order(work, model, tuple(words)), chunks, told)
+    except ray.exceptions.RayError as error:
+        raise CorollaError(f"Ray could not go on: {last_line(error)}; what is done is kept") from None
     finally:
         if mine:
             ray.shutdown()
@@ -95,10 +99,30 @@ def hand_out(ray: Any, order: Order, chunks: Sequence[int], told: Told) -> None:
         fn_constructor_args=(order,),
         batch_size=1,
         compute=ActorPoolStrategy(size=min(workers, len(chunks))),
-        max_restarts=0,
         **{f"num_{unit.lower()}s": each},
     )
-    for row in done.iter_rows():
+    rows = iter(done.iter_rows())
+    with hushed():
+        first = next(rows)
+    for row in chain([first], rows):
         if row["wrong"]:
             raise CorollaError(row["wrong"])
         told(int(row["rows"]), int(row["failed"]))
+
+
+def last_line(error: Exception) -> str:
+    """What an error of Ray's says in the end, below the frames of its workers."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Within it the process has no standard error: Ray's C++ writes there what it thinks of its own workers."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - its number is needed
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

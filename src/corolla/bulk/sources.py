@@ -135,8 +135,8 @@ def elsewhere(word: str) -> Iterator[Row]:
 
 def files_at(system: Any, path: str) -> Iterator[dict[str, Any]]:
     """The file that lies there, or all below the folder."""
-    entry = system.info(path)
-    if entry["type"] == "directory":
+    entry = {} if path.endswith("/") else system.info(path)
+    if not entry or entry["type"] == "directory":
         yield from places.files_below(system, path)
     else:
         yield entry
