@@ -4,9 +4,9 @@
 
 Every job is the command in a process of its own, over all pictures of DATA with nothing kept from before. Engines and
 models take turns, so that a machine that is busy for a while slows them alike; told are the median and the range.
-Rows a second are those that the command itself tells, from the first picture to the last part; Ray's own start is in
-them. Memory is the largest share (PSS) of the process and all that it started. At the end the tables of the engines are held
-against each other.
+Rows a second are those that the command itself tells, from the first picture to the last part, with Ray's own start in
+them. Memory is the largest share (PSS) of the process and all that it started. At the end the tables of the engines
+are held against each other.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def run(model: str, engine: str, data: str, out: Path) -> Job:
         "--quiet",
     ]
     begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
+    process = subprocess.Popen([*command, "--quiet"], stdout=subprocess.PIPE, text=True, env=os.environ)
     most = 0.0
     while process.poll() is None:
         most = max(most, memory(process.pid))

@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 from corolla.data.listing import is_noise
 from corolla.errors import CorollaError
-from corolla.portable.backends import needed
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 LOCAL = ("file", "local")
@@ -28,11 +27,13 @@ def protocol(word: str) -> str | None:
 
 def open_place(address: str) -> tuple[Any, str]:
     """The file system of an address and what it calls this place; `CorollaError` if there is none."""
-    fsspec = needed("fsspec", "s3")
+    import fsspec
+
     if "::" in address:
         raise CorollaError(f"{address}: an address inside another is not read; give a plain one")
     try:
-        return fsspec.core.url_to_fs(address, use_listings_cache=False)  # type: ignore[no-any-return]
+        system, path = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        return system, str(path)
     except Exception as error:
         raise CorollaError(f"cannot open {address}: {reason(error, address)}") from None
 

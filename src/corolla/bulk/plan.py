@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from corolla.atomic import write_json
 from corolla.bulk.model import processors, threads_for
 from corolla.bulk.parts import JOB, TOGETHER, Shape, job_of, joined, plain, read_part, schema_of, write_tables
@@ -111,14 +113,13 @@ def begun(
     Nobody else can have it meanwhile. `CorollaError` if somebody has, if something else was begun there, or if the
     result is there.
     """
-    filelock = needed("filelock", "parquet")
     folder = folder_of(out)
     refuse_existing(out)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
-    except filelock.Timeout:
+    except Timeout:
         raise CorollaError(f"another process is at work in {folder}; wait until it has ended") from None
     try:
         check_foreign(folder)
