@@ -112,7 +112,7 @@ def test_whole_parts_are_not_made_again(
 
     assert rows(pictures, told=again, progress=Watch()) == unbroken
     assert kept == [5 - len(parts)] * 2
-    assert (again.rows, again.kept) == (150, 150)
+    assert (again.rows, again.kept, again.failed) == (150, 150, 2)
 
 
 @pytest.mark.parametrize("moment", ["plan.json", "joined.parquet", "rows.parquet", "removed"])
@@ -276,6 +276,36 @@ def test_a_folder_that_vanishes_ends_the_job_and_loses_nothing(
     (tmp_path / "away").rename(own)
     again = rows(own)
     assert [row["error"] for row in again] == [row["error"] for row in unbroken]
+
+
+@pytest.mark.parametrize("how", ["renamed", "unmounted"])
+def test_a_folder_that_is_empty_by_now_counts_as_gone(how: str, rows: Callable, pictures: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(pictures / "0" / "000 é.png", own / "1.png")
+
+    def gone(work: plan.Work) -> list[int]:
+        (own / "1.png").unlink()
+        if how == "renamed":
+            own.rmdir()
+        return [0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan.Work, "missing", gone)
+        with pytest.raises(CorollaError, match="is not there any more; bring it back"):
+            rows(own)
+
+
+def test_another_folder_is_as_good_to_go_on_from(
+    rows: Callable, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures)
+    with pytest.raises(KeyboardInterrupt):
+        rows("0", "1", progress=Stop(1))
+    monkeypatch.chdir(tmp_path)
+    made = rows(pictures / "0", pictures / "1")
+    assert [row["path"] for row in made[:2]] == [str(Path("0", "000 é.png")), str(Path("0", "002 é.png"))]
+    assert sum(row["error"] is not None for row in made) == 2
 
 
 def test_the_list_is_that_of_the_beginning(rows: Callable, pictures: Path, tmp_path: Path) -> None:

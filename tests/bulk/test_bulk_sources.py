@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk.storage import Storage, serving
 from corolla.bulk import places
 from corolla.bulk.plan import write_list
 from corolla.bulk.shards import members
 from corolla.bulk.sources import Row, rows_of
 from corolla.data.decoding import MAX_BYTES
 from corolla.errors import CorollaError
+from storage import Storage, serving
 
 
 def names(*words: object) -> list[str]:

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,10 @@ class Model:
     def on_cpu(self) -> bool:
         """Whether it is the processor that computes."""
         return self.exported or self.device.startswith("cpu")
+
+    def absolute(self) -> "Model":
+        """The same wherever it is opened."""
+        return replace(self, run=run_folder(self.run).absolute())
 
     def open(self, threads: int | None = None) -> "Predictor":
         """The predictor; `CorollaError` if it is none, or damaged. A file is computed on so many threads if told."""

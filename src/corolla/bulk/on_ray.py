@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import chain
 from typing import Any
@@ -75,7 +75,9 @@ def answer_on_ray(
     if mine:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        hand_out(ray, Order(work, model, tuple(words)), chunks, told)
+        # Workers need not stand in this folder.
+        order = Order(replace(work, folder=work.folder.absolute()), model.absolute(), tuple(words))
+        hand_out(ray, order, chunks, told)
     except ray.exceptions.RayError as error:
         raise CorollaError(f"Ray could not go on: {last_line(error)}; what is done is kept") from None
     finally:

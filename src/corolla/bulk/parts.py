@@ -109,6 +109,14 @@ def job_of(file: Path) -> bytes | None:
     return found if isinstance(found, bytes) else None
 
 
+def failures_in(file: Path) -> int:
+    """How many rows of a finished table have an error."""
+    pq = needed("pyarrow.parquet", "parquet")
+    with pq.ParquetFile(file) as content:
+        batches = content.iter_batches(columns=["error"])
+        return sum(len(batch) - int(batch.column(0).null_count) for batch in batches)
+
+
 def joined(parts: Iterable[tuple[Path, int]], job: bytes, schema: Any) -> Iterator[Any]:
     """The tables of parts with so many rows each, in order.
 

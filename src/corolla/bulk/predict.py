@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 from corolla import __version__
 from corolla.bulk.local import answer_here, predictors_for
 from corolla.bulk.model import Model, processors, threads_for
-from corolla.bulk.parts import Shape
+from corolla.bulk.parts import Shape, failures_in
 from corolla.bulk.plan import CHUNK, begun, refuse_existing
-from corolla.bulk.sources import identity, rows_of
+from corolla.bulk.sources import absolute, identity, rows_of
 from corolla.errors import CorollaError
 from corolla.portable.backends import Backend, needed
 from corolla.predictor import BATCH
@@ -30,7 +30,7 @@ class Told:
 
     rows: int = 0  # of the whole list
     kept: int = 0  # of them answered and on the disk, those of earlier calls too
-    failed: int = 0  # rows of this call whose pictures could not be read
+    failed: int = 0  # rows whose pictures could not be read; of this call, and of the whole list in the end
     made: int = 0  # rows of this call
     seconds: float = 0.0
 
@@ -98,20 +98,21 @@ def predict(
         with begun(target, facts, shape, chunk, listing) as (work, finished):
             told.rows = told.kept = work.rows
             if not finished:
-                chunks = work.missing()
+                chunks, whole = work.missing(), [absolute(word) for word in words]
                 told.kept -= sum(work.length(number) for number in chunks)
                 clock = Clock(told, progress)
                 if engine == "ray":
                     from corolla.bulk.on_ray import answer_on_ray
 
                     del predictor  # the workers have their own
-                    answer_on_ray(work, chunks, model, words, clock.add)
+                    answer_on_ray(work, chunks, model, whole, clock.add)
                 else:
                     workers = min(processors() // work.threads or 1, len(chunks)) if model.on_cpu else AHEAD
                     predictors = predictors_for(model, predictor, work.threads, workers or 1)
                     with model.on_threads(work.threads):
-                        answer_here(work, chunks, predictors, words, clock.add)
+                        answer_here(work, chunks, predictors, whole, clock.add)
                 work.finish(target)
+            told.failed = failures_in(target)
     except OSError as error:
         raise CorollaError(explained(error, target, told)) from None
     return told

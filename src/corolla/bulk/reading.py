@@ -23,7 +23,9 @@ def content_of(row: Row) -> bytes:
     if row.size > MAX_BYTES:
         raise PictureError(f"{row.size / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not read")
     try:
-        if places.protocol(row.where):
+        if row.size == 0:
+            content = b""
+        elif places.protocol(row.where):
             content = places.content_of(row.where, row.start, row.size, MAX_BYTES)
         else:
             with Path(row.where).open("rb") as file:

@@ -24,7 +24,7 @@ from corolla.errors import CorollaError
 
 @dataclass(frozen=True)
 class Row:
-    """One picture: what the table calls it, the path or address of its file, and where in that file it lies."""
+    """One picture: what the table calls it, the whole path or address of its file, and where in that file it lies."""
 
     name: str
     where: str
@@ -74,20 +74,20 @@ def in_files(files: Iterable[Path]) -> Iterator[Row]:
     """A row for each file, and for a shard those of its members."""
     for file in files:
         if file.suffix.lower() == SUFFIX:
-            yield from in_shard(str(file))
+            yield from in_shard(str(file), str(file.absolute()))
         else:
-            yield Row(str(file), str(file))
+            yield Row(str(file), str(file.absolute()))
 
 
-def in_shard(where: str, size: int = -1) -> Iterator[Row]:
+def in_shard(name: str, where: str, size: int = -1) -> Iterator[Row]:
     """A row for each picture of a shard; one for the shard itself if it cannot be read to its end."""
     try:
         with opened(where, size) as file:
             for member in members(file):
-                name = f"{where}/{member.name}" if member.name else where
-                yield Row(name, where, member.start, member.size, member.error)
+                inside = f"{name}/{member.name}" if member.name else name
+                yield Row(inside, where, member.start, member.size, member.error)
     except Exception as error:  # file systems raise what they like
-        yield Row(where, where, error=f"the shard cannot be read: {places.reason(error, where)}")
+        yield Row(name, where, error=f"the shard cannot be read: {places.reason(error, where)}")
 
 
 def in_table(word: str, path: Path) -> Iterator[Row]:
@@ -99,7 +99,7 @@ def in_table(word: str, path: Path) -> Iterator[Row]:
             elif places.protocol(name):
                 yield Row(name, name)
             else:
-                yield Row(name, str(path.parent / portable(name, path.parent)))
+                yield Row(name, str(path.parent.absolute() / portable(name, path.parent)))
 
 
 def portable(name: str, folder: Path) -> str:
@@ -122,7 +122,7 @@ def elsewhere(word: str) -> Iterator[Row]:
                     absolute = places.protocol(name) is not None
                     yield Row(name, name if absolute else f"{base}/{name.replace(os.sep, '/')}")
         elif on_web and not word.endswith("/"):  # what it is would be told by nothing but its content
-            yield from in_shard(word) if word.lower().endswith(SUFFIX) else [Row(word, word)]
+            yield from in_shard(word, word) if word.lower().endswith(SUFFIX) else [Row(word, word)]
         else:
             yield from at_addresses(system, files_at(system, path))
     except CorollaError:
@@ -147,7 +147,7 @@ def at_addresses(system: Any, entries: Iterable[dict[str, Any]]) -> Iterator[Row
     for entry in entries:
         where, size = str(system.unstrip_protocol(entry["name"])), entry.get("size")
         known = size if isinstance(size, int) else -1
-        yield from in_shard(where, known) if where.lower().endswith(SUFFIX) else [Row(where, where, 0, known)]
+        yield from in_shard(where, where, known) if where.lower().endswith(SUFFIX) else [Row(where, where, 0, known)]
 
 
 @contextmanager
@@ -163,10 +163,15 @@ def opened(where: str, size: int = -1) -> Iterator[Any]:
 
 def identity(word: str) -> str:
     """What a word means wherever the command is given from, and for a table what is in it."""
-    if places.protocol(word):
-        return word
-    path = Path(word).absolute()
-    return f"{path} {sha256_of(path)}" if word.lower().endswith(SUFFIXES) and path.is_file() else str(path)
+    whole = absolute(word)
+    if places.protocol(word) or not word.lower().endswith(SUFFIXES) or not Path(whole).is_file():
+        return whole
+    return f"{whole} {sha256_of(Path(whole))}"
+
+
+def absolute(word: str) -> str:
+    """The word as it means the same in any folder."""
+    return word if places.protocol(word) else str(Path(word).absolute())
 
 
 def check_there(words: Iterable[str]) -> None:
@@ -180,7 +185,8 @@ def check_there(words: Iterable[str]) -> None:
                 there = glob.has_magic(word) or places.is_there(word)
             else:
                 path = local_path(word)
-                there = path.exists() or glob.has_magic(str(path))
+                empty = path.is_dir() and not any(path.iterdir())  # where something was mounted
+                there = (path.exists() and not empty) or glob.has_magic(str(path))
         except CorollaError:
             raise
         except Exception as error:

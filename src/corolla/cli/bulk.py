@@ -59,6 +59,7 @@ def write(
             else "stopped before the pictures were listed; the same command begins again"
         ) from None
     failed = f", {told.failed:,} of them unreadable" if told.failed else ""
-    print(f"{out}: {told.rows:,} rows{failed}, {told.rate:,.1f} rows/s")
+    rate = f", {told.rate:,.1f} rows/s" if told.made else ""
+    print(f"{out}: {told.rows:,} rows{failed}{rate}")
     if told.rows and told.failed == told.rows:
         raise CorollaError(f"none of the {told.rows:,} pictures could be read")
