@@ -4,6 +4,7 @@ A worker writes the part of a chunk itself, so the rows are the same and either 
 On a cluster the folder of the job and the pictures must be visible to all machines under the same paths.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ class Worker:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Write the part of a chunk; gives its rows and how many of them could not be read, or what is wrong."""
-        order, rows, failed, wrong = self.order, 0, 0, ""
+        order, rows, failed, wrong, code = self.order, 0, 0, "", 0
         [number] = batch["id"]
         try:
             with order.model.on_threads(order.work.threads):
@@ -51,8 +52,8 @@ class Worker:
         except CorollaError as error:  # Ray would try again, and then tell it with all its own frames
             wrong = str(error)
         except OSError as error:
-            wrong = f"{error.filename or order.work.folder}: {(error.strerror or str(error)).lower()}"
-        return {"rows": [rows], "failed": [failed], "wrong": [wrong]}
+            wrong, code = error.strerror or str(error), error.errno or errno.EIO
+        return {"rows": [rows], "failed": [failed], "wrong": [wrong], "code": [code]}
 
 
 def answer_on_ray(
@@ -107,6 +108,8 @@ def hand_out(ray: Any, order: Order, chunks: Sequence[int], told: Told) -> None:
     with hushed():
         first = next(rows)
     for row in chain([first], rows):
+        if row["code"]:
+            raise OSError(int(row["code"]), row["wrong"])
         if row["wrong"]:
             raise CorollaError(row["wrong"])
         told(int(row["rows"]), int(row["failed"]))

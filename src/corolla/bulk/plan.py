@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ class Work:
         pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
         file = self.folder / LIST
         try:
-            with pq.ParquetFile(file, page_checksum_verification=True) as content:
+            known = footer(file, file.stat().st_mtime_ns)
+            with pq.ParquetFile(file, metadata=known, page_checksum_verification=True) as content:
                 lines = content.read_row_group(number, use_threads=False).to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
             raise CorollaError(
@@ -82,6 +84,10 @@ class Work:
             for number in range(self.chunks)
             if read_part(self.part(number), self.key, self.length(number), schema) is None
         ]
+
+    def kept(self) -> int:
+        """The rows of the parts that are there."""
+        return sum(self.length(number) for number in range(self.chunks) if self.part(number).exists())
 
     def write(self, number: int, table: Any) -> None:
         """A chunk's answers, whole or not at all."""
@@ -102,6 +108,12 @@ class Work:
         for file in sorted(self.folder.iterdir(), key=lambda file: file.name == PLAN):
             if file.name != LOCK:
                 file.unlink(missing_ok=True)
+
+
+@lru_cache(2)
+def footer(file: Path, changed: int) -> Any:
+    """What stands at the end of a list, which for millions of rows takes longer to read than a chunk."""
+    return needed("pyarrow.parquet", "parquet").read_metadata(file)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,11 +11,11 @@ from corolla import __version__
 from corolla.bulk.local import answer_here, predictors_for
 from corolla.bulk.model import Model, processors, threads_for
 from corolla.bulk.parts import Shape, failures_in
-from corolla.bulk.plan import CHUNK, begun, refuse_existing
+from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
 from corolla.bulk.sources import absolute, identity, rows_of
 from corolla.errors import CorollaError
 from corolla.portable.backends import Backend, needed
-from corolla.predictor import BATCH
+from corolla.predictor import BATCH, Predictor
 from corolla.progress import Progress
 
 Engine = Literal["local", "ray"]
@@ -100,22 +100,35 @@ def predict(
             if not finished:
                 chunks, whole = work.missing(), [absolute(word) for word in words]
                 told.kept -= sum(work.length(number) for number in chunks)
-                clock = Clock(told, progress)
-                if engine == "ray":
-                    from corolla.bulk.on_ray import answer_on_ray
-
-                    del predictor  # the workers have their own
-                    answer_on_ray(work, chunks, model, whole, clock.add)
-                else:
-                    workers = min(processors() // work.threads or 1, len(chunks)) if model.on_cpu else AHEAD
-                    predictors = predictors_for(model, predictor, work.threads, workers or 1)
-                    with model.on_threads(work.threads):
-                        answer_here(work, chunks, predictors, whole, clock.add)
+                try:
+                    answer_all(engine, work, chunks, model, predictor, whole, Clock(told, progress).add)
+                finally:
+                    told.kept = work.kept()
                 work.finish(target)
             told.failed = failures_in(target)
     except OSError as error:
         raise CorollaError(explained(error, target, told)) from None
     return told
+
+
+def answer_all(
+    engine: Engine,
+    work: Work,
+    chunks: Sequence[int],
+    model: Model,
+    predictor: Predictor,
+    words: Sequence[str],
+    tell: Callable[[int, int], None],
+) -> None:
+    """Write the parts of these chunks with an engine."""
+    if engine == "ray":
+        from corolla.bulk.on_ray import answer_on_ray
+
+        answer_on_ray(work, chunks, model, words, tell)
+        return
+    workers = min(processors() // work.threads, len(chunks)) if model.on_cpu else AHEAD
+    with model.on_threads(work.threads):
+        answer_here(work, chunks, predictors_for(model, predictor, work.threads, max(1, workers)), words, tell)
 
 
 class Clock:
