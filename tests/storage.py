@@ -3,6 +3,7 @@
 import http.server
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
@@ -31,6 +32,8 @@ class Storage(http.server.BaseHTTPRequestHandler):
         elif self.failing.get(path, 0) > 0:
             self.failing[path] -= 1
             self.answer(503, b"busy")
+        elif path == "/silent.png":
+            time.sleep(1)
         elif "list-type" in query:
             self.answer(200, self.listed(path.strip("/"), query))
         elif path in self.files:

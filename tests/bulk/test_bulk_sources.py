@@ -222,7 +222,7 @@ def test_a_server_of_the_web_is_read(
     held.files.update({"/p/b.png": png(0), "/p/a.png": png(1), "/p/s.tar": shard.getvalue(), "/p/busy.png": png(2)})
     held.failing["/p/busy.png"] = 1
     made = rows(f"{address}/p/b.png", f"{address}/p/gone.png", f"{address}/p/s.tar", f"{address}/p/busy.png")
-    assert [row["error"] for row in made] == [None, "no such file", None, None, None]
+    assert [row["error"] for row in made] == [None, "the server answers 404", None, None, None]
     assert [row["path"] for row in made[2:4]] == [f"{address}/p/s.tar/1.png", f"{address}/p/s.tar/0.png"]
     first = rows(some / "b.png", out=tmp_path / "2.parquet")[0]
     assert made[0]["probability"] == pytest.approx(first["probability"], abs=1e-6)
@@ -230,14 +230,21 @@ def test_a_server_of_the_web_is_read(
     assert listed == [f"{address}/p/{name}" for name in ("a.png", "b.png", "busy.png", "s.tar/1.png", "s.tar/0.png")]
 
 
-def test_a_server_that_gives_too_much_is_a_row_with_an_error(
-    storage: tuple[type[Storage], str], rows: Callable, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_gives_too_much_or_nothing_is_a_row_with_an_error(
+    storage: tuple[type[Storage], str], rows: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, address = storage
     held.files["/huge.png"] = b"x" * 3_000_000
+    held.files["/small.png"] = b""
     monkeypatch.setattr("corolla.bulk.reading.MAX_BYTES", 1_000_000)
-    [row] = rows(f"{address}/huge.png")
-    assert "more than 1 MB" in row["error"]
+    monkeypatch.setattr(places, "PATIENCE", 0.2)
+    huge, silent, empty = rows(f"{address}/huge.png", f"{address}/silent.png", f"{address}/small.png")
+    assert "more than 1 MB" in huge["error"]
+    assert silent["error"] == "the server does not answer in time"
+    held.failing["/small.png"] = 1000
+    [busy] = rows(f"{address}/small.png", out=tmp_path / "busy.parquet")
+    assert busy["error"] == "the server answers 503"
+    assert empty["error"] == "the file is empty (0 bytes)"
 
 
 @pytest.mark.skipif(find_spec("s3fs") is None, reason="s3fs is not installed: pip install 'corolla[s3]'")

@@ -8,11 +8,13 @@ from typing import Any, BinaryIO
 
 from corolla.data.listing import is_noise
 from corolla.errors import CorollaError
+from corolla.portable.backends import needed
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 LOCAL = ("file", "local")
 WEB = ("http", "https")
-EXTRAS = {"s3": "s3", "s3a": "s3", "http": "http", "https": "http"}  # of corolla, which bring what fsspec needs
+EXTRAS = {"s3": "s3", "s3a": "s3"}  # of corolla, which bring what fsspec needs
+PATIENCE, LONGEST = 20.0, 120.0  # seconds without a byte, and for all of a file: a server may trickle for ever
 TRIES = 3  # networks fail now and then
 PIECE = 1 << 20  # bytes asked for at once where a file is looked through
 # What another try does not change.
@@ -29,10 +31,14 @@ def open_place(address: str) -> tuple[Any, str]:
     """The file system of an address and what it calls this place; `CorollaError` if there is none."""
     import fsspec
 
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if protocol(address) in WEB:
+        timeout = needed("aiohttp", "http").ClientTimeout(LONGEST, sock_connect=PATIENCE, sock_read=PATIENCE)
+        options["client_kwargs"] = {"timeout": timeout}
     if "::" in address:
         raise CorollaError(f"{address}: an address inside another is not read; give a plain one")
     try:
-        system, path = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        system, path = fsspec.core.url_to_fs(address, **options)
         return system, str(path)
     except Exception as error:
         raise CorollaError(f"cannot open {address}: {reason(error, address)}") from None
@@ -60,11 +66,10 @@ def content_of(address: str, start: int, size: int, most: int) -> bytes:
             with reading(address) as file:
                 file.seek(start)
                 return file.read(size if size >= 0 else most + 1)
-        except FINAL:
-            raise
-        except Exception:
-            if attempt == TRIES - 1:
-                raise
+        except Exception as error:
+            true = behind(error)
+            if attempt == TRIES - 1 or isinstance(true, FINAL) or 400 <= getattr(true, "status", 0) < 500:
+                raise true from None
             time.sleep(0.2 * 4**attempt)
     raise AssertionError
 
@@ -90,14 +95,25 @@ def files_below(system: Any, folder: str) -> Iterator[dict[str, Any]]:
         yield from files_below(system, name + ("/" if folder.endswith("/") else ""))
 
 
+def behind(error: BaseException) -> BaseException:
+    """What went wrong where fsspec says that there is no such file, as it does of whatever a server of the web does."""
+    cause = error.__cause__
+    return error if cause is None or not isinstance(error, FileNotFoundError) else behind(cause)
+
+
 def reason(error: BaseException, address: str) -> str:
     """Why something at an address cannot be had, in a few words."""
+    error = behind(error)
     kind = type(error).__name__
     if isinstance(error, ImportError):
         extra = EXTRAS.get(protocol(address) or "")
         return f"it needs more: pip install 'corolla[{extra}]'" if extra else f"it needs more: {first_line(error)}"
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    if "Timeout" in kind:
+        return "the server does not answer in time"
+    if hasattr(error, "status"):
+        return f"the server answers {error.status}"
     if isinstance(error, PermissionError) or "Credentials" in kind:
         return f"the login was refused ({first_line(error)})"
     return first_line(error)

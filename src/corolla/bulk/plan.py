@@ -135,8 +135,6 @@ def begun(
         raise CorollaError(f"another process is at work in {folder}; wait until it has ended") from None
     try:
         check_foreign(folder)
-        for left in folder.glob(".*"):  # files that a killed process was about to write
-            left.unlink(missing_ok=True)
         work = restored(folder, facts, shape) if (folder / PLAN).exists() else None
         if out.exists() and (work is None or job_of(out) != work.key):
             raise CorollaError(f"{out} is there; choose another name or delete it")
@@ -146,11 +144,17 @@ def begun(
         else:
             yield work or planned(folder, facts, shape, chunk, listing()), False
     finally:
+        tidy(folder)  # while nobody else can have it
         lock.release()
-        if not any(file.name != LOCK for file in folder.iterdir()):
-            with suppress(OSError):  # somebody else has begun there
-                (folder / LOCK).unlink(missing_ok=True)
-                folder.rmdir()
+        tidy(folder)  # Windows does not delete what is open
+
+
+def tidy(folder: Path) -> None:
+    """Delete the folder if nothing but the lock is in it."""
+    with suppress(OSError):
+        if all(file.name == LOCK for file in folder.iterdir()):
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def folder_of(out: Path) -> Path:
@@ -165,11 +169,12 @@ def refuse_existing(out: Path) -> None:
 
 
 def check_foreign(folder: Path) -> None:
-    """`CorollaError` if there is anything that no job of ours has left."""
+    """`CorollaError` if there is anything that no job of ours has left; what a killed one was writing is deleted."""
     ours = {PLAN, LIST, LOCK, JOINED}
     for file in folder.iterdir():
-        part = file.name.startswith((".", "part-")) and file.suffix in (".parquet", ".json")
-        if file.name not in ours and not part:
+        if file.name.startswith(".") and file.suffix in (".parquet", ".json"):
+            file.unlink(missing_ok=True)
+        elif file.name not in ours and not file.name.startswith((".", "part-")):
             raise CorollaError(f"{folder} holds {file.name}, which is no part of a job; move it or choose another name")
 
 
