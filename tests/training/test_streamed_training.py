@@ -12,10 +12,15 @@ from safetensors.torch import load_file
 import corolla
 from corolla.data.cache import cache_folder
 from corolla.data.shards.writing import write_shards
+from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Run
+from corolla.training.machine import Machine
+from corolla.training.recipes.scratch import RECIPE
 from corolla.training.stopping import Stopped
+from corolla.training.streams import StreamFeed
+from corolla.training.trial import StepTimer
 
 QUICK: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 3}
 
@@ -56,3 +61,12 @@ def test_shards_that_are_gone_stop_a_training_in_one_line_and_not_its_answers(sh
     assert "\n" not in str(caught.value)
     (tmp_path / "away").rename(shards)
     assert corolla.train(shards, tmp_path / "run", resume=True, **QUICK).load_config().training["finished"]
+
+
+def test_the_dial_times_the_stream_itself(shards: Path) -> None:
+    manifest = load_data(shards)
+    timer = StepTimer(manifest, Machine("cpu", 0), Progress(), 1.0, None, None)
+    recipe = RECIPE.changed(model="vit_nano_conv8_16", image_size=16, batch_size=8)
+    assert timer(recipe, 16) > 0
+    [trainer] = timer.trainers.values()
+    assert isinstance(trainer.feed, StreamFeed)
