@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 import corolla
 from corolla.atomic import write_with
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
 from corolla.data.manifest import SPLITS
 from corolla.data.sources import list_source
 from corolla.explanations.deletion import STEPS, Curves, centre_map, measure, random_map
@@ -63,9 +62,7 @@ def ask(
     names: list[str] = []
     curves, seconds = [], dict[str, float]()
     for number, path in enumerate(paths):
-        pixels = classifier.read(path)
-        if isinstance(pixels, PictureError):
-            raise pixels
+        pixels = classifier.pixels(path)
         seeds = [(number, seed) for seed in range(chances)]
         label, maps = maps_of(classifier, pixels, seeds, seconds)
         names = list(maps)

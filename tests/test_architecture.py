@@ -21,6 +21,7 @@ STATIONS = [
     {"explanations"},
     {"portable"},
     {"report"},
+    {"bulk"},
     {"training"},
     {"bench"},
     {"export"},

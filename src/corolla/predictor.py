@@ -20,7 +20,8 @@ from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
 from corolla.trust.calibration import Promises
 
-Picture = str | Path | bytes | BinaryIO | Image.Image
+# A function gives the bytes when the picture's turn comes, or raises `PictureError`.
+Picture = str | Path | bytes | BinaryIO | Image.Image | Callable[[], bytes]
 BATCH = 32
 
 
@@ -112,13 +113,13 @@ class Predictor(ABC):
                 progress(index + 1, len(pictures))
         return replies
 
-    def answers(self, pictures: Sequence[Picture]) -> Iterator[tuple[int, Reply | PictureError]]:
+    def answers(self, pictures: Sequence[Picture], readers: int = 4) -> Iterator[tuple[int, Reply | PictureError]]:
         """Each picture's place and what the model says about it, or why it cannot be read, in order.
 
-        Pictures are decoded in threads while the batch before them is computed. A picture's answer does
+        Pictures are decoded in `readers` threads while the batch before them is computed. A picture's answer does
         not depend on its neighbours beyond the last bits of floating point.
         """
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(readers) as pool:
             ahead = pool.map(self.read, pictures[:BATCH])
             for start in range(0, len(pictures), BATCH):
                 read = list(ahead)
@@ -131,10 +132,16 @@ class Predictor(ABC):
     def read(self, picture: Picture) -> NDArray[np.uint8] | PictureError:
         """Decode and preprocess one picture to pixels (H, W, 3), or say why that cannot be done."""
         try:
-            if isinstance(picture, Image.Image):
-                buffer = BytesIO()
-                picture.save(buffer, "PNG")
-                picture = buffer.getvalue()
-            return self.preprocessing.pixels(read_picture(Path(picture) if isinstance(picture, str) else picture))
+            return self.pixels(picture)
         except PictureError as error:
             return error
+
+    def pixels(self, picture: Picture) -> NDArray[np.uint8]:
+        """Decode and preprocess one picture to pixels (H, W, 3), or raise `PictureError`."""
+        if isinstance(picture, Image.Image):
+            buffer = BytesIO()
+            picture.save(buffer, "PNG")
+            picture = buffer.getvalue()
+        elif callable(picture):
+            picture = picture()
+        return self.preprocessing.pixels(read_picture(Path(picture) if isinstance(picture, str) else picture))

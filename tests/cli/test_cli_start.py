@@ -49,7 +49,7 @@ def test_the_commands_are_those_that_were_promised() -> None:
     found = {" ".join(words) for words, _ in all_commands()}
     assert found == {
         "", "audit", "train", "evaluate", "predict", "explain", "export", "serve", "compare", "calibrate", "summary",
-        "bench", "data", "data fetch", "data paint",
+        "bench", "data", "data fetch", "data paint", "data shard",
         "weights", "weights list", "weights show", "weights convert", "weights push", "demo",
     }  # fmt: skip
 

@@ -117,3 +117,12 @@ def test_contradictions() -> None:
         Example("tulip/4.jpg", "tulip"),
     ]
     assert contradictions(examples) == [(examples[1], examples[0])]
+
+
+def test_a_long_comparison_shows_how_far_it_is() -> None:
+    few = [np.random.default_rng(number).bytes(32) for number in range(3000)]
+    seen: list[tuple[str, int, int]] = []
+    list(near_duplicates(few[:2000], lambda *now: seen.append(now)))
+    assert seen == []
+    list(near_duplicates(few, lambda *now: seen.append(now)))
+    assert seen == [("comparing", 2048, 3000), ("comparing", 3000, 3000)]

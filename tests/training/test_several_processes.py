@@ -37,6 +37,20 @@ def alone(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Res
     return run(WAYS[0], pictures, out), out
 
 
+def test_two_processes_evaluate_as_one_and_one_of_them_tells(
+    alone: tuple[Result, Path], pictures: Path, tmp_path: Path
+) -> None:
+    expected, folder = alone
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+    asked = ["--nproc-per-node", "2", "-m", "corolla", "evaluate", str(folder), "--device", "cpu", "--json"]
+    with start([*launcher, *asked]) as process:
+        said = process.communicate(timeout=200)[0].decode(errors="replace")
+    assert process.returncode == 0, said
+    figures = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]
+    assert said.count('"macro_f1"') == said.count("report: ") == 1  # one tells, and one writes
+    assert (figures["n"], figures["accuracy"]) == (expected.n, expected.accuracy)
+
+
 @pytest.mark.parametrize("way", WAYS[1:3], ids=lambda way: way.name)
 def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(way: Way, pictures: Path, tmp_path: Path) -> None:
     """What they keep is one run folder, which knows nothing of how many wrote it."""

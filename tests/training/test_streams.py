@@ -246,6 +246,17 @@ def test_shards_that_are_gone_or_changed_are_one_line(damage) -> None:
         StreamFeed(stream, PLAIN, 8, 3, 0)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_shards_that_go_away_meanwhile_are_one_line_too(damage, workers: int) -> None:
+    stream = damage(set())
+    feed = StreamFeed(stream, PLAIN, 8, 3, workers)
+    for part in stream.parts:
+        part.path.unlink()
+    with pytest.raises(CorollaError, match="bring it back") as caught:
+        list(feed.batches(0, 16))
+    assert "\n" not in str(caught.value)
+
+
 def test_every_label_comes_with_its_picture(manifest: Manifest) -> None:
     label_of = {example.sha256: example.label for example in manifest.examples}
     found = [p for n in range(len(manifest.stream.parts)) for p in manifest.stream.read(n)]

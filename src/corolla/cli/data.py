@@ -59,7 +59,9 @@ def paint(
 
 
 def shard(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Anything that `corolla train` takes.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Pictures: a folder, a table, a zip, flowers or painted.")
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or one to go on with.")],
     pictures: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The most pictures in a shard.", show_default=False)

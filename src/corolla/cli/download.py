@@ -8,9 +8,8 @@ import urllib.request
 from pathlib import Path
 
 from corolla import __version__
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import MAX_BYTES, PictureError
 
-MAX_BYTES = 64_000_000
 TIMEOUT = 20.0  # seconds without a byte
 LONGEST = 120.0  # seconds in all: a server that trickles must not hold us for ever
 PIECE = 1 << 16

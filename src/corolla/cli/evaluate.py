@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corolla.cli.opening import AskedBackend, RunOrFile, is_file, open_predictor
-from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet
+from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from corolla.evaluation.corruptions import Robustness
     from corolla.evaluation.metrics import Evaluation
     from corolla.predictor import Predictor
+    from corolla.processes import Processes
 
 EXAMPLES = (
     "Examples:\ncorolla evaluate runs/flowers\ncorolla evaluate runs/flowers new_photos/ --json > figures.json\n"
@@ -52,6 +53,8 @@ def command(
     Writes the figures and the pictures of its mistakes into the run's report.html, and the figures into its
     evaluation.json. With --json that object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss,
     classes, per_class, per_group, confusion, selective, trust, and robustness if it was asked for.
+
+    Several processes answer about a part of the pictures each where torchrun starts it.
     """
     from functools import partial
 
@@ -63,16 +66,19 @@ def command(
 
     if is_file(run) and data is None:
         raise CorollaError(f"a file has no pictures; say where labelled ones are: corolla evaluate {run} DATA")
+    processes = joined(device)
     predictor = open_predictor(run, device, backend)
     keeps = not is_file(run) and run_folder(run) == run
-    if keeps:
+    if keeps and processes.main:
         with alone(run):  # so that a training that writes there is told of now, and not after the work
             pass
-    with progress_for(quiet) as progress:
+    with progress_for(quiet or not processes.main) as progress:
         if is_file(run):
             evaluation = evaluate_data(predictor, str(data), split, progress.stage)
         else:
             evaluation = evaluate(run, data, split=split, classifier=predictor, progress=progress.stage)
+        if not processes.main:
+            return
         robust = None
         if robustness:
             robust = measure_robustness(predictor, evaluation, partial(progress.stage, "damaging"))
@@ -92,6 +98,17 @@ def command(
         report = keep(run, figures, evaluation, robust, predictor)
     if not quiet:
         print(f"report: {report}", file=sys.stderr)
+
+
+def joined(device: str | None) -> "Processes":
+    """The processes that a launcher has started, which then share the pictures; as a rule this one alone."""
+    from corolla.processes import ALONE, several_wanted
+
+    if not several_wanted():
+        return ALONE
+    from corolla.training.machine import Machine
+
+    return Machine(usable_device(device), 0).processes
 
 
 def alone(run: Path) -> AbstractContextManager[None]:

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from corolla.cli.download import MAX_BYTES, download
-from corolla.data.decoding import PictureError, read_picture
+from corolla.cli.download import download
+from corolla.data.decoding import MAX_BYTES, PictureError, read_picture
 from corolla.data.folders import _files_below
 from corolla.errors import CorollaError
 from corolla.progress import Progress

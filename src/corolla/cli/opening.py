@@ -29,17 +29,22 @@ def open_predictor(run: Path, device: str | None, backend: Literal["onnxruntime"
 
     Nothing of torch is loaded for a file.
     """
+    check_running(run, device, backend)
     if is_file(run):
         from corolla.portable.predictor import PortablePredictor
 
-        if device not in (None, "cpu"):
-            raise CorollaError(f"an exported file is computed on the CPU; leave --device {device} out")
         return PortablePredictor.load(run, backend or "onnxruntime")
-    if backend is not None:
-        raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
     from corolla.classifier import Classifier
 
     return Classifier.load(run, usable_device(device))
+
+
+def check_running(run: Path, device: str | None, backend: str | None) -> None:
+    """`CorollaError` for what a run or a file cannot be computed with, rather than to leave it aside."""
+    if is_file(run) and device not in (None, "cpu"):
+        raise CorollaError(f"an exported file is computed on the CPU; leave --device {device} out")
+    if backend is not None and not is_file(run):
+        raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
 
 
 def is_file(run: Path) -> bool:

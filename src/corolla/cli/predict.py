@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from corolla.atomic import refuse_occupied
+from corolla.cli import bulk
 from corolla.cli.failures import say
 from corolla.cli.opening import AskedBackend, RunOrFile, open_predictor
 from corolla.cli.options import Device, Json, Pictures, Quiet
@@ -18,8 +19,10 @@ EXAMPLES = (
     "Examples:\n"
     "corolla predict runs/flowers rose.jpg\n"
     "corolla predict runs/flowers photos/ --csv answers.csv --plot grid.png\n"
-    "find . -name '*.jpg' | corolla predict runs/flowers - --json"
+    "find . -name '*.jpg' | corolla predict runs/flowers - --json\n"
+    "corolla predict runs/flowers s3://bucket/photos --out results.parquet"
 )
+BULK = "Many pictures"
 TOP = 5  # classes in JSON and CSV unless --top says otherwise; on the screen it is one
 
 
@@ -47,6 +50,24 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Draw into this new folder what each answer rests on, as `corolla explain`."),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.parquet",
+            help="Write a row for each picture to this table instead, however many there are. PATH may then be an "
+            "address such as s3://bucket/photos, a table of paths, or tar shards, too; a command that was stopped "
+            "goes on when it is given again.",
+            rich_help_panel=BULK,
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"] | None,
+        typer.Option(
+            help="What makes the table: this process, or Ray Data on all processors of this machine or of a cluster.",
+            show_default="local",
+            rich_help_panel=BULK,
+        ),
+    ] = None,
     device: Device = None,
     backend: AskedBackend = None,
     quiet: Quiet = False,
@@ -70,6 +91,11 @@ def command(
         raise CorollaError(f"--plot {plot} should end in .png, the one format it is drawn in")
     if explain:
         refuse_occupied(explain)
+    if out or engine:
+        bulk.refuse_others(out, engine, json=json, csv=csv, plot=plot, explain=explain)
+        assert out
+        bulk.write(run, paths, out, engine or "local", top, coverage, device, backend, quiet)
+        return
 
     with quick_imports():
         from tempfile import TemporaryDirectory
@@ -80,20 +106,20 @@ def command(
 
     classifier = open_predictor(run, device, backend)
     classifier.check_coverage(coverage)
-    out = sys.stdout  # before a progress bar takes it over
+    shown = sys.stdout  # before a progress bar takes it over
     told: list[answers.Answer] = []
     with TemporaryDirectory(prefix="corolla-") as scratch:
         with progress_for(quiet) as progress:
             inputs = gather(paths, Path(scratch), progress)
         lines = answers.Lines(inputs, classifier.classes, top or 1)
         # Lines that run down a terminal are progress enough.
-        with progress_for(quiet or (out.isatty() and not json)) as progress:
+        with progress_for(quiet or (shown.isatty() and not json)) as progress:
             for answer in answers.ask(classifier, inputs, top or TOP, coverage, progress):
                 told.append(answer)
                 if answer.prediction is None and len(inputs) > 1:
                     say(f"cannot read {answer.input.name}: {answer.error}")
                 if answer.prediction and not json:
-                    print(lines.line(answer.prediction, answer.input.name), file=out, flush=True)
+                    print(lines.line(answer.prediction, answer.input.name), file=shown, flush=True)
         good = [answer for answer in told if answer.prediction]
         if json:
             print_json([answer.to_json() for answer in told])

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.opening import AskedBackend, RunOrFile, is_file
+from corolla.cli.opening import AskedBackend, RunOrFile, check_running, is_file
 from corolla.cli.options import RUNNING, Device, Quiet, usable_device
 from corolla.errors import CorollaError
 
@@ -103,6 +103,7 @@ def command(
         if find_spec(package.replace("-", "_")) is None:
             raise CorollaError(f"corolla serve needs {package}: pip install 'corolla[serve]'")
 
+    check_running(run, device, backend)
     from corolla.server.app import create_app
     from corolla.server.guards import names_for
     from corolla.server.limits import MEGABYTE, Limits

@@ -1,7 +1,7 @@
 """Opens every picture once: what cannot be read is listed with its reason, the rest is hashed.
 
 Results are remembered in the cache folder by path, size and times of change, so that a second run over the
-same pictures only asks for those; the first line of that file is the checksum of the rest, so that a flipped bit means
+same pictures only asks for those; the last line of that file is the checksum of the rest, so that a flipped bit means
 forgotten and never a wrong hash. Failures are not remembered: the user may be about to mend them.
 """
 
@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import PIL
 
-from corolla.atomic import write_text
+from corolla.atomic import write_with
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import PictureError, read_picture
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
@@ -28,7 +28,7 @@ from corolla.errors import CorollaError, few
 
 _BATCH = 32
 _DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
-_FORMAT = f"2 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
+_FORMAT = f"3 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def check(
     With `strict`, the first picture (in the order given) that cannot be read raises `CorollaError`.
     """
     remembered = _recall(root)
-    known: dict[str, _Found] = {}
     kept: list[Example] = []
+    fingerprints: list[bytes] = []
+    news = False
     skipped: list[Skipped] = []
 
     def look_at(batch: Sequence[Example]) -> list[_Found | str]:
@@ -72,7 +73,9 @@ def check(
         results = itertools.chain.from_iterable(pool.map(look_at, batches))
         for done, (example, result) in enumerate(zip(examples, results, strict=True), start=1):
             if isinstance(result, _Found):
-                known[example.path] = result
+                if remembered.get(example.path) is not result:
+                    remembered[example.path], news = result, True
+                fingerprints.append(result.fingerprint)
                 kept.append(replace(example, sha256=result.sha256))
             elif strict:
                 raise CorollaError(f"cannot read {root / example.path}: {result}")
@@ -82,9 +85,9 @@ def check(
                 progress("checking", done, len(examples))
     finally:
         pool.shutdown(cancel_futures=True)
-        if known.keys() - remembered.keys() or any(known[path] is not remembered[path] for path in known):
-            _remember(root, remembered | known)
-    return Checked(tuple(kept), tuple(known[example.path].fingerprint for example in kept), tuple(skipped))
+        if news:
+            _remember(root, remembered)
+    return Checked(tuple(kept), tuple(fingerprints), tuple(skipped))
 
 
 def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None:
@@ -128,21 +131,26 @@ def _look(path: Path, before: _Found | None) -> _Found | str:
 
 def _memory(root: Path) -> Path:
     name = hashlib.sha256(str(root.absolute()).encode("utf-8", "surrogateescape")).hexdigest()
-    return cache_folder() / "checked" / f"{name[:32]}.json"
+    return cache_folder() / "checked" / f"{name[:32]}.jsonl"
 
 
 def _recall(root: Path) -> dict[str, _Found]:
     """What an earlier run wrote down about the files under `root`; nothing if that is missing or damaged."""
+    digest, known = hashlib.sha256(), dict[str, _Found]()
     try:
-        checksum, _, text = _memory(root).read_text(encoding="utf-8").partition("\n")
-        if hashlib.sha256(text.encode()).hexdigest() != checksum:
-            return {}
-        content = json.loads(text)
-        if content["format"] != _FORMAT:
-            return {}
-        return {path: _found(*row) for path, row in content["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
+        with _memory(root).open(encoding="utf-8") as lines:
+            if json.loads(first := next(lines, "")) != {"format": _FORMAT}:
+                return {}
+            digest.update(first.encode())
+            for line in lines:
+                if not line.startswith("["):  # the last one
+                    return known if line == f"{digest.hexdigest()}\n" else {}
+                digest.update(line.encode())
+                path, *rest = json.loads(line)
+                known[path] = _found(*rest)
+    except (OSError, ValueError, TypeError):
+        pass
+    return {}
 
 
 def _found(size: int, changed: int, touched: int, sha256: str, bits: str) -> _Found:
@@ -153,7 +161,18 @@ def _found(size: int, changed: int, touched: int, sha256: str, bits: str) -> _Fo
 
 
 def _remember(root: Path, known: dict[str, _Found]) -> None:
-    files = {path: (f.size, f.changed, f.touched, f.sha256, f.fingerprint.hex()) for path, f in known.items()}
-    text = json.dumps({"format": _FORMAT, "files": files})
+    def lines() -> Iterator[str]:  # one by one: all of it as one text takes as much memory again
+        yield json.dumps({"format": _FORMAT}) + "\n"
+        for path, f in known.items():
+            yield json.dumps([path, f.size, f.changed, f.touched, f.sha256, f.fingerprint.hex()]) + "\n"
+
+    def write(temporary: Path) -> None:
+        digest = hashlib.sha256()
+        with temporary.open("wb") as file:
+            for line in lines():
+                file.write(line.encode())
+                digest.update(line.encode())
+            file.write(f"{digest.hexdigest()}\n".encode())
+
     with suppress(OSError):  # a cache folder that cannot be written to costs time, not the run
-        write_text(_memory(root), f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+        write_with(_memory(root), write)

@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from corolla.errors import CorollaError
 
+MAX_BYTES = 64_000_000  # of a file that comes over a network or out of an archive
 MAX_PIXELS = 178_956_970  # twice Pillow's own warning line: about 0.5 GB once decoded to RGB
 
 _PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")

@@ -30,7 +30,7 @@ def list_folder(folder: Path) -> Listing:
     classes: dict[str, set[str]] = {}
     for split, parent in (*splits,) or (("", root),):
         folders, files = list_entries(parent)
-        loose += [Skipped(_relative(file, root), _OUTSIDE) for file in files if _named_like_picture(file)]
+        loose += [Skipped(_relative(file, root), _OUTSIDE) for file in files if named_like_picture(file)]
         for class_folder in folders:
             label = class_name(class_folder.name)
             classes.setdefault(split, set()).add(label)
@@ -62,10 +62,10 @@ def _unwrap(folder: Path) -> Path:
     root = folder
     for _ in range(4):
         folders, files = list_entries(root)
-        if len(folders) != 1 or any(_named_like_picture(file) for file in files):
+        if len(folders) != 1 or any(named_like_picture(file) for file in files):
             return root
         inner_folders, inner_files = list_entries(folders[0])
-        is_tree = len(inner_folders) > 0 and not any(_named_like_picture(file) for file in inner_files)
+        is_tree = len(inner_folders) > 0 and not any(named_like_picture(file) for file in inner_files)
         if folders[0].name.lower() in SPLIT_WORDS or not is_tree:
             return root
         root = folders[0]
@@ -136,7 +136,8 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _named_like_picture(file: Path) -> bool:
+def named_like_picture(file: Path) -> bool:
+    """Whether a file has the ending of one; its content decides."""
     return file.suffix.lower() in _PICTURE_SUFFIXES
 
 

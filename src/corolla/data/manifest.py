@@ -6,14 +6,14 @@ picture was trained on, validated on and tested on can be read, diffed and used 
 
 import csv
 import hashlib
-import io
+import sys
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-from corolla.atomic import write_text
+from corolla.atomic import write_with
 from corolla.data.shards.stream import PictureStream
 from corolla.errors import CorollaError
 
@@ -68,9 +68,13 @@ class Manifest:
     @cached_property
     def digest(self) -> str:
         """A sha256 over path, label, split and content of every example: which data, split how."""
-        lines = sorted(f"{e.path}\t{e.label}\t{e.split}\t{e.sha256}" for e in self.examples)
-        lines += [self.stream.digest] if self.stream else []
-        return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
+        digest, between = hashlib.sha256(), ""
+        for line in sorted(f"{e.path}\t{e.label}\t{e.split}\t{e.sha256}" for e in self.examples):
+            digest.update(f"{between}{line}".encode())
+            between = "\n"
+        if self.stream:
+            digest.update(f"{between}{self.stream.digest}".encode())
+        return digest.hexdigest()
 
     def split(self, name: Split) -> tuple[Example, ...]:
         """The examples of one split, in manifest order."""
@@ -101,11 +105,14 @@ class Manifest:
 
     def save(self, path: Path) -> None:
         """Write the examples as CSV (columns `path,label,split,group,sha256`), whole or not at all."""
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([getattr(example, column) for column in COLUMNS] for example in self.examples)
-        write_text(path, table.getvalue())
+
+        def write(temporary: Path) -> None:
+            with temporary.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(COLUMNS)
+                writer.writerows([getattr(example, column) for column in COLUMNS] for example in self.examples)
+
+        write_with(path, write)
 
     @staticmethod
     def load(path: Path, root: Path) -> "Manifest":
@@ -118,8 +125,14 @@ class Manifest:
                 reader = csv.DictReader(file)
                 if tuple(reader.fieldnames or ()) != COLUMNS:
                     raise CorollaError(f"{path} is not a corolla manifest: its columns should be {','.join(COLUMNS)}")
-                return Manifest(root, tuple(Example(**{c: row[c] or "" for c in COLUMNS}) for row in reader))
+                return Manifest(root, tuple(map(example_of, reader)))
         except FileNotFoundError:
             raise CorollaError(f"no manifest at {path}; was the run folder copied whole?") from None
         except (UnicodeDecodeError, csv.Error) as error:
             raise CorollaError(f"cannot read the manifest {path}: {error}") from None
+
+
+def example_of(row: dict[str, str | None]) -> Example:
+    """A row as `save` wrote it; words that many rows share are kept once."""
+    path, label, split, group, sha256 = (row[column] or "" for column in COLUMNS)
+    return Example(path, sys.intern(label), sys.intern(split), sys.intern(group), sha256)

@@ -55,11 +55,17 @@ def load_data(
         raise CorollaError(f"cannot use {listing.misplaced[0].path}: {listing.misplaced[0].reason}")
     _check_classes(source, listing.classes)
     checked = check(listing.root, listing.examples, strict=strict, progress=progress)
-    return split_listing(source, listing, checked, seed=seed, fractions=fractions)
+    return split_listing(source, listing, checked, seed=seed, fractions=fractions, progress=progress)
 
 
 def split_listing(
-    source: str | Path, listing: Listing, checked: Checked, *, seed: int = 0, fractions: Fractions = FRACTIONS
+    source: str | Path,
+    listing: Listing,
+    checked: Checked,
+    *,
+    seed: int = 0,
+    fractions: Fractions = FRACTIONS,
+    progress: Progress | None = None,
 ) -> Manifest:
     """The manifest of what a source lists once its pictures were opened; refuses what no training can use.
 
@@ -68,7 +74,7 @@ def split_listing(
     """
     _check_classes(source, listing.classes)
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
-    examples = split(checked.examples, near_duplicates(checked.fingerprints), seed=seed, fractions=fractions)
+    examples = split(checked.examples, near_duplicates(checked.fingerprints, progress), seed=seed, fractions=fractions)
     skipped = sorted((*listing.misplaced, *listing.left_out, *checked.skipped), key=lambda s: s.path)
     return Manifest(listing.root, examples, tuple(skipped), listing.stream)
 

@@ -12,10 +12,13 @@ rows have a split and others have none, those others are left out, with their no
 """
 
 import csv
-import io
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from corolla.data.listing import SPLIT_WORDS, Listing, class_name, classes_by_split
 from corolla.data.manifest import Example, Skipped
@@ -27,76 +30,86 @@ OPTIONAL_NAMES = ("split", "group", "note")
 SUFFIXES = (".csv", ".tsv", ".parquet")
 LEFT_OUT = "left out by the table"  # how the reason of such a row begins
 
-_Row = dict[str, str]  # the columns path, label, split, group, note; "" where the table has none
+
+class _Row(NamedTuple):
+    """The cells of a row, "" where the table has none."""
+
+    path: str
+    label: str
+    split: str
+    group: str
+    note: str
 
 
 def read_table(table: Path) -> Listing:
     """List the pictures that a table names; none is opened yet.
 
-    Raises `CorollaError` if the table cannot be read, lacks a path or label column, uses an unknown split, or
-    gives one picture two labels or two splits.
+    Rows are taken one after another, and words that they share are kept once. Raises `CorollaError` if the table cannot
+    be read, lacks a path or label column, uses an unknown split, or gives one picture two labels or two splits.
     """
-    rows = list(_parquet_rows(table) if table.suffix.lower() == ".parquet" else _text_rows(table))
     root = table.parent
-    has_splits = any(row["split"] for row in rows)
+    has_splits = any(row.split for row in _rows(table))
     examples: dict[str, Example] = {}
     left_out: list[Skipped] = []
     misplaced: list[Skipped] = []
-    for number, row in enumerate(rows, start=1):
-        where = f"{table}, row {number}"
-        if not row["path"]:
+    number = 0
+    for number, row in enumerate(_rows(table), start=1):
+        if not row.path:
             misplaced.append(Skipped(f"row {number} of {table.name}", "the row has no path"))
             continue
-        path = _portable(row["path"], root)
-        if has_splits and not row["split"]:
-            reason = LEFT_OUT + (f": {row['note']}" if row["note"] else "")
-            left_out.append(Skipped(path, reason, class_name(row["label"])))
+        path = _portable(row.path, root)
+        if has_splits and not row.split:
+            reason = LEFT_OUT + (f": {row.note}" if row.note else "")
+            left_out.append(Skipped(path, sys.intern(reason), _class(row.label)))
             continue
-        if not row["label"]:
+        if not row.label:
             misplaced.append(Skipped(path, "the row has no label"))
             continue
-        example = Example(path, class_name(row["label"]), _split(row["split"], where), row["group"])
+        example = Example(path, _class(row.label), _split(row.split, table, number), sys.intern(row.group))
         before = examples.setdefault(path, example)
         if (before.label, before.split) != (example.label, example.split):
             raise CorollaError(
-                f"{where}: {path} is listed twice, as {_described(before)} and as {_described(example)}; "
+                f"{table}, row {number}: {path} is listed twice, as {_described(before)} and as {_described(example)}; "
                 "corolla gives a picture one label and one split, so remove one row"
             )
-    if not rows:
+    if not number:
         raise CorollaError(f"{table} has no rows")
-    ordered = tuple(sorted(examples.values(), key=lambda example: example.path))
+    ordered = tuple(sorted(examples.values(), key=attrgetter("path")))
     return Listing(root, ordered, classes_by_split(ordered), tuple(misplaced), tuple(left_out))
 
 
 def has_needed_columns(table: Path) -> bool:
     """Whether a table has a path and a label column."""
     try:
-        next(iter(_parquet_rows(table) if table.suffix.lower() == ".parquet" else _text_rows(table)), None)
+        next(_rows(table), None)
     except CorollaError:
         return False
     return True
 
 
+def _rows(table: Path) -> Iterator[_Row]:
+    return _parquet_rows(table) if table.suffix.lower() == ".parquet" else _text_rows(table)
+
+
 def _text_rows(table: Path) -> Iterator[_Row]:
     try:
-        text = table.read_text(encoding="utf-8-sig")  # -sig: Excel begins its UTF-8 with a byte order mark
+        # -sig: Excel begins its UTF-8 with a byte order mark
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=header.count)  # Excel writes ; where the comma is the decimal sign
+            reader = csv.reader(file, delimiter=delimiter)
+            try:
+                places = [*_columns(next(reader, []), table).values()]
+                for cells in reader:
+                    if any(cells):
+                        yield _Row(*(cells[p].strip() if p is not None and p < len(cells) else "" for p in places))
+            except csv.Error as error:
+                raise CorollaError(f"{table}, line {reader.line_num}: {error}") from None
     except UnicodeDecodeError:
         raise CorollaError(f"{table} is not UTF-8; save it as 'CSV UTF-8'") from None
     except OSError as error:
         raise CorollaError(f"cannot read {table}: {error.strerror}") from None
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)  # Excel writes ; where the comma is the decimal sign
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        columns = _columns(next(reader, []), table)
-        for cells in reader:
-            if any(cells):
-                yield {
-                    name: cells[place].strip() if place is not None and place < len(cells) else ""
-                    for name, place in columns.items()
-                }
-    except csv.Error as error:
-        raise CorollaError(f"{table}, line {reader.line_num}: {error}") from None
 
 
 def _parquet_rows(table: Path) -> Iterator[_Row]:
@@ -108,22 +121,26 @@ def _parquet_rows(table: Path) -> Iterator[_Row]:
             f"reading {table} needs pyarrow: pip install 'corolla[parquet]', or save it as CSV"
         ) from None
     try:
-        names = pq.read_schema(table).names
-        columns = _columns(names, table)
-        content = pq.read_table(table, columns=[names[place] for place in columns.values() if place is not None])
+        with pq.ParquetFile(table) as file:
+            schema = file.schema_arrow
+            columns = _columns(schema.names, table)
+            wanted = {name: schema.names[place] for name, place in columns.items() if place is not None}
+            for column in wanted.values():
+                kind = schema.field(column).type
+                if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+                    raise CorollaError(f"{table}: the column {column!r} holds {kind}, not text")
+            for batch in file.iter_batches(columns=list(dict.fromkeys(wanted.values()))):
+                cells = (
+                    _texts(batch.column(wanted[name])) if name in wanted else itertools.repeat("", batch.num_rows)
+                    for name in _Row._fields
+                )
+                yield from map(_Row, *cells)
     except (pa.ArrowException, OSError) as error:
         raise CorollaError(f"cannot read {table}: {str(error).splitlines()[0]}") from None
-    cells: dict[str, Iterable[str]] = {}
-    for name, place in columns.items():
-        if place is None:
-            cells[name] = itertools.repeat("", content.num_rows)
-            continue
-        column = content.column(names[place])
-        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-            raise CorollaError(f"{table}: the column {names[place]!r} holds {column.type}, not text")
-        cells[name] = ("" if value is None else str(value).strip() for value in column.to_pylist())
-    for values in zip(*cells.values(), strict=True):
-        yield dict(zip(cells, values, strict=True))
+
+
+def _texts(column: Any) -> Iterator[str]:
+    return ("" if value is None else str(value).strip() for value in column.to_pylist())
 
 
 def _columns(header: Iterable[str], table: Path) -> Mapping[str, int | None]:
@@ -142,11 +159,17 @@ def _columns(header: Iterable[str], table: Path) -> Mapping[str, int | None]:
     return found | {name: places.get(name) for name in OPTIONAL_NAMES}
 
 
-def _split(word: str, where: str) -> str:
+@lru_cache(maxsize=2**16)
+def _class(word: str) -> str:
+    """The class's name: one text for all of its rows."""
+    return sys.intern(class_name(word))
+
+
+def _split(word: str, table: Path, number: int) -> str:
     if not word:
         return ""
     if word.lower() not in SPLIT_WORDS:
-        raise CorollaError(f"{where}: unknown split {word!r}; use train, val or test")
+        raise CorollaError(f"{table}, row {number}: unknown split {word!r}; use train, val or test")
     return SPLIT_WORDS[word.lower()]
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
 from corolla.data.manifest import Example, Manifest
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError
@@ -103,8 +102,6 @@ def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | No
     """The pictures as the model sees them (B, H, W, 3), each changed with dice of its own place, or as it is."""
     rows = []
     for place, path in enumerate(paths, start=first):
-        pixels = classifier.read(path)
-        if isinstance(pixels, PictureError):
-            raise pixels
+        pixels = classifier.pixels(path)
         rows.append(change(pixels, np.random.default_rng(place)) if change else pixels)
     return np.stack(rows)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.data.decoding import PictureError
 from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Robustness, corrupted
 from corolla.evaluation.metrics import Evaluation
 from corolla.predictor import Predictor
@@ -49,7 +48,5 @@ def measure_robustness(
 
 def versions(predictor: Predictor, path: Path, seed: int) -> dict[Version, NDArray[np.uint8]]:
     """A picture as the model sees it (H, W, 3): untouched, and in every corruption and severity."""
-    pixels = predictor.read(path)
-    if isinstance(pixels, PictureError):
-        raise pixels
+    pixels = predictor.pixels(path)
     return {CLEAN: pixels} | {(name, severity): changed for name, severity, changed in corrupted(pixels, seed)}

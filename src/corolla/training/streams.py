@@ -21,6 +21,7 @@ from corolla.training.views.view import Views
 from corolla.training.workers import surviving, worker_options, workers_alive
 
 Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
+Told = Piece | CorollaError  # what a worker meets is raised where batches are asked for, in its own words
 Readable = tuple[int, Picture, int]  # a picture's number in the stream, its pixels, its class number
 
 
@@ -71,7 +72,7 @@ class LaneReader:
 
 
 @dataclass(frozen=True)
-class LaneViews(IterableDataset[Piece]):
+class LaneViews(IterableDataset[Told]):
     """The views of some lanes of an epoch, batch by batch from batch `start` on; workers share the lanes."""
 
     lanes: Lanes
@@ -81,7 +82,14 @@ class LaneViews(IterableDataset[Piece]):
     size: int
     start: int
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[Told]:
+        try:
+            yield from self.pieces()
+        except CorollaError as error:
+            yield error
+
+    def pieces(self) -> Iterator[Piece]:
+        """This worker's piece of each batch."""
         info = get_worker_info()
         number, workers = (info.id, info.num_workers) if info else (0, 1)
         share, lanes = self.lanes.share, self.lanes
@@ -139,7 +147,7 @@ class StreamFeed:
             nonlocal damaged
             self.reading = iter(self.loader(LaneViews(lanes, self.mine, self.views, self.side, size, begin)))
             for _ in range(begin, len(self)):
-                some = [next(self.reading) for _ in range(max(self.workers, 1))]  # one of each worker, in their order
+                some = [good(next(self.reading)) for _ in range(max(self.workers, 1))]  # one of each, in their order
                 damaged += sum(lost for _, _, lost in some)
                 yield joined([views for views, _, _ in some]), joined([labels for _, labels, _ in some])
 
@@ -147,7 +155,7 @@ class StreamFeed:
         if damaged and self.note:
             self.note(f"{damaged} damaged pictures of the shards were each replaced by the one before")
 
-    def loader(self, views: LaneViews) -> DataLoader[Piece]:
+    def loader(self, views: LaneViews) -> DataLoader[Told]:
         """What runs `views` in worker processes ahead of their use."""
         return DataLoader(
             views,
@@ -156,6 +164,13 @@ class StreamFeed:
             generator=torch.Generator(),  # or starting workers would draw from the training's own randomness
             **worker_options(self.workers) | {"persistent_workers": False},  # another epoch has another order
         )
+
+
+def good(told: Told) -> Piece:
+    """The piece, unless it is why there is none."""
+    if isinstance(told, CorollaError):
+        raise told
+    return told
 
 
 def joined(pieces: list[Tensor]) -> Tensor:

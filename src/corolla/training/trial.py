@@ -34,7 +34,8 @@ class StepTimer:
         # Every class stays in: the head's size belongs to the model that is timed.
         first = {example.label: example for example in reversed(training)}
         few = {example.path: example for example in (*first.values(), *training[::stride])}
-        self.manifest = manifest.with_examples(tuple(few.values()))
+        # A stream is read as the training will read it, for it decodes again in every epoch.
+        self.manifest = manifest if manifest.stream else manifest.with_examples(tuple(few.values()))
         self.machine, self.progress, self.teacher, self.weights = machine, progress, teacher, weights
         self.limit = max(limit, 2.0)  # seconds for one size
         self.trainers: dict[Case, Trainer] = {}

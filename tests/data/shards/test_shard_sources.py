@@ -254,7 +254,15 @@ def test_names_in_a_tar_lead_nowhere(tmp_path: Path, picture: Callable, pack: Ca
 def test_folders_that_are_no_shards_stay_what_they_were(tree: Path, members: Callable, pack: Callable) -> None:
     pack(tree / "backup.tar", members(0, 4))
     assert load_data(tree).stream is None
-    assert load_data(tree / "rose" / "..").size("train") == 28
+    for file in (tree / "rose").iterdir():
+        file.rename(tree / f"rose {file.name}")
+    for file in (tree / "tulip").iterdir():
+        file.rename(tree / f"tulip {file.name}")
+    (tree / "rose").rmdir()
+    (tree / "tulip").rmdir()
+    names = sorted(file.name for file in tree.glob("*.png"))
+    (tree / "labels.csv").write_text("path,label\n" + "".join(f"{name},{name.split()[0]}\n" for name in names))
+    assert load_data(tree).stream is None
 
 
 def rows(first: int, count: int) -> dict[str, list]:
@@ -372,6 +380,10 @@ def test_a_run_finds_its_stream_again(tree: Path, tmp_path: Path, own_cache: Pat
     shutil.rmtree(own_cache)
     assert again().stream == manifest.stream
     held_against_files(again())
+    again().locate(again().examples[3]).unlink()
+    held_against_files(again())
+    (again().root / "manifest.csv").write_text("damaged")
+    held_against_files(load_data(tmp_path / "shards"))
     (tmp_path / "shards").rename(tmp_path / "away")
     assert again().root.is_dir()  # answers about the unpacked pictures need no more
     with pytest.raises(CorollaError, match="bring it back"):

@@ -111,7 +111,8 @@ def test_a_stopped_command_goes_on_and_ends_as_an_unbroken_one(
         write_shards(tree, tmp_path / "out", pictures=5)
     assert sorted(state(tmp_path / "out")) == ["train-00000.tar", "train-00001.tar", "train-00002.tar", writing.JOURNAL]
     (tmp_path / "out" / "train-00001.tar").write_bytes(b"damaged since")
-    (tmp_path / "out" / ".train-00003-x7.tar").write_bytes(b"what a killed process leaves")
+    for name in (".train-00003-x7.tar", ".unfinished-x8.json", ".shards-x9.json"):
+        (tmp_path / "out" / name).write_bytes(b"what a killed process leaves")
     write_shards(tree, tmp_path / "out", pictures=5)
     assert calls[4:] == ["train-00001.tar", "train-00003.tar", "train-00004.tar", "train-00005.tar"] + [
         f"{split}-0000{number}.tar" for split in ("val", "test") for number in range(2)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from corolla.data.folders import list_entries
+from corolla.data.folders import list_entries, named_like_picture
 from corolla.data.listing import SPLIT_WORDS
 from corolla.data.manifest import Split
 from corolla.data.shards.samples import SUFFIXES
+from corolla.data.tables import has_needed_columns
 from corolla.errors import CorollaError
 
 INDEX = "shards.json"  # what `corolla data shard` leaves beside its shards
@@ -67,14 +68,19 @@ def in_folder(folder: Path) -> Found | None:
     if (folder / INDEX).is_file():
         return Found(str(folder), folder, ())
     inner, files = list_entries(folder)
-    if any(each.name.lower() not in _INNER for each in inner):
-        return None  # folders of classes, beside which files are not looked at
+    if any(each.name.lower() not in _INNER for each in inner) or any(map(is_other_data, files)):
+        return None  # folders of classes, or pictures with a table: an archive that lies beside them is none of it
     files += [file for each in inner for file in list_entries(each)[1]]
     for suffix in SUFFIXES:
         some = tuple(sorted(file for file in files if file.suffix == suffix))
         if some and has_pictures(some[0]):
             return Found(str(folder), folder, some)
     return None
+
+
+def is_other_data(file: Path) -> bool:
+    """Whether a file is a picture, or a table of pictures."""
+    return named_like_picture(file) or (file.suffix.lower() in (".csv", ".tsv") and has_needed_columns(file))
 
 
 def has_pictures(file: Path) -> bool:

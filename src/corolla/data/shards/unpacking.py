@@ -5,8 +5,10 @@ files as on any others. They are named by their content, and their folder by the
 """
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,18 +46,19 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
     catalogue = catalogue_of(found, progress)
     held = hold_out(catalogue, seed, fractions)
     stream = stream_of(catalogue, held, seed, fractions)
-    orders = orders_of(catalogue, held, sample_of(catalogue, held, seed))
     others = [piece.content for piece in catalogue.pieces if piece.split != "train"]
     key = "/".join([str(VERSION), stream.digest, str(seed), *others, *sorted(catalogue.names)])
     folder = cache_folder() / "streams" / hashlib.sha256(key.encode()).hexdigest()[:32]
     try:
-        if not folder.is_dir():
+        examples = unpacked(folder)
+        if examples is None:
+            shutil.rmtree(folder, ignore_errors=True)  # what is left of a damaged one
             with new_folder(folder) as unfinished:
-                unpacked = tuple(unpack(catalogue, orders, unfinished, progress))
-                Manifest(unfinished, unpacked).save(unfinished / "manifest.csv")
+                orders = orders_of(catalogue, held, sample_of(catalogue, held, seed))
+                examples = tuple(unpack(catalogue, orders, unfinished, progress))
+                Manifest(unfinished, examples).save(unfinished / "manifest.csv")
         if stream.parts:
             stream.save(folder / STREAM_FILE)
-        examples = Manifest.load(folder / "manifest.csv", folder).examples
     except OSError as error:
         raise CorollaError(
             f"cannot unpack pictures of {catalogue.source} into {cache_folder()}: {error.strerror or error}; "
@@ -64,8 +67,16 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
     classes = catalogue.classes()
     for split in held:
         classes[split] = classes["train"]
-    stream_there = stream if stream.parts else None
-    return Listing(folder, examples, classes, catalogue.misplaced, stream=stream_there)
+    return Listing(folder, examples, classes, catalogue.misplaced, stream=stream if stream.parts else None)
+
+
+def unpacked(folder: Path) -> tuple[Example, ...] | None:
+    """The pictures that were unpacked into a folder, or None if they are not all there."""
+    try:
+        examples = Manifest.load(folder / "manifest.csv", folder).examples
+    except (CorollaError, OSError):
+        return None
+    return examples if all((folder / example.path).is_file() for example in examples) else None
 
 
 def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
@@ -74,17 +85,19 @@ def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
     Raises `CorollaError` if the source is not there any more, or is another by now.
     """
     try:
+        source, seed, digest = str(origin["source"]), int(origin["seed"]), str(origin["digest"])
+        train, val, test = map(float, origin["fractions"])
+    except (ValueError, TypeError, KeyError):
+        raise CorollaError(f"the run of {manifest.root} does not say which pictures it streamed") from None
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # the cache was emptied, or is another's
         stream = PictureStream.load(manifest.root / STREAM_FILE)
-        if stream.digest == origin["digest"]:
+        if stream.digest == digest and unpacked(manifest.root) is not None:
             return replace(manifest, stream=stream)
-    except (OSError, ValueError, TypeError, KeyError):
-        pass  # the cache was emptied, or is another's
-    source = origin["source"]
     found = find(source)
     if found is None:
         raise CorollaError(f"the pictures of this run were read from {source}, which is not there any more")
-    listing = list_stream(found, origin["seed"], tuple(origin["fractions"]))
-    if listing.stream is None or listing.stream.digest != origin["digest"]:
+    listing = list_stream(found, seed, (train, val, test))
+    if listing.stream is None or listing.stream.digest != digest:
         raise CorollaError(f"{source} has changed since this run was begun; bring the old files back, or train anew")
     return replace(manifest, root=listing.root, stream=listing.stream)
 

@@ -93,8 +93,9 @@ def begin(folder: Path, key: dict[str, Any]) -> dict[str, dict[str, Any]]:
             continue
         if content != key:
             raise CorollaError(f"{folder} holds shards of other data or options; choose another folder")
-        for left in folder.glob(".*.tar"):  # of a process that was killed
-            left.unlink(missing_ok=True)
+        for pattern in (f".{Path(JOURNAL).stem}-*.json", f".{Path(INDEX).stem}-*.json", ".*.tar"):
+            for left in folder.glob(pattern):  # by a process that was killed
+                left.unlink(missing_ok=True)
         return {name: row for name, row in said.items() if is_whole(folder / name, row)}
     if not folder.is_dir() or any(not is_noise(entry.name) for entry in folder.iterdir()):
         refuse_occupied(folder)

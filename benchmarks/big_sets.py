@@ -1,0 +1,205 @@
+"""How much memory sets of many pictures take: tables and checks of ordinary files, and a training's epoch from shards.
+
+    python benchmarks/big_sets.py [--largest] [listing] [checking] [streaming]
+
+Every figure is of a process of its own and of all processes that it starts, by the sum of their resident memory,
+looked at every 20 ms; what they share is counted in each. Data is made in a temporary folder first. Rows of a table
+and pictures that are checked are kept one by one, so memory grows with them, by so many bytes a row; what is streamed
+is not kept. With --largest a million rows, 100,000 files and 200,000 pictures in shards are among them; without, a
+tenth of each.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from corolla.data.shards.catalogue import FORMAT
+from corolla.data.shards.writing import add
+
+CLASSES = [f"class {number:03d}" for number in range(100)]
+SHARD = 1000  # pictures
+WORKERS = 2
+SIDE = 64
+
+
+@dataclass(frozen=True)
+class Peak:
+    """What one process and its children took at most."""
+
+    megabytes: float
+    seconds: float
+
+
+def jpeg(number: int, side: int) -> bytes:
+    """A small picture of random blobs, as a file."""
+    noise = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).resize((side, side)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def write_table(folder: Path, rows: int) -> Path:
+    """A table with a label, a split and a group for each of so many paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / "table.csv"
+    with table.open("w") as file:
+        file.write("path,label,split,group\n")
+        for row in range(rows):
+            split = ("train", "train", "train", "val", "test")[row // len(CLASSES) % 5]
+            path, label = f"pictures/{row // 1000:04d}/picture-{row:08d}.jpg", CLASSES[row % len(CLASSES)]
+            file.write(f"{path},{label},{split},g{row // 5000}\n")
+    return table
+
+
+def write_files(folder: Path, count: int) -> Path:
+    """So many small pictures, each its own, and a table of them."""
+    for number in range(count):
+        path = folder / "pictures" / f"{number // 1000:04d}" / f"picture-{number:08d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(number, 18))
+    return write_table(folder, count)
+
+
+def write_pictures(folder: Path, count: int) -> Path:
+    """So many training pictures in shards as `corolla data shard` writes them, and a few to validate and test with."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents, shards = [jpeg(number, SIDE) for number in range(500)], []
+    sizes = [("train", min(SHARD, count - first)) for first in range(0, count, SHARD)] + [("val", 200), ("test", 200)]
+    for place, (split, size) in enumerate(sizes):
+        file = folder / f"{split}-{place if split == 'train' else 0:05d}.tar"
+        with tarfile.open(file, "w") as tar:
+            for number in range(size):
+                key, label = f"{place * SHARD + number:06d}", number % len(CLASSES)
+                add(tar, f"{key}.jpg", contents[number % len(contents)])
+                add(tar, f"{key}.cls", str(label).encode())
+                add(tar, f"{key}.json", json.dumps({"label": CLASSES[label]}).encode())
+        counts = {name: len(range(label, size, len(CLASSES))) for label, name in enumerate(CLASSES)}
+        row = {"name": file.name, "split": split, "pictures": size, "counts": {n: c for n, c in counts.items() if c}}
+        shards.append(row | {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()})
+    (folder / "shards.json").write_text(json.dumps({"format": FORMAT, "classes": CLASSES, "shards": shards}))
+    return folder
+
+
+def listing(source: Path) -> None:
+    """Read a table's rows, and keep them with a run as a training does."""
+    from corolla.data.manifest import Manifest
+    from corolla.data.sources import list_source
+
+    listed = list_source(source)
+    manifest = Manifest(listed.root, listed.examples)
+    manifest.save(source.parent / "manifest.csv")
+    assert Manifest.load(source.parent / "manifest.csv", source.parent).digest == manifest.digest
+
+
+def checking(source: Path) -> None:
+    """Open every picture, hash it, look for copies: all that comes before a training."""
+    from corolla.data.sources import load_data
+
+    load_data(source)
+
+
+def streaming(source: Path) -> None:
+    """One epoch of random views from shards."""
+    from corolla.data.sources import load_data
+    from corolla.training.recipe import Recipe
+    from corolla.training.streams import StreamFeed
+
+    stream = load_data(source).stream
+    assert stream is not None
+    feed = StreamFeed(stream, Recipe("scratch", "vit_nano_patch8_32", 32, 1), 64, 0, WORKERS)
+    seen = sum(len(labels) for _, labels in feed.batches(0, 32))
+    assert seen == len(stream) // 64 * 64
+
+
+TASKS = {
+    "listing": (listing, write_table),
+    "checking": (checking, write_files),
+    "streaming": (streaming, write_pictures),
+}
+
+
+def peak_of(task: str, source: Path, cache: Path) -> Peak:
+    """Run a task in a process of its own, and watch it."""
+    environment = os.environ | {"COROLLA_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, __file__, "--task", task, str(source)]
+    begun, most = time.monotonic(), 0.0
+    process = subprocess.Popen(command, env=environment)
+    while process.poll() is None:
+        most = max(most, held(process.pid))
+        time.sleep(0.02)
+    if process.returncode:
+        raise SystemExit(f"{task} of {source} failed")
+    return Peak(most, time.monotonic() - begun)
+
+
+def held(pid: int) -> float:
+    """Megabytes of a process and its children."""
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    total = 0
+    for member in family:
+        try:
+            total += member.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total / 1e6
+
+
+def measured(task: str, count: int) -> Peak:
+    """Make the data of a task in so many rows or pictures, and measure it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = TASKS[task][1](Path(scratch) / "data", count)
+        return peak_of(task, source, Path(scratch) / "cache")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="some of listing, checking and streaming; all if none")
+    parser.add_argument("--largest", action="store_true")
+    parser.add_argument("--task", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.task:  # which must not load more than it needs
+        TASKS[asked.task[0]][0](Path(asked.task[1]))
+        return
+    from contender import processor
+
+    scale = 10 if asked.largest else 1
+    begun = time.monotonic()
+    print(f"{os.cpu_count()} cores of {processor()}, Python {platform.python_version()}\n")
+    print("| what | how many | peak memory | each more | seconds |\n|---|--:|--:|--:|--:|")
+    for task, what, largest in (
+        ("listing", "rows of a table listed, saved and loaded", 100_000),
+        ("checking", "files checked and split", 10_000),
+        ("streaming", f"pictures streamed, {WORKERS} workers, one epoch", 20_000),
+    ):
+        before: tuple[int, float] | None = None
+        if asked.what and task not in asked.what:
+            continue
+        for count in (largest * scale // 100, largest * scale // 10, largest * scale):
+            peak = measured(task, count)
+            growth = 1e6 * (peak.megabytes - before[1]) / (count - before[0]) if before else 0.0
+            more = f"{growth:,.0f} bytes" if before else ""
+            print(f"| {what} | {count:,} | {peak.megabytes:,.0f} MB | {more} | {peak.seconds:.0f} |", flush=True)
+            before = count, peak.megabytes
+    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, the data's making included")
+
+
+if __name__ == "__main__":
+    main()

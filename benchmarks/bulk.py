@@ -1,0 +1,128 @@
+"""How many rows a second `corolla predict --out` writes on each engine, and in how much memory.
+
+    python benchmarks/bulk.py DATA flowers flowers-int8.onnx --rounds 3
+
+Every job is the command in a process of its own, over all pictures of DATA with nothing kept from before. Engines and
+models take turns, so that a machine that is busy for a while slows them alike; told are the median and the range.
+Rows a second are those that the command itself tells, from the first picture to the last part, with Ray's own start in
+them. Memory is the largest share (PSS) of the process and all that it started. At the end the tables of the engines
+are held against each other.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+
+from contender import processor
+
+ENGINES = ("local", "ray")
+EVERY = 0.5  # seconds between looks at the memory
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one command took."""
+
+    rate: float  # rows a second
+    seconds: float  # from start to end
+    memory: float  # megabytes at most
+
+
+def run(model: str, engine: str, data: str, out: Path) -> Job:
+    """The command from start to end."""
+    command = [
+        sys.executable,
+        "-m",
+        "corolla",
+        "predict",
+        model,
+        data,
+        "--out",
+        str(out),
+        "--engine",
+        engine,
+        "--quiet",
+    ]
+    begun = time.perf_counter()
+    process = subprocess.Popen([*command, "--quiet"], stdout=subprocess.PIPE, text=True, env=os.environ)
+    most = 0.0
+    while process.poll() is None:
+        most = max(most, memory(process.pid))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(EVERY)
+    seconds = time.perf_counter() - begun
+    assert process.stdout
+    said = process.stdout.read()
+    process.stdout.close()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    found = re.search(r"([\d,.]+) rows/s", said)
+    assert found, said
+    return Job(float(found[1].replace(",", "")), seconds, most)
+
+
+def memory(pid: int) -> float:
+    """Megabytes of a process and all below it; what they share is counted once."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        for each in (parent := psutil.Process(pid), *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                said = each.memory_full_info()
+                total += getattr(said, "pss", said.uss)
+    return total / 1e6
+
+
+def spread(values: list[float], form: str) -> str:
+    """The median and, in brackets, the range."""
+    low, middle, high = (format(value, form) for value in (min(values), statistics.median(values), max(values)))
+    return f"{middle} ({low} to {high})"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="a folder of pictures, or anything else that the command takes")
+    parser.add_argument("models", nargs="+", help="runs and exported files")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    begun, load = time.perf_counter(), os.getloadavg()[0]
+    jobs: dict[tuple[str, str], list[Job]] = defaultdict(list)
+    rows, same = 0, True
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(arguments.rounds):
+            for model in arguments.models:
+                tables = []
+                for engine in ENGINES if turn % 2 == 0 else ENGINES[::-1]:
+                    out = Path(folder) / f"{engine}.parquet"
+                    out.unlink(missing_ok=True)
+                    job = run(model, engine, arguments.data, out)
+                    jobs[model, engine].append(job)
+                    tables.append(pq.read_table(out))
+                    print(f"{model}, {engine}: {job}", file=sys.stderr, flush=True)
+                same, rows = same and tables[0].equals(tables[1]), len(tables[0])
+    print("| what answers | engine | rows/s | seconds from start to end | memory |\n|---|---|--:|--:|--:|")
+    for (model, engine), done in jobs.items():
+        rates, seconds = (spread([getattr(job, name) for job in done], ",.0f") for name in ("rate", "seconds"))
+        print(f"| {Path(model).name} | {engine} | {rates} | {seconds} | {max(job.memory for job in done):,.0f} MB |")
+    print(
+        f"\n{rows:,} rows, {arguments.rounds} rounds, median and range; the tables of both engines are "
+        f"{'the same bit for bit' if same else 'NOT the same'}. {processor()}, {os.cpu_count()} processors, "
+        f"load before {load:.1f}, ray {version('ray')}; {(time.perf_counter() - begun) / 60:.0f} minutes"
+    )
+
+
+if __name__ == "__main__":
+    main()

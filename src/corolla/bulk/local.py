@@ -1,0 +1,77 @@
+"""The engine that is this process: threads that each take a chunk, read ahead in it, compute and write its part."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
+from threading import Event
+
+from corolla.bulk.model import Model
+from corolla.bulk.parts import table_of
+from corolla.bulk.plan import Work
+from corolla.bulk.reading import picture_of
+from corolla.bulk.sources import check_there
+from corolla.data.decoding import PictureError
+from corolla.predictor import Prediction, Predictor
+
+Told = Callable[[int, int], None]  # hears of a chunk how many rows it has and how many could not be read
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """A chunk was abandoned, for the job ends early."""
+
+
+def answer_here(
+    work: Work, chunks: Sequence[int], predictors: Sequence[Predictor], words: Sequence[str], told: Told
+) -> None:
+    """Write the parts of these chunks, one chunk at a time with each of the predictors."""
+    free: SimpleQueue[Predictor] = SimpleQueue()
+    for predictor in predictors:
+        free.put(predictor)
+    stop = Event()
+
+    def one(number: int) -> tuple[int, int]:
+        predictor = free.get()
+        try:
+            return answer(work, number, predictor, words, stop)
+        finally:
+            free.put(predictor)
+
+    with ThreadPoolExecutor(len(predictors)) as pool:
+        try:
+            for done in as_completed([pool.submit(one, number) for number in chunks]):
+                told(*done.result())
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def answer(
+    work: Work, number: int, predictor: Predictor, words: Sequence[str], stop: Event | None = None
+) -> tuple[int, int]:
+    """Write the part of a chunk; gives its rows and how many of them could not be read.
+
+    Where a picture could not be read it is written only if the sources are still there: `CorollaError` if not.
+    """
+    rows = work.read(number)
+    answers: list[Prediction | PictureError] = []
+    for _, reply in predictor.answers([picture_of(row) for row in rows]):
+        if stop and stop.is_set():
+            raise Stopped
+        if not isinstance(reply, PictureError):
+            answers.append(predictor.prediction(reply, work.shape.top, work.shape.coverage))
+        else:
+            answers.append(reply)
+    failures = sum(isinstance(each, PictureError) for each in answers)
+    if failures:
+        check_there(words)
+    work.write(number, table_of(rows, answers, work.shape))
+    return len(rows), failures
+
+
+def predictors_for(model: Model, first: Predictor, threads: int, workers: int) -> list[Predictor]:
+    """As many predictors as `workers`: a run's may be used by all at once, and each file is opened for itself.
+
+    OpenVINO would let the others wait while one computes.
+    """
+    return [first] + [model.open(threads) if model.exported else first for _ in range(workers - 1)]

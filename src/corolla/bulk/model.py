@@ -1,0 +1,100 @@
+"""What answers in a job, told so that any process can open it: a run, or a file that was exported from one."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corolla.data.hashing import sha256_of
+from corolla.pretrained import EXPORTED, run_folder
+
+if TYPE_CHECKING:
+    from corolla.portable.backends import Backend
+    from corolla.predictor import Predictor
+
+MOST = 8  # predictors at work in a process, for each holds a batch of its own
+FILES = ("model.safetensors", "calibration.safetensors")  # of a run, the second if there is one
+
+
+@dataclass(frozen=True)
+class Model:
+    """A run on a device, or an exported file on a backend."""
+
+    run: Path
+    device: str = "cpu"
+    backend: "Backend" = "onnxruntime"
+
+    @property
+    def exported(self) -> bool:
+        """Whether it is a file."""
+        return self.run.suffix == EXPORTED
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it is the processor that computes."""
+        return self.exported or self.device.startswith("cpu")
+
+    def absolute(self) -> "Model":
+        """The same wherever it is opened."""
+        return replace(self, run=run_folder(self.run).absolute())
+
+    def open(self, threads: int | None = None) -> "Predictor":
+        """The predictor; `CorollaError` if it is none, or damaged. A file is computed on so many threads if told."""
+        if self.exported:
+            from corolla.portable.predictor import PortablePredictor
+
+            return PortablePredictor.load(self.run, self.backend, threads)
+        from corolla.classifier import Classifier
+
+        return Classifier.load(self.run, self.device)
+
+    def digest(self) -> str:
+        """A hash of all that its answers depend on: weights, calibration, preprocessing, classes."""
+        if self.exported:
+            return sha256_of(self.run)
+        folder = run_folder(self.run)
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kept = {name: said.get(name) for name in ("architecture", "classes", "preprocessing")}
+        kept["flip"] = said.get("recipe", {}).get("flip_average")
+        kept |= {name: sha256_of(folder / name) for name in FILES if (folder / name).is_file()}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8")).hexdigest()
+
+    def computed(self, predictor: "Predictor") -> str:
+        """In what it computes, for that moves the last digits."""
+        if self.exported:
+            return self.backend
+        from corolla.classifier import Classifier
+
+        assert isinstance(predictor, Classifier)
+        return f"{self.device}, {predictor.precision.mixed}"
+
+    @contextmanager
+    def on_threads(self, threads: int) -> Iterator[None]:
+        """Within it a run's batch is computed on so many threads of the processor, whatever calls for it."""
+        if self.exported or not self.on_cpu:
+            yield
+            return
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        before = torch.get_num_threads()
+        try:
+            torch.set_num_threads(threads)
+            with threadpool_limits(threads, user_api="blas"):  # numpy's, which novelty is computed with
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads_for(count: int) -> int:
+    """The threads of a predictor where there are so many processors: one, until that would be too many predictors."""
+    return max(1, count // MOST)

@@ -1,0 +1,133 @@
+"""The engine that is Ray Data: chunks as its rows, and on every worker the code of the local engine.
+
+A worker writes the part of a chunk itself, so the rows are the same and either engine goes on where the other stopped.
+On a cluster the folder of the job and the pictures must be visible to all machines under the same paths.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from itertools import chain
+from typing import Any
+
+from corolla.bulk.local import Told, answer
+from corolla.bulk.model import Model
+from corolla.bulk.plan import Work
+from corolla.errors import CorollaError
+
+BLOCKS = 4096  # pieces that Ray hands out at most
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its makers
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # it would warn of a change to come
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a worker is told."""
+
+    work: Work
+    model: Model
+    words: tuple[str, ...]
+
+
+class Worker:
+    """A process of Ray's that has the model open."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.predictor = order.model.open(order.work.threads)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Write the part of a chunk; gives its rows and how many of them could not be read, or what is wrong."""
+        order, rows, failed, wrong, code = self.order, 0, 0, "", 0
+        [number] = batch["id"]
+        try:
+            with order.model.on_threads(order.work.threads):
+                rows, failed = answer(order.work, int(number), self.predictor, order.words)
+        except CorollaError as error:  # Ray would try again, and then tell it with all its own frames
+            wrong = str(error)
+        except OSError as error:
+            wrong, code = error.strerror or str(error), error.errno or errno.EIO
+        return {"rows": [rows], "failed": [failed], "wrong": [wrong], "code": [code]}
+
+
+def answer_on_ray(
+    work: Work,
+    chunks: Sequence[int],
+    model: Model,
+    words: Sequence[str],
+    told: Told,
+) -> None:
+    """As `local.answer`, by the workers of the cluster that `RAY_ADDRESS` names, or of one on this machine."""
+    if find_spec("ray") is None:
+        raise CorollaError("the engine ray needs ray; install it with: pip install 'corolla[ray]'")
+    if not chunks:
+        return
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    mine = not ray.is_initialized()
+    if mine:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        # Workers need not stand in this folder.
+        order = Order(replace(work, folder=work.folder.absolute()), model.absolute(), tuple(words))
+        hand_out(ray, order, chunks, told)
+    except ray.exceptions.RayError as error:
+        raise CorollaError(f"Ray could not go on: {last_line(error)}; what is done is kept") from None
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def hand_out(ray: Any, order: Order, chunks: Sequence[int], told: Told) -> None:
+    """Give the cluster's processors, or its GPUs, as many workers as they can hold, and tell of each chunk done."""
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    unit, each = ("CPU", order.work.threads) if order.model.on_cpu else ("GPU", 1)
+    workers = max(1, int(ray.cluster_resources().get(unit, 1)) // each)
+    numbers = ray.data.from_items([{"id": number} for number in chunks], override_num_blocks=min(len(chunks), BLOCKS))
+    done = numbers.map_batches(
+        Worker,
+        fn_constructor_args=(order,),
+        batch_size=1,
+        compute=ActorPoolStrategy(size=min(workers, len(chunks))),
+        **{f"num_{unit.lower()}s": each},
+    )
+    rows = iter(done.iter_rows())
+    with hushed():
+        first = next(rows)
+    for row in chain([first], rows):
+        if row["code"]:
+            raise OSError(int(row["code"]), row["wrong"])
+        if row["wrong"]:
+            raise CorollaError(row["wrong"])
+        told(int(row["rows"]), int(row["failed"]))
+
+
+def last_line(error: Exception) -> str:
+    """What an error of Ray's says in the end, below the frames of its workers."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Within it the process has no standard error: Ray's C++ writes there what it thinks of its own workers."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - its number is needed
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,130 @@
+"""The answers as a table: a part for each chunk of the list, and the parts as one file.
+
+Columns are those of `corolla predict --csv` with what a bulk table needs besides: `novelty`, `labels` where a coverage
+was asked for, and `error`, which is null for a picture that was answered. Every page of a part carries a checksum.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corolla.atomic import write_with
+from corolla.bulk.sources import Row
+from corolla.data.decoding import PictureError
+from corolla.errors import CorollaError
+from corolla.portable.backends import needed
+from corolla.predictor import Prediction
+
+TOGETHER = 65_536  # rows of a row group in the end
+JOB = b"corolla job"  # in the metadata: whose answers these are
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What decides the columns: how many of the likeliest classes, and of which coverage the sets of classes are."""
+
+    top: int
+    coverage: float | None
+
+
+def schema_of(shape: Shape) -> Any:
+    """The columns, as pyarrow has them."""
+    pa = needed("pyarrow", "parquet")
+    columns = [("path", pa.string()), ("label", pa.string()), ("probability", pa.float64())]
+    columns += [("accepted", pa.bool_()), ("novelty", pa.float64())]
+    columns += [("labels", pa.list_(pa.string()))] if shape.coverage is not None else []
+    for place in range(2, shape.top + 1):
+        columns += [(f"label_{place}", pa.string()), (f"probability_{place}", pa.float64())]
+    return pa.schema([*columns, ("error", pa.string())])
+
+
+def table_of(rows: Sequence[Row], answers: Sequence[Prediction | PictureError], shape: Shape) -> Any:
+    """The table of a chunk: a line for each row, in their order."""
+    pa = needed("pyarrow", "parquet")
+    lines = []
+    for row, answer in zip(rows, answers, strict=True):
+        line: dict[str, Any] = {"path": row.name}
+        if isinstance(answer, PictureError):
+            line["error"] = plain(answer.reason)
+        else:
+            line |= {"label": answer.label, "probability": answer.probability, "novelty": answer.novelty}
+            line["accepted"] = None if answer.novelty is None else answer.accepted
+            line |= {} if answer.labels is None else {"labels": list(answer.labels)}
+            for place, (label, share) in enumerate(answer.top[1:], start=2):
+                line |= {f"label_{place}": label, f"probability_{place}": share}
+        lines.append(line)
+    return pa.Table.from_pylist(lines, schema=schema_of(shape))
+
+
+def plain(text: str) -> str:
+    """The text as Parquet can hold it: a file's name need not be valid Unicode."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
+def write_tables(file: Path, tables: Iterable[Any], schema: Any, metadata: dict[bytes, bytes], together: int) -> None:
+    """One Parquet file of many tables, whole or not at all; memory holds `together` rows and a table."""
+    pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
+
+    def write(temporary: Path) -> None:
+        waiting: list[Any] = []
+        # Through a file of Python's, so that a full disk raises what it raises anywhere else.
+        with (
+            temporary.open("wb") as sink,
+            pq.ParquetWriter(sink, schema.with_metadata(metadata), write_page_checksum=True) as writer,
+        ):
+            for table in tables:
+                waiting.append(table)
+                if sum(len(each) for each in waiting) >= together:
+                    writer.write_table(pa.concat_tables(waiting), row_group_size=together)
+                    waiting.clear()
+            if waiting:
+                writer.write_table(pa.concat_tables(waiting), row_group_size=together)
+
+    write_with(file, write)
+
+
+def read_part(file: Path, job: bytes, rows: int, schema: Any) -> Any | None:
+    """The table of a part, or None if it is not there, damaged, of another job, or not all of it."""
+    pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as content:
+            if (content.schema_arrow.metadata or {}).get(JOB) != job:
+                return None
+            table = content.read(use_threads=False)
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+    whole = table.num_rows == rows and table.schema.equals(schema)
+    return table if whole else None
+
+
+def job_of(file: Path) -> bytes | None:
+    """Whose answers a finished table holds; None if nobody knows."""
+    pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
+    try:
+        metadata = pq.read_schema(file).metadata or {}
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+    found = metadata.get(JOB)
+    return found if isinstance(found, bytes) else None
+
+
+def failures_in(file: Path) -> int:
+    """How many rows of a finished table have an error."""
+    pq = needed("pyarrow.parquet", "parquet")
+    with pq.ParquetFile(file) as content:
+        batches = content.iter_batches(columns=["error"])
+        return sum(len(batch) - int(batch.column(0).null_count) for batch in batches)
+
+
+def joined(parts: Iterable[tuple[Path, int]], job: bytes, schema: Any) -> Iterator[Any]:
+    """The tables of parts with so many rows each, in order.
+
+    A damaged one is deleted and raises, so that the next call makes it again.
+    """
+    for file, rows in parts:
+        table = read_part(file, job, rows, schema)
+        if table is None:
+            file.unlink(missing_ok=True)
+            raise CorollaError(f"{file} was damaged since it was written; give the same command again to mend it")
+        yield table.replace_schema_metadata(None)

@@ -1,0 +1,236 @@
+"""What a job is: the list of its pictures and what answers about them, written down before the first answer.
+
+Both lie in a folder beside the result, and a part of the answers for each chunk of the list. Whoever comes later, in
+another process, on another machine or with another engine, goes on with what is missing, as long as the same is asked.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from corolla.atomic import write_json
+from corolla.bulk.model import processors, threads_for
+from corolla.bulk.parts import JOB, TOGETHER, Shape, job_of, joined, plain, read_part, schema_of, write_tables
+from corolla.bulk.sources import Row
+from corolla.errors import CorollaError
+from corolla.portable.backends import needed
+
+FORMAT = 1
+CHUNK = 256  # rows; a multiple of a predictor's batch, so that a chunk's answers are the same whoever makes it
+ENDING = ".unfinished"
+PLAN, LIST, LOCK, JOINED = "plan.json", "list.parquet", "lock", "joined.parquet"
+# What may differ between two commands, and how it is called.
+FACTS = {
+    "corolla": "version of corolla",
+    "model": "model",
+    "computed": "way of computing",
+    "sources": "pictures",
+    "top": "--top",
+    "coverage": "--coverage",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """The folder of a job whose list is written."""
+
+    folder: Path
+    rows: int
+    chunk: int
+    threads: int  # of the processor that a predictor computes with, for that moves the last digits
+    shape: Shape
+    key: bytes  # of the job: a hash of its plan
+
+    @property
+    def chunks(self) -> int:
+        """How many there are."""
+        return -(-self.rows // self.chunk)
+
+    def length(self, number: int) -> int:
+        """The rows of a chunk; only the last may have fewer."""
+        return min(self.chunk, self.rows - number * self.chunk)
+
+    def part(self, number: int) -> Path:
+        """The file of a chunk's answers."""
+        return self.folder / f"part-{number:06d}.parquet"
+
+    def read(self, number: int) -> list[Row]:
+        """The rows of a chunk."""
+        pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
+        file = self.folder / LIST
+        try:
+            known = footer(file, file.stat().st_mtime_ns)
+            with pq.ParquetFile(file, metadata=known, page_checksum_verification=True) as content:
+                lines = content.read_row_group(number, use_threads=False).to_pylist()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise CorollaError(
+                f"cannot read {file}: {str(error).splitlines()[0]}; delete {self.folder} to begin again"
+            ) from None
+        return [Row(**line | {"where": os.fsdecode(line["where"])}) for line in lines]
+
+    def missing(self) -> list[int]:
+        """The chunks without whole answers."""
+        schema = schema_of(self.shape)
+        return [
+            number
+            for number in range(self.chunks)
+            if read_part(self.part(number), self.key, self.length(number), schema) is None
+        ]
+
+    def kept(self) -> int:
+        """The rows of the parts that are there."""
+        return sum(self.length(number) for number in range(self.chunks) if self.part(number).exists())
+
+    def write(self, number: int, table: Any) -> None:
+        """A chunk's answers, whole or not at all."""
+        write_tables(self.part(number), [table], table.schema, {JOB: self.key}, self.chunk)
+
+    def finish(self, out: Path) -> None:
+        """All parts as one file, and then the folder is gone."""
+        schema = schema_of(self.shape)
+        parts = [(self.part(number), self.length(number)) for number in range(self.chunks)]
+        tables = joined(parts, self.key, schema)
+        whole = self.folder / JOINED
+        write_tables(whole, tables, schema, {JOB: self.key}, TOGETHER)
+        whole.replace(out)
+        self.remove()
+
+    def remove(self) -> None:
+        """Delete the folder; the plan goes last, so that whoever is stopped in between can go on with it."""
+        for file in sorted(self.folder.iterdir(), key=lambda file: file.name == PLAN):
+            if file.name != LOCK:
+                file.unlink(missing_ok=True)
+
+
+@lru_cache(2)
+def footer(file: Path, changed: int) -> Any:
+    """What stands at the end of a list, which for millions of rows takes longer to read than a chunk."""
+    return needed("pyarrow.parquet", "parquet").read_metadata(file)
+
+
+@contextmanager
+def begun(
+    out: Path, facts: dict[str, Any], shape: Shape, chunk: int, listing: Callable[[], Iterable[Row]]
+) -> Iterator[tuple[Work, bool]]:
+    """The job of a result and whether that is finished already: one that was begun before, or a new one.
+
+    Nobody else can have it meanwhile. `CorollaError` if somebody has, if something else was begun there, or if the
+    result is there.
+    """
+    folder = folder_of(out)
+    refuse_existing(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CorollaError(f"another process is at work in {folder}; wait until it has ended") from None
+    try:
+        check_foreign(folder)
+        work = restored(folder, facts, shape) if (folder / PLAN).exists() else None
+        if out.exists() and (work is None or job_of(out) != work.key):
+            raise CorollaError(f"{out} is there; choose another name or delete it")
+        if out.exists() and work is not None:
+            work.remove()
+            yield work, True
+        else:
+            yield work or planned(folder, facts, shape, chunk, listing()), False
+    finally:
+        tidy(folder)  # while nobody else can have it
+        lock.release()
+        tidy(folder)  # Windows does not delete what is open
+
+
+def tidy(folder: Path) -> None:
+    """Delete the folder if nothing but the lock is in it."""
+    with suppress(OSError):
+        if all(file.name == LOCK for file in folder.iterdir()):
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+
+
+def folder_of(out: Path) -> Path:
+    """Where the job of a result is kept."""
+    return out.with_name(out.name + ENDING)
+
+
+def refuse_existing(out: Path) -> None:
+    """`CorollaError` if the result is there and no job that is still to be tidied up."""
+    if out.exists() and not folder_of(out).is_dir():
+        raise CorollaError(f"{out} is there; choose another name or delete it")
+
+
+def check_foreign(folder: Path) -> None:
+    """`CorollaError` if there is anything that no job of ours has left; what a killed one was writing is deleted."""
+    ours = {PLAN, LIST, LOCK, JOINED}
+    for file in folder.iterdir():
+        if file.name.startswith(".") and file.suffix in (".parquet", ".json"):
+            file.unlink(missing_ok=True)
+        elif file.name not in ours and not file.name.startswith((".", "part-")):
+            raise CorollaError(f"{folder} holds {file.name}, which is no part of a job; move it or choose another name")
+
+
+def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows: Iterable[Row]) -> Work:
+    """Write down what is to be done; without the plan nothing else in the folder counts."""
+    for left in folder.glob("part-*.parquet"):
+        left.unlink()
+    count = write_list(folder / LIST, rows, chunk)
+    plan = {"format": FORMAT, **facts, "rows": count, "chunk": chunk, "threads": threads_for(processors())}
+    write_json(folder / PLAN, plan)
+    return Work(folder, count, chunk, plan["threads"], shape, key_of(plan))
+
+
+def write_list(file: Path, rows: Iterable[Row], chunk: int) -> int:
+    """Write the rows, a chunk to a row group, and return how many there are."""
+    pa = needed("pyarrow", "parquet")
+    columns = [("name", pa.string()), ("where", pa.binary()), ("start", pa.int64()), ("size", pa.int64())]
+    schema = pa.schema([*columns, ("error", pa.string())])
+    count = 0
+
+    def tables() -> Iterator[Any]:
+        nonlocal count
+        lines: list[dict[str, Any]] = []
+        for row in rows:
+            told = {"name": plain(row.name), "where": os.fsencode(row.where), "error": plain(row.error)}
+            lines.append({"start": row.start, "size": row.size} | told)
+            if len(lines) == chunk:
+                count += len(lines)
+                yield pa.Table.from_pylist(lines, schema=schema)
+                lines = []
+        if lines:
+            count += len(lines)
+            yield pa.Table.from_pylist(lines, schema=schema)
+
+    write_tables(file, tables(), schema, {}, chunk)
+    return count
+
+
+def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Work:
+    """The job that was begun there; `CorollaError` if it is another than the one that is asked for."""
+    try:
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        rows, chunk, threads = int(plan["rows"]), int(plan["chunk"]), int(plan["threads"])
+        if plan["format"] != FORMAT or rows < 0 or chunk < 1 or threads < 1:
+            raise ValueError("it was written by another version of corolla")
+        differing = [name for key, name in FACTS.items() if plan[key] != facts[key]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CorollaError(f"cannot read {folder / PLAN}: {error}; delete {folder} to begin again") from None
+    if differing:
+        raise CorollaError(
+            f"{folder} holds what was begun with another {' and another '.join(differing)}; give that command again, "
+            f"or delete {folder} to begin anew"
+        )
+    return Work(folder, rows, chunk, threads, shape, key_of(plan))
+
+
+def key_of(plan: dict[str, Any]) -> bytes:
+    """A hash of all that a plan says."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode("utf-8")).hexdigest().encode("ascii")

@@ -1,0 +1,153 @@
+"""Bulk prediction from start to end: one call that can be given again until its table is there."""
+
+import errno
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from corolla import __version__
+from corolla.bulk.local import answer_here, predictors_for
+from corolla.bulk.model import Model, processors, threads_for
+from corolla.bulk.parts import Shape, failures_in
+from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
+from corolla.bulk.sources import absolute, identity, rows_of
+from corolla.errors import CorollaError
+from corolla.portable.backends import Backend, needed
+from corolla.predictor import BATCH, Predictor
+from corolla.progress import Progress
+
+Engine = Literal["local", "ray"]
+TOP = 5
+AHEAD = 2  # chunks at a time on an accelerator, so that one is read while the other is computed
+SUFFIX = ".parquet"
+
+
+@dataclass
+class Told:
+    """How far a call has come."""
+
+    rows: int = 0  # of the whole list
+    kept: int = 0  # of them answered and on the disk, those of earlier calls too
+    failed: int = 0  # rows whose pictures could not be read; of this call, and of the whole list in the end
+    made: int = 0  # rows of this call
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Rows a second of this call."""
+        return self.made / self.seconds if self.seconds else 0.0
+
+
+def predict(
+    run: str | Path,
+    sources: Sequence[str],
+    out: str | Path,
+    *,
+    engine: Engine = "local",
+    top: int = TOP,
+    coverage: float | None = None,
+    device: str = "cpu",
+    backend: Backend = "onnxruntime",
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+    told: Told | None = None,
+) -> Told:
+    """Answer about every picture of `sources` and write a row for each into the Parquet file `out`.
+
+    `run` is a run folder, the name of a run that comes with corolla, or an exported file. A source is a folder, a
+    pattern, a picture, a table of paths, a tar shard, or an address of any of them that fsspec knows. The list of
+    pictures is written first, then answers chunk by chunk (`chunk` rows, a multiple of a batch) into
+    `OUT.unfinished/`; a call that was stopped in any way is given again and goes on, with either engine. Rows keep the
+    order of the list; what could not be read has a reason in the column `error`. `told` is kept up to date for whoever
+    wants to know after an exception.
+
+    Raises `CorollaError` if a source, the run or the options are wrong, if something else was begun there, or if
+    `out` exists.
+    """
+    target, told, progress = Path(out), told or Told(), progress or Progress()
+    if target.suffix.lower() != SUFFIX:
+        raise CorollaError(f"{target} should end in {SUFFIX}, the one format that many rows are written in")
+    if engine not in get_args(Engine):
+        raise CorollaError(f"no engine is called {engine!r}; choose one of {', '.join(get_args(Engine))}")
+    if chunk < 1 or chunk % BATCH:
+        raise CorollaError(f"a chunk of {chunk} rows is none; it should be a multiple of {BATCH}")
+    needed("pyarrow", "parquet")
+    refuse_existing(target)
+    words, model = list(sources), Model(Path(run), device, backend)
+    predictor = model.open(threads_for(processors()))
+    predictor.check_coverage(coverage)
+    shape = Shape(min(top, len(predictor.classes)), coverage)
+    facts: dict[str, Any] = {
+        "corolla": __version__,
+        "model": model.digest(),
+        "computed": model.computed(predictor),
+        "sources": [identity(word) for word in words],
+        "top": shape.top,
+        "coverage": coverage,
+    }
+
+    def listing() -> Any:
+        for count, row in enumerate(rows_of(words), start=1):
+            if count % 1000 == 0:
+                progress.stage("listing", count, count)
+            yield row
+
+    try:
+        with begun(target, facts, shape, chunk, listing) as (work, finished):
+            told.rows = told.kept = work.rows
+            if not finished:
+                chunks, whole = work.missing(), [absolute(word) for word in words]
+                told.kept -= sum(work.length(number) for number in chunks)
+                try:
+                    answer_all(engine, work, chunks, model, predictor, whole, Clock(told, progress).add)
+                finally:
+                    told.kept = work.kept()
+                work.finish(target)
+            told.failed = failures_in(target)
+    except OSError as error:
+        raise CorollaError(explained(error, target, told)) from None
+    return told
+
+
+def answer_all(
+    engine: Engine,
+    work: Work,
+    chunks: Sequence[int],
+    model: Model,
+    predictor: Predictor,
+    words: Sequence[str],
+    tell: Callable[[int, int], None],
+) -> None:
+    """Write the parts of these chunks with an engine."""
+    if engine == "ray":
+        from corolla.bulk.on_ray import answer_on_ray
+
+        answer_on_ray(work, chunks, model, words, tell)
+        return
+    workers = min(processors() // work.threads, len(chunks)) if model.on_cpu else AHEAD
+    with model.on_threads(work.threads):
+        answer_here(work, chunks, predictors_for(model, predictor, work.threads, max(1, workers)), words, tell)
+
+
+class Clock:
+    """Adds up what was done, and shows it."""
+
+    def __init__(self, told: Told, progress: Progress) -> None:
+        self.told, self.progress, self.begun = told, progress, time.monotonic()
+
+    def add(self, rows: int, failed: int) -> None:
+        """A chunk is on the disk."""
+        told = self.told
+        told.made, told.kept, told.failed = told.made + rows, told.kept + rows, told.failed + failed
+        told.seconds = time.monotonic() - self.begun
+        self.progress.stage("predicting", told.kept, told.rows, f"{told.rate:,.0f} rows/s")
+
+
+def explained(error: OSError, out: Path, told: Told) -> str:
+    """What the operating system refused, and what is kept."""
+    why = (error.strerror or str(error) or type(error).__name__).lower()
+    mend = "; make room" if error.errno == errno.ENOSPC else ""
+    kept = f"; {told.kept:,} of {told.rows:,} rows are kept, and the same command goes on" if told.rows else ""
+    return f"{error.filename or out}: {why}{mend}{kept}"

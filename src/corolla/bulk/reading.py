@@ -1,0 +1,40 @@
+"""From a row to its picture, fetched when its turn comes: from the disk, out of a shard, or from elsewhere."""
+
+from functools import partial
+from pathlib import Path
+
+from corolla.bulk import places
+from corolla.bulk.sources import Row
+from corolla.data.decoding import MAX_BYTES, PictureError
+from corolla.predictor import Picture
+
+
+def picture_of(row: Row) -> Picture:
+    """What a predictor takes for the row: a path, or a function that fetches its bytes or says why it cannot."""
+    if not row.error and row.size < 0 and not places.protocol(row.where):
+        return Path(row.where)
+    return partial(content_of, row)
+
+
+def content_of(row: Row) -> bytes:
+    """The bytes of a row's picture, `MAX_BYTES` at most; `PictureError` says in a few words why they cannot be had."""
+    if row.error:
+        raise PictureError(row.error)
+    if row.size > MAX_BYTES:
+        raise PictureError(f"{row.size / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not read")
+    try:
+        if row.size == 0:
+            content = b""
+        elif places.protocol(row.where):
+            content = places.content_of(row.where, row.start, row.size, MAX_BYTES)
+        else:
+            with Path(row.where).open("rb") as file:
+                file.seek(row.start)
+                content = file.read(row.size)
+    except Exception as error:  # file systems raise what they like
+        raise PictureError(places.reason(error, row.where)) from None
+    if len(content) > MAX_BYTES:
+        raise PictureError(f"more than {MAX_BYTES / 1e6:.0f} MB, which are not read")
+    if len(content) < row.size:
+        raise PictureError("truncated: the file ends before the picture does")
+    return content

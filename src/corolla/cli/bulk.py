@@ -1,0 +1,65 @@
+"""`corolla predict … --out FILE.parquet`: a row for each of however many pictures, in a table on the disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from corolla.cli.failures import Interrupted
+from corolla.cli.opening import check_running, is_file
+from corolla.cli.options import usable_device
+from corolla.cli.process import quick_imports
+from corolla.errors import CorollaError
+
+
+def refuse_others(out: Path | None, engine: str | None, **others: Any) -> None:
+    """`CorollaError` for `--engine` without `--out`, and for what shows answers in another way beside it."""
+    if out is None:
+        raise CorollaError(f"--engine {engine} makes a table; say where to with --out FILE.parquet")
+    given = [f"--{name}" for name, value in others.items() if value]
+    if given:
+        raise CorollaError(f"{' and '.join(given)} cannot be had with --out; the table has all that they show")
+
+
+def write(
+    run: Path,
+    words: Sequence[str],
+    out: Path,
+    engine: Literal["local", "ray"],
+    top: int | None,
+    coverage: float | None,
+    device: str | None,
+    backend: Literal["onnxruntime", "openvino"] | None,
+    quiet: bool,
+) -> None:
+    """Write the table, or as much of it as there is time for; `Interrupted` says what is kept."""
+    check_running(run, device, backend)
+    with quick_imports():
+        from corolla.bulk.predict import TOP, Told, predict
+        from corolla.progress import progress_for
+
+    told = Told()
+    try:
+        with progress_for(quiet) as progress:
+            predict(
+                run,
+                words,
+                out,
+                engine=engine,
+                top=top or TOP,
+                coverage=coverage,
+                device="cpu" if is_file(run) else usable_device(device),
+                backend=backend or "onnxruntime",
+                progress=progress,
+                told=told,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped; {told.kept:,} of {told.rows:,} rows are kept, and the same command goes on"
+            if told.rows
+            else "stopped before the pictures were listed; the same command begins again"
+        ) from None
+    failed = f", {told.failed:,} of them unreadable" if told.failed else ""
+    rate = f", {told.rate:,.1f} rows/s" if told.made else ""
+    print(f"{out}: {told.rows:,} rows{failed}{rate}")
+    if told.rows and told.failed == told.rows:
+        raise CorollaError(f"none of the {told.rows:,} pictures could be read")

@@ -1,0 +1,137 @@
+"""`corolla predict --out`: the table, one line about it, and one line about whatever is wrong."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from corolla.bulk import plan
+from corolla.bulk.predict import Told
+
+
+@pytest.fixture
+def model(graph: object, small: object, card: Callable, tmp_path: Path) -> Path:
+    from corolla.export.onnx import with_card
+
+    file = tmp_path / "small.onnx"
+    file.write_bytes(with_card(graph, card(small)))  # type: ignore[arg-type]
+    return file
+
+
+def test_the_table_says_what_json_says(corolla: Callable, trained: Path, pictures: Path, tmp_path: Path) -> None:
+    import json
+
+    out = tmp_path / "new" / "rows.parquet"
+    said = corolla("predict", trained, pictures, "--out", out, "--top", 2, "--device", "cpu", "--quiet")
+    assert said.status == 0, said.err
+    assert said.out.startswith(f"{out}: 36 rows, ")
+    assert said.out.rstrip().endswith(" rows/s")
+    table = pq.read_table(out).to_pylist()
+    answers = json.loads(corolla("predict", trained, pictures, "--json", "--top", 2, "--device", "cpu").out)
+    for row, answer in zip(table, answers, strict=True):
+        assert row["path"] == answer["path"]
+        assert row["label"] == answer["label"]
+        assert row["probability"] == pytest.approx(answer["probability"], abs=1e-4)
+        assert row["label_2"] == answer["top"][1]["label"]
+        assert row["accepted"] is None  # it is not calibrated
+        assert row["novelty"] is None
+
+
+def test_bad_pictures_are_counted(corolla: Callable, model: Path, tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "a.jpg").write_text("a letter")
+    one = next(pictures.rglob("*.png"))
+    said = corolla("predict", model, tmp_path / "mixed", one, "--out", tmp_path / "1.parquet")
+    assert (said.status, said.out.split(",")[:2]) == (0, [f"{tmp_path / '1.parquet'}: 2 rows", " 1 of them unreadable"])
+    said = corolla("predict", model, tmp_path / "mixed", "--out", tmp_path / "2.parquet", "--quiet")
+    assert said.status == 2
+    assert said.err == "corolla: none of the 1 pictures could be read\n"
+    assert pq.read_table(tmp_path / "2.parquet").to_pylist()[0]["error"] == "not a picture in a known format"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["x", "--engine", "ray"], "say where to with --out"),
+        (["x", "--out", "a.parquet", "--json"], "--json cannot be had with --out"),
+        (["x", "--out", "a.parquet", "--csv", "a.csv", "--plot", "a.png"], "--csv and --plot cannot be had"),
+        (["x", "--out", "a.parquet", "--explain", "maps"], "--explain cannot be had"),
+        (["x", "--out", "a.csv"], "a.csv should end in .parquet"),
+        (["x", "--out", "a.parquet"], "there is no x"),
+        (["memory://gone", "--out", "a.parquet"], "there is no memory://gone"),
+        (["-", "--out", "a.parquet"], "standard input cannot be read twice"),
+        (["x", "--out", "a.parquet", "--device", "cuda"], "leave --device cuda out"),
+        (["x", "--out", "a.parquet", "--coverage", "3"], "lies between 0 and 1"),
+        (["x", "--out", "a.parquet", "--engine", "spark"], "spark"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_one_line(
+    words: list[str], said: str, corolla: Callable, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in corolla("predict", model, *words).line
+    assert [file.name for file in tmp_path.iterdir()] == ["small.onnx"]
+
+
+def test_a_backend_is_for_files(corolla: Callable, trained: Path, tmp_path: Path) -> None:
+    ended = corolla("predict", trained, "x", "--out", tmp_path / "a.parquet", "--backend", "openvino")
+    assert "is for exported files" in ended.line
+
+
+@pytest.mark.parametrize("missing", ["pyarrow", "ray"])
+def test_what_is_not_installed_is_named(
+    missing: str, corolla: Callable, model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    if missing == "ray":
+        monkeypatch.setattr("corolla.bulk.on_ray.find_spec", lambda _: None)
+    ended = corolla("predict", model, pictures, "--out", tmp_path / "a.parquet", "--engine", "ray", "--quiet")
+    assert f"pip install 'corolla[{'parquet' if missing == 'pyarrow' else 'ray'}]'" in ended.line
+
+
+def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(
+    start: Callable, model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    out, words = tmp_path / "rows.parquet", [str(pictures)] * 120
+    process: subprocess.Popen[bytes] = start("predict", model, *words, "--out", out)
+    until = time.monotonic() + 60
+    while not list(plan.folder_of(out).glob("part-*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert said == b""
+    [line] = told.decode().splitlines()
+    assert line.startswith("corolla: stopped; ")
+    assert line.endswith(" of 4,320 rows are kept, and the same command goes on")
+    again: subprocess.Popen[bytes] = start("predict", model, *words, "--out", out)
+    said, told = again.communicate(timeout=120)
+    assert again.returncode == 0, told
+    assert said.startswith(f"{out}: 4,320 rows, ".encode())
+    assert pq.read_metadata(out).num_rows == 4320
+
+
+def test_ctrl_c_before_the_list_is_there(
+    corolla: Callable, model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, told: Told, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("corolla.bulk.predict.predict", stop)
+    ended = corolla("predict", model, pictures, "--out", tmp_path / "a.parquet")
+    assert (ended.status, ended.out) == (130, "")
+    assert ended.err == "corolla: stopped before the pictures were listed; the same command begins again\n"
+
+
+@pytest.mark.parametrize(("which", "words"), [("run", ["--backend", "openvino"]), ("file", ["--device", "cuda"])])
+def test_serve_refuses_what_predict_refuses(
+    which: str, words: list[str], corolla: Callable, model: Path, trained: Path
+) -> None:
+    asked = {"run": trained, "file": model}[which]
+    assert corolla("serve", asked, "--port", 0, *words).line == corolla("predict", asked, "x.png", *words).line
