@@ -115,10 +115,11 @@ def main() -> None:
                 same, rows = same and tables[0].equals(tables[1]), len(tables[0])
     print("| what answers | engine | rows/s | seconds from start to end | memory |\n|---|---|--:|--:|--:|")
     for (model, engine), done in jobs.items():
-        rates, seconds = (spread([getattr(job, name) for job in done], ",.0f") for name in ("rate", "seconds"))
+        rates = spread([job.rate for job in done], ",.1f")
+        seconds = spread([job.seconds for job in done], ",.0f")
         print(f"| {Path(model).name} | {engine} | {rates} | {seconds} | {max(job.memory for job in done):,.0f} MB |")
     print(
-        f"\n{rows:,} rows, {arguments.rounds} rounds, median and range; the tables of both engines are "
+        f"\n{rows:,} rows, rounds: {arguments.rounds}, median and range; the tables of both engines are "
         f"{'the same bit for bit' if same else 'NOT the same'}. {processor()}, {os.cpu_count()} processors, "
         f"load before {load:.1f}, ray {version('ray')}; {(time.perf_counter() - begun) / 60:.0f} minutes"
     )

@@ -126,6 +126,8 @@ def answer_all(
 
         answer_on_ray(work, chunks, model, words, tell)
         return
+    if model.exported and work.threads != threads_for(processors()):  # the job was begun on another machine
+        predictor = model.open(work.threads)
     workers = min(processors() // work.threads, len(chunks)) if model.on_cpu else AHEAD
     with model.on_threads(work.threads):
         answer_here(work, chunks, predictors_for(model, predictor, work.threads, max(1, workers)), words, tell)
