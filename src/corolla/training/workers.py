@@ -4,11 +4,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from corolla.memory import keep_freed_memory
 
 DEATHS = 3  # of workers in one epoch, after which the training gives up
+GRACE = 5.0  # seconds, on a busy machine, from the first sign of a death to its certainty
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ def surviving(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[
                 return
             except (RuntimeError, OSError, EOFError) as error:
                 deaths += 1
-                if deaths > DEATHS or (alive() and "DataLoader worker" not in str(error)):
+                if deaths > DEATHS or ("DataLoader worker" not in str(error) and alive()):
                     raise
                 break
             yield batch
@@ -54,8 +56,12 @@ def surviving(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[
 
 
 def workers_alive(batches: Any) -> bool:
-    """Whether every worker of a `DataLoader`'s iterator is there still."""
-    return all(worker.is_alive() for worker in getattr(batches, "_workers", ()))
+    """Whether every worker of a `DataLoader`'s iterator is there still, and after a moment too.
+
+    What one that is killed was sending breaks off a little before the system says that it has ended.
+    """
+    ends = [worker.sentinel for worker in getattr(batches, "_workers", ())]
+    return not ends or not wait(ends, GRACE)
 
 
 def hear_of_deaths_when_asked() -> None:
