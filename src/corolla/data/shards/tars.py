@@ -7,40 +7,18 @@ there, and neither a header nor a member can make the reader take more memory th
 import json
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from corolla.data.listing import is_noise
+from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import MAX_PICTURE, MAX_WORD, DamageError, Sample, Wanted
 from corolla.data.tables import LABEL_NAMES
 
 PICTURES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
 _LABELS = ("cls", "json", "txt")  # the first that says something counts
 _MAX_LABEL = 2**20
-_MAX_HEADER = 2**20
 _JSON_LABELS = (*LABEL_NAMES, "cls")
-
-
-@dataclass
-class Careful:
-    """What `tarfile` reads headers through: one that claims to be enormous is not read."""
-
-    file: BinaryIO
-
-    def read(self, size: int) -> bytes:
-        """The next bytes."""
-        if size > _MAX_HEADER:
-            raise DamageError(f"it has a header of {size:,} bytes")
-        return self.file.read(size)
-
-    def seek(self, place: int) -> int:
-        """Go there."""
-        return self.file.seek(place)
-
-    def tell(self) -> int:
-        """Where it stands."""
-        return self.file.tell()
 
 
 def read_tar(path: Path, wanted: Wanted) -> Iterator[Sample]:
@@ -73,24 +51,9 @@ def read_tar(path: Path, wanted: Wanted) -> Iterator[Sample]:
 
 def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
     """The headers of ordinary files, one after another."""
-    try:
-        with tarfile.open(fileobj=Careful(file), mode="r:") as content:  # type: ignore[call-overload]
-            before = -1
-            while (member := content.next()) is not None:
-                content.members.clear()  # it would remember them all
-                if content.offset <= before:
-                    raise DamageError("its headers lead back")
-                before = content.offset
-                plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
-                if plain and not is_noise(member.name.rpartition("/")[2]):
-                    yield member
-            file.seek(content.offset)
-            if not (end := file.read(tarfile.BLOCKSIZE)):  # a tar ends with zeros
-                raise DamageError("it is cut short")
-            if any(end):
-                raise DamageError(f"its header at byte {content.offset:,} is damaged")
-    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
-        raise DamageError(str(error) or type(error).__name__) from None
+    for member in headers(file):
+        if is_ordinary(member) and not is_noise(member.name.rpartition("/")[2]):
+            yield member
 
 
 def content_of(file: BinaryIO, member: tarfile.TarInfo) -> bytes:
