@@ -51,20 +51,28 @@ def test_two_processes_evaluate_as_one_and_one_of_them_tells(
     assert (figures["n"], figures["accuracy"]) == (expected.n, expected.accuracy)
 
 
+LONG = {"epochs": 10}
+
+
+@pytest.fixture(scope="module")
+def unbroken(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return run(WAYS[0], pictures, tmp_path_factory.mktemp("long") / "run", **LONG)
+
+
 @pytest.mark.parametrize("way", WAYS[1:3], ids=lambda way: way.name)
-def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(way: Way, pictures: Path, tmp_path: Path) -> None:
+def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(
+    way: Way, unbroken: Result, pictures: Path, tmp_path: Path
+) -> None:
     """What they keep is one run folder, which knows nothing of how many wrote it."""
-    long = {"epochs": 12}
-    unbroken = run(WAYS[0], pictures, tmp_path / "unbroken", **long)
     out = tmp_path / "broken"
-    [command] = commands_of(way, pictures, out, **long)
+    [command] = commands_of(way, pictures, out, **LONG)
     with start(command) as process:
         until(lambda: (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").read_text().count("\n") >= 2)
         os.killpg(process.pid, signal.SIGINT)
         said = process.communicate(timeout=100)[0].decode(errors="replace")
     assert process.returncode != 0
     assert (out / "checkpoint.safetensors").is_file(), said
-    result = run(WAYS[0], pictures, out, resume=True, **long)
+    result = run(WAYS[0], pictures, out, resume=True, **LONG)
     assert len(result.losses) < len(unbroken.losses)
     assert result.losses == pytest.approx(unbroken.losses[-len(result.losses) :], abs=1e-4)
     assert result.accuracy == unbroken.accuracy
