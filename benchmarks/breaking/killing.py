@@ -16,15 +16,14 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
     `cold` of them are started as a user does, the loading of libraries included.
     """
     tally = Tally("`kill -9` of a training at a random moment, then `--resume`")
-    run, killed, moments = setting.new("killed"), 0, 0
+    run, killed, moments, whole = setting.new("killed"), 0, 0, setting.seconds
     while tally.tried < tries or killed:
         last = tally.tried + killed >= tries
         slow = moments < cold
         process = setting.train(run, "--resume", cold=slow)
         moments += 1
         if not last:
-            length = setting.seconds * (4 if slow else 1)
-            until = time.monotonic() + setting.dice.uniform(0, length)
+            until = time.monotonic() + setting.dice.uniform(0, whole * (4 if slow else 1))
             while time.monotonic() < until and process.poll() is None:
                 time.sleep(0.001)
             ended = process.kill()
@@ -34,6 +33,8 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
             killed += 1
             tally.where[stage_of(run)] += 1
             continue
+        if not killed and not slow:
+            whole = ended.seconds  # it is what the machine gives it now: a moment after the end kills nothing
         for _ in range(killed):  # each of them is survived only if the run is whole in the end
             tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
         run, killed = setting.new("killed"), 0
