@@ -1,6 +1,6 @@
 """How training scales here, what a picture costs, and what ImageNet-21k from scratch would take: docs/scaling.md.
 
-    python benchmarks/scaling.py                      # about ten minutes on two quiet cores
+    python benchmarks/scaling.py                      # a quarter of an hour on two quiet cores
     python benchmarks/scaling.py --rate 2.5e14        # the plan, too, for a device that reaches so many operations/s
 
 Three parts. Whole training steps of the same batch by one process and by two, interleaved. Steps of several sizes and
