@@ -1,10 +1,8 @@
 """One bit flipped in a file that corolla has written: noticed, or made again, and never a wrong number."""
 
-import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 
 from breaking.disks import killed_after
 from breaking.setting import Setting, Tally
+from corolla.bench.pictures import cache_at
 from corolla.data.checking import check
 from corolla.data.manifest import Manifest
 from corolla.data.pixels import keep_pixels
@@ -98,20 +97,6 @@ def equal(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other)
     return bool(one == other)
-
-
-@contextmanager
-def cache_at(folder: Path) -> Iterator[None]:
-    """Within it this process has its cache in `folder`."""
-    before = os.environ.get("COROLLA_CACHE")
-    os.environ["COROLLA_CACHE"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["COROLLA_CACHE"]
-        else:
-            os.environ["COROLLA_CACHE"] = before
 
 
 def flip_in_runs(setting: Setting, tries: int) -> list[Flips]:

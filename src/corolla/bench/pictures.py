@@ -139,13 +139,19 @@ def views(trainer: Trainer, epoch: int, size: int) -> int:
 @contextmanager
 def cache_of_its_own() -> Iterator[None]:
     """Find nothing that an earlier run has kept, and leave nothing behind."""
+    with TemporaryDirectory(prefix="corolla-") as folder, cache_at(Path(folder)):
+        yield
+
+
+@contextmanager
+def cache_at(folder: Path) -> Iterator[None]:
+    """Within it this process has its cache in `folder`."""
     before = os.environ.get("COROLLA_CACHE")
-    with TemporaryDirectory(prefix="corolla-") as folder:
-        os.environ["COROLLA_CACHE"] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["COROLLA_CACHE"]
-            else:
-                os.environ["COROLLA_CACHE"] = before
+    os.environ["COROLLA_CACHE"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COROLLA_CACHE"]
+        else:
+            os.environ["COROLLA_CACHE"] = before
