@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from corolla.training import workers
-from corolla.training.workers import surviving, workers_alive
+from corolla.training.workers import GRACE, surviving, workers_alive
 
 
 def counting(start: int, breaks: dict[int, Exception]) -> Iterator[int]:
@@ -48,7 +47,7 @@ def test_a_worker_that_is_about_to_be_dead_is_not_taken_for_alive() -> None:
     dying = Timer(0.3, several[1].kill)
     dying.start()
     try:
-        assert not workers_alive(SimpleNamespace(_workers=several))
+        assert not workers_alive(SimpleNamespace(_workers=several), GRACE)
     finally:
         dying.join()
         for worker in several:
@@ -56,13 +55,27 @@ def test_a_worker_that_is_about_to_be_dead_is_not_taken_for_alive() -> None:
             worker.join()
 
 
-def test_living_workers_and_none_are_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "GRACE", 0.05)
+def test_a_death_while_the_workers_are_set_to_an_epoch_is_gone_on_from() -> None:
+    begun: list[int] = []
+
+    def begin(start: int) -> Iterator[int]:
+        begun.append(start)
+        if len(begun) == 1:
+            raise RuntimeError("DataLoader worker (pid 7) exited unexpectedly")
+        return counting(start, {})
+
+    assert list(surviving(begin, 2, lambda: False)) == [2, 3, 4, 5]
+    assert begun == [2, 2]
+
+
+def test_living_workers_and_none_are_alive_and_that_is_known_at_once() -> None:
     worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
     worker.start()
     try:
+        asked = time.monotonic()
         assert workers_alive(SimpleNamespace(_workers=[worker]))
-        assert workers_alive(SimpleNamespace())
+        assert workers_alive(SimpleNamespace(), GRACE)
+        assert time.monotonic() - asked < GRACE / 10
     finally:
         worker.kill()
         worker.join()

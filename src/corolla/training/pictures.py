@@ -19,7 +19,7 @@ from corolla.processes import ALONE, Processes
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
-from corolla.training.workers import surviving, worker_options, workers_alive
+from corolla.training.workers import GRACE, surviving, worker_options, workers_alive
 
 MARGIN = 1.5  # pictures are kept at so many times the training size, for the crops to be cut from
 
@@ -138,4 +138,4 @@ class StoredFeed:
             self.reading = iter(self.loader)
             return self.reading
 
-        return surviving(once, start, lambda: workers_alive(self.reading))
+        return surviving(once, start, lambda: workers_alive(self.reading, GRACE))

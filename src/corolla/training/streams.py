@@ -18,7 +18,7 @@ from corolla.training.pictures import MARGIN
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
-from corolla.training.workers import surviving, worker_options, workers_alive
+from corolla.training.workers import GRACE, surviving, worker_options, workers_alive
 
 Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
 Told = Piece | CorollaError  # what a worker meets is raised where batches are asked for, in its own words
@@ -151,7 +151,7 @@ class StreamFeed:
                 damaged += sum(lost for _, _, lost in some)
                 yield joined([views for views, _, _ in some]), joined([labels for _, labels, _ in some])
 
-        yield from surviving(once, start, lambda: workers_alive(self.reading))
+        yield from surviving(once, start, lambda: workers_alive(self.reading, GRACE))
         if damaged and self.note:
             self.note(f"{damaged} damaged pictures of the shards were each replaced by the one before")
 

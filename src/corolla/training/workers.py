@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from corolla.memory import keep_freed_memory
 
 DEATHS = 3  # of workers in one epoch, after which the training gives up
-GRACE = 5.0  # seconds, on a busy machine, from the first sign of a death to its certainty
+GRACE = 5.0  # seconds, on a busy machine, from the first sign of a death to its certainty; waited after an error only
 
 T = TypeVar("T")
 
@@ -35,33 +35,32 @@ def start_worker(_: int) -> None:
 def surviving(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[], bool]) -> Iterator[T]:
     """What `begin(start)` gives, batch by batch, begun again after the last one whenever a worker was killed.
 
-    As a rule the system does that, for want of memory. `alive` says whether no worker of the last `begin` was.
+    As a rule the system does that, for want of memory. `alive` says whether no worker of the last `begin` was; it is
+    asked after an error only, and may take its time.
     """
     done, deaths = start, 0
     while True:
-        batches = begin(done)
-        hear_of_deaths_when_asked()
-        while True:
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-            except (RuntimeError, OSError, EOFError) as error:
-                deaths += 1
-                if deaths > DEATHS or ("DataLoader worker" not in str(error) and alive()):
-                    raise
-                break
-            yield batch
-            done += 1
+        try:
+            batches = begin(done)
+            hear_of_deaths_when_asked()
+            for batch in batches:
+                yield batch
+                done += 1
+            return
+        except (RuntimeError, OSError, EOFError) as error:
+            deaths += 1
+            if deaths > DEATHS or ("DataLoader worker" not in str(error) and alive()):
+                raise
 
 
-def workers_alive(batches: Any) -> bool:
-    """Whether every worker of a `DataLoader`'s iterator is there still, and after a moment too.
+def workers_alive(batches: Any, patience: float = 0.0) -> bool:
+    """Whether every worker of a `DataLoader`'s iterator is there still, and after `patience` seconds too.
 
-    What one that is killed was sending breaks off a little before the system says that it has ended.
+    What one that is killed was sending breaks off a little before the system says that it has ended, so whoever asks
+    because of an error waits for `GRACE`. Nobody else waits: an epoch that begins well must not pay for it.
     """
     ends = [worker.sentinel for worker in getattr(batches, "_workers", ())]
-    return not ends or not wait(ends, GRACE)
+    return not ends or not wait(ends, patience)
 
 
 def hear_of_deaths_when_asked() -> None:
