@@ -73,6 +73,12 @@ def calibrate(classifier: Classifier, manifest: Manifest, progress: Progress | N
     )
 
 
+def passes(manifest: Manifest) -> int:
+    """How many images `calibrate` predicts."""
+    val, train = manifest.size("val"), manifest.size("train")
+    return val + min(train, TRAINING) + len(OUTLIERS) * min(val, DAMAGED) if can_calibrate(manifest) else 0
+
+
 def can_calibrate(manifest: Manifest) -> bool:
     """Whether there are enough pictures to promise anything."""
     return bool(manifest.split("train")) and len(manifest.split("val")) >= FEWEST
