@@ -129,12 +129,6 @@ def calibrate(
     )
 
 
-def passes(manifest: Manifest) -> int:
-    """How many images `calibrate` predicts."""
-    val, train = manifest.size("val"), manifest.size("train")
-    return val + min(train, TRAINING) + len(OUTLIERS) * min(val, DAMAGED) if can_calibrate(manifest) else 0
-
-
 def can_calibrate(manifest: Manifest) -> bool:
     """Whether there are enough pictures to promise anything."""
     return bool(manifest.split("train")) and len(manifest.split("val")) >= FEWEST

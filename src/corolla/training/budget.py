@@ -12,12 +12,15 @@ from typing import Any, Protocol
 from corolla.errors import CorollaError
 from corolla.processes import ALONE, Processes
 from corolla.training import clock
+from corolla.training.pace import Pace
 from corolla.training.recipe import Policy, Recipe
 
 SPARE = 0.02  # share of the time that is planned for nothing
 REPORT = 4.0  # seconds for the report, its explanations, the model card and the curves
 VALIDATING = 0.1  # share of the time that validations may take
+CALIBRATING = 0.05  # and the calibration, unless the fewest images take longer
 FEWEST_VALIDATIONS = 3
+FEW_EPOCHS = 5  # that are advised where not one has time
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ class Amounts:
     batch: int
     validation: int
     before: int = 0  # predicted before the first epoch, for a head on frozen features
-    after: int = 0  # predicted after the last one: calibration, evaluation
+    test: int = 0  # predicted after the last one
+    calibration: int = 0  # and these, for the calibration, if there is time for so many
+    least_calibration: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Plan:
     recipe: Recipe
     measured: str
     costs: "Costs"
+    calibration: int  # images that are predicted for it
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,46 @@ class Costs:
     segments: tuple[tuple[float, float, int], ...]  # from this progress to that one, images of so many pixels
     validation: float  # one, of the whole split
     before: float
-    after: float
+    prediction: float  # an image, from its file
+    test: float
 
-    def mean_image(self, since: float = 0.0) -> float:
-        """Seconds a training image takes on average, from progress `since` to the end."""
-        if since >= 1:
-            return self.image[self.segments[-1][2]]
-        lengths = [(max(end - max(start, since), 0.0), size) for start, end, size in self.segments]
-        return sum(length * self.image[size] for length, size in lengths) / (1 - since)
+    def mean_image(self) -> float:
+        """Seconds a training image takes on average."""
+        return sum((end - start) * self.image[size] for start, end, size in self.segments)
+
+    def size_at(self, progress: float) -> int:
+        """The pixels of an epoch that begins at `progress`."""
+        return [size for start, _, size in self.segments if progress >= start][-1]
+
+    def seconds(self, pace: Pace, done: float, an_epoch: int, often: int, slowness: float = 1.0) -> float:
+        """What the training by `pace` takes from `done` epochs to its end, its validations included.
+
+        An epoch has `an_epoch` images of one size, `often` is how many validations a whole training has at most, and a
+        step takes `slowness` times as long as was measured.
+        """
+        total, epoch = 0.0, math.floor(done)
+        while epoch < pace.epochs:
+            part = min(epoch + 1.0, pace.epochs) - max(done, epoch)
+            total += part * an_epoch * self.image[self.size_at(pace.at(epoch))] * slowness
+            epoch += 1
+            ended = epoch >= pace.epochs
+            if ended or validates(pace.at(epoch), pace.at(epoch - 1), often):
+                total += self.validation
+        return total
+
+    def longest(self, time: float, pace: Pace, done: float, an_epoch: int, often: int, slowness: float = 1.0) -> float:
+        """The most epochs, of which `done` are done by `pace`, with which the training takes no more than `time`."""
+        low, high = done, done + max(time, 0.0) / (an_epoch * min(self.image.values()) * slowness)
+        for _ in range(30):
+            middle = (low + high) / 2
+            fits = self.seconds(pace.replanned(done, middle), done, an_epoch, often, slowness) <= time
+            low, high = (middle, high) if fits else (low, middle)
+        return low
+
+
+def validates(progress: float, before: float, often: int) -> bool:
+    """Whether a validation belongs between these two progresses, if a whole training has `often`."""
+    return math.floor(progress * often + 1e-9) > math.floor(before * often + 1e-9)
 
 
 def segments_of(recipe: Recipe, multiple: int) -> tuple[tuple[float, float, int], ...]:
@@ -110,7 +148,8 @@ def costs_of(recipe: Recipe, amounts: Amounts, timer: Timer, multiple: int) -> C
         segments,
         validation=amounts.validation * predicting,
         before=amounts.before * (reading + predicting) + amounts.validation * reading,  # read once and kept
-        after=amounts.after * (reading + predicting) + REPORT,
+        prediction=reading + predicting,
+        test=amounts.test * (reading + predicting),
     )
 
 
@@ -134,7 +173,9 @@ def plan(
 
     def left(costs: Costs) -> float:
         """Seconds for steps and validations."""
-        return whole * (1 - SPARE) - processes.agree(clock.now() - started) - costs.before - costs.after
+        gone = processes.agree(clock.now() - started)
+        calibrating = costs.prediction * calibration_within(CALIBRATING * whole, costs, amounts)
+        return whole * (1 - SPARE) - gone - costs.before - calibrating - costs.test - REPORT
 
     gone = processes.agree(clock.now() - started)
     if gone > whole * 0.8:
@@ -159,16 +200,22 @@ def plan(
     time = left(costs)
     often = validations(time, costs.validation, settled.validations)
     epoch = costs.mean_image() * amounts.train
-    length = min((time - often * costs.validation) / epoch, float(most_epochs))
+    length = min(costs.longest(time, Pace(float(most_epochs)), 0.0, amounts.train, often), float(most_epochs))
     if length < 1:
-        enough = processes.agree(clock.now() - started) + costs.before + costs.after + 3 * costs.validation + 5 * epoch
+        enough = 1.1 * (whole - time) + FEWEST_VALIDATIONS * costs.validation + FEW_EPOCHS * epoch
         raise CorollaError(
             f"{minutes:g} minutes are too short for one epoch of {amounts.train} images: it takes about {epoch:.0f} s "
             f"here, reading, calibrating and measuring {whole - time:.0f} s; "
             f"give --minutes {needed_minutes(enough)} or more, or fewer images"
         )
     settled = settled.changed(validations=often, **lasting(length, amounts))
-    return Plan(settled, f"{1 / costs.mean_image():.0f} images/s, {epoch:.0f} s an epoch", costs)
+    told = f"{1 / costs.mean_image():.0f} images/s, {epoch:.0f} s an epoch"
+    return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts))
+
+
+def calibration_within(seconds: float, costs: Costs, amounts: Amounts) -> int:
+    """How many images the calibration predicts, if it takes `seconds` at most unless the fewest take longer."""
+    return min(amounts.calibration, max(math.floor(seconds / costs.prediction), amounts.least_calibration))
 
 
 def lasting(epochs: float, amounts: Amounts) -> dict[str, Any]:

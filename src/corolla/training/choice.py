@@ -6,7 +6,7 @@ from typing import Any
 
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
-from corolla.evaluation.calibrating import passes
+from corolla.evaluation.calibrating import amount_of, can_calibrate
 from corolla.progress import Progress
 from corolla.run import Config
 from corolla.sizes import vit_config
@@ -92,13 +92,15 @@ def fit_to_minutes(
 def amounts_of(manifest: Manifest, recipe: Recipe) -> Amounts:
     """How many pictures a training by `recipe` works on, and what follows it."""
     train, validation = manifest.size("train"), manifest.size("val")
-    batch = min(recipe.batch_size, train)
+    batch, calibrated = min(recipe.batch_size, train), can_calibrate(manifest)
     return Amounts(
         train=train - train % batch,
         batch=batch,
         validation=validation,
         before=train + validation if recipe.head == "probe" else 0,
-        after=passes(manifest) + manifest.size("test"),
+        test=manifest.size("test"),
+        calibration=amount_of(manifest).passes if calibrated else 0,
+        least_calibration=amount_of(manifest, 0).passes if calibrated else 0,
     )
 
 

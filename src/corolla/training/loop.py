@@ -15,6 +15,7 @@ from corolla.data.manifest import Split
 from corolla.errors import CorollaError
 from corolla.run import Run
 from corolla.training import clock
+from corolla.training.budget import validates
 from corolla.training.checkpoint import Position, gather_state, load_checkpoint, save_checkpoint
 from corolla.training.features import digest, picture_features
 from corolla.training.head import fit_head
@@ -216,8 +217,7 @@ class Loop:
         done = position.epochs_done + position.batches_done / whole
         if round(done * whole) >= position.pace.batches(whole):
             return True
-        progress, often = position.pace.at(done), self.recipe.validations
-        return math.floor(progress * often + 1e-9) > math.floor(position.validated_at * often + 1e-9)
+        return validates(position.pace.at(done), position.validated_at, self.recipe.validations)
 
     def validate(self, epoch: int) -> dict[str, Any]:
         """Ask about the validation split and judge; a stop that is asked for meanwhile comes before the answers."""

@@ -1,13 +1,15 @@
 """The minutes of a training while it goes on: whether the epochs that are left still fit into the time that is left."""
 
 from collections import deque
+from dataclasses import replace
 
 from corolla.training import clock
-from corolla.training.budget import Costs
+from corolla.training.budget import REPORT, SPARE, Plan
 from corolla.training.pace import Pace
 
 PLANS = 40  # at most so many in a training
-TOLERANCE = 0.03  # of the epochs that are left: a plan that is no further off stays, and every random choice with it
+# A plan that is no further off stays, and every random choice with it: shares of what is left, and of the whole time
+TOLERANCE, LEAST = 0.03, 0.02
 WINDOW = 4  # plans back to which the speed is looked at
 OUTLIER = 4.0  # a single step so many times as long as usual, compiling its code say, tells nothing about the next ones
 
@@ -16,17 +18,15 @@ class TimeBudget:
     """Counts what a training's steps and validations take, and says for how many more epochs there is time.
 
     `deadline` and `whole` are seconds (`clock.now`): when the command should end, and how long it was given. `an_epoch`
-    are the images of one, `often` the validations of a whole training, `most_epochs` its epochs at most. Speeds are
-    compared with `costs`, so that a size of images that has not been trained on yet is expected to be slower or faster
-    by the same factor.
+    are the images of one, `most_epochs` the epochs of the whole training at most. Speeds are compared with what `plan`
+    expected, so that a size of images that has not been trained on yet is expected to be slower or faster by the same
+    factor.
     """
 
-    def __init__(
-        self, deadline: float, whole: float, costs: Costs, an_epoch: int, often: int, most_epochs: int
-    ) -> None:
-        self.deadline, self.whole, self.costs = deadline, whole, costs
-        self.an_epoch, self.often, self.most_epochs = an_epoch, often, most_epochs
-        self.validation = costs.validation
+    def __init__(self, deadline: float, whole: float, plan: Plan, an_epoch: int, most_epochs: int) -> None:
+        self.deadline, self.whole, self.costs = deadline, whole, plan.costs
+        self.an_epoch, self.often, self.most_epochs = an_epoch, plan.recipe.validations, most_epochs
+        self.ending = plan.costs.prediction * plan.calibration + plan.costs.test  # what is predicted after the training
         self.recent: deque[tuple[float, float]] = deque(maxlen=WINDOW)  # seconds taken, and seconds expected
         self.taken = self.expected = 0.0
         self.outlier = False
@@ -42,7 +42,7 @@ class TimeBudget:
 
     def validated(self, seconds: float) -> None:
         """A validation took `seconds`."""
-        self.validation = seconds
+        self.costs = replace(self.costs, validation=seconds)
 
     def slowness(self) -> float:
         """How many times as long as expected the last steps took."""
@@ -56,12 +56,15 @@ class TimeBudget:
 
     def epochs_left(self, pace: Pace, done: float) -> float | None:
         """For how many more epochs there is time after `done` of them, or None where `pace` is about right."""
-        slowness, progress, now = self.slowness(), pace.at(done), clock.now()
+        slowness, now = self.slowness(), clock.now()
         self.recent.append((self.taken, self.expected))
         self.taken = self.expected = 0.0
         self.planned = now
-        ahead = self.often - int(progress * self.often + 1e-9)  # validations
-        left = self.deadline - now - self.costs.after * max(slowness, 1.0) - ahead * self.validation
-        epoch = self.costs.mean_image(progress) * slowness * self.an_epoch
-        epochs, planned = max(min(left / epoch, self.most_epochs - done), 0.0), pace.epochs - done
-        return None if abs(epochs - planned) <= TOLERANCE * planned else epochs
+        after = self.ending * max(slowness, 1.0) + REPORT + SPARE * self.whole
+        left = self.deadline - after - now
+        needed = self.costs.seconds(pace, done, self.an_epoch, self.often, slowness)
+        if abs(left - needed) <= max(TOLERANCE * needed, LEAST * self.whole):
+            return None
+        length = self.costs.longest(left, pace, done, self.an_epoch, self.often, slowness)
+        length = min(length, float(self.most_epochs))
+        return None if length == pace.epochs else max(length - done, 0.0)

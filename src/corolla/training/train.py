@@ -121,6 +121,8 @@ def train(
             config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
             if taught:
                 config.training["teacher"] = taught.facts
+            if plan:
+                config.training["calibration_passes"] = plan.calibration
             if processes.main:
                 run.folder.mkdir(parents=True, exist_ok=True)
                 manifest.save(run.manifest_file)
@@ -135,9 +137,8 @@ def train(
         watch.lap("measuring")
         budget = None
         if plan and minutes is not None and named:
-            most = named.most_epochs
             an_epoch = len(trainer.feed) * trainer.feed.batch_size
-            budget = TimeBudget(started + minutes * 60, minutes * 60, plan.costs, an_epoch, chosen.validations, most)
+            budget = TimeBudget(started + minutes * 60, minutes * 60, plan, an_epoch, named.most_epochs)
         key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
         with board(run, tensorboard and processes.main) as tell:
             position = Loop(trainer, run, key, tell, checkpoint_minutes * 60, budget).fit(resume)
@@ -263,7 +264,8 @@ def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress, w
             leftover.unlink(missing_ok=True)
         draw_curves(run.history(), run.curves)
     if can_calibrate(manifest):
-        classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage))
+        most = run.load_config().training.get("calibration_passes")
+        classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage, most))
         if processes.main:
             classifier.calibration.save(run.calibration)
     else:
