@@ -5,7 +5,7 @@
 Trains the scratch recipe's model for a few epochs at 64, 96 and 160 px, and by the dial for one and three minutes,
 each in a process of its own, and prints Markdown tables: images a second over whole epochs, the share of an epoch that
 is not training steps, what a validation takes, and the minutes asked for beside those the whole command took.
-`--source FOLDER` measures another checkout's `src` beside this one, in turns. Where there is no GPU, nothing is measured
+`--source FOLDER` measures another checkout's `src` beside this one, in turns. Without a GPU nothing is measured,
 unless `--device cpu` asks for it.
 """
 
