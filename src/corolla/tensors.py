@@ -39,7 +39,7 @@ def write_tensors(
 
     def write(temporary: Path) -> None:
         try:
-            library.save_file(dict(tensors), temporary, metadata=dict(metadata))
+            library.save_file(dict(tensors), temporary, metadata=dict(metadata) or None)
         except SafetensorError as error:
             raise system_error(error, path) or error from None
         put_in_order(temporary)
@@ -53,8 +53,10 @@ def put_in_order(path: Path) -> None:
     with path.open("rb+") as file:
         written = read_header(file)[LENGTH:]
         said = json.loads(written)
-        words = {METADATA: dict(sorted(said.pop(METADATA, {}).items()))}
-        header = json.dumps(words | said, ensure_ascii=False, separators=(",", ":")).encode()
+        if METADATA not in said:
+            return
+        said[METADATA] = dict(sorted(said[METADATA].items()))
+        header = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
         assert len(header) <= len(written)
         file.seek(LENGTH)
         file.write(header.ljust(len(written)))  # with spaces, as the format wants it
