@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,12 +98,10 @@ def test_without_flowers_it_says_so_and_paints(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(flowers, "URL", "http://127.0.0.1:1/flower_photos.tgz")
     monkeypatch.setattr(sources, "PAINTED_COUNT", 15)
     notes = Notes()
-    begun = time.monotonic()
     assert choose_data(notes) == "painted"
     assert len(notes.notes) == 1
     assert "painted" in notes.notes[0]
     assert len(list((tmp_path / "cache").rglob("*.jpg"))) == 15
-    assert time.monotonic() - begun < 30
 
 
 def test_an_unreachable_server_is_known_at_once() -> None:

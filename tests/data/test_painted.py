@@ -46,7 +46,7 @@ def test_one_seed_gives_each_kind_its_own_picture() -> None:
     assert len({paint(kind, 3, 32).resize((32, 32)).tobytes() for kind in KINDS}) == len(KINDS)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(kind=st.sampled_from(KINDS), seed=st.integers(0, 2**40), size=st.integers(16, 200))
 def test_every_kind_paints_at_every_size(kind: str, seed: int, size: int) -> None:
     picture = paint(kind, seed, size)

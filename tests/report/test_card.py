@@ -138,7 +138,7 @@ def tame(make_run: MakeRun) -> tuple[dict[str, Any], list[str]]:
     return front, shape(body)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=hostile, words=hostile)
 def test_hostile_names_and_words_stay_text(
     make_run: MakeRun, tame: tuple[dict[str, Any], list[str]], name: str, words: str

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from corolla.atomic import refuse_occupied, write_json, write_with
+from corolla.atomic import refuse_occupied, write_json
 from corolla.errors import CorollaError
 from corolla.model import ViTConfig
 from corolla.positions import sincos_positions
+from corolla.tensors import write_tensors
 from corolla.weights import bridging
 from corolla.weights.dialects import (
     GOOGLE,
@@ -73,7 +73,7 @@ def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
     if target.dialect is GOOGLE:
         write_npz(out / "model.npz", tensors, weights.config.heads)
     else:
-        write_with(out / "model.safetensors", lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+        write_tensors(tensors, out / "model.safetensors", {"format": "pt"})
     for name, settings in beside(target, weights).items():
         write_json(out / name, settings)
     return Written(proved(weights, out), bridging.MODULES[to] if target.dialect is OURS else None)
