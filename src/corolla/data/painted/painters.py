@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import SimpleQueue
@@ -23,7 +23,7 @@ NEW_GROUP = 0x200 if sys.platform == "win32" else 0  # apart from the terminal, 
 LENGTH = 4  # bytes that say how many follow
 
 
-def painted(paint: Paint, asked: Sequence[Asked], processes: int) -> Iterator[bytes]:
+def painted(paint: Paint, asked: Sequence[Asked], processes: int) -> Generator[bytes, None, None]:
     """`paint(*picture)` for each of `asked`, in its order, by so many painters; by this process if one is enough.
 
     What a painter cannot do, because the system has killed it or does not let it start, this process does. Closing
