@@ -20,6 +20,7 @@ STATIONS = [
         "memory",
         "precision",
         "processes",
+        "processors",
     },
     {"positions", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},

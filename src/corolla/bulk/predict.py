@@ -9,13 +9,14 @@ from typing import Any, Literal, get_args
 
 from corolla import __version__
 from corolla.bulk.local import answer_here, predictors_for
-from corolla.bulk.model import Model, processors, threads_for
+from corolla.bulk.model import Model, threads_for
 from corolla.bulk.parts import Shape, failures_in
 from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
 from corolla.bulk.sources import absolute, identity, rows_of
 from corolla.errors import CorollaError
 from corolla.portable.backends import Backend, needed
 from corolla.predictor import BATCH, Predictor
+from corolla.processors import processors
 from corolla.progress import Progress
 
 Engine = Literal["local", "ray"]

@@ -15,11 +15,9 @@ A source is one of
   a `Path`, or as `./flowers`.
 """
 
-import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from corolla.data.cache import cache_folder, new_folder
 from corolla.data.checking import Checked, check
 from corolla.data.duplicates import near_duplicates
 from corolla.data.folders import find_tables, list_folder
@@ -138,21 +136,9 @@ def _inside(listing: Listing, archive: Path) -> Listing:
 
 
 def _painted(progress: Progress | None) -> Path:
-    from corolla.data import painted
+    from corolla.data.painted import kept_set
 
-    def tell(done: int, of: int) -> None:
-        if progress:
-            progress("painting", done, of)
-
-    # The painter's code names the folder: another painter's pictures are never mistaken for this one's.
-    code = hashlib.sha256()
-    for file in sorted(Path(painted.__file__).parent.rglob("*.py")):
-        code.update(file.read_bytes())
-    folder = cache_folder() / f"painted-{PAINTED_COUNT}-{code.hexdigest()[:12]}"
-    if not folder.is_dir():
-        with new_folder(folder) as unfinished:
-            painted.paint_dataset(unfinished, PAINTED_COUNT, seed=0, progress=tell)
-    return folder
+    return kept_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
 
 
 def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> None:
