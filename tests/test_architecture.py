@@ -23,6 +23,8 @@ STATIONS = [
         "processors",
     },
     {"positions", "branches", "stem", "head", "model", "sizes", "layers"},
+    {"errors", "text", "atomic", "sealed", "lock", "progress", "pretrained", "memory", "precision", "processes"},
+    {"configuration", "positions", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},
     {"data"},
     {"run"},

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corolla.classifier import Classifier
+    from corolla.configuration import ViTConfig
     from corolla.data.sources import load_data
     from corolla.errors import CorollaError
     from corolla.evaluation.evaluate import evaluate
     from corolla.explanations.explanation import Explanation
     from corolla.explanations.maps import explain
-    from corolla.model import ViT, ViTConfig
+    from corolla.model import ViT
     from corolla.predictor import Prediction, Predictor
     from corolla.preprocessing import Preprocessing
     from corolla.training.train import train
@@ -49,7 +50,7 @@ _HOMES = {
     "Predictor": "corolla.predictor",
     "Preprocessing": "corolla.preprocessing",
     "ViT": "corolla.model",
-    "ViTConfig": "corolla.model",
+    "ViTConfig": "corolla.configuration",
     "evaluate": "corolla.evaluation.evaluate",
     "explain": "corolla.explanations.maps",
     "load_data": "corolla.data.sources",

@@ -15,8 +15,7 @@ from corolla.model import ViT
 from corolla.precision import Precision, choose_precision
 from corolla.predictor import Predictor, Reply
 from corolla.preprocessing import Preprocessing
-from corolla.pretrained import EXPORTED, run_folder
-from corolla.run import Run
+from corolla.run import find_run
 from corolla.trust.calibration import Calibration
 from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import tempered
@@ -59,9 +58,7 @@ class Classifier(Predictor):
         calibration knows if it has one, unless `calibrated` is False.
         Raises `CorollaError` if it is neither, or damaged.
         """
-        if str(run).endswith(EXPORTED):
-            raise CorollaError(f"{run} is an exported file, and this needs the run that it was made of")
-        folder = Run(run_folder(run))
+        folder = find_run(run)
         model, config = folder.load_model()
         sizes = len(config.classes), model.head.in_features, model.config.width
         classifier = Classifier(

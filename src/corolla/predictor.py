@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from corolla.data.decoding import PictureError, read_picture
-from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
 from corolla.trust.calibration import Promises
+from corolla.trust.conformal import refuse_coverage
 
 # A function gives the bytes when the picture's turn comes, or raises `PictureError`.
 Picture = str | Path | bytes | BinaryIO | Image.Image | Callable[[], bytes]
@@ -91,10 +91,8 @@ class Predictor(ABC):
 
     def check_coverage(self, coverage: float | None) -> None:
         """`CorollaError` for a coverage that this classifier cannot promise."""
-        if coverage is not None and self.calibration is None:
-            raise CorollaError("a coverage needs a calibrated run; calibrate it with: corolla calibrate RUN")
-        if coverage is not None and not 0 < coverage < 1:
-            raise CorollaError(f"a coverage of {coverage:g} is none; it lies between 0 and 1, 0.95 for instance")
+        if coverage is not None:
+            refuse_coverage(coverage, calibrated=self.calibration is not None)
 
     def probabilities(
         self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None

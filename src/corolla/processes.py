@@ -11,16 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from corolla.errors import CorollaError, ElsewhereError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the help of `corolla train` comes by here
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 T = TypeVar("T")
-Row = TypeVar("Row", bound=np.generic)
+Row = TypeVar("Row", bound="np.generic")
 
 
 @dataclass(frozen=True)
@@ -79,13 +78,14 @@ class Processes:
         dist.all_reduce(tensor)
         return tuple(tensor.tolist())
 
-    def joined(self, rows: NDArray[Row], total: int) -> NDArray[Row]:
+    def joined(self, rows: "NDArray[Row]", total: int) -> "NDArray[Row]":
         """The rows of all processes, each of which has those of `part(total)`, in their order.
 
         Shorter parts are filled up for the journey and cut again, so every row is there once.
         """
         if self.count == 1:
             return rows
+        import numpy as np
         import torch
         import torch.distributed as dist
 

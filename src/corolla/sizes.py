@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from corolla.configuration import ViTConfig
 from corolla.errors import CorollaError
-from corolla.model import ViTConfig
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,7 +13,7 @@ from corolla.bulk.local import answer_here, predictors_for
 from corolla.bulk.model import Model, threads_for
 from corolla.bulk.parts import Shape, failures_in
 from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
-from corolla.bulk.sources import absolute, identity, rows_of
+from corolla.bulk.sources import absolute, identity, refuse_missing, rows_of
 from corolla.errors import CorollaError
 from corolla.portable.backends import Backend, needed
 from corolla.predictor import BATCH, Predictor
@@ -68,14 +69,9 @@ def predict(
     `out` exists.
     """
     target, told, progress = Path(out), told or Told(), progress or Progress()
-    if target.suffix.lower() != SUFFIX:
-        raise CorollaError(f"{target} should end in {SUFFIX}, the one format that many rows are written in")
-    if engine not in get_args(Engine):
-        raise CorollaError(f"no engine is called {engine!r}; choose one of {', '.join(get_args(Engine))}")
     if chunk < 1 or chunk % BATCH:
         raise CorollaError(f"a chunk of {chunk} rows is none; it should be a multiple of {BATCH}")
-    needed("pyarrow", "parquet")
-    refuse_existing(target)
+    refuse(sources, target, engine)
     words, model = list(sources), Model(Path(run), device, backend)
     predictor = model.open(threads_for(processors()))
     predictor.check_coverage(coverage)
@@ -110,6 +106,26 @@ def predict(
     except OSError as error:
         raise CorollaError(explained(error, target, told)) from None
     return told
+
+
+def refuse(sources: Sequence[str], out: Path, engine: Engine) -> None:
+    """`CorollaError` for what is wrong about a call without a look at its model, so that none is loaded for it."""
+    if out.suffix.lower() != SUFFIX:
+        raise CorollaError(f"{out} should end in {SUFFIX}, the one format that many rows are written in")
+    if engine not in get_args(Engine):
+        raise CorollaError(f"no engine is called {engine!r}; choose one of {', '.join(get_args(Engine))}")
+    needed("pyarrow", "parquet")
+    if engine == "ray":
+        check_ray()
+    refuse_existing(out)
+    for word in sources:
+        refuse_missing(word)
+
+
+def check_ray() -> None:
+    """`CorollaError` where Ray is not installed."""
+    if find_spec("ray") is None:
+        raise CorollaError("the engine ray needs ray; install it with: pip install 'corolla[ray]'")
 
 
 def answer_all(

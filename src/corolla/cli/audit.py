@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.options import FLAG, Device, Json, Quiet, usable_device
+from corolla.cli.options import FLAG, Device, Json, Quiet, check_device, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
 
@@ -30,6 +30,7 @@ def command(
             metavar="NAME_OR_PATH",
             help="Judge the labels too, by the features of a run, anybody's checkpoint, a name of "
             "`corolla weights list`, or efficientnet-lite0, 1 or 2.",
+            show_default="labels are not judged",
         ),
     ] = None,
     out: Annotated[
@@ -43,7 +44,11 @@ def command(
     ] = None,
     fix: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Write a table to train on, with a decision for every file."),
+        typer.Option(
+            metavar="FILE.csv",
+            help="Write a table to train on, with a decision for every file.",
+            show_default="no table",
+        ),
     ] = None,
     relabel: Annotated[
         bool,
@@ -76,6 +81,16 @@ def command(
     if fix is not None:
         refuse_taken(fix)
         refuse_inside(data, fix, "--fix")
+
+    check_device(device)
+
+    from corolla.data.sources import glance
+
+    glance(data)
+    if weights is not None:
+        from corolla.training.pretrained import check_features
+
+        check_features(weights)
 
     from corolla.atomic import write_json
     from corolla.audit.audit import audit

@@ -64,12 +64,15 @@ def shard(
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or one to go on with.")],
     pictures: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="The most pictures in a shard.", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="The most pictures in a shard.", show_default="no limit")
     ] = None,
     megabytes: Annotated[
         float | None,
         typer.Option(
-            metavar="MB", min=0.001, help="The most megabytes of pictures in a shard; 256 without --pictures."
+            metavar="MB",
+            min=0.001,
+            help="The most megabytes of pictures in a shard.",
+            show_default="256; with --pictures no limit",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the split and the order.")] = 0,

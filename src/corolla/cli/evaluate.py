@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from corolla.cli.opening import AskedBackend, RunOrFile, is_file, open_predictor
+from corolla.cli.opening import AskedBackend, RunOrFile, check_running, is_file, open_predictor
 from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
@@ -58,30 +58,35 @@ def command(
     """
     from functools import partial
 
-    from corolla.cli.figures import print_figures, print_robustness
-    from corolla.evaluation.evaluate import evaluate, evaluate_data
-    from corolla.evaluation.robustness import measure_robustness
+    from corolla.evaluation.evaluate import answer, asked_about, evaluate_data
     from corolla.pretrained import run_folder
     from corolla.progress import progress_for
 
     if is_file(run) and data is None:
         raise CorollaError(f"a file has no pictures; say where labelled ones are: corolla evaluate {run} DATA")
-    processes = joined(device)
-    predictor = open_predictor(run, device, backend)
+    check_running(run, device, backend)
     keeps = not is_file(run) and run_folder(run) == run
+    processes = joined(device)
     if keeps and processes.main:
         with alone(run):  # so that a training that writes there is told of now, and not after the work
             pass
     with progress_for(quiet or not processes.main) as progress:
         if is_file(run):
+            predictor = open_predictor(run, device, backend)
             evaluation = evaluate_data(predictor, str(data), split, progress.stage)
         else:
-            evaluation = evaluate(run, data, split=split, classifier=predictor, progress=progress.stage)
+            asked = asked_about(run, data, split, progress.stage)
+            predictor = open_predictor(run, device, backend)
+            evaluation = answer(predictor, *asked, progress.stage)
         if not processes.main:
             return
         robust = None
         if robustness:
+            from corolla.evaluation.robustness import measure_robustness
+
             robust = measure_robustness(predictor, evaluation, partial(progress.stage, "damaging"))
+    from corolla.cli.figures import print_figures, print_robustness
+
     figures = evaluation.to_json() | ({"robustness": robust.to_json()} if robust else {})
     if json:
         print_json(figures)

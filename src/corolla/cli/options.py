@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,13 @@ import typer
 from corolla.errors import CorollaError
 
 RUNNING = "Running"
+# The kinds of device that torch can be built for and that compute: its own list, without `meta`.
+DEVICES = frozenset(
+    (
+        "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy",
+        "vulkan", "mps", "hpu", "mtia", "privateuseone",
+    )
+)  # fmt: skip
 FLAG = ""  # a flag takes no value; newer versions of typer would show `<bool>` after it
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder that `corolla train` made.")]
@@ -45,6 +53,7 @@ Workers = Annotated[
         metavar="N",
         min=0,
         help="Processes that prepare pictures; 0: none besides this one.",
+        show_default="half as many as processors, at most 8",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -60,8 +69,17 @@ Json = Annotated[
 ]
 
 
+def check_device(name: str | None) -> None:
+    """`CorollaError` for a name that is of no kind of device; whether one is here, only torch knows."""
+    kind, _, number = (name or "cpu").partition(":")
+    known = kind in DEVICES or any(entry_points(group="torch.backends"))  # a plugin of torch brings kinds of its own
+    if not known or not (number or "0").isdecimal():
+        raise CorollaError(f"no device is called {name!r}; it is cpu, cuda, mps or another of torch's; or leave it out")
+
+
 def usable_device(name: str | None) -> str:
     """The device called `name`, or the best that is there; `CorollaError` if it cannot be computed on."""
+    check_device(name)
     import torch
 
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None

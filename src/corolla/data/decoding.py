@@ -99,6 +99,21 @@ def read_with_header(
         raise PictureError(_reason(error), path) from None
 
 
+def check_header(path: Path) -> None:
+    """`PictureError`, as of `read_picture`, for what is no picture by its first bytes; nothing is decoded."""
+    _hush_pillow()
+    try:
+        _check_is_file(path)
+        with path.open("rb") as file:
+            _check_head(file)
+            with Image.open(file, formats=FORMATS):
+                pass
+    except PictureError as error:
+        raise PictureError(error.reason, path) from None
+    except Exception as error:  # as there
+        raise PictureError(_reason(error), path) from None
+
+
 def suffix_of(content: bytes) -> str:
     """The usual ending of a file with this content, such as `.jpg`; none if it is no picture by its first bytes."""
     try:
@@ -110,13 +125,7 @@ def suffix_of(content: bytes) -> str:
 
 
 def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, Header]:
-    start = file.tell()
-    head = file.read(32)
-    file.seek(start)
-    if not head:
-        raise PictureError("the file is empty (0 bytes)")
-    if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif", b"msf") and b"avif" not in head:
-        raise PictureError("HEIC, which cannot be read here; save it as JPEG")
+    _check_head(file)
     with Image.open(file, formats=FORMATS) as picture:
         width, height = picture.size
         if width * height > most:
@@ -135,6 +144,16 @@ def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, 
     result = _to_rgb(upright)
     result.info.clear()  # no EXIF may travel on, or a later reader could turn the picture twice
     return result, Header(width, height, exif if isinstance(exif, bytes) else b"")
+
+
+def _check_head(file: BinaryIO) -> None:
+    start = file.tell()
+    head = file.read(32)
+    file.seek(start)
+    if not head:
+        raise PictureError("the file is empty (0 bytes)")
+    if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif", b"msf") and b"avif" not in head:
+        raise PictureError("HEIC, which cannot be read here; save it as JPEG")
 
 
 def _turn(picture: Image.Image) -> Image.Transpose | None:

@@ -17,6 +17,7 @@ A source is one of
 
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Literal
 
 from corolla.data.checking import Checked, check
 from corolla.data.duplicates import near_duplicates
@@ -27,10 +28,11 @@ from corolla.data.progress import Progress
 from corolla.data.shards.finding import find
 from corolla.data.shards.unpacking import list_stream
 from corolla.data.splitting import FRACTIONS, Fractions, split
-from corolla.data.tables import SUFFIXES, has_needed_columns, read_table
+from corolla.data.tables import SUFFIXES, check_columns, has_needed_columns, read_table
 from corolla.errors import CorollaError
 
 PAINTED_COUNT = 2500
+_SMALL = 10_000_000  # bytes of a table that is read in no time
 
 
 def load_data(
@@ -94,35 +96,79 @@ def list_source(
     path = Path(source).expanduser().absolute()
     if many := find(source):
         return list_stream(many, seed, fractions, progress)
+    if _kind(source, path) == "zip":
+        from corolla.data.archives import unzip
+
+        return _inside(_read(_tree_or_table(unzip(path, progress), prefer_table=True)), path)
+    return _read(_tree_or_table(path) if path.is_dir() else path)
+
+
+def glance(source: str | Path) -> Listing | None:
+    """What a source names, with the first file of each class alone, in no time: nothing is opened, fetched or unpacked.
+
+    None for what cannot be known so soon: shards, a zip, a large table, pictures that are fetched or painted. Raises
+    `CorollaError` as `list_source`, so that the wrong path is refused before anything slow is done for its sake.
+    """
+    if source in ("flowers", "painted"):
+        return None
+    path = Path(source).expanduser().absolute()
+    if find(source):
+        return None
+    kind = _kind(source, path)
+    if kind == "zip":
+        from corolla.data.archives import check_zip
+
+        check_zip(path)
+        return None
+    found = _tree_or_table(path, whole=False) if kind == "folder" else path
+    if isinstance(found, Path) and found.stat().st_size > _SMALL:
+        check_columns(found)
+        return None
+    return _read(found)
+
+
+def refuse_untrainable(source: str | Path) -> None:
+    """`CorollaError` for what `load_data` would refuse of a source, as far as a `glance` at it shows that."""
+    listing = glance(source)
+    if listing:
+        _check_classes(source, listing.classes)
+        _check_none_lost(source, listing.classes, listing.examples, listing.misplaced)
+
+
+def _kind(source: str | Path, path: Path) -> Literal["folder", "table", "zip"]:
+    """What a path to no shards is; `CorollaError` for what is not there and for what is no data."""
     if path.is_dir():
-        return _tree_or_table(path)
+        return "folder"
     if not path.exists():
         raise CorollaError(
             f"there is no {str(source)!r}; give a folder of class folders, a table, a zip, shards, "
             "or one of the words 'flowers' and 'painted'"
         )
     if path.suffix.lower() in SUFFIXES:
-        return read_table(path)
+        return "table"
     if path.suffix.lower() == ".zip":
-        from corolla.data.archives import unzip
-
-        return _inside(_tree_or_table(unzip(path, progress), prefer_table=True), path)
+        return "zip"
     raise CorollaError(f"cannot use {path} as data; give a folder, a CSV, TSV or Parquet table, or a zip of either")
 
 
-def _tree_or_table(folder: Path, prefer_table: bool = False) -> Listing:
+def _read(found: Listing | Path) -> Listing:
+    return read_table(found) if isinstance(found, Path) else found
+
+
+def _tree_or_table(folder: Path, *, prefer_table: bool = False, whole: bool = True) -> Listing | Path:
+    """The listing of the class folders in `folder`, or the table there that is meant instead."""
     tables = find_tables(folder, SUFFIXES)
     if prefer_table and len(usable := [table for table in tables if has_needed_columns(table)]) == 1:
-        return read_table(usable[0])
+        return usable[0]
     try:
-        listing = list_folder(folder)
+        listing = list_folder(folder, whole)
     except CorollaError:
         if len(tables) != 1:
             raise
-        return read_table(tables[0])
+        return tables[0]
     # One folder of pictures beside a table: the folder is no class.
     if len(frozenset().union(*listing.classes.values())) < 2 and len(tables) == 1:
-        return read_table(tables[0])
+        return tables[0]
     return listing
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 from corolla.predictor import Predictor, Reply
-from corolla.pretrained import run_folder
 from corolla.processes import processes_here
 
 Part = Split | Literal["all"]
@@ -38,12 +37,25 @@ def evaluate(
     `classifier` is that of `run`, where it is at hand. `progress(what, done, of)` is called as work goes on.
     Raises `CorollaError`.
     """
-    from corolla.classifier import Classifier
-    from corolla.run import Run
+    asked = asked_about(run, data, split, progress)
+    if classifier is None:  # after all that may be wrong with the pictures, for it takes seconds to load
+        from corolla.classifier import Classifier
 
-    folder = Run(run_folder(run))
-    classifier = classifier or Classifier.load(run, device)
-    part: Part = split
+        classifier = Classifier.load(run, device)
+    return answer(classifier, *asked, progress)
+
+
+def asked_about(
+    run: str | Path, data: str | Path | None, split: Split, progress: Progress | None
+) -> tuple[Manifest, Part, frozenset[str]]:
+    """The pictures to ask a run about, which part of them, and the hashes of its training pictures; as `evaluate`.
+
+    Raises `CorollaError` for everything but what is wrong with its weights; loads nothing of torch.
+    """
+    from corolla.run import find_run
+
+    folder = find_run(run)
+    known, part = folder.check().classes, cast(Part, split)
     if data is None and not folder.manifest_file.is_file():
         raise CorollaError(f"{run} came without its pictures; say where labelled ones are: corolla evaluate {run} DATA")
     if data is None:
@@ -60,7 +72,9 @@ def evaluate(
         if not any(example.split for example in manifest.examples):
             part = "all"
         trained = trained_hashes(folder.load_manifest()) if folder.manifest_file.is_file() else frozenset()
-    return answer(classifier, manifest, part, trained, progress)
+    check_classes(manifest, known)
+    examples_of(manifest, part)
+    return manifest, part, trained
 
 
 def evaluate_data(

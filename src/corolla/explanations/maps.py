@@ -11,8 +11,8 @@ from torch import Tensor
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
-from corolla.errors import CorollaError, few
-from corolla.explanations import DEFAULT, Method
+from corolla.errors import CorollaError
+from corolla.explanations import DEFAULT, Method, refuse_label
 from corolla.explanations.explanation import Explanation
 from corolla.explanations.heads import head_attention
 from corolla.explanations.relevance import relevance
@@ -58,8 +58,7 @@ def explain_all(
     for method in methods:
         if method not in METHODS:
             raise CorollaError(f"no explanation is called {method!r}; choose one of {', '.join(get_args(Method))}")
-    if label is not None and label not in classifier.classes:
-        raise CorollaError(f"the model has no class {label!r}; it knows {few(classifier.classes, 20)}")
+    refuse_label(label, classifier.classes)
     together = pictures_at_once(classifier)
     for start in range(0, len(pictures), together):
         read = [classifier.read(picture) for picture in pictures[start : start + together]]

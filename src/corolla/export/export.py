@@ -9,9 +9,10 @@ from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import pixels_of, places, some
-from corolla.evaluation.evaluate import check_classes, read_labelled
+from corolla.evaluation.evaluate import check_classes
 from corolla.evaluation.facts import facts_of
 from corolla.export.onnx import build, with_card
+from corolla.export.pictures import labelled_pictures, refuse_existing
 from corolla.export.precisions import reduced
 from corolla.export.proof import Progress, Proof, prove
 from corolla.portable.card import Card, Precision
@@ -35,8 +36,7 @@ def export(
     The pictures are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
     with nothing written, if `file` is there already, if there are no pictures, or if the proof fails.
     """
-    if file.exists():
-        raise CorollaError(f"{file} is there already; choose another name, or move it away (nothing was changed)")
+    refuse_existing(file)
     reference = Classifier.load(run, precision=Numbers("no", "numbers are compared"))
     manifest = labelled_pictures(run, data, progress)
     check_classes(manifest, reference.classes)
@@ -56,23 +56,6 @@ def export(
         raise CorollaError(f"{'; '.join(proof.faults)}; nothing was written")
     write_bytes(file, with_card(smaller, replace(card, proof=proof.to_json())))
     return proof
-
-
-def labelled_pictures(run: str | Path, data: str | Path | None, progress: Progress) -> Manifest:
-    """The pictures of `data`, or those the run was split with."""
-    folder = Run(run_folder(run))
-    if data is not None:
-        return read_labelled(data, progress)
-    if not folder.manifest_file.is_file():
-        raise CorollaError(
-            f"{run} came without its pictures, and a file is proven on some; say where labelled ones are with --data"
-        )
-    manifest = folder.load_manifest()
-    if not manifest.root.is_dir():
-        raise CorollaError(
-            f"the pictures of {run} are not under {manifest.root} any more; say where labelled ones are with --data"
-        )
-    return manifest
 
 
 def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]]:

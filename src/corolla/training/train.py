@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from corolla import __version__, lock
+from corolla import __version__
 from corolla.atomic import write_json
 from corolla.classifier import Classifier
 from corolla.data.checking import refuse_changed
@@ -30,6 +30,7 @@ from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
 from corolla.training import clock
+from corolla.training.beforehand import begun, check_tensorboard
 from corolla.training.budget import Plan
 from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
@@ -164,15 +165,10 @@ def train(
 
 def interrupted(run: Run, resume: bool) -> Config | None:
     """The config of the run to go on with, or None for a new one; refuses to write over anything."""
-    if resume and run.config_file.is_file():
+    config = begun(run, resume)
+    if config:
         run.sweep()
-        return run.load_config()
-    if resume and run.hardly_begun():
-        return None
-    if any(path.name != lock.NAME for path in run.folder.iterdir()):
-        hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
-        raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
-    return None
+    return config
 
 
 def see_from_everywhere(run: Run, processes: Processes) -> None:
@@ -293,10 +289,9 @@ def board(run: Run, wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     if not wanted:
         yield lambda row: None
         return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise CorollaError("--tensorboard needs the tensorboard package: pip install 'corolla[tensorboard]'") from None
+    check_tensorboard()
+    from torch.utils.tensorboard import SummaryWriter
+
     with SummaryWriter(str(run.folder / "tensorboard")) as writer:
 
         def tell(row: dict[str, Any]) -> None:

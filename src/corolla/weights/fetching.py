@@ -10,13 +10,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import torch
-
 from corolla.errors import CorollaError
 from corolla.pretrained import run_folder
 from corolla.progress import Progress
+from corolla.run import Run
 from corolla.weights import hub
-from corolla.weights.reading import READ
+from corolla.weights.reading import READ, file_of, read_settings
 from corolla.weights.registry import Published, by_file, find, unknown
 
 DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, where its name carries one
@@ -44,6 +43,24 @@ def located(source: str | Path, progress: Progress | None = None) -> tuple[Path,
     raise unknown(name)
 
 
+def found(source: str | Path, progress: Progress | None = None) -> Path:
+    """Where `source` lies, as `located`; `CorollaError` too for a run or a file that no weights can be read from.
+
+    The weights themselves are not read, so that torch need not be loaded for what cannot be used.
+    """
+    path, _ = located(source, progress)
+    if is_run(path):
+        Run(path).check()
+    else:
+        file_of(path)
+    return path
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run of ours lies at `path`."""
+    return isinstance(read_settings(path / "config.json").get("architecture"), dict)
+
+
 def fetch(published: Published, progress: Progress | None = None) -> Path:
     """The folder or file of a published checkpoint, from the cache or from where it lies."""
     if published.on_hub:
@@ -61,11 +78,15 @@ def cached(published: Published) -> Path | None:
 
 def place(published: Published) -> Path:
     """The file in torch.hub's cache that stands for its address."""
+    import torch  # knows its cache's place
+
     return Path(torch.hub.get_dir()) / "checkpoints" / published.source.rpartition("/")[2]
 
 
 def download(published: Published, progress: Progress | None) -> Path:
     """Fetch one address into torch.hub's cache; the file appears whole and with the right digest, or not at all."""
+    import torch
+
     file, address = place(published), published.source
     if progress:
         progress.note(f"fetching {published.name} from {address}")
