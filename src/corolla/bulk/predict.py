@@ -1,6 +1,7 @@
 """Bulk prediction from start to end: one call that can be given again until its table is there."""
 
 import errno
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from corolla.bulk.parts import Shape, failures_in
 from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
 from corolla.bulk.sources import absolute, identity, rows_of
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at, word
 from corolla.portable.backends import Backend, needed
 from corolla.predictor import BATCH, Predictor
 from corolla.progress import Progress
@@ -41,9 +43,9 @@ class Told:
 
 
 def predict(
-    run: str | Path,
-    sources: Sequence[str],
-    out: str | Path,
+    run: AnyPath,
+    sources: AnyPath | Sequence[AnyPath],
+    out: AnyPath,
     *,
     engine: Engine = "local",
     top: int = TOP,
@@ -66,7 +68,7 @@ def predict(
     Raises `CorollaError` if a source, the run or the options are wrong, if something else was begun there, or if
     `out` exists.
     """
-    target, told, progress = Path(out), told or Told(), progress or Progress()
+    target, told, progress = at(out), told or Told(), progress or Progress()
     if target.suffix.lower() != SUFFIX:
         raise CorollaError(f"{target} should end in {SUFFIX}, the one format that many rows are written in")
     if engine not in get_args(Engine):
@@ -75,7 +77,8 @@ def predict(
         raise CorollaError(f"a chunk of {chunk} rows is none; it should be a multiple of {BATCH}")
     needed("pyarrow", "parquet")
     refuse_existing(target)
-    words, model = list(sources), Model(Path(run), device, backend)
+    given = [sources] if isinstance(sources, (str, os.PathLike)) else sources
+    words, model = [word(source) for source in given], Model(at(run), device, backend)
     predictor = model.open(threads_for(processors()))
     predictor.check_coverage(coverage)
     shape = Shape(min(top, len(predictor.classes)), coverage)

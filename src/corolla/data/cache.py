@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from corolla.paths import at
+
 
 def cache_folder() -> Path:
     """The folder named by `COROLLA_CACHE`, or the usual place of the platform; it need not exist yet."""
     chosen = os.environ.get("COROLLA_CACHE")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return at(chosen).absolute()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "corolla"
     if sys.platform == "win32":

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -10,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from corolla.data.decoding import PictureError, read_picture
+from corolla.paths import AnyPath, at
 
 # A function gives the bytes when the image's turn comes, or raises `PictureError`.
 Binary = bytes | bytearray | memoryview
-Picture = str | os.PathLike[str] | Binary | BinaryIO | Image.Image | NDArray[Any] | Callable[[], bytes]
+Picture = AnyPath | Binary | BinaryIO | Image.Image | NDArray[Any] | Callable[[], bytes]
 MAY_BE = (
     "a path, bytes, an open file, a Pillow image, a NumPy array of uint8 with the shape (H, W, 3), (H, W, 4) or (H, W)"
 )
@@ -32,7 +32,7 @@ def read_given(picture: Picture) -> Image.Image:
     if isinstance(picture, (bytearray, memoryview)):
         return read_picture(bytes(picture))
     if isinstance(picture, (str, os.PathLike)):
-        return read_picture(Path(picture))
+        return read_picture(at(picture))
     if not isinstance(picture, type):
         if callable(picture):
             return read_picture(picture())

@@ -31,12 +31,13 @@ from corolla.data.shards.unpacking import list_stream
 from corolla.data.splitting import FRACTIONS, Fractions, split
 from corolla.data.tables import SUFFIXES, has_needed_columns, read_table
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 
 PAINTED_COUNT = 2500
 
 
 def load_data(
-    source: str | Path,
+    source: AnyPath,
     *,
     seed: int = 0,
     strict: bool = False,
@@ -59,7 +60,7 @@ def load_data(
 
 
 def split_listing(
-    source: str | Path,
+    source: AnyPath,
     listing: Listing,
     checked: Checked,
     *,
@@ -80,7 +81,7 @@ def split_listing(
 
 
 def list_source(
-    source: str | Path, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
+    source: AnyPath, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
 ) -> Listing:
     """What a source names, before any picture is opened; it is fetched, painted or unpacked first if need be.
 
@@ -93,7 +94,7 @@ def list_source(
         return read_table(folder / "splits.csv") if (folder / "splits.csv").is_file() else list_folder(folder)
     if source == "painted":
         return list_folder(_painted(progress))
-    path = Path(source).expanduser().absolute()
+    path = at(source).absolute()
     if many := find(source):
         return list_stream(many, seed, fractions, progress)
     if path.is_dir():
@@ -155,7 +156,7 @@ def _painted(progress: Progress | None) -> Path:
     return folder
 
 
-def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> None:
+def _check_classes(source: AnyPath, classes: dict[str, frozenset[str]]) -> None:
     everything = sorted(frozenset().union(*classes.values()))
     if len(everything) < 2:
         raise CorollaError(
@@ -173,7 +174,7 @@ def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> No
 
 
 def _check_none_lost(
-    source: str | Path,
+    source: AnyPath,
     classes: dict[str, frozenset[str]],
     examples: Sequence[Example],
     skipped: Sequence[Skipped],

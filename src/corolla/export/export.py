@@ -14,6 +14,7 @@ from corolla.evaluation.facts import facts_of
 from corolla.export.onnx import build, with_card
 from corolla.export.precisions import reduced
 from corolla.export.proof import Progress, Proof, prove
+from corolla.paths import AnyPath, at
 from corolla.portable.card import Card, Precision
 from corolla.precision import Precision as Numbers
 from corolla.pretrained import run_folder
@@ -24,10 +25,10 @@ LEARNED = 200  # pictures that int8 learns its ranges from
 
 
 def export(
-    run: str | Path,
-    file: Path,
+    run: AnyPath,
+    file: AnyPath,
     precision: Precision = "fp32",
-    data: str | Path | None = None,
+    data: AnyPath | None = None,
     progress: Progress = lambda what, done, of: None,
 ) -> Proof:
     """Write the run as an ONNX file and return how it compares with the run on validation pictures.
@@ -35,6 +36,7 @@ def export(
     The pictures are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
     with nothing written, if `file` is there already, if there are no pictures, or if the proof fails.
     """
+    file = at(file)
     if file.exists():
         raise CorollaError(f"{file} is there already; choose another name, or move it away (nothing was changed)")
     reference = Classifier.load(run, precision=Numbers("no", "numbers are compared"))
@@ -58,7 +60,7 @@ def export(
     return proof
 
 
-def labelled_pictures(run: str | Path, data: str | Path | None, progress: Progress) -> Manifest:
+def labelled_pictures(run: AnyPath, data: AnyPath | None, progress: Progress) -> Manifest:
     """The pictures of `data`, or those the run was split with."""
     folder = Run(run_folder(run))
     if data is not None:
@@ -86,7 +88,7 @@ def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]
     return every[::2], every[1::2][:LEARNED]
 
 
-def card_of(run: str | Path, classifier: Classifier, precision: Precision) -> Card:
+def card_of(run: AnyPath, classifier: Classifier, precision: Precision) -> Card:
     """What the file says of itself before it is proven."""
     folder, calibration = Run(run_folder(run)), classifier.calibration
     return Card(

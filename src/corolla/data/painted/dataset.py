@@ -15,6 +15,7 @@ from corolla.data.painted.flowers.sunflower import sunflower
 from corolla.data.painted.flowers.tulip import tulip
 from corolla.data.painted.scene import Painter, compose
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 
 PAINTERS: Mapping[str, Painter] = {
     "daisy": daisy,
@@ -44,7 +45,7 @@ def paint(kind: str, seed: int, size: int = 160) -> Image.Image:
 
 
 def paint_dataset(
-    folder: Path,
+    folder: AnyPath,
     count: int,
     *,
     size: int = 160,
@@ -57,6 +58,7 @@ def paint_dataset(
     Every file appears whole or not at all, and painting again finishes what was broken off. Raises
     `CorollaError` if the folder holds anything else, so that no foreign picture ends up in a class.
     """
+    folder = at(folder)
     if count < len(KINDS):
         raise CorollaError(f"cannot paint {count} pictures; ask for {len(KINDS)} or more, one of each kind")
     places = [
