@@ -198,8 +198,9 @@ def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine
     compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
     patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
     written = written_out(machine.device, precision.dtype, patches, trains=True)
+    model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
     said = [
-        f"{recipe.model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
+        f"{model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
         f"mixed precision: {precision.mixed}, for {precision.reason}",
         f"attention: {'written out' if written else 'fused'}",
         f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
