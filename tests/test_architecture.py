@@ -13,6 +13,8 @@ STATIONS = [
         "text",
         "atomic",
         "tensors",
+        "paths",
+        "atomic",
         "sealed",
         "lock",
         "progress",

@@ -11,8 +11,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from corolla.classifier import Classifier
     from corolla.configuration import ViTConfig
     from corolla.data.sources import load_data
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from corolla.explanations.explanation import Explanation
     from corolla.explanations.maps import explain
     from corolla.model import ViT
+    from corolla.paths import AnyPath
     from corolla.predictor import Prediction, Predictor
     from corolla.preprocessing import Preprocessing
     from corolla.training.train import train
@@ -58,7 +57,7 @@ _HOMES = {
 }
 
 
-def load(run: "str | Path", device: str = "cpu") -> "Predictor":
+def load(run: "AnyPath", device: str = "cpu") -> "Predictor":
     """What answers: the trained classifier of a run folder, or a file that was exported from one."""
     from corolla.pretrained import EXPORTED
 

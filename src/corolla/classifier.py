@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from corolla.errors import CorollaError
 from corolla.head import Head
 from corolla.model import ViT
+from corolla.paths import AnyPath
 from corolla.precision import Precision, choose_precision
 from corolla.predictor import Predictor, Reply
 from corolla.preprocessing import Preprocessing
@@ -50,7 +50,7 @@ class Classifier(Predictor):
 
     @staticmethod
     def load(
-        run: str | Path, device: str = "cpu", precision: Precision | None = None, *, calibrated: bool = True
+        run: AnyPath, device: str = "cpu", precision: Precision | None = None, *, calibrated: bool = True
     ) -> "Classifier":
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 

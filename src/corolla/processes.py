@@ -7,8 +7,10 @@ which every question here is answered at once and nothing of torch is loaded.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 from corolla.errors import CorollaError, ElsewhereError
@@ -140,6 +142,22 @@ class Processes:
 
 
 ALONE = Processes()
+
+
+@contextmanager
+def without_script() -> Iterator[None]:
+    """Processes that begin within it do not run the user's script: what they are sent lies in modules of ours.
+
+    Where processes are spawned (macOS, Windows, and Linux from Python 3.14 on) each would import the main module first,
+    and a script without a main guard would begin its training again in every one. One that came through standard input
+    could not be imported at all.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")  # of no file, so there is nothing to import
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def several_wanted() -> bool:

@@ -17,6 +17,7 @@ from corolla.configuration import ViTConfig
 from corolla.data.manifest import Manifest
 from corolla.data.shards.unpacking import restore
 from corolla.errors import CorollaError, few
+from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
 from corolla.pretrained import EXPORTED, run_folder
 from corolla.sealed import DamagedError, load_sealed, save_sealed
@@ -224,7 +225,7 @@ class Run:
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def find_run(run: str | Path) -> Run:
+def find_run(run: AnyPath) -> Run:
     """The run that a path means, or the name of one that comes with corolla; `CorollaError` for an exported file."""
     if str(run).endswith(EXPORTED):
         raise CorollaError(f"{run} is an exported file, and this needs the run that it was made of")

@@ -16,6 +16,7 @@ import corolla
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
+from corolla.evaluation.facts import Facts, facts_of
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training.guard import NotFiniteError
@@ -229,3 +230,38 @@ def test_a_checkpoint_that_is_damaged_says_so(swatches: Path, tmp_path: Path) ->
     run.checkpoint.write_bytes(os.urandom(4096))
     with pytest.raises(CorollaError, match="cannot continue from"):
         corolla.train(swatches, run.folder, epochs=1, resume=True, **QUICK)
+
+
+def test_paths_are_taken_for_everything_that_is_one(swatches: Path, tmp_path: Path, finished: Run) -> None:
+    run = corolla.train(swatches, tmp_path / "a" / "tuned", weights=finished.folder, epochs=1, batch_size=8, workers=0)
+    config = run.load_config()
+    assert config.recipe["weights"] == str(finished.folder)
+    # It is called by its architecture, and beside it stands what it began with.
+    assert config.model == config.recipe["model"] == finished.load_config().model == "vit_nano_conv8_16"
+    assert "<bdi>vit_nano_conv8_16</bdi> from <bdi>whole</bdi>" in run.report.read_text(encoding="utf-8")
+    assert "Trained with corolla as `vit_nano_conv8_16` from `whole`." in run.card.read_text(encoding="utf-8")
+    facts = facts_of(run)
+    assert (facts.architecture, facts.began_with) == ("vit_nano_conv8_16", "whole")
+    assert facts_of(finished).began_with is None
+    assert Facts.from_json(facts.to_json()) == facts
+    taught = {"teacher": finished.folder, "model": "vit_nano_conv8_16", "teacher_epochs": 0, "epochs": 1}
+    run = corolla.train(swatches, tmp_path / "taught", batch_size=8, workers=0, **taught)
+    assert run.load_config().recipe["teacher"] == str(finished.folder)
+    assert run.load_config().data["source"] == str(swatches)
+    # The same command again, with the path as text, is the same training.
+    resumed = corolla.train(swatches, tmp_path / "taught", resume=True, **taught | {"teacher": str(finished.folder)})
+    assert resumed.load_config() == run.load_config()
+
+
+@pytest.mark.parametrize("stop", [TypeError("no JSON"), OSError(28, "No space left"), KeyboardInterrupt()], ids=repr)
+def test_nothing_is_left_where_the_config_cannot_be_written(
+    swatches: Path, tmp_path: Path, finished: Run, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise stop
+
+    monkeypatch.setattr("corolla.run.write_json", fail)
+    taught = {"teacher": str(finished.folder), "teacher_epochs": 0, "epochs": 1}
+    with pytest.raises(type(stop)):
+        corolla.train(swatches, tmp_path / "run", **QUICK, **taught)
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Bulk prediction from start to end: one call that can be given again until its table is there."""
 
 import errno
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from corolla.bulk.parts import Shape, failures_in
 from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
 from corolla.bulk.sources import absolute, identity, refuse_missing, rows_of
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at, word
 from corolla.portable.backends import Backend, needed
 from corolla.predictor import BATCH, Predictor
 from corolla.processors import processors
@@ -43,9 +45,9 @@ class Told:
 
 
 def predict(
-    run: str | Path,
-    sources: Sequence[str],
-    out: str | Path,
+    run: AnyPath,
+    sources: AnyPath | Sequence[AnyPath],
+    out: AnyPath,
     *,
     engine: Engine = "local",
     top: int = TOP,
@@ -68,11 +70,13 @@ def predict(
     Raises `CorollaError` if a source, the run or the options are wrong, if something else was begun there, or if
     `out` exists.
     """
-    target, told, progress = Path(out), told or Told(), progress or Progress()
+    target, told, progress = at(out), told or Told(), progress or Progress()
     if chunk < 1 or chunk % BATCH:
         raise CorollaError(f"a chunk of {chunk} rows is none; it should be a multiple of {BATCH}")
-    refuse(sources, target, engine)
-    words, model = list(sources), Model(Path(run), device, backend)
+    given = [sources] if isinstance(sources, (str, os.PathLike)) else sources
+    words = [word(source) for source in given]
+    refuse(words, target, engine)
+    model = Model(at(run), device, backend)
     predictor = model.open(threads_for(processors()))
     predictor.check_coverage(coverage)
     shape = Shape(min(top, len(predictor.classes)), coverage)
@@ -118,8 +122,8 @@ def refuse(sources: Sequence[str], out: Path, engine: Engine) -> None:
     if engine == "ray":
         check_ray()
     refuse_existing(out)
-    for word in sources:
-        refuse_missing(word)
+    for source in sources:
+        refuse_missing(source)
 
 
 def check_ray() -> None:

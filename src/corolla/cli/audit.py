@@ -9,6 +9,7 @@ import typer
 from corolla.cli.options import FLAG, Device, Json, Quiet, check_device, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
+from corolla.paths import at
 
 EXAMPLES = (
     "Examples:\n"
@@ -121,7 +122,7 @@ def command(
 
 def called(data: str) -> str:
     """What the data is called, as a part of a file name."""
-    place = Path(data).expanduser().resolve()
+    place = at(data).resolve()
     return (place.stem if place.is_file() else place.name) or "data"
 
 
@@ -141,6 +142,6 @@ def refuse_taken(fix: Path) -> None:
 
 def refuse_inside(data: str, place: Path, option: str) -> None:
     """`CorollaError` for a place where the next training would take an audit for a class, or its table for the data."""
-    folder = Path(data).expanduser()
+    folder = at(data)
     if folder.is_dir() and place.resolve().is_relative_to(folder.resolve()):
         raise CorollaError(f"{place} lies in {data}, where a training would come upon it; give {option} another place")

@@ -14,6 +14,7 @@ from corolla.cli.output import print_json
 from corolla.data.decoding import MAX_BYTES, PictureError, check_header, read_picture
 from corolla.data.folders import _files_below
 from corolla.errors import CorollaError
+from corolla.paths import word as at_home
 from corolla.progress import Progress
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -75,6 +76,7 @@ def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Inpu
 
 def expand(word: str) -> Iterator[Input]:
     """The pictures of one path, pattern or address; an address is not fetched yet."""
+    word = at_home(word)
     path = Path(word)
     if ADDRESS.match(word):
         yield Input(word)

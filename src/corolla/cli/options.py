@@ -1,15 +1,17 @@
 """The options that several commands share, so that they read and work the same everywhere."""
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from corolla.errors import CorollaError
+from corolla.paths import at
 
 RUNNING = "Running"
 # The kinds of device that torch can be built for and that compute: its own list, without `meta`.
@@ -95,6 +97,23 @@ def usable_device(name: str | None) -> str:
     except Exception:
         raise CorollaError(f"cannot compute on the device {name!r} here; leave --device out for {best!r}") from None
     return name
+
+
+def at_home(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with `~` as the home directory in each of its paths, which a shell leaves alone in `--out=~/runs`."""
+
+    @functools.wraps(command)
+    def call(**values: Any) -> None:
+        command(**{name: expanded(value) for name, value in values.items()})
+
+    return call
+
+
+def expanded(value: Any) -> Any:
+    """The same for a path or a list of them; anything else, names and words too, is for the Python API to expand."""
+    if isinstance(value, Path):
+        return at(value)
+    return [expanded(each) for each in value] if isinstance(value, list) else value
 
 
 def prose(command: Callable[..., None]) -> str:

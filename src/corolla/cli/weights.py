@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from corolla.cli.options import FLAG, Json, RunFolder, prose
+from corolla.cli.options import FLAG, Json, RunFolder, at_home, prose
 from corolla.errors import CorollaError, few
+from corolla.paths import at
 from corolla.pretrained import NAMES, run_folder
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def show(source: Source, heads: Heads = None) -> None:
     from corolla.weights.fetching import cached, found
     from corolla.weights.registry import find
 
-    published = None if Path(source).exists() else find(source)
+    published = None if at(source).exists() else find(source)
     if published is not None:
         here = cached(published)
         print_lines(published_lines(published) | {"here": str(here or "not fetched yet")})
@@ -224,4 +225,4 @@ def push(
 
 app = typer.Typer(help="Find weights, look at them, convert and publish them.", no_args_is_help=True, epilog=EXAMPLES)
 for command in (list_, show, convert, push):
-    app.command(command.__name__.rstrip("_"), help=prose(command), epilog=EXAMPLES)(command)
+    app.command(command.__name__.rstrip("_"), help=prose(command), epilog=EXAMPLES)(at_home(command))

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corolla.lock import in_use
+from corolla.paths import at
 
 DAY = 24 * 3600.0  # seconds after which nobody comes back to a folder that is not finished
 
@@ -19,7 +20,7 @@ def cache_folder() -> Path:
     """The folder named by `COROLLA_CACHE`, or the usual place of the platform; it need not exist yet."""
     chosen = os.environ.get("COROLLA_CACHE")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return at(chosen).absolute()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "corolla"
     if sys.platform == "win32":

@@ -30,13 +30,14 @@ from corolla.data.shards.unpacking import list_stream
 from corolla.data.splitting import FRACTIONS, Fractions, split
 from corolla.data.tables import SUFFIXES, check_columns, has_needed_columns, read_table
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 
 PAINTED_COUNT = 2500
 _SMALL = 10_000_000  # bytes of a table that is read in no time
 
 
 def load_data(
-    source: str | Path,
+    source: AnyPath,
     *,
     seed: int = 0,
     strict: bool = False,
@@ -59,7 +60,7 @@ def load_data(
 
 
 def split_listing(
-    source: str | Path,
+    source: AnyPath,
     listing: Listing,
     checked: Checked,
     *,
@@ -80,7 +81,7 @@ def split_listing(
 
 
 def list_source(
-    source: str | Path, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
+    source: AnyPath, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
 ) -> Listing:
     """What a source names, before any picture is opened; it is fetched, painted or unpacked first if need be.
 
@@ -93,7 +94,7 @@ def list_source(
         return read_table(folder / "splits.csv") if (folder / "splits.csv").is_file() else list_folder(folder)
     if source == "painted":
         return list_folder(_painted(progress))
-    path = Path(source).expanduser().absolute()
+    path = at(source).absolute()
     if many := find(source):
         return list_stream(many, seed, fractions, progress)
     if _kind(source, path) == "zip":
@@ -103,7 +104,7 @@ def list_source(
     return _read(_tree_or_table(path) if path.is_dir() else path)
 
 
-def glance(source: str | Path) -> Listing | None:
+def glance(source: AnyPath) -> Listing | None:
     """What a source names, with the first file of each class alone, in no time: nothing is opened, fetched or unpacked.
 
     None for what cannot be known so soon: shards, a zip, a large table, pictures that are fetched or painted. Raises
@@ -111,7 +112,7 @@ def glance(source: str | Path) -> Listing | None:
     """
     if source in ("flowers", "painted"):
         return None
-    path = Path(source).expanduser().absolute()
+    path = at(source).absolute()
     if find(source):
         return None
     kind = _kind(source, path)
@@ -135,7 +136,7 @@ def refuse_untrainable(source: str | Path) -> None:
         _check_none_lost(source, listing.classes, listing.examples, listing.misplaced)
 
 
-def _kind(source: str | Path, path: Path) -> Literal["folder", "table", "zip"]:
+def _kind(source: AnyPath, path: Path) -> Literal["folder", "table", "zip"]:
     """What a path to no shards is; `CorollaError` for what is not there and for what is no data."""
     if path.is_dir():
         return "folder"
@@ -187,7 +188,7 @@ def _painted(progress: Progress | None) -> Path:
     return kept_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
 
 
-def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> None:
+def _check_classes(source: AnyPath, classes: dict[str, frozenset[str]]) -> None:
     everything = sorted(frozenset().union(*classes.values()))
     if len(everything) < 2:
         raise CorollaError(
@@ -205,7 +206,7 @@ def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> No
 
 
 def _check_none_lost(
-    source: str | Path,
+    source: AnyPath,
     classes: dict[str, frozenset[str]],
     examples: Sequence[Example],
     skipped: Sequence[Skipped],

@@ -14,6 +14,7 @@ from corolla.data.progress import Progress
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
+from corolla.paths import AnyPath
 from corolla.predictor import Predictor, Reply
 from corolla.processes import processes_here
 
@@ -21,8 +22,8 @@ Part = Split | Literal["all"]
 
 
 def evaluate(
-    run: str | Path,
-    data: str | Path | None = None,
+    run: AnyPath,
+    data: AnyPath | None = None,
     *,
     split: Split = "test",
     device: str = "cpu",
@@ -46,7 +47,7 @@ def evaluate(
 
 
 def asked_about(
-    run: str | Path, data: str | Path | None, split: Split, progress: Progress | None
+    run: AnyPath, data: AnyPath | None, split: Split, progress: Progress | None
 ) -> tuple[Manifest, Part, frozenset[str]]:
     """The pictures to ask a run about, which part of them, and the hashes of its training pictures; as `evaluate`.
 
@@ -78,7 +79,7 @@ def asked_about(
 
 
 def evaluate_data(
-    predictor: Predictor, data: str | Path, split: Split = "test", progress: Progress | None = None
+    predictor: Predictor, data: AnyPath, split: Split = "test", progress: Progress | None = None
 ) -> Evaluation:
     """The same of anything that answers, about `data`; what it was trained on is not known."""
     manifest = read_labelled(data, progress)
@@ -150,7 +151,7 @@ def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:
     return examples
 
 
-def read_labelled(data: str | Path, progress: Progress | None) -> Manifest:
+def read_labelled(data: AnyPath, progress: Progress | None) -> Manifest:
     """The readable pictures of a source with the splits it brings along; none are made up."""
     listing = list_source(data, progress)
     checked = check(listing.root, listing.examples, progress=progress)
@@ -170,7 +171,7 @@ def check_classes(manifest: Manifest, known: Sequence[str]) -> None:
         )
 
 
-def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: str | Path) -> None:
+def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: AnyPath) -> None:
     """Refuse pictures that are gone or hold other bytes than at training, by the manifest's sha256."""
 
     def fault(example: Example) -> str:

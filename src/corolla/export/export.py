@@ -15,6 +15,7 @@ from corolla.export.onnx import build, with_card
 from corolla.export.pictures import labelled_pictures, refuse_existing
 from corolla.export.precisions import reduced
 from corolla.export.proof import Progress, Proof, prove
+from corolla.paths import AnyPath, at
 from corolla.portable.card import Card, Precision
 from corolla.precision import Precision as Numbers
 from corolla.pretrained import run_folder
@@ -25,10 +26,10 @@ LEARNED = 200  # pictures that int8 learns its ranges from
 
 
 def export(
-    run: str | Path,
-    file: Path,
+    run: AnyPath,
+    file: AnyPath,
     precision: Precision = "fp32",
-    data: str | Path | None = None,
+    data: AnyPath | None = None,
     progress: Progress = lambda what, done, of: None,
 ) -> Proof:
     """Write the run as an ONNX file and return how it compares with the run on validation pictures.
@@ -36,6 +37,7 @@ def export(
     The pictures are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
     with nothing written, if `file` is there already, if there are no pictures, or if the proof fails.
     """
+    file = at(file)
     refuse_existing(file)
     reference = Classifier.load(run, precision=Numbers("no", "numbers are compared"))
     manifest = labelled_pictures(run, data, progress)
@@ -69,7 +71,7 @@ def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]
     return every[::2], every[1::2][:LEARNED]
 
 
-def card_of(run: str | Path, classifier: Classifier, precision: Precision) -> Card:
+def card_of(run: AnyPath, classifier: Classifier, precision: Precision) -> Card:
     """What the file says of itself before it is proven."""
     folder, calibration = Run(run_folder(run)), classifier.calibration
     return Card(

@@ -8,13 +8,14 @@ from corolla.data.progress import Progress
 from corolla.data.sources import glance
 from corolla.errors import CorollaError
 from corolla.evaluation.evaluate import check_classes, read_labelled
+from corolla.paths import AnyPath
 from corolla.pretrained import EXPORTED
 from corolla.run import find_run
 
 LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
 
 
-def refuse(run: str | Path, file: Path, data: str | Path | None) -> None:
+def refuse(run: AnyPath, file: Path, data: AnyPath | None) -> None:
     """`CorollaError` for an export that would come to nothing, as far as that is seen without torch."""
     classes = find_run(run).check().classes
     if file.suffix != EXPORTED:
@@ -35,7 +36,7 @@ def refuse_existing(file: Path) -> None:
         raise CorollaError(f"{file} is there already; choose another name, or move it away (nothing was changed)")
 
 
-def labelled_pictures(run: str | Path, data: str | Path | None, progress: Progress | None) -> Manifest:
+def labelled_pictures(run: AnyPath, data: AnyPath | None, progress: Progress | None) -> Manifest:
     """The pictures of `data`, or those the run was split with."""
     folder = find_run(run)
     if data is not None:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from corolla.data.manifest import SPLITS
+from corolla.evaluation.facts import began_with
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import words
 
@@ -73,7 +74,7 @@ def training(config: "Config") -> list[tuple[str, str]]:
         ),
         ("Recipe", text(config.recipe.get("name"))),
         ("Trained for", words.duration(said.get("minutes"))),
-        ("Began with", PurePath(text(config.recipe.get("weights"))).name or "random weights"),
+        ("Began with", began_with(config) or "random weights"),
         *teacher(said.get("teacher")),
         (
             "Best epoch",

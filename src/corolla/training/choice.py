@@ -1,14 +1,13 @@
 """Which recipe a training really runs with: the named one, the user's changes, and the minutes dial."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Config
-from corolla.sizes import vit_config
+from corolla.sizes import name_of, vit_config
 from corolla.training.budget import Amounts, Plan, Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
@@ -43,9 +42,10 @@ def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | No
     named = named_recipe(name or usual)
     changes = dict(changes)
     if weights is not None:
-        changes["model"] = Path(changes["weights"]).name
         prepared = weights.preprocessing or weights.config
-        changes = {"image_size": max(prepared.image_size), "growth": ((0.0, 1.0),)} | changes
+        side = changes.setdefault("image_size", max(prepared.image_size))
+        changes.setdefault("growth", ((0.0, 1.0),))
+        changes["model"] = name_of(replace(weights.config, image_size=(side, side)))
     elif "model" in changes and "image_size" not in changes:  # vit_tiny_patch16_224 says its pixels
         changes["image_size"] = vit_config(changes["model"], 2).image_size[0]
     recipe = named.recipe.changed(**changes)

@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from corolla import __version__
@@ -23,6 +22,7 @@ from corolla.evaluation.evaluate import evaluate_split
 from corolla.lock import locked
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
+from corolla.paths import AnyPath, at, word
 from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.report.card import write_card
@@ -48,8 +48,8 @@ PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def train(
-    data: str | Path,
-    out: str | Path,
+    data: AnyPath,
+    out: AnyPath,
     *,
     recipe: str | None = None,
     minutes: float | None = None,
@@ -83,7 +83,9 @@ def train(
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
     changes = {name: value for name, value in changes.items() if value is not None}
-    run = Run(Path(out))
+    # A recipe is text, as the run keeps it.
+    changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
+    data, run = word(data), Run(at(out))
     with locked(run.folder, "training", progress.note) if processes.main else nullcontext():
         config = processes.from_main(lambda: interrupted(run, resume))
         named = None
@@ -125,11 +127,7 @@ def train(
             if plan:
                 config.training["calibration_passes"] = plan.calibration
             if processes.main:
-                run.folder.mkdir(parents=True, exist_ok=True)
-                manifest.save(run.manifest_file)
-                if taught:
-                    save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
-                run.save_config(config)
+                write_first(run, config, manifest, teacher)
         see_from_everywhere(run, processes)
         compiling = Compiling.of_run(config.training)
         describe_computing(config, chosen, trainer, machine, progress)
@@ -171,6 +169,19 @@ def interrupted(run: Run, resume: bool) -> Config | None:
     return config
 
 
+def write_first(run: Run, config: Config, manifest: Manifest, teacher: Teacher | None) -> None:
+    """Write what is known before the first epoch; where that fails or is stopped, nothing of it is left."""
+    try:
+        manifest.save(run.manifest_file)
+        if teacher:
+            save_teacher(teacher, run.teacher)
+        run.save_config(config)  # the last: one that is there has its teacher
+    except BaseException:
+        for file in (run.config_file, run.teacher, run.manifest_file):
+            file.unlink(missing_ok=True)
+        raise
+
+
 def see_from_everywhere(run: Run, processes: Processes) -> None:
     """`CorollaError` on a machine that does not see the run that the main process writes."""
     processes.wait()
@@ -203,8 +214,9 @@ def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine
     compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
     patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
     written = written_out(machine.device, precision.dtype, patches, trains=True)
+    model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
     said = [
-        f"{recipe.model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
+        f"{model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
         f"mixed precision: {precision.mixed}, for {precision.reason}",
         f"attention: {'written out' if written else 'fused'}",
         f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
@@ -215,7 +227,7 @@ def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine
 
 
 def first_config(
-    recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer, compiling: Compiling
+    recipe: Recipe, manifest: Manifest, data: str, seed: int, trainer: Trainer, compiling: Compiling
 ) -> Config:
     """What is known of the run before its first epoch."""
     model, device = trainer.average.model, trainer.accelerator.device
@@ -226,7 +238,7 @@ def first_config(
         preprocessing=trainer.preprocessing,
         recipe=recipe.to_json(),
         data={
-            "source": str(data),
+            "source": data,
             "root": str(manifest.root.resolve()),
             "digest": manifest.digest,
             "counts": {name: manifest.counts(name) for name in SPLITS},

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, word
 from corolla.pretrained import run_folder
 from corolla.progress import Progress
 from corolla.run import Run
@@ -22,14 +23,14 @@ DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, w
 TIMEOUT = 30  # seconds
 
 
-def located(source: str | Path, progress: Progress | None = None) -> tuple[Path, Published | None]:
+def located(source: AnyPath, progress: Progress | None = None) -> tuple[Path, Published | None]:
     """The file or folder that `source` means, fetched if need be, and what the registry knows of it.
 
     What lies on the disk always wins; then come the runs that corolla brings along, the registry's names, and
     `hf-hub:OWNER/NAME` and `OWNER/NAME` on the Hub. Raises `CorollaError` for what is none of these or cannot be
     fetched, with what to fetch by hand.
     """
-    path, name = run_folder(source), str(source)
+    path, name = run_folder(source), word(source)
     if path.exists():
         return path, by_file(path.name)
     published = find(name)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
+from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Run, check_fit, check_shape, shape_from
@@ -53,7 +54,7 @@ class Weights:
         return model.eval()
 
 
-def load_weights(source: str | Path, heads: int | None = None, progress: Progress | None = None) -> Weights:
+def load_weights(source: AnyPath, heads: int | None = None, progress: Progress | None = None) -> Weights:
     """Read a run of ours, or weights of timm, torchvision, Hugging Face transformers, facebookresearch or Google.
 
     `source` is a path, a name of `corolla.weights.registry`, or a repository on the Hugging Face Hub; the last two are

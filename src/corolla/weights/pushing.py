@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 from corolla.run import Run
 from corolla.weights import hub
 from corolla.weights.loading import load_weights
@@ -13,14 +14,14 @@ from corolla.weights.reading import first_line
 from corolla.weights.writing import write_weights
 
 
-def push(folder: str | Path, repository: str, private: bool = False, to: str | None = None) -> str:
+def push(folder: AnyPath, repository: str, private: bool = False, to: str | None = None) -> str:
     """Put a run's weights, config, calibration and card into `repository` (`OWNER/NAME`), made if it is not there.
 
     With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
     leaves the machine (`corolla.weights.packing`). Returns the repository's address.
     Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
     """
-    run = Run(Path(folder))
+    run = Run(at(folder))
     hub.check_login(repository)
     run.load_model()  # so that nothing damaged is published
     if to not in (None, "timm", "huggingface"):

@@ -11,6 +11,7 @@ from torch import Tensor
 from corolla.atomic import refuse_occupied, write_json
 from corolla.errors import CorollaError
 from corolla.model import ViTConfig
+from corolla.paths import AnyPath, at
 from corolla.positions import sincos_positions
 from corolla.tensors import write_tensors
 from corolla.weights import bridging
@@ -52,7 +53,7 @@ class Written:
     needs: str | None = None  # what has to be imported before its library can load it
 
 
-def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
+def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
     """Write `weights` in the dialect of `to` into the folder `out`, which should not exist or be empty.
 
     `model.safetensors` (for `google` `model.npz`) holds the tensors, `config.json` and `preprocessor_config.json` what
@@ -60,7 +61,7 @@ def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
     for `corolla.bridges`; other dialects raise `CorollaError` for it, and nothing is written. What was written is read
     back and run; `CorollaError` too if its answers differ by more than `TOLERANCE`.
     """
-    out = Path(out)
+    out = at(out)
     if to not in WRITERS:
         raise CorollaError(f"cannot write {to!r}; choose one of {', '.join(WRITERS)}")
     refuse_occupied(out)

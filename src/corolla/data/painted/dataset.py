@@ -19,6 +19,7 @@ from corolla.data.painted.painters import painted
 from corolla.data.painted.scene import Painter, compose
 from corolla.errors import CorollaError
 from corolla.lock import locked
+from corolla.paths import AnyPath, at
 from corolla.processors import processors
 
 PAINTERS: Mapping[str, Painter] = {
@@ -50,7 +51,7 @@ def paint(kind: str, seed: int, size: int = 160) -> Image.Image:
 
 
 def paint_dataset(
-    folder: Path,
+    folder: AnyPath,
     count: int,
     *,
     size: int = 160,
@@ -66,6 +67,7 @@ def paint_dataset(
     `CorollaError` if the folder holds anything else, so that no foreign picture ends up in a class, and if another
     process paints there.
     """
+    folder = at(folder)
     if count < len(KINDS):
         raise CorollaError(f"cannot paint {count} pictures; ask for {len(KINDS)} or more, one of each kind")
     if processes is not None and processes < 1:
