@@ -136,6 +136,20 @@ def check_header(path: Path) -> None:
         raise PictureError(_reason(error), path) from None
 
 
+def sides_of(path: Path) -> tuple[int, int]:
+    """Width and height, upright, as the header of a file says; nothing is decoded. Raises `PictureError`."""
+    _hush_pillow()
+    try:
+        _check_is_file(path)
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+            return (height, width) if _turn(picture) in _ON_ITS_SIDE else (width, height)
+    except PictureError as error:
+        raise PictureError(error.reason, path) from None
+    except Exception as error:  # as in `read_with_header`
+        raise PictureError(_reason(error), path) from None
+
+
 def suffix_of(content: bytes) -> str:
     """The usual ending of a file with this content, such as `.jpg`; none if it is no picture by its first bytes."""
     try:

@@ -50,6 +50,7 @@ def write_card(run: Run, evaluation: Evaluation | None) -> Path:
         chance=facts.chance(evaluation) if evaluation else None,
         caveats=facts.caveats(evaluation) if evaluation else [],
         elsewhere=other.name if other else "",
+        verdict=facts.verdict(config),
         facts=facts.training(config),
         recipe=facts.recipe(config),
         counts=counts,

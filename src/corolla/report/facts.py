@@ -111,6 +111,12 @@ def teacher(said: Any) -> list[tuple[str, str]]:
     return [("Teacher", ", ".join([PurePath(text(said.get("name"))).name, *figures]))]
 
 
+def verdict(config: "Config") -> str:
+    """What its training said of itself when it had not worked, as a sentence; empty where it had."""
+    said = config.training.get("verdict")
+    return f"{said[0].upper()}{said[1:]}." if isinstance(said, str) and said else ""
+
+
 def recipe(config: "Config") -> list[tuple[str, str]]:
     """Every value the training ran with."""
     return [(name, text(value)) for name, value in config.recipe.items()]

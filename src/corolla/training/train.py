@@ -43,6 +43,7 @@ from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
 from corolla.weights import load_weights
 
+TEACHER_SHARE = 0.3  # of the minutes, at most, for fitting a teacher
 SHARED_DISK = 60.0  # seconds that one may take to show what another machine has written
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
@@ -109,7 +110,8 @@ def train(
         if chosen.teacher:
             keep_freed_memory()
             file = run.teacher if config else None
-            taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
+            limit = None if minutes is None else TEACHER_SHARE * minutes * 60
+            taught = fit_teacher(manifest, chosen, machine, seed=seed, seconds=limit, kept=file, progress=progress)
             teacher = taught.teacher
             watch.lap("teacher")
         if named and minutes is not None and "epochs" not in changes and chosen.epochs:

@@ -56,11 +56,13 @@ def efficientnet_lite(name: str) -> Pretrained:
     network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
 
     def extract(network: Any, images: Tensor) -> Seen:
-        stages = [network._swish(network._bn0(network._conv_stem(images)))]
+        stage = network._swish(network._bn0(network._conv_stem(images)))
+        latest = {stage.shape[-1]: stage}  # of each size; to keep all of them takes half a gigabyte
         for block in network._blocks:
-            stages.append(block(stages[-1]))
-        last = network._swish(network._bn1(network._conv_head(stages[-1])))
-        return maps_of(stages, last), last.mean(dim=(2, 3))
+            stage = block(stage)
+            latest[stage.shape[-1]] = stage
+        last = network._swish(network._bn1(network._conv_head(stage)))
+        return maps_of(list(latest.values()), last), last.mean(dim=(2, 3))
 
     grey, spread = (127 / 255,) * 3, (128 / 255,) * 3  # (x - 127) / 128 of bytes
     preprocessing = Preprocessing((LITE_PIXELS, LITE_PIXELS), mean=grey, std=spread)
