@@ -1,7 +1,7 @@
 """A linear head on frozen features: logistic regression by L-BFGS, its strength chosen on validation."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,12 +29,13 @@ def fit_head(
     val_labels: Tensor,
     num_classes: int,
     strengths: Sequence[float] = STRENGTHS,
+    progress: Callable[[int, int], None] | None = None,
 ) -> LinearHead:
     """Fit classes to features (n, views, C) whose label (n,) is a class number; validation's likewise.
 
     Every view is a training example; a validation picture is answered with the mean over its views. The strength is
     the one of `strengths` with the best validation accuracy, and of the smallest log loss among equals. A class without
-    a training picture keeps a weight of zero and a bias that never wins.
+    a training picture keeps a weight of zero and a bias that never wins. `progress(done, of)` counts strengths.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -49,12 +50,14 @@ def fit_head(
     model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a strength that has not converged is judged as it is
-        for strength in strengths:
+        for done, strength in enumerate(strengths, start=1):
             model.set_params(C=strength).fit(x, y)
             chances = model.predict_proba(val_x).reshape(*val_features.shape[:2], -1).mean(axis=1)
             judged = judge(chances, val_y, model.classes_)
             if best is None or judged > best[0]:
                 best = judged, strength, (model.coef_.copy(), model.intercept_.copy())
+            if progress:
+                progress(done, len(strengths))
     assert best is not None
     (accuracy, _), strength, (weight, bias) = best
     if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes

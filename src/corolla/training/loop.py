@@ -39,21 +39,20 @@ class Loop:
         key: str,
         tell: Callable[[dict[str, Any]], None],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        stop: Stop | None = None,
     ) -> None:
         self.trainer, self.recipe, self.processes = trainer, trainer.recipe, trainer.processes
         self.run, self.key, self.tell, self.checkpoint_seconds = run, key, tell, checkpoint_seconds
-        self.position, self.stop = Position(), Stop()
+        self.position, self.stop = Position(), stop or Stop()
 
     def fit(self, resume: bool) -> Position:
         """Train to the end, leaving weights, metrics and checkpoints on the way.
 
         Raises `Stopped` when that was asked for, with all of it kept.
         """
-        with self.stop:
-            if self.processes.agree(resume and self.run.checkpoint.is_file()):
-                self.restore()
-            else:
-                self.begin()
+        if not (self.processes.agree(resume and self.run.checkpoint.is_file()) and self.restore()):
+            self.begin()
+        with self.stop.held():
             while self.position.epochs_done < self.recipe.epochs and not self.position.finished:
                 row = self.epoch()
                 if self.validates_after(self.position.epochs_done):
@@ -67,7 +66,8 @@ class Loop:
         return self.position
 
     def begin(self) -> None:
-        """From the first weights, which may get a head that suits them."""
+        """From the first weights, which may get a head that suits them; stopped in it, nothing of it has happened."""
+        self.position = Position()
         if self.processes.main:
             self.run.write_history([])
         if self.recipe.head == "probe":
@@ -75,15 +75,21 @@ class Loop:
             row = {"epoch": 0, "epochs": self.recipe.epochs} | self.first_head()
             self.position.seconds += time.monotonic() - started
             self.note(row)
+            if self.recipe.epochs:
+                self.save()
 
-    def restore(self) -> None:
-        """From the last checkpoint."""
+    def restore(self) -> bool:
+        """From the last checkpoint; False if it is of before the first head was kept, as an older corolla left it."""
         trainer = self.trainer
         self.position = load_checkpoint(self.run.checkpoint, trainer.modules, trainer.optimisers, self.key)
+        reached = self.position
+        if self.recipe.head == "probe" and reached.best_epoch < 0 and not (reached.epochs_done or reached.batches_done):
+            return False
         trainer.average.steps = self.position.average_steps
         if self.processes.main:
             kept = [row for row in self.run.history() if row["epoch"] <= self.position.epochs_done]
             self.run.write_history(kept)
+        return True
 
     def save(self) -> None:
         """Write a checkpoint of the last step."""
@@ -152,7 +158,8 @@ class Loop:
         def look(done: int, total: int) -> None:
             self.trainer.progress.stage("validating", done, total)
             if self.stop.asked and self.processes.count == 1:  # several would have to agree at every batch
-                self.save()
+                if epoch:  # the first head is fitted anew
+                    self.save()
                 raise Stopped(self.stop.asked)
 
         validation = self.trainer.validate(look)
@@ -193,7 +200,12 @@ class Loop:
 
         labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))
         train, val = features("train"), features("val")
-        fitted = self.processes.from_main(lambda: fit_head(train, labels, val, val_labels, len(manifest.classes)))
+
+        def tell(done: int, total: int) -> None:
+            trainer.progress.stage("fitting the head", done, total)
+
+        classes = len(manifest.classes)
+        fitted = self.processes.from_main(lambda: fit_head(train, labels, val, val_labels, classes, progress=tell))
         with torch.no_grad():
             for each in (trainer.model, trainer.average.model):
                 for head in (each.head, each.distillation_head):

@@ -34,6 +34,7 @@ from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
+from corolla.training.stopping import Stop, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trainer import Trainer
 from corolla.training.trial import StepTimer
@@ -79,7 +80,9 @@ def train(
     progress = progress if progress and processes.main else Progress()
     changes = {name: value for name, value in changes.items() if value is not None}
     run = Run(Path(out))
-    with locked(run.folder, "training", progress.note) if processes.main else nullcontext():
+    locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
+    with Stop() as stop, locking:
+        progress = Watched(progress, stop)
         config = processes.from_main(lambda: interrupted(run, resume))
         named = None
         if config:
@@ -125,7 +128,7 @@ def train(
             compile_blocks(trainer.model)
         key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
         with board(run, tensorboard and processes.main) as tell:
-            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60).fit(resume)
+            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60, stop).fit(resume)
         done = {
             "finished": True,
             "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -257,8 +260,11 @@ def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress) -
         low, high = evaluation.interval
         write_json(run.evaluation_file, evaluation.to_json())
         progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
+    progress.stage("writing the report", 0, 2)
     write_report(run, evaluation, manifest, classifier=classifier)
+    progress.stage("writing the report", 1, 2)
     write_card(run, evaluation)
+    progress.stage("writing the report", 2, 2)
     progress.note(f"the run is in {run.folder}; its report is {run.report}")
 
 

@@ -68,9 +68,13 @@ class FittedTeacher:
 
     def fit_head(self) -> float:
         """Give the frozen backbone its head; returns the accuracy on validation."""
+
+        def tell(done: int, total: int) -> None:
+            self.progress.stage("fitting the teacher's head", done, total)
+
         head = fit_head(
             self.features("train"), self.labels("train"), self.features("val"), self.labels("val"),
-            len(self.manifest.classes),
+            len(self.manifest.classes), progress=tell,
         )  # fmt: skip
         with torch.no_grad():
             self.teacher.head.weight.copy_(head.weight)
