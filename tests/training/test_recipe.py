@@ -24,7 +24,7 @@ def test_none_means_unchanged() -> None:
 
 def test_pictures_grow_to_their_full_size_in_whole_patches() -> None:
     recipe = RECIPE.changed(image_size=128, epochs=10, growth=((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)))
-    sizes = [recipe.image_size_at(epoch, 16) for epoch in range(10)]
+    sizes = [recipe.image_size_at(epoch / 10, 16) for epoch in range(10)]
     assert sizes == [64, 64, 64, 96, 96, 96, 96, 128, 128, 128]
     assert RECIPE.changed(image_size=40, growth=((0.0, 0.1),)).image_size_at(0, 16) == 16
 

@@ -4,7 +4,10 @@ The validation split gives the temperature, the conformal scores and the border 
 what ordinary inputs of the head look like. The test split has no part in it.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +25,56 @@ from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import fit_temperature, tempered
 
 FEWEST = 20  # validation pictures, below which nothing can be promised
-TRAINING = 1500  # training pictures at most that are looked at
-DAMAGED = 200  # validation pictures at most that outliers are made of
+# How many images are looked at unless fewer must do, and how few must do at least. Measured on the bundled run
+# (benchmarks/README.md): beyond these many, neither coverage nor what novelty separates changes by more than chance.
+TRAINING, PER_CLASS, MOST_TRAINING = 600, 6, 1500
+DAMAGED = 60
+LEAST_TRAINING, LEAST_PER_CLASS, LEAST_DAMAGED, LEAST_VALIDATION = 200, 2, 20, 300
 BATCH = 32
 
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 
-def calibrate(classifier: Classifier, manifest: Manifest, progress: Progress | None = None) -> Calibration:
+@dataclass(frozen=True)
+class Amount:
+    """How many images a calibration looks at: of validation, of training, and of validation damaged in each way."""
+
+    val: int
+    train: int
+    damaged: int
+
+    @property
+    def passes(self) -> int:
+        """Images that the model answers for in all."""
+        return self.val + self.train + len(OUTLIERS) * self.damaged
+
+
+def amount_of(manifest: Manifest, most_passes: int | None = None) -> Amount:
+    """What `calibrate` looks at of this data, `passes` of which the time it takes is proportional to.
+
+    With `most_passes` it is thinned to at most so many, outliers and training images first, then validation, but never
+    below what a calibration needs. It depends on these numbers alone, and so does the calibration.
+    """
+    val, train, classes = len(manifest.split("val")), len(manifest.split("train")), len(manifest.classes)
+    full = Amount(val, min(train, max(TRAINING, PER_CLASS * classes), MOST_TRAINING), min(val, DAMAGED))
+    if most_passes is None or full.passes <= most_passes:
+        return full
+    fewest = min(full.train, max(LEAST_TRAINING, LEAST_PER_CLASS * classes))
+    least = Amount(min(val, LEAST_VALIDATION), fewest, min(full.damaged, LEAST_DAMAGED))
+    beside = Amount(0, full.train - least.train, full.damaged - least.damaged)
+    spare = most_passes - val - (least.passes - least.val)
+    if spare < 0:  # even so too much: fewer of validation too
+        return Amount(max(val + spare, least.val), least.train, least.damaged)
+    share = spare / beside.passes  # below 1, for the whole is too much
+    return Amount(val, least.train + int(share * beside.train), least.damaged + int(share * beside.damaged))
+
+
+def calibrate(
+    classifier: Classifier, manifest: Manifest, progress: Progress | None = None, most_passes: int | None = None
+) -> Calibration:
     """Fit all that `Calibration` holds; the classifier's own calibration, if it has one, plays no part.
 
+    It looks at `amount_of(manifest, most_passes)` and nothing else decides what comes out.
     Raises `CorollaError` if there are no training pictures, or fewer than 20 for validation.
     """
     val, train = manifest.split("val"), manifest.split("train")
@@ -40,28 +83,41 @@ def calibrate(classifier: Classifier, manifest: Manifest, progress: Progress | N
             f"calibrating needs training pictures and {FEWEST} or more for validation; "
             f"there are {len(train)} and {len(val)}"
         )
-    train, damaged = some(train, TRAINING), some(val, DAMAGED)
-    total, done = len(val) + len(train) + len(OUTLIERS) * len(damaged), 0
+    amount, done = amount_of(manifest, most_passes), 0
+    val, train = some(val, amount.val), some(train, amount.train)
 
-    def look(examples: Sequence[Example], change: Change | None = None) -> Outputs:
+    def look(batches: Iterator[Pixels]) -> Outputs:
         nonlocal done
-        paths, parts = [manifest.locate(example) for example in examples], []
-        for start in range(0, len(paths), BATCH):
-            batch = paths[start : start + BATCH]
-            parts.append(classifier.compute(pixels_of(classifier, batch, change, start)))
-            done += len(batch)
+        parts = []
+        for pixels in batches:
+            parts.append(classifier.compute(pixels))
+            done += len(pixels)
             if progress:
-                progress("calibrating", done, total)
+                progress("calibrating", done, amount.passes)
         return Outputs.joined(parts)
 
-    known, labels = look(val), places(val, classifier.classes)
+    damaged = set(some(val, amount.damaged))
+    kept: list[Pixels] = []  # the images that outliers are made of, decoded once
+
+    def read(examples: Sequence[Example], keep: bool) -> Iterator[Pixels]:
+        paths = [manifest.locate(example) for example in examples]
+        for start, pixels in batches_of(len(paths), lambda place: classifier.pixels(paths[place])):
+            here = examples[start : start + len(pixels)]
+            kept.extend(each for each, example in zip(pixels, here, strict=True) if keep and example in damaged)
+            yield pixels
+
+    def change_all(change: Change) -> Iterator[Pixels]:
+        made = batches_of(len(kept), lambda place: change(kept[place], np.random.default_rng(place)))
+        return (pixels for _, pixels in made)
+
+    known, labels = look(read(val, keep=True)), places(val, classifier.classes)
     temperature = fit_temperature(known.probabilities, labels)
-    trained, trained_labels = look(train), places(train, classifier.classes)
+    trained, trained_labels = look(read(train, keep=False)), places(train, classifier.classes)
     scores = [Score.fit(kind, trained, trained_labels, known) for kind in KINDS]
     novelties = [Novelty.fit(mixture, known) for mixture in mixtures(scores)]
     separation: dict[str, dict[str, float]] = {novelty.name: {} for novelty in novelties}
     for name, change in OUTLIERS.items():
-        strange = look(damaged, change)
+        strange = look(change_all(change))
         for novelty in novelties:
             separation[novelty.name][name] = auroc(novelty, known, strange)
     best = max(novelties, key=lambda novelty: float(np.mean(list(separation[novelty.name].values()))))
@@ -87,9 +143,22 @@ def auroc(novelty: Novelty, known: Outputs, strange: Outputs) -> float:
 
 
 def some(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
-    """Up to `most` of the examples, the same ones again, in their order."""
-    chosen = np.random.default_rng(0).permutation(len(examples))[:most]
-    return tuple(examples[index] for index in np.sort(chosen))
+    """Up to `most` of the examples, the same ones again, in their order.
+
+    Every class has its share, and one at least where there are so many.
+    """
+    if most >= len(examples):
+        return tuple(examples)
+    seen: dict[str, int] = {}
+    turns = []  # which of its class each is, in a shuffled order, as a share of its class
+    shuffled = np.random.default_rng(0).permutation(len(examples)).tolist()
+    sizes = Counter(example.label for example in examples)
+    for index in shuffled:
+        label = examples[index].label
+        turn = seen[label] = seen.get(label, -1) + 1
+        turns.append(((turn + 0.5) / sizes[label] if turn else 0.0, index))
+    chosen = [index for _, index in sorted(turns, key=lambda turn: turn[0])[:most]]
+    return tuple(examples[index] for index in sorted(chosen))
 
 
 def places(examples: Sequence[Example], classes: Sequence[str]) -> NDArray[np.int64]:
@@ -98,10 +167,16 @@ def places(examples: Sequence[Example], classes: Sequence[str]) -> NDArray[np.in
     return np.array([place[example.label] for example in examples], np.int64)
 
 
-def pixels_of(classifier: Classifier, paths: Sequence[Path], change: Change | None = None, first: int = 0) -> Pixels:
-    """The pictures as the model sees them (B, H, W, 3), each changed with dice of its own place, or as it is."""
-    rows = []
-    for place, path in enumerate(paths, start=first):
-        pixels = classifier.pixels(path)
-        rows.append(change(pixels, np.random.default_rng(place)) if change else pixels)
-    return np.stack(rows)
+def pixels_of(classifier: Classifier, paths: Sequence[Path]) -> Pixels:
+    """The images as the model sees them (B, H, W, 3)."""
+    return np.stack([classifier.pixels(path) for path in paths])
+
+
+def batches_of(count: int, make: Callable[[int], Pixels]) -> Iterator[tuple[int, Pixels]]:
+    """Where each batch begins, and its pixels (B, H, W, 3); `make(place)` works in threads, a batch ahead."""
+    with ThreadPoolExecutor(4) as pool:
+        ahead = pool.map(make, range(min(BATCH, count)))
+        for start in range(0, count, BATCH):
+            pixels = np.stack(list(ahead))
+            ahead = pool.map(make, range(start + BATCH, min(start + 2 * BATCH, count)))
+            yield start, pixels

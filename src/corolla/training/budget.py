@@ -1,15 +1,26 @@
-"""The one dial: how large a model, how large pictures and how many epochs fit into the minutes there are."""
+"""The one dial: how large a model, how large images and how many epochs fit into the minutes of a whole command.
+
+The minutes hold everything from the first image read to the report. This settles the training before its first epoch;
+`corolla.training.replanning` fits what is left of it to the time that is left.
+"""
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from corolla.errors import CorollaError
 from corolla.processes import ALONE, Processes
+from corolla.training import clock
+from corolla.training.pace import Pace
 from corolla.training.recipe import Policy, Recipe
 
-RESERVE = 0.08  # share of the time for reading pictures, validations and the report
+SPARE = 0.02  # share of the time that is planned for nothing
+REPORT = 4.0  # seconds for the report, its explanations, the model card and the curves
+VALIDATING = 0.1  # share of the time that validations may take
+CALIBRATING = 0.05  # and the calibration, unless the fewest images take longer
+FEWEST_VALIDATIONS = 3
+FEW_EPOCHS = 5  # that are advised where not one has time
 
 
 @dataclass(frozen=True)
@@ -35,60 +46,194 @@ class Rung:
         )
 
 
+class Timer(Protocol):
+    """How long things take here, tried on the user's own images."""
+
+    def step(self, recipe: Recipe, pixels: int) -> float:
+        """Seconds an image of `pixels` takes in training."""
+
+    def prediction(self, recipe: Recipe) -> tuple[float, float]:
+        """Seconds to read an image from its file, and seconds to predict its class."""
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How many images a training works on; `train` of them in an epoch, in batches of `batch`."""
+
+    train: int
+    batch: int
+    validation: int
+    before: int = 0  # predicted before the first epoch, for a head on frozen features
+    test: int = 0  # predicted after the last one
+    calibration: int = 0  # and these, for the calibration, if there is time for so many
+    least_calibration: int = 0
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What the dial settled on, and what it expects."""
+    """What the dial settled on, what it expects, and what it measured for that."""
 
     recipe: Recipe
     measured: str
+    costs: "Costs"
+    calibration: int  # images that are predicted for it
 
 
-def mean_picture_seconds(recipe: Recipe, measure: Callable[[Recipe, int], float], multiple: int) -> float:
-    """Seconds a picture takes on average over the recipe's growth; `measure(recipe, pixels)` times one size."""
-    ends = [start for start, _ in recipe.growth[1:]] + [1.0]
-    total = 0.0
-    for (start, share), end in zip(recipe.growth, ends, strict=True):
-        pixels = max(round(recipe.image_size * share / multiple), 1) * multiple
-        total += (end - start) * measure(recipe, pixels)
-    return total
+@dataclass(frozen=True)
+class Costs:
+    """Seconds that the parts of a training take here."""
+
+    image: Mapping[int, float]  # a training image, by its pixels
+    segments: tuple[tuple[float, float, int], ...]  # from this progress to that one, images of so many pixels
+    validation: float  # one, of the whole split
+    before: float
+    prediction: float  # an image, from its file
+    test: float
+
+    def mean_image(self) -> float:
+        """Seconds a training image takes on average."""
+        return sum((end - start) * self.image[size] for start, end, size in self.segments)
+
+    def size_at(self, progress: float) -> int:
+        """The pixels of an epoch that begins at `progress`."""
+        return [size for start, _, size in self.segments if progress >= start][-1]
+
+    def seconds(self, pace: Pace, done: float, an_epoch: int, often: int, slowness: float = 1.0) -> float:
+        """What the training by `pace` takes from `done` epochs to its end, its validations included.
+
+        An epoch has `an_epoch` images of one size, `often` is how many validations a whole training has at most, and a
+        step takes `slowness` times as long as was measured.
+        """
+        total, epoch = 0.0, math.floor(done)
+        while epoch < pace.epochs:
+            part = min(epoch + 1.0, pace.epochs) - max(done, epoch)
+            total += part * an_epoch * self.image[self.size_at(pace.at(epoch))] * slowness
+            epoch += 1
+            ended = epoch >= pace.epochs
+            if ended or validates(pace.at(epoch), pace.at(epoch - 1), often):
+                total += self.validation
+        return total
+
+    def longest(self, time: float, pace: Pace, done: float, an_epoch: int, often: int, slowness: float = 1.0) -> float:
+        """The most epochs, of which `done` are done by `pace`, with which the training takes no more than `time`."""
+        low, high = done, done + max(time, 0.0) / (an_epoch * min(self.image.values()) * slowness)
+        for _ in range(30):
+            middle = (low + high) / 2
+            fits = self.seconds(pace.replanned(done, middle), done, an_epoch, often, slowness) <= time
+            low, high = (middle, high) if fits else (low, middle)
+        return low
+
+
+def validates(progress: float, before: float, often: int) -> bool:
+    """Whether a validation belongs between these two progresses, if a whole training has `often`."""
+    return math.floor(progress * often + 1e-9) > math.floor(before * often + 1e-9)
+
+
+def segments_of(recipe: Recipe, multiple: int) -> tuple[tuple[float, float, int], ...]:
+    """The recipe's growth as (from progress, to progress, pixels)."""
+    starts = [start for start, _ in recipe.growth]
+    return tuple(
+        (start, end, recipe.image_size_at(start, multiple))
+        for start, end in zip(starts, [*starts[1:], 1.0], strict=True)
+    )
+
+
+def costs_of(recipe: Recipe, amounts: Amounts, timer: Timer, multiple: int) -> Costs:
+    """Time what a training by `recipe` consists of."""
+    segments = segments_of(recipe, multiple)
+    image = {size: timer.step(recipe, size) for _, _, size in segments}
+    reading, predicting = timer.prediction(recipe)
+    return Costs(
+        image,
+        segments,
+        validation=amounts.validation * predicting,
+        before=amounts.before * (reading + predicting) + amounts.validation * reading,  # read once and kept
+        prediction=reading + predicting,
+        test=amounts.test * (reading + predicting),
+    )
 
 
 def plan(
     minutes: float,
     recipe: Recipe,
     ladder: tuple[Rung, ...],
-    pictures: int,
+    amounts: Amounts,
     most_epochs: int,
-    measure: Callable[[Recipe, int], float],
+    timer: Timer,
     multiple_of: Callable[[Recipe], int],
     started: float,
     processes: Processes = ALONE,
 ) -> Plan:
     """The highest rung of `ladder` (lowest first) whose training sees enough pictures in `minutes`.
 
-    `pictures` are seen in an epoch, and `started` is when the time began to count (`time.monotonic`). A ladder of one
-    rung keeps model and size and fits only the epochs. Raises `CorollaError` if not one epoch fits.
+    `started` is when the time began to count (`clock.now`). A ladder of one rung keeps model and size and fits only the
+    epochs, the last of which may be cut short. Raises `CorollaError` if not one epoch fits.
     """
-    seconds = minutes * 60 * (1 - RESERVE)
+    whole = minutes * 60
 
-    def left() -> float:
-        gone = processes.agree(time.monotonic() - started)
-        return max(seconds - gone, seconds / 3)  # timing must not eat up a short training
+    def left(costs: Costs) -> float:
+        """Seconds for steps and validations."""
+        gone = processes.agree(clock.now() - started)
+        calibrating = costs.prediction * calibration_within(CALIBRATING * whole, costs, amounts)
+        return whole * (1 - SPARE) - gone - costs.before - calibrating - costs.test - REPORT
 
-    chosen, each, views = recipe, math.inf, 0.0
+    gone = processes.agree(clock.now() - started)
+    if gone > whole * 0.8:
+        raise CorollaError(
+            f"{minutes:g} minutes are too short: reading the images alone took {gone / 60:.1f}; "
+            f"give --minutes {needed_minutes(3 * gone)} or more, or fewer images"
+        )
+    chosen: tuple[Recipe, Costs] | None = None
+    views = 0.0
     for rung in ladder:
         # A higher rung is slower, so one that even this speed is too slow for need not be timed.
-        if views < rung.fewest_views:
+        if chosen and views < rung.fewest_views:
             break
         tried = rung.applied_to(recipe)
-        tried_each = mean_picture_seconds(tried, measure, multiple_of(tried))
-        if left() / tried_each < rung.fewest_views:
+        costs = costs_of(tried, amounts, timer, multiple_of(tried))
+        views_here = left(costs) * (1 - VALIDATING) / costs.mean_image()
+        if chosen and views_here < rung.fewest_views:
             break
-        chosen, each, views = tried, tried_each, left() / tried_each
-    epochs = min(math.floor(left() / each / pictures), most_epochs)
-    if epochs < 1:
+        chosen, views = (tried, costs), views_here
+    assert chosen, "a ladder has a rung"
+    settled, costs = chosen
+    time = left(costs)
+    often = validations(time, costs.validation, settled.validations)
+    epoch = costs.mean_image() * amounts.train
+    length = min(costs.longest(time, Pace(float(most_epochs)), 0.0, amounts.train, often), float(most_epochs))
+    if length < 1:
+        enough = 1.1 * (whole - time) + FEWEST_VALIDATIONS * costs.validation + FEW_EPOCHS * epoch
         raise CorollaError(
-            f"{minutes:g} minutes are too short for one epoch of {pictures} pictures, which takes about "
-            f"{each * pictures / 60:.2g} minutes here; give more --minutes or fewer pictures"
+            f"{minutes:g} minutes are too short for one epoch of {amounts.train} images: it takes about {epoch:.0f} s "
+            f"here, reading, calibrating and measuring {whole - time:.0f} s; "
+            f"give --minutes {needed_minutes(enough)} or more, or fewer images"
         )
-    return Plan(chosen.changed(epochs=epochs), f"{1 / each:.0f} images/s, {each * pictures:.0f} s an epoch")
+    settled = settled.changed(validations=often, **lasting(length, amounts))
+    told = f"{1 / costs.mean_image():.0f} images/s, {epoch:.0f} s an epoch"
+    return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts))
+
+
+def calibration_within(seconds: float, costs: Costs, amounts: Amounts) -> int:
+    """How many images the calibration predicts, if it takes `seconds` at most unless the fewest take longer."""
+    return min(amounts.calibration, max(math.floor(seconds / costs.prediction), amounts.least_calibration))
+
+
+def lasting(epochs: float, amounts: Amounts) -> dict[str, Any]:
+    """The recipe's values for a training of so many epochs, cut to whole batches."""
+    an_epoch = max(amounts.train // amounts.batch, 1)
+    batches = max(math.floor(epochs * an_epoch), 1)
+    whole = math.ceil(batches / an_epoch)
+    return {"epochs": whole, "last_epoch": (batches - (whole - 1) * an_epoch) / an_epoch}
+
+
+def validations(time: float, seconds: float, usual: int) -> int:
+    """How many validations of so many `seconds` a training of `time` seconds can afford, at most `usual`."""
+    affordable = math.floor(VALIDATING * time / seconds) if seconds > 0 else usual
+    return max(min(usual, affordable), min(usual, FEWEST_VALIDATIONS))
+
+
+def needed_minutes(seconds: float) -> str:
+    """So many seconds as a number of minutes to ask for, rounded up to two digits."""
+    minutes = seconds / 60
+    unit = 10.0 ** (math.floor(math.log10(minutes)) - 1) if minutes > 0 else 1.0
+    return f"{math.ceil(minutes / unit - 1e-9) * unit:.2g}"

@@ -6,8 +6,9 @@ written whole, a training may go on with another number of processes.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch.optim import Optimizer
 
 from corolla.errors import CorollaError
 from corolla.sealed import load_sealed, save_sealed
+from corolla.training.pace import Pace
 from corolla.training.sharding import placed, whole
 
 
@@ -26,7 +28,11 @@ class Position:
     batches_done: int = 0  # of the epoch that has begun
     loss_sum: float = 0.0  # over those batches
     epoch_seconds: float = 0.0  # that they took
+    step_seconds: float = 0.0  # and how many of these were steps, not waiting for batches
+    image_size: int = 0  # of that epoch, in pixels
     seconds: float = 0.0  # of training, over all the times it was resumed
+    pace: Pace = field(default_factory=lambda: Pace(0.0))  # when it will end, as it was last planned
+    validated_at: float = 0.0  # the progress at the last validation
     best_epoch: int = -1  # from 1, 0 for the first head; -1 while nothing was validated
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
@@ -37,7 +43,12 @@ class Position:
     def next_epoch(self) -> None:
         """One more is done."""
         self.epochs_done += 1
-        self.batches_done, self.loss_sum, self.epoch_seconds = 0, 0.0, 0.0
+        self.batches_done, self.loss_sum, self.epoch_seconds, self.step_seconds = 0, 0.0, 0.0, 0.0
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "Position":
+        """From `dataclasses.asdict`; TypeError if it does not fit."""
+        return Position(**values | {"pace": Pace(**values.get("pace", {"epochs": 0.0}))})
 
 
 def gather_state(modules: Mapping[str, nn.Module], optimisers: list[Optimizer]) -> dict[str, Tensor]:
@@ -66,7 +77,7 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: li
                 f"{path} belongs to a training with other data, recipe or seed; "
                 "repeat the command it was started with, or choose another --out"
             )
-        position = Position(**json.loads(words["position"]))
+        position = Position.from_json(json.loads(words["position"]))
         parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, "optimiser")}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")

@@ -1,17 +1,19 @@
 """Which recipe a training really runs with: the named one, the user's changes, and the minutes dial."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
+from corolla.evaluation.calibrating import amount_of, can_calibrate
 from corolla.progress import Progress
 from corolla.run import Config
 from corolla.sizes import vit_config
-from corolla.training.budget import Rung, plan
+from corolla.training.budget import Amounts, Plan, Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
-from corolla.training.trial import StepTimer
+from corolla.training.trial import Trial
 from corolla.weights import Weights, load_weights
 
 
@@ -54,30 +56,52 @@ def fit_to_minutes(
     minutes: float,
     weights: Weights | None,
     manifest: Manifest,
-    timer: StepTimer,
+    trial: Trial,
     progress: Progress,
     started: float,
-) -> Recipe:
+) -> Plan:
     """The recipe with what the user's `changes` left open fitted to `minutes`, which began at `started`.
 
     A model, weights or a picture size set by hand leave only the epochs to fit.
     """
     by_hand = not changes.keys().isdisjoint({"model", "image_size", "growth", "weights"})
     ladder = (Rung(recipe.model, recipe.image_size, recipe.growth, 0),) if by_hand else named.ladder
-    pictures = manifest.size("train")
-    full_batches = pictures - pictures % min(recipe.batch_size, pictures)
 
     def patch_of(recipe: Recipe) -> int:
         return (weights.config if weights else vit_config(recipe.model, 2)).patch_size
 
     fitted = plan(
-        minutes, recipe, ladder, full_batches, named.most_epochs, timer, patch_of, started, timer.machine.processes
+        minutes,
+        recipe,
+        ladder,
+        amounts_of(manifest, recipe),
+        named.most_epochs,
+        trial,
+        patch_of,
+        started,
+        trial.machine.processes,
     )
     taken = fitted.recipe.changed(**changes)  # what is set by hand stays, whatever the rung has
     progress.note(
-        f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.epochs} epochs: {fitted.measured}"
+        f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.length:.1f} epochs: "
+        f"{fitted.measured}"
     )
-    return taken
+    return replace(fitted, recipe=taken)
+
+
+def amounts_of(manifest: Manifest, recipe: Recipe) -> Amounts:
+    """How many pictures a training by `recipe` works on, and what follows it."""
+    train, validation = manifest.size("train"), manifest.size("val")
+    batch, calibrated = min(recipe.batch_size, train), can_calibrate(manifest)
+    return Amounts(
+        train=train - train % batch,
+        batch=batch,
+        validation=validation,
+        before=train + validation if recipe.head == "probe" else 0,
+        test=manifest.size("test"),
+        calibration=amount_of(manifest).passes if calibrated else 0,
+        least_calibration=amount_of(manifest, 0).passes if calibrated else 0,
+    )
 
 
 def recipe_of(config: Config, changes: dict[str, Any], seed: int) -> Recipe:

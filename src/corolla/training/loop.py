@@ -3,8 +3,8 @@
 Of several processes all train and one, the main process, writes.
 """
 
+import math
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,22 +14,27 @@ from torch import Tensor
 from corolla.data.manifest import Split
 from corolla.errors import CorollaError
 from corolla.run import Run
+from corolla.training import clock
+from corolla.training.budget import validates
 from corolla.training.checkpoint import Position, gather_state, load_checkpoint, save_checkpoint
 from corolla.training.features import digest, picture_features
 from corolla.training.head import fit_head
 from corolla.training.lora import merged
+from corolla.training.pace import Pace
+from corolla.training.replanning import TimeBudget
 from corolla.training.sharding import placed
 from corolla.training.stopping import Stop, Stopped
 from corolla.training.trainer import Trainer, Validation
 
-VALIDATIONS = 20  # about so many in a training
 CHECKPOINT_SECONDS = 300.0  # between two within an epoch, unless told otherwise
+CHECKPOINT_SHARE = 0.01  # of a training's time that goes into checkpoints between epochs
 
 
 class Loop:
     """One training from its beginning, or from where an earlier one was cut, to its end, in the folder of `run`.
 
     `key` says which training this is, so that a checkpoint of another one is refused; `tell` is given each epoch's row.
+    With `budget` the number of epochs follows the time there is.
     """
 
     def __init__(
@@ -39,41 +44,55 @@ class Loop:
         key: str,
         tell: Callable[[dict[str, Any]], None],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        budget: TimeBudget | None = None,
         stop: Stop | None = None,
     ) -> None:
         self.trainer, self.recipe, self.processes = trainer, trainer.recipe, trainer.processes
         self.run, self.key, self.tell, self.checkpoint_seconds = run, key, tell, checkpoint_seconds
-        self.position, self.stop = Position(), stop or Stop()
+        self.budget = budget
+        self.position, self.stop = Position(pace=Pace(self.recipe.length)), stop or Stop()
+        self.last = self.saved = clock.now()
+        self.save_seconds = 0.0  # that the last checkpoint took
 
     def fit(self, resume: bool) -> Position:
         """Train to the end, leaving weights, metrics and checkpoints on the way.
 
         Raises `Stopped` when that was asked for, with all of it kept.
         """
+        self.last = self.saved = clock.now()
         if not (self.processes.agree(resume and self.run.checkpoint.is_file()) and self.restore()):
             self.begin()
         with self.stop.held():
-            while self.position.epochs_done < self.recipe.epochs and not self.position.finished:
+            while not self.ended():
                 row = self.epoch()
-                if self.validates_after(self.position.epochs_done):
+                if self.validates():
                     row |= self.validate(row["epoch"])
                 self.position.next_epoch()
+                self.count_time()
                 self.note(row)
-                self.save()
+                if self.due():
+                    self.save()
                 self.trainer.progress.note(describe(row, self.position))
+            self.count_time()
         if self.position.best_epoch < 0:
             raise CorollaError("the training ended without a validation; give the data a validation split")
         return self.position
 
+    def ended(self) -> bool:
+        """Whether all epochs are done, or none of them helps any more."""
+        position = self.position
+        if not self.recipe.epochs or position.finished:
+            return True
+        return position.epochs_done * len(self.trainer.feed) >= position.pace.batches(len(self.trainer.feed))
+
     def begin(self) -> None:
         """From the first weights, which may get a head that suits them; stopped in it, nothing of it has happened."""
-        self.position = Position()
+        self.position = Position(pace=Pace(self.recipe.length))
         if self.processes.main:
             self.run.write_history([])
         if self.recipe.head == "probe":
-            started = time.monotonic()
             row = {"epoch": 0, "epochs": self.recipe.epochs} | self.first_head()
-            self.position.seconds += time.monotonic() - started
+            self.count_time()
             self.note(row)
             if self.recipe.epochs:
                 self.save()
@@ -85,18 +104,29 @@ class Loop:
         reached = self.position
         if self.recipe.head == "probe" and reached.best_epoch < 0 and not (reached.epochs_done or reached.batches_done):
             return False
+        if not self.position.pace.epochs:  # written before trainings could be planned again
+            self.position.pace = Pace(self.recipe.length)
         trainer.average.steps = self.position.average_steps
         if self.processes.main:
             kept = [row for row in self.run.history() if row["epoch"] <= self.position.epochs_done]
             self.run.write_history(kept)
         return True
 
+    def due(self) -> bool:
+        """Whether a checkpoint belongs here, between two epochs: at the end, and as often as it costs little."""
+        waited = clock.now() - self.saved
+        wanted = self.ended() or waited >= min(self.save_seconds / CHECKPOINT_SHARE, self.checkpoint_seconds)
+        return bool(self.processes.agree(wanted))
+
     def save(self) -> None:
         """Write a checkpoint of the last step."""
+        started = clock.now()
         self.position.average_steps = self.trainer.average.steps
         state = gather_state(self.trainer.modules, self.trainer.optimisers)
         if self.processes.main:
             save_checkpoint(self.run.checkpoint, self.position, state, self.key)
+        self.saved = clock.now()
+        self.save_seconds = self.saved - started
 
     def note(self, row: dict[str, Any]) -> None:
         """Keep an epoch's row."""
@@ -104,56 +134,100 @@ class Loop:
             self.run.append_history(row)
             self.tell(row)
 
+    def count_time(self) -> float:
+        """Seconds since this was last asked; they are added to the position's."""
+        now = clock.now()
+        passed, self.last = now - self.last, now
+        self.position.seconds += passed
+        return passed
+
     def epoch(self) -> dict[str, Any]:
         """Train through every picture once, from where the position is; returns the epoch's row of `metrics.jsonl`."""
         trainer, recipe, position = self.trainer, self.recipe, self.position
-        epoch, begun, total = position.epochs_done, position.batches_done, len(trainer.feed)
-        size = recipe.image_size_at(epoch, trainer.model.config.patch_size)
+        epoch, begun, whole = position.epochs_done, position.batches_done, len(trainer.feed)
+        end = min(position.pace.batches(whole) - epoch * whole, whole)
+        if not begun:
+            position.image_size = self.image_size(epoch)
+        size = position.image_size
         trainer.model.train()
-        started = last = saved = time.monotonic()
-        batches = trainer.feed.batches(epoch, size, begun) if begun < total else ()
-        for number, (pixels, labels) in enumerate(batches, start=begun):
+        self.count_time()
+        started = self.last
+        batches = trainer.feed.batches(epoch, size, begun) if begun < end else iter(())
+        number = begun
+        while number < end:
+            pixels, labels = next(batches)
             if number == begun:
                 trainer.objective.place(len(labels))
-            trainer.set_rate(epoch, number)
-            update = (number + 1) % recipe.accumulate == 0 or number + 1 == total
+            if number + 1 == whole:  # the next epoch's first views are made while this one ends
+                trainer.feed.prepare(epoch + 1, self.image_size(epoch + 1))
+            fetched = clock.now()
+            trainer.set_rate(epoch, number, position.pace)
+            update = (number + 1) % recipe.accumulate == 0 or number + 1 == end
             loss = trainer.step(pixels, labels, epoch, number, update=update)
-            now = time.monotonic()
-            position.batches_done, position.loss_sum = number + 1, position.loss_sum + loss
-            position.seconds, position.epoch_seconds = (
-                position.seconds + now - last,
-                position.epoch_seconds + now - last,
-            )
-            last = now
-            speed = (number + 1 - begun) * trainer.feed.batch_size / (now - started)
+            position.step_seconds += clock.now() - fetched
+            number += 1
+            position.batches_done, position.loss_sum = number, position.loss_sum + loss
+            passed = self.count_time()
+            position.epoch_seconds += passed
+            speed = (number - begun) * trainer.feed.batch_size / (self.last - started)
             told = f"loss {loss:.3f}  {speed:.0f} images/s"
-            trainer.progress.stage(f"epoch {epoch + 1}/{recipe.epochs}", number + 1, total, told)
+            trainer.progress.stage(f"epoch {epoch + 1}/{math.ceil(position.pace.epochs)}", number, end, told)
+            if self.budget:
+                self.budget.saw(size, trainer.feed.batch_size, passed)
             if update:  # gradients that only add up are not part of a checkpoint
-                due = self.processes.main and now - saved > self.checkpoint_seconds
-                [asked, due_somewhere] = self.processes.totals(self.stop.asked, due)
+                due = self.processes.main and self.last - self.saved > self.checkpoint_seconds
+                again = self.budget is not None and self.processes.main and self.budget.due(self.last)
+                [asked, due_somewhere, plan] = self.processes.totals(self.stop.asked, due, again)
+                if plan:
+                    self.plan_again(epoch + number / whole)
+                    end = min(max(position.pace.batches(whole) - epoch * whole, number), whole)
                 if asked or due_somewhere:
                     self.save()
-                    saved = time.monotonic()
                 if asked:
                     raise Stopped(self.stop.asked or signal.SIGINT)
         return {
             "epoch": epoch + 1,
-            "epochs": recipe.epochs,
+            "epochs": math.ceil(position.pace.epochs),
             "image_size": size,
             "train_loss": position.loss_sum / position.batches_done,
-            "learning_rate": trainer.rate_at(epoch, total - 1),
+            "learning_rate": trainer.rate_at(epoch, number - 1, position.pace),
             "seconds": position.epoch_seconds,
+            "step_seconds": position.step_seconds,
             "images_per_second": position.batches_done * trainer.feed.batch_size / position.epoch_seconds,
         }
 
-    def validates_after(self, epoch: int) -> bool:
-        """Whether epoch `epoch` (from 0) is followed by a validation: the last one always is."""
-        every = max(round(self.recipe.epochs / VALIDATIONS), 1)
-        return (epoch + 1) % every == 0 or epoch + 1 == self.recipe.epochs
+    @property
+    def whole(self) -> int:
+        """Batches of a whole epoch; of a training of none, one."""
+        return len(self.trainer.feed) if self.recipe.epochs else 1
+
+    def image_size(self, epoch: int) -> int:
+        """The pixels of an epoch (from 0), as it is planned now."""
+        return self.recipe.image_size_at(self.position.pace.at(epoch), self.trainer.model.config.patch_size)
+
+    def plan_again(self, done: float) -> None:
+        """Fit what is left of the training, of which `done` epochs are done, to the time that is left."""
+        pace = self.position.pace
+        epochs = self.processes.agree(self.budget.epochs_left(pace, done) if self.budget else None)
+        if epochs is None:
+            return
+        self.position.pace = pace.replanned(done, done + epochs)
+        self.trainer.progress.note(
+            f"this machine is {'slower' if done + epochs < pace.epochs else 'faster'} than planned: "
+            f"{done + epochs:.1f} epochs instead of {pace.epochs:.1f}"
+        )
+
+    def validates(self) -> bool:
+        """Whether the epoch that has just ended is followed by a validation: the last one always is."""
+        position, whole = self.position, len(self.trainer.feed)
+        done = position.epochs_done + position.batches_done / whole
+        if round(done * whole) >= position.pace.batches(whole):
+            return True
+        return validates(position.pace.at(done), position.validated_at, self.recipe.validations)
 
     def validate(self, epoch: int) -> dict[str, Any]:
         """Ask about the validation split and judge; a stop that is asked for meanwhile comes before the answers."""
-        started = time.monotonic()
+        started = clock.now()
 
         def look(done: int, total: int) -> None:
             self.trainer.progress.stage("validating", done, total)
@@ -163,8 +237,12 @@ class Loop:
                 raise Stopped(self.stop.asked)
 
         validation = self.trainer.validate(look)
-        self.position.seconds += time.monotonic() - started
-        return self.judge(epoch, validation)
+        seconds = clock.now() - started
+        if self.budget:
+            self.budget.validated(seconds)
+        position = self.position
+        position.validated_at = position.pace.at(position.epochs_done + position.batches_done / self.whole)
+        return self.judge(epoch, validation) | {"validation_seconds": seconds}
 
     def judge(self, epoch: int, validation: Validation) -> dict[str, Any]:
         """Keep the averaged weights if they are the best so far, and end if they have not been for long."""

@@ -64,7 +64,7 @@ def layer_of(name: str, depth: int) -> int:
     return depth + 1 if first in ("norm", "head", "distillation_head") else 0
 
 
-def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
+def learning_rate_factor(step: float, steps: float, warmup: float) -> float:
     """The share of the peak rate at `step` (from 0) of `steps`: a linear rise, then half a cosine down to 0."""
     rising = warmup * steps
     if step < rising:

@@ -6,6 +6,7 @@ processes can have a part of each batch, and the workers that make views can be 
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +37,9 @@ class Feed(Protocol):
 
     def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[Batch]:
         """This process's part of each batch from batch `start` of epoch `epoch` on, in views of `size` pixels."""
+
+    def prepare(self, epoch: int, size: int) -> None:
+        """Perhaps begin with the epoch that comes next; no further batch of the one before may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class StoredFeed:
         self.batch_size = self.sampler.batch_size
         self.loader = training_loader(self.pictures, self.sampler, self.workers)
         self.reading: Iterator[Batch] | None = None
+        self.ahead: tuple[int, int] | None = None  # the epoch and size that `reading` has been set to before its turn
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -132,10 +137,26 @@ class StoredFeed:
         """This process's part of each batch from batch `start` of epoch `epoch` on, in views of `size` pixels."""
 
         def once(begin: int) -> Iterator[Batch]:
-            self.sampler.epoch, self.sampler.size, self.sampler.start = epoch, size, begin
-            if self.reading is not None and not workers_alive(self.reading):
-                self.loader = training_loader(self.pictures, self.sampler, self.workers)
-            self.reading = iter(self.loader)
-            return self.reading
+            ready = self.ahead == (epoch, size) and begin == 0
+            self.ahead = None
+            if ready and self.reading is not None:
+                return self.reading
+            return self.begin(epoch, size, begin)
 
         return surviving(once, start, lambda: workers_alive(self.reading, GRACE))
+
+    def begin(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
+        """Set the workers to an epoch."""
+        self.sampler.epoch, self.sampler.size, self.sampler.start = epoch, size, start
+        if self.reading is not None and not workers_alive(self.reading):
+            self.loader = training_loader(self.pictures, self.sampler, self.workers)
+        self.reading = iter(self.loader)
+        return self.reading
+
+    def prepare(self, epoch: int, size: int) -> None:
+        """Set the workers to the epoch that comes next, once the one before has given its last batch."""
+        if not self.workers:
+            return
+        with suppress(RuntimeError, OSError, EOFError):  # a worker's death shows, and is dealt with, in `batches`
+            self.begin(epoch, size, 0)
+            self.ahead = epoch, size

@@ -35,6 +35,8 @@ class Recipe:
     lora_rank: int = 0  # above 0, matrices of the blocks learn a correction of this rank only (arXiv 2106.09685)
     # Small pictures first: (from this share of the epochs, this share of image_size)
     growth: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    last_epoch: float = 1.0  # share of the last epoch's batches that are trained on; minutes may cut it short
+    validations: int = 20  # about so many in the whole training; where they take long, minutes may allow fewer
     patience: int = 0  # stop after so many validations without a better one; 0 never stops early
     # Optimisation
     optimiser: Optimiser = "muon"  # for the blocks' matrices and the stem; everything else is AdamW's
@@ -68,7 +70,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values that no training can run with, each in one line."""
-        for name in ("image_size", "batch_size", "accumulate"):
+        for name in ("image_size", "batch_size", "accumulate", "validations"):
             if getattr(self, name) < 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should be at least 1")
         for name in ("warmup", "average_decay", "label_smoothing", "drop_path"):
@@ -77,7 +79,7 @@ class Recipe:
         for name in ("erasing", "mixing", "distill_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should lie between 0 and 1")
-        for name in ("crop_scale", "layer_decay"):
+        for name in ("crop_scale", "layer_decay", "last_epoch"):
             if not 0 < getattr(self, name) <= 1:
                 raise CorollaError(f"{name} is {getattr(self, name)}; it should be above 0 and at most 1")
         for name in ("learning_rate", "clip_norm", "temperature"):
@@ -94,10 +96,14 @@ class Recipe:
         if self.epochs == 0 and self.head == "zeros":
             raise CorollaError("no epochs and a head of zeros would learn nothing; give --epochs at least 1")
 
-    def image_size_at(self, epoch: int, multiple: int) -> int:
-        """The pixels of epoch `epoch` (from 0), rounded to a whole number of patches of `multiple` pixels."""
-        done = epoch / self.epochs
-        share = [share for start, share in self.growth if done >= start][-1]
+    @property
+    def length(self) -> float:
+        """Epochs, of which the last may be a part of one."""
+        return max(self.epochs - 1 + self.last_epoch, 0.0)
+
+    def image_size_at(self, progress: float, multiple: int) -> int:
+        """The pixels at `progress` in [0, 1] of a training, in whole patches of `multiple` pixels."""
+        share = [share for start, share in self.growth if progress >= start][-1]
         return max(round(self.image_size * share / multiple), 1) * multiple
 
     def changed(self, **values: Any) -> "Recipe":

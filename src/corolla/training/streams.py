@@ -155,6 +155,9 @@ class StreamFeed:
         if damaged and self.note:
             self.note(f"{damaged} damaged pictures of the shards were each replaced by the one before")
 
+    def prepare(self, epoch: int, size: int) -> None:
+        """Nothing: every epoch has workers of its own."""
+
     def loader(self, views: LaneViews) -> DataLoader[Told]:
         """What runs `views` in worker processes ahead of their use."""
         return DataLoader(

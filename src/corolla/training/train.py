@@ -29,15 +29,18 @@ from corolla.report.card import write_card
 from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
+from corolla.training import clock
+from corolla.training.budget import Plan
 from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
+from corolla.training.replanning import TimeBudget
 from corolla.training.stopping import Stop, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trainer import Trainer
-from corolla.training.trial import StepTimer
+from corolla.training.trial import Trial
 from corolla.weights import load_weights
 
 SHARED_DISK = 60.0  # seconds that one may take to show what another machine has written
@@ -74,7 +77,8 @@ def train(
 
     Raises `CorollaError` for whatever the user can mend, and `Stopped`, a `KeyboardInterrupt`, after Ctrl-C or SIGTERM.
     """
-    started = time.monotonic()
+    started = clock.now()
+    watch = clock.Stopwatch(started)
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers, fsdp)
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
@@ -89,7 +93,7 @@ def train(
             manifest, chosen = processes.from_main(run.load_manifest), recipe_of(config, changes, seed)
             if config.training.get("finished"):
                 progress.note(f"{run.folder} is finished; its report and model card are written again")
-                finish(run, manifest, machine, progress)
+                finish(run, manifest, machine, progress, watch)
                 return run
             processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
@@ -98,6 +102,8 @@ def train(
             named, chosen = named_with(recipe, changes, weights)
             manifest = processes.from_main(lambda: load_data(data, seed=seed, strict=strict, progress=progress.stage))
             describe(manifest, progress)
+        watch.lap("reading")
+        plan: Plan | None = None
         taught: FittedTeacher | None = None
         teacher: Teacher | None = None
         if chosen.teacher:
@@ -105,9 +111,12 @@ def train(
             file = run.teacher if config else None
             taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
             teacher = taught.teacher
+            watch.lap("teacher")
         if named and minutes is not None and "epochs" not in changes and chosen.epochs:
-            timer = StepTimer(manifest, machine, progress, minutes * 60 * 0.02, teacher, weights)
-            chosen = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, timer, progress, started)
+            trial = Trial(manifest, machine, progress, minutes, teacher, weights)
+            plan = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, trial, progress, started)
+            chosen = plan.recipe
+            del trial
         trainer = Trainer(
             manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights
         )
@@ -115,6 +124,8 @@ def train(
             config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
             if taught:
                 config.training["teacher"] = taught.facts
+            if plan:
+                config.training["calibration_passes"] = plan.calibration
             if processes.main:
                 run.folder.mkdir(parents=True, exist_ok=True)
                 manifest.save(run.manifest_file)
@@ -126,14 +137,23 @@ def train(
         describe_computing(config, chosen, trainer, machine, progress)
         if compiling.wanted:
             compile_blocks(trainer.model)
+        watch.lap("measuring")
+        budget = None
+        if plan and minutes is not None and named:
+            an_epoch = len(trainer.feed) * trainer.feed.batch_size
+            budget = TimeBudget(started + minutes * 60, minutes * 60, plan, an_epoch, named.most_epochs)
         key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
         with board(run, tensorboard and processes.main) as tell:
-            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60, stop).fit(resume)
+            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60, budget, stop).fit(resume)
+        watch.lap("training")
+        rows = run.history()
+        steps, validating = (sum(row.get(name, 0.0) for row in rows) for name in ("step_seconds", "validation_seconds"))
         done = {
             "finished": True,
             "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
             "epochs": position.epochs_done,
+            "overhead": 1 - steps / max(position.seconds - validating, 1e-9) if steps else 0.0,
             "best_epoch": position.best_epoch,
             "best_val_accuracy": position.best_accuracy,
         }
@@ -141,7 +161,7 @@ def train(
             done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
         if processes.main:
             run.save_config(replace(config, training=config.training | done))
-        finish(run, manifest, machine, progress)
+        finish(run, manifest, machine, progress, watch)
         return run
 
 
@@ -234,7 +254,7 @@ def first_config(
     )
 
 
-def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress) -> None:
+def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress, watch: clock.Stopwatch) -> None:
     """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card.
 
     Of several processes the main one calibrates and writes, and all answer about their part of the test split.
@@ -247,13 +267,16 @@ def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress) -
             leftover.unlink(missing_ok=True)
         draw_curves(run.history(), run.curves)
     if can_calibrate(manifest):
-        classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage))
+        most = run.load_config().training.get("calibration_passes")
+        classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage, most))
         if processes.main:
             classifier.calibration.save(run.calibration)
     else:
         progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
+    watch.lap("calibration")
     if manifest.split("test"):
         evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
+    watch.lap("evaluation")
     if not processes.main:
         return
     if evaluation:
@@ -265,6 +288,8 @@ def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress) -
     progress.stage("writing the report", 1, 2)
     write_card(run, evaluation)
     progress.stage("writing the report", 2, 2)
+    watch.lap("report")
+    progress.note(", ".join(f"{phase} {seconds:.0f} s" for phase, seconds in watch.seconds.items()))
     progress.note(f"the run is in {run.folder}; its report is {run.report}")
 
 

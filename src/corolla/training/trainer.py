@@ -28,7 +28,9 @@ from corolla.training.lora import adapt
 from corolla.training.machine import Machine
 from corolla.training.objective import Objective
 from corolla.training.optimisation import build_optimisers, layer_of, learning_rate_factor, set_learning_rate
+from corolla.training.pace import Pace
 from corolla.training.pictures import Feed, StoredFeed, TrainingPictures
+from corolla.training.ready import ReadyImages
 from corolla.training.recipe import Recipe
 from corolla.training.sharding import shard, whole
 from corolla.training.shared_norm import share_norms
@@ -96,7 +98,9 @@ class Trainer:
         beside = [self.distillation] if self.distillation else []
         self.optimisers = build_optimisers(model, recipe, self.precision.dtype, *beside)
         self.mix = mixer(len(manifest.classes))
-        self.validation_paths = [manifest.locate(example) for example in manifest.split("val")]
+        validated = [manifest.locate(example) for example in manifest.split("val")]
+        own = self.processes.part(len(validated))
+        self.validation_images = ReadyImages(validated[own.start : own.stop], self.preprocessing)
         self.validation_labels = np.array(manifest.labels("val"))
         if recipe.epochs:
             self.feed = self.load_pictures(machine.workers)
@@ -146,8 +150,8 @@ class Trainer:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole training."""
-        return self.recipe.epochs * self.steps_per_epoch
+        """Optimiser steps of the whole training, as it was planned."""
+        return max(round(self.recipe.length * self.steps_per_epoch), 1)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -195,14 +199,17 @@ class Trainer:
         images, targets = self.mix(images, torch.cat([label, labels]))
         return images[1:], targets[1:]
 
-    def set_rate(self, epoch: int, number: int) -> None:
+    def set_rate(self, epoch: int, number: int, pace: Pace) -> None:
         """Give the optimisers the learning rate of batch `number` of an epoch, both from 0."""
-        set_learning_rate(self.optimisers, self.rate_at(epoch, number))
+        set_learning_rate(self.optimisers, self.rate_at(epoch, number, pace))
 
-    def rate_at(self, epoch: int, number: int) -> float:
+    def rate_at(self, epoch: int, number: int, pace: Pace) -> float:
         """The learning rate of batch `number` of an epoch, both from 0."""
-        done = epoch * self.steps_per_epoch + number // self.recipe.accumulate
-        return self.recipe.learning_rate * learning_rate_factor(done, self.steps, self.recipe.warmup)
+        done, steps = (
+            epoch + number // self.recipe.accumulate / self.steps_per_epoch,
+            pace.epochs * self.steps_per_epoch,
+        )
+        return self.recipe.learning_rate * learning_rate_factor(pace.at(done) * steps, steps, self.recipe.warmup)
 
     def validate(self, look: Callable[[int, int], None] | None = None) -> Validation:
         """The averaged weights on the validation split, asked as `predict` asks, by each process about its part."""
@@ -210,9 +217,12 @@ class Trainer:
             self.average.whole(), self.preprocessing, self.manifest.classes,
             flip=self.recipe.flip_average, device=str(self.accelerator.device), precision=self.precision,
         )  # fmt: skip
-        own = [self.validation_paths[index] for index in self.processes.part(len(self.validation_paths))]
-        chances = classifier.probabilities(own, look) if own else np.zeros((0, len(classifier.classes)), np.float32)
-        chances = self.processes.joined(chances, len(self.validation_paths))
+        rows = [np.zeros((0, len(classifier.classes)), np.float32)]
+        for pixels in self.validation_images:
+            rows.append(np.stack([reply.probabilities for reply in classifier.reply(pixels)]))
+            if look:
+                look(sum(map(len, rows)), len(self.validation_images))
+        chances = self.processes.joined(np.concatenate(rows), len(self.validation_labels))
         given = chances[np.arange(len(chances)), self.validation_labels]
         accuracy = float((chances.argmax(axis=1) == self.validation_labels).mean())
         return Validation(accuracy, float(-np.log(np.maximum(given, 1e-7)).mean()))

@@ -1,31 +1,36 @@
-"""A few real steps on the user's own pictures, timed, for the minutes dial."""
+"""A few real steps and predictions on the user's own pictures, timed, for the minutes dial."""
 
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
+
+from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.progress import Progress
+from corolla.training import clock
 from corolla.training.machine import Machine
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.teacher import Teacher
 from corolla.training.trainer import Trainer
 from corolla.weights import Weights
 
-PICTURES = 512  # at most, decoded for a trial
+PICTURES = 256  # at most, decoded for a trial
+PREDICTED = 32  # pictures, in one batch
 WARM, TIMED = 2, 12  # steps
+SHARE = 0.01  # of the minutes, for one size of pictures
+SHORTEST = 1.0  # seconds, for one size of pictures
 
-Case = tuple[str, str, float]  # layers, policy, mixing: what takes the same time at the same pixels
 
-
-class StepTimer:
-    """Called with a recipe and a picture size, answers seconds a picture takes in training here."""
+class Trial:
+    """How long an image takes here, in training and when it is predicted: a `corolla.training.budget.Timer`."""
 
     def __init__(
         self,
         manifest: Manifest,
         machine: Machine,
         progress: Progress,
-        limit: float,
+        minutes: float,
         teacher: Teacher | None,
         weights: Weights | None,
     ) -> None:
@@ -36,18 +41,18 @@ class StepTimer:
         few = {example.path: example for example in (*first.values(), *training[::stride])}
         # A stream is read as the training will read it, for it decodes again in every epoch.
         self.manifest = manifest if manifest.stream else manifest.with_examples(tuple(few.values()))
+        self.predicted = [manifest.locate(e) for e in (manifest.split("val") or training)[:PREDICTED]]
         self.machine, self.progress, self.teacher, self.weights = machine, progress, teacher, weights
-        self.limit = max(limit, 2.0)  # seconds for one size
-        self.trainers: dict[Case, Trainer] = {}
-        self.known: dict[tuple[Case, int], float] = {}
+        self.limit = max(minutes * 60 * SHARE, SHORTEST)
+        self.trainers: dict[str, Trainer] = {}
+        self.steps: dict[tuple[str, int], float] = {}
 
-    def __call__(self, recipe: Recipe, pixels: int) -> float:
-        """Seconds a picture of `pixels` takes, views and optimiser included."""
+    def trainer(self, recipe: Recipe) -> tuple[str, Trainer]:
+        """A trainer of the recipe's layers, and what they are called; augmentation changes little of their speed."""
         layers = recipe.model.rpartition("_")[0]  # vit_micro_conv16_96 and _160 are as fast at the same pixels
-        case = layers, recipe.policy, recipe.mixing
-        if case not in self.trainers:
-            small = replace(recipe, epochs=1, growth=((0.0, 1.0),))
-            self.trainers[case] = Trainer(
+        if layers not in self.trainers:
+            small = replace(recipe, epochs=1, last_epoch=1.0, growth=((0.0, 1.0),))
+            self.trainers[layers] = Trainer(
                 self.manifest,
                 small,
                 seed=0,
@@ -56,29 +61,55 @@ class StepTimer:
                 teacher=self.teacher,
                 weights=self.weights,
             )
-        if (case, pixels) not in self.known:
-            self.known[case, pixels] = self.measured(self.trainers[case], pixels)
-        return self.known[case, pixels]
+        return layers, self.trainers[layers]
 
-    def measured(self, trainer: Trainer, pixels: int) -> float:
+    def step(self, recipe: Recipe, pixels: int) -> float:
+        """Seconds a picture of `pixels` takes in training, views and optimiser included."""
+        layers, trainer = self.trainer(recipe)
+        if (layers, pixels) not in self.steps:
+            self.steps[layers, pixels] = self.timed_steps(trainer, pixels)
+        return self.steps[layers, pixels]
+
+    def timed_steps(self, trainer: Trainer, pixels: int) -> float:
         """Seconds a picture, the mean of a few steps."""
         trainer.model.train()
         processes, epoch = trainer.processes, 0
         times: list[float] = []
-        begun = last = time.monotonic()
-        while len(times) < WARM + TIMED and (
-            len(times) <= WARM or processes.agree(time.monotonic() - begun < self.limit)
-        ):
+        begun = last = clock.now()
+        while len(times) < WARM + TIMED and (len(times) <= WARM or processes.agree(clock.now() - begun < self.limit)):
             epoch += 1
-            for number, (images, labels) in enumerate(trainer.feed.batches(epoch, pixels)):
+            batches = trainer.feed.batches(epoch, pixels)
+            for number in range(len(trainer.feed)):
+                images, labels = next(batches)
                 if number == 0:
                     trainer.objective.place(len(labels))
+                if number + 1 == len(trainer.feed):
+                    trainer.feed.prepare(epoch + 1, pixels)
                 trainer.step(images, labels, epoch, number)
-                times.append(time.monotonic() - last)
-                last = time.monotonic()
+                now = clock.now()
+                times.append(now - last)
+                last = now
                 self.progress.stage("measuring this machine", min(len(times), WARM + TIMED), WARM + TIMED)
                 if len(times) >= WARM + TIMED:
                     break
         steady = times[WARM:] or times
         # Not the median: a training's minutes hold its slow steps too, and those that wait for pictures.
         return processes.agree(sum(steady) / len(steady) / trainer.feed.batch_size)
+
+    def prediction(self, recipe: Recipe) -> tuple[float, float]:
+        """Seconds to read a picture from its file, and to predict its class, as the training's end will."""
+        _, trainer = self.trainer(recipe)
+        size = (recipe.image_size, recipe.image_size)
+        classifier = Classifier(
+            trainer.average.whole(), replace(trainer.preprocessing, image_size=size), self.manifest.classes,
+            flip=recipe.flip_average, device=str(trainer.accelerator.device),
+        )  # fmt: skip
+        begun = clock.now()
+        with ThreadPoolExecutor(4) as pool:
+            pixels = np.stack(list(pool.map(classifier.pixels, self.predicted)))
+        read = clock.now()
+        classifier.reply(pixels)  # the first is never like the others
+        warm = clock.now()
+        classifier.reply(pixels)
+        reading, predicting = (read - begun) / len(pixels), (clock.now() - warm) / len(pixels)
+        return trainer.processes.agree((reading, predicting))

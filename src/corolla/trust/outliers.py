@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 TILES = 4  # along a side
+FINEST = 4.0  # pixels of standard deviation that a Gaussian is drawn with
 
 
 def shuffled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
@@ -38,7 +39,14 @@ def scrambled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
 
 def melted(pixels: Pixels, dice: np.random.Generator) -> Pixels:
     """Blurred until only a few soft blots are left."""
-    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), dice.uniform(0.12, 0.2) * min(pixels.shape[:2])), np.uint8)
+    height, width = pixels.shape[:2]
+    deviation = dice.uniform(0.12, 0.2) * min(height, width)
+    # Blots so soft are as well made of fewer pixels, in a hundredth of the time.
+    shrink = max(int(deviation / FINEST), 1)
+    size = max(round(width / shrink), 1), max(round(height / shrink), 1)
+    small = cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    blots = cv2.resize(cv2.GaussianBlur(small, (0, 0), deviation / shrink), (width, height))
+    return np.asarray(blots.round().clip(0, 255), np.uint8)
 
 
 def negative(pixels: Pixels, dice: np.random.Generator) -> Pixels:

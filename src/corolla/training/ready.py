@@ -1,0 +1,73 @@
+"""Images as a model reads them, decoded and resized once and used many times: a training's validation split."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corolla.data.cache import cache_folder
+from corolla.data.decoding import read_picture
+from corolla.predictor import BATCH
+from corolla.preprocessing import Preprocessing
+
+Pixels = NDArray[np.uint8]  # (B, H, W, 3)
+
+
+class ReadyImages:
+    """The images at `paths` as `preprocessing` makes them, in batches, in their order.
+
+    The first pass decodes them and writes them into a file without a name, on the disk of corolla's cache; the passes
+    after it read that. Where there is no room for it, every pass decodes. Raises `PictureError` for an image that
+    cannot be read.
+    """
+
+    def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing) -> None:
+        self.paths, self.preprocessing = paths, preprocessing
+        self.saved: Pixels | None = None  # (images, H, W, 3), once all of them are there
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Pixels]:
+        if self.saved is not None:
+            for start in range(0, len(self), BATCH):
+                yield np.array(self.saved[start : start + BATCH])
+            return
+        shape = (len(self), *self.preprocessing.image_size, 3)
+        with nameless_file() as file:
+            for batch in self.decoded():
+                with suppress(OSError):  # the disk is full, and the file then too short
+                    file.write(batch.data)
+                yield batch
+            with suppress(OSError):
+                file.flush()
+            if len(self) and os.fstat(file.fileno()).st_size == np.prod(shape):
+                self.saved = np.memmap(file, np.uint8, "r", shape=shape)  # which keeps the file, closed or not
+
+    def decoded(self) -> Iterator[Pixels]:
+        """The batches from their files, each decoded while the one before is used."""
+
+        def read(path: Path) -> Pixels:
+            return self.preprocessing.pixels(read_picture(path))
+
+        with ThreadPoolExecutor(4) as pool:
+            ahead = pool.map(read, self.paths[:BATCH])
+            for start in range(0, len(self), BATCH):
+                batch = np.stack(list(ahead))
+                ahead = pool.map(read, self.paths[start + BATCH : start + 2 * BATCH])
+                yield batch
+
+
+def nameless_file() -> IO[bytes]:
+    """A file in corolla's cache that is gone when nobody uses it any more; where none can be made, an empty one."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        return TemporaryFile(dir=cache_folder())
+    except OSError:
+        return Path(os.devnull).open("r+b")
