@@ -119,6 +119,13 @@ class Run:
         early = {lock.NAME, self.manifest_file.name, self.teacher.name}
         return all(path.name in early or UNFINISHED.fullmatch(path.name) for path in self.folder.iterdir())
 
+    def finished(self) -> bool:
+        """Whether its last epoch is over, as far as its config can be read."""
+        try:
+            return bool(self.load_config().training.get("finished"))
+        except CorollaError:
+            return False
+
     def sweep(self) -> None:
         """Delete what a killed process had not finished to write; nobody else may be writing here."""
         for path in self.folder.iterdir():

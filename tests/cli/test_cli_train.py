@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import corolla as api
-from corolla.cli.train import command, how_to_resume, parse_growth
+from corolla.cli.train import command, parse_growth, what_is_kept
 from corolla.errors import CorollaError
 from corolla.training.recipe import Recipe
 
@@ -140,7 +140,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
     assert "Traceback" not in rest
     words = shlex.split(last.partition("go on with: ")[2])
     assert words[:2] == ["corolla", "train"]
-    ended = corolla(*words[1:], "--workers", 0, "--device", "cpu")
+    ended = corolla(*words[1:])
     assert ended.status == 0, ended.err
     assert "epoch 1/60" not in ended.err
     assert "epoch 60/60" in ended.err
@@ -149,14 +149,15 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
 
 
 def test_what_is_kept_of_a_stopped_training_is_told_as_it_is(run_copy: Path, tmp_path: Path) -> None:
-    assert how_to_resume("data", tmp_path / "none", 0) == "stopped before the training began; nothing was kept"
-    (run_copy / "checkpoint.safetensors").unlink(missing_ok=True)
-    assert how_to_resume("a b", run_copy, 0).startswith("stopped after its last epoch; go on with: corolla train 'a b'")
+    assert what_is_kept(tmp_path / "none").startswith("stopped before the training began; what it has read")
+    assert what_is_kept(run_copy, at_once=True) == "stopped and kept"  # it is finished but for its report
+    config = json.loads((run_copy / "config.json").read_text(encoding="utf-8"))
+    del config["training"]["finished"]
+    (run_copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert what_is_kept(run_copy) == "stopped before its first checkpoint; data and recipe are kept"
     (run_copy / "checkpoint.safetensors").touch()
-    assert how_to_resume("data", run_copy, 7).endswith("--seed 7 --resume")
-    (run_copy / "checkpoint.safetensors").unlink()
-    (run_copy / "model.safetensors").unlink()
-    assert "before its first epoch" in how_to_resume("data", run_copy, 0)
+    assert what_is_kept(run_copy) == "stopped and kept"
+    assert what_is_kept(run_copy, at_once=True) == "stopped at once; its last checkpoint is kept"
 
 
 def test_growth_reads_pairs() -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from corolla.cli import evaluate, predict, train
 from corolla.cli.options import Quiet
+from corolla.cli.repeating import shell_line
 from corolla.errors import CorollaError
 
 if TYPE_CHECKING:
@@ -144,4 +144,4 @@ def some_pictures(run: Path) -> list[str]:
 
 def told(*words: object) -> None:
     """Show the command that is run next."""
-    print(f"\n$ {shlex.join(str(word) for word in words)}".replace("'…'", "…"), flush=True)
+    print(f"\n$ {shell_line([str(word) for word in words])}".replace("'…'", "…").replace('"…"', "…"), flush=True)

@@ -35,7 +35,7 @@ def tell(error: BaseException) -> int:
 
         if processes_here().main:
             say(str(error) or "stopped")
-        return INTERRUPTED + (error.by if isinstance(error, Interrupted) else signal.SIGINT)
+        return INTERRUPTED + int(getattr(error, "by", signal.SIGINT))
     if isinstance(error, ElsewhereError):
         return MENDABLE
     said = mendable(error)

@@ -1,17 +1,18 @@
 """`corolla train`: the options are the keywords of `corolla.train`, grouped for reading."""
 
-import os
-import shlex
 import signal
-import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from corolla.cli import recipe_options
 from corolla.cli.failures import Interrupted
 from corolla.cli.options import FLAG, RUNNING, Device, Quiet, Workers, check_device, refuse_infinite, usable_device
+from corolla.cli.repeating import shell_line, words_of
 from corolla.cli.usual import usual
 from corolla.errors import CorollaError
 
@@ -150,11 +151,13 @@ def command(
     With --minutes everything that is not given by hand is fitted to that time and printed. What was left out of the
     data and why, the figures of every epoch, and the test accuracy with its interval are told as it goes on.
 
-    Ctrl-C ends it after the step it is in, with everything kept for --resume; a second Ctrl-C ends it at once.
+    Ctrl-C ends it, after the step it is in, with everything kept, and prints the command that goes on with it; a second
+    Ctrl-C ends it at once.
 
     Several processes share each batch where torchrun starts it, as in `torchrun --nproc-per-node 4 -m corolla train …`;
     --batch-size is then that of all of them together, and the run is the one that a single process would have left.
     """
+    given = dict(locals())
     if minutes is not None and epochs is not None:
         raise CorollaError("--minutes and --epochs were both given; give the time or the epochs, not both")
     refuse_infinite(
@@ -204,11 +207,11 @@ def command(
         "flip_average": flip_average,
     }
 
-    from corolla.progress import progress_for
-    from corolla.training.beforehand import refuse
-
     check_device(device)
-    try:
+    with resumable(given):
+        from corolla.progress import progress_for
+        from corolla.training.beforehand import refuse
+
         with progress_for(quiet) as progress:
             refuse(
                 data, out, changes, recipe=recipe, seed=seed, resume=resume, tensorboard=tensorboard, progress=progress
@@ -232,8 +235,6 @@ def command(
                 progress=progress,
                 **changes,
             )
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted(how_to_resume(data, out, seed), getattr(interrupt, "by", signal.SIGINT)) from None
 
 
 def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
@@ -252,18 +253,38 @@ def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
     return parts
 
 
-def how_to_resume(data: str, out: Path, seed: int) -> str:
-    """What is kept of an interrupted training, and the command that goes on with it."""
-    from corolla.processes import several_wanted
+@contextmanager
+def resumable(given: Mapping[str, Any]) -> Iterator[None]:
+    """Within it Ctrl-C and SIGTERM end a training, whose `command` was `given` these values, in one line."""
+    from corolla.training.stopping import Stop
+
+    try:
+        with Stop():
+            yield
+    except KeyboardInterrupt as interrupt:
+        kept = what_is_kept(given["out"], getattr(interrupt, "at_once", True))
+        raise Interrupted(f"{kept}; {how_to_resume(given)}", getattr(interrupt, "by", signal.SIGINT)) from None
+
+
+def what_is_kept(out: Path, at_once: bool = False) -> str:
+    """What there is of a training that was stopped; `at_once`: without finishing the step it was in."""
+    if "corolla.run" not in sys.modules:  # the libraries were being loaded, and must not be loaded once more
+        return "stopped before anything began"
     from corolla.run import Run
 
     run = Run(out)
     if not run.config_file.is_file():
-        return "stopped before the training began; nothing was kept"
-    words = ["corolla", "train", data, "--out", str(out), *(["--seed", str(seed)] if seed else []), "--resume"]
-    line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-    if run.checkpoint.is_file():
-        kept = "and kept"
-    else:
-        kept = "after its last epoch" if run.weights.is_file() else "before its first epoch ended"
-    return f"stopped {kept}; go on{' by the same launcher' if several_wanted() else ''} with: {line}"
+        return "stopped before the training began; what it has read and computed is remembered"
+    if run.finished():
+        return "stopped and kept"
+    if not run.checkpoint.is_file():
+        return "stopped before its first checkpoint; data and recipe are kept"
+    return "stopped at once; its last checkpoint is kept" if at_once else "stopped and kept"
+
+
+def how_to_resume(given: Mapping[str, Any]) -> str:
+    """The whole command that goes on with a training whose `command` was `given` these values."""
+    from corolla.processes import several_wanted
+
+    line = shell_line(["corolla", "train", *words_of(command, given, ["resume"]), "--resume"])
+    return f"go on{' by the same launcher' if several_wanted() else ''} with: {line}"

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +35,13 @@ def fit_head(
     num_classes: int,
     strengths: Sequence[float] = STRENGTHS,
     seconds: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> LinearHead:
     """Fit classes to features (n, views, C) whose label (n,) is a class number; validation's likewise.
 
     Every view is a training example; a validation picture is answered with the mean over its views. The strength is
     the one of `strengths` with the best validation accuracy, and of the smallest log loss among equals. A class without
-    a training picture keeps a weight of zero and a bias that never wins.
+    a training picture keeps a weight of zero and a bias that never wins. `progress(done, of)` counts strengths.
 
     With `seconds`, which it takes at most about, every other strength is tried first, and then the others, those near
     the best before those far from it; what there is no time for is left out, and a fit that is too slow ends early.
@@ -75,6 +76,8 @@ def fit_head(
             chances = model.predict_proba(val_x).reshape(*val_features.shape[:2], -1).mean(axis=1)
             tried[strength] = judge(chances, val_y, model.classes_), (model.coef_.copy(), model.intercept_.copy())
             iteration = (time.monotonic() - started) / max(int(model.n_iter_.max()), 1)
+            if progress:
+                progress(len(tried), len(strengths))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a strength that has not converged is judged as it is

@@ -45,11 +45,12 @@ class Loop:
         tell: Callable[[dict[str, Any]], None],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         budget: TimeBudget | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self.trainer, self.recipe, self.processes = trainer, trainer.recipe, trainer.processes
         self.run, self.key, self.tell, self.checkpoint_seconds = run, key, tell, checkpoint_seconds
         self.budget = budget
-        self.position, self.stop = Position(pace=Pace(self.recipe.length)), Stop()
+        self.position, self.stop = Position(pace=Pace(self.recipe.length)), stop or Stop()
         self.last = self.saved = clock.now()
         self.save_seconds = 0.0  # that the last checkpoint took
 
@@ -58,12 +59,10 @@ class Loop:
 
         Raises `Stopped` when that was asked for, with all of it kept.
         """
-        with self.stop:
-            self.last = self.saved = clock.now()
-            if self.processes.agree(resume and self.run.checkpoint.is_file()):
-                self.restore()
-            else:
-                self.begin()
+        self.last = self.saved = clock.now()
+        if not (self.processes.agree(resume and self.run.checkpoint.is_file()) and self.restore()):
+            self.begin()
+        with self.stop.held():
             while not self.ended():
                 row = self.epoch()
                 if self.validates():
@@ -87,24 +86,31 @@ class Loop:
         return position.epochs_done * len(self.trainer.feed) >= position.pace.batches(len(self.trainer.feed))
 
     def begin(self) -> None:
-        """From the first weights, which may get a head that suits them."""
+        """From the first weights, which may get a head that suits them; stopped in it, nothing of it has happened."""
+        self.position = Position(pace=Pace(self.recipe.length))
         if self.processes.main:
             self.run.write_history([])
         if self.recipe.head == "probe":
             row = {"epoch": 0, "epochs": self.recipe.epochs} | self.first_head()
             self.count_time()
             self.note(row)
+            if self.recipe.epochs:
+                self.save()
 
-    def restore(self) -> None:
-        """From the last checkpoint."""
+    def restore(self) -> bool:
+        """From the last checkpoint; False if it is of before the first head was kept, as an older corolla left it."""
         trainer = self.trainer
         self.position = load_checkpoint(self.run.checkpoint, trainer.modules, trainer.optimisers, self.key)
+        reached = self.position
+        if self.recipe.head == "probe" and reached.best_epoch < 0 and not (reached.epochs_done or reached.batches_done):
+            return False
         if not self.position.pace.epochs:  # written before trainings could be planned again
             self.position.pace = Pace(self.recipe.length)
         trainer.average.steps = self.position.average_steps
         if self.processes.main:
             kept = [row for row in self.run.history() if row["epoch"] <= self.position.epochs_done]
             self.run.write_history(kept)
+        return True
 
     def due(self) -> bool:
         """Whether a checkpoint belongs here, between two epochs: at the end, and as often as it costs little."""
@@ -226,7 +232,8 @@ class Loop:
         def look(done: int, total: int) -> None:
             self.trainer.progress.stage("validating", done, total)
             if self.stop.asked and self.processes.count == 1:  # several would have to agree at every batch
-                self.save()
+                if epoch:  # the first head is fitted anew
+                    self.save()
                 raise Stopped(self.stop.asked)
 
         validation = self.trainer.validate(look)
@@ -271,7 +278,12 @@ class Loop:
 
         labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))
         train, val = features("train"), features("val")
-        fitted = self.processes.from_main(lambda: fit_head(train, labels, val, val_labels, len(manifest.classes)))
+
+        def tell(done: int, total: int) -> None:
+            trainer.progress.stage("fitting the head", done, total)
+
+        classes = len(manifest.classes)
+        fitted = self.processes.from_main(lambda: fit_head(train, labels, val, val_labels, classes, progress=tell))
         with torch.no_grad():
             for each in (trainer.model, trainer.average.model):
                 for head in (each.head, each.distillation_head):

@@ -1,33 +1,44 @@
-"""Ctrl-C and SIGTERM in a training: the first ends it after the step it is in, with everything kept; a second at once.
+"""Ctrl-C and SIGTERM in a training: the first ends it with everything kept; a second at once.
 
-SIGTERM is what a batch system sends before it takes a machine away.
+SIGTERM is what a batch system sends before it takes a machine away. Whatever a training writes is there whole or not at
+all, so between two lines of code it may end anywhere. Only an epoch's step is finished first, so that it is not lost.
 """
 
 import signal
 import threading
 import time
-from types import FrameType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import Any
 
 from corolla.processes import several_wanted
+from corolla.progress import Progress
 
 ECHO = 2.0  # seconds in which a launcher passes on to its processes what the terminal has sent them already
 
 
 class Stopped(KeyboardInterrupt):
-    """A training that was asked to end and has kept where it was; `by` is the signal's number."""
+    """A training that was asked to end and has kept where it was; `by` is the signal's number.
 
-    def __init__(self, by: int) -> None:
+    `at_once`: it was asked twice, and only what it had kept before is kept.
+    """
+
+    def __init__(self, by: int, at_once: bool = False) -> None:
         super().__init__()
-        self.by = by
+        self.by, self.at_once = by, at_once
 
 
 class Stop:
-    """While it is entered, signals that ask for an end are noted in `asked`, the signal's number or 0."""
+    """While it is entered, signals that ask for an end raise `Stopped`; `asked` is the first one's number, or 0.
+
+    Within `held` the first is only noted, for whoever looks at `asked` between two steps.
+    """
 
     def __init__(self) -> None:
         self.asked = 0
         self.since = 0.0
+        self.holding = False
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
@@ -36,15 +47,51 @@ class Stop:
                 self.before[number] = signal.signal(number, self.hear)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
         self.before = {}
+        if self.asked and isinstance(error, Exception) and several_wanted():
+            raise Stopped(self.asked) from error  # another process has ended already, and this one waited for it
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within it the first signal is noted and no more; one that nobody has answered by its end is answered then."""
+        self.holding = True
+        try:
+            yield
+        finally:
+            self.holding = False
+        self.check()
+
+    def check(self) -> None:
+        """Raise `Stopped` if that was asked for and is not held back."""
+        if self.asked and not self.holding:
+            raise Stopped(self.asked)
 
     def hear(self, number: int, frame: FrameType | None) -> None:
-        """Note the first signal; end at once on the next."""
+        """Note the first signal, which ends what is not held; end at once on the next."""
         now = time.monotonic()
         if not self.asked:
             self.asked, self.since = number, now
+            self.check()
         elif not several_wanted() or now - self.since > ECHO:
-            raise Stopped(number)
+            raise Stopped(number, at_once=True)
+
+
+class Watched(Progress):
+    """Shows what `progress` shows, and ends at its next tick what has swallowed the exception of a signal."""
+
+    def __init__(self, progress: Progress, stop: Stop) -> None:
+        self.progress, self.stop = progress, stop
+
+    def stage(self, title: str, done: int, total: int, detail: str = "") -> None:
+        """Show it, and raise `Stopped` if that was asked for."""
+        self.progress.stage(title, done, total, detail)
+        self.stop.check()
+
+    def note(self, text: str) -> None:
+        """Show it."""
+        self.progress.note(text)

@@ -38,6 +38,7 @@ from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
+from corolla.training.stopping import Stop, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
@@ -87,7 +88,9 @@ def train(
     # A recipe is text, as the run keeps it.
     changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
     data, run = word(data), Run(at(out))
-    with locked(run.folder, "training", progress.note) if processes.main else nullcontext():
+    locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
+    with Stop() as stop, locking:
+        progress = Watched(progress, stop)
         config = processes.from_main(lambda: interrupted(run, resume))
         named = None
         if config:
@@ -142,7 +145,7 @@ def train(
             budget = TimeBudget(started + minutes * 60, minutes * 60, plan, an_epoch, named.most_epochs)
         key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
         with board(run, tensorboard and processes.main) as tell:
-            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60, budget).fit(resume)
+            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60, budget, stop).fit(resume)
         watch.lap("training")
         rows = run.history()
         steps, validating = (sum(row.get(name, 0.0) for row in rows) for name in ("step_seconds", "validation_seconds"))
@@ -290,8 +293,11 @@ def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress, w
         low, high = evaluation.interval
         write_json(run.evaluation_file, evaluation.to_json())
         progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
+    progress.stage("writing the report", 0, 2)
     write_report(run, evaluation, manifest, classifier=classifier)
+    progress.stage("writing the report", 1, 2)
     write_card(run, evaluation)
+    progress.stage("writing the report", 2, 2)
     watch.lap("report")
     progress.note(", ".join(f"{phase} {seconds:.0f} s" for phase, seconds in watch.seconds.items()))
     progress.note(f"the run is in {run.folder}; its report is {run.report}")

@@ -128,10 +128,12 @@ class Trainer:
             return Compiling(False, "nothing but a head is fitted")
         recipe = self.recipe
         self.progress.stage("measuring compiled code", 0, 1)
-        return choose_compiling(
+        chosen = choose_compiling(
             self.model, self.precision, recipe.image_size, len(self.processes.part(self.feed.batch_size)), self.steps,
             len(recipe.growth), self.processes,
         )  # fmt: skip
+        self.progress.stage("measuring compiled code", 1, 1)
+        return chosen
 
     def weigh_classes(self) -> Tensor | None:
         """Weights that make every class count the same in the loss, of mean 1 over the pictures, or None."""

@@ -116,10 +116,15 @@ class FittedTeacher:
 
     def fit_head(self) -> float:
         """Give the frozen backbone its head; returns the accuracy on validation."""
+
+        def tell(done: int, total: int) -> None:
+            self.progress.stage("fitting the teacher's head", done, total)
+
         train, val = self.features("train"), self.features("val")
         head = fit_head(
-            train, self.labels("train"), val, self.labels("val"), len(self.manifest.classes), seconds=self.plan.head
-        )
+            train, self.labels("train"), val, self.labels("val"), len(self.manifest.classes),
+            seconds=self.plan.head, progress=tell,
+        )  # fmt: skip
         with torch.no_grad():
             self.teacher.head.weight.copy_(head.weight)
             self.teacher.head.bias.copy_(head.bias)
