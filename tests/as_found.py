@@ -21,7 +21,8 @@ PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("corolla", deadline=None, suppress_health_check=PATIENT, print_blob=True)
 settings.load_profile("corolla")
 
-UNSEEN = {"PYTEST_CURRENT_TEST"}  # of the environment: pytest's own
+# Of the environment: pytest's own, and what scikit-learn sets when it is first imported.
+UNSEEN = {"PYTEST_CURRENT_TEST", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
 
 
 @pytest.fixture(autouse=True)
