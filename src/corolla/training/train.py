@@ -31,12 +31,13 @@ from corolla.report.page import write_report
 from corolla.run import Config, Run
 from corolla.training import clock
 from corolla.training.budget import Plan
-from corolla.training.choice import fit_to_minutes, named_with, recipe_of, weights_of
+from corolla.training.choice import fit_to_minutes, named_with, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
+from corolla.training.resuming import Asked, added, recipe_of, told_of
 from corolla.training.stopping import Stop, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trainer import Trainer
@@ -83,19 +84,22 @@ def train(
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
     changes = {name: value for name, value in changes.items() if value is not None}
-    run = Run(Path(out))
+    run, asked = Run(Path(out)), Asked(data, recipe, minutes, seed, changes)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
     with Stop() as stop, locking:
         progress = Watched(progress, stop)
         config = processes.from_main(lambda: interrupted(run, resume))
         named = None
         if config:
-            manifest, chosen = processes.from_main(run.load_manifest), recipe_of(config, changes, seed)
+            chosen, manifest = recipe_of(config, asked), processes.from_main(run.load_manifest)
+            skipped = config.data.get("skipped", [])
+            if new := processes.from_main(lambda: added(data, manifest, skipped, progress.stage)):
+                progress.note(told_of(new, data))
+            processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             if config.training.get("finished"):
                 progress.note(f"{run.folder} is finished; its report and model card are written again")
                 finish(run, manifest, machine, progress, watch)
                 return run
-            processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
         else:
             weights = weights_of(changes, progress)
@@ -122,6 +126,7 @@ def train(
         )
         if not config:
             config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
+            config.training["asked"] = asked.to_json()
             if taught:
                 config.training["teacher"] = taught.facts
             if plan:
