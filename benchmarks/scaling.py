@@ -24,8 +24,9 @@ import numpy as np
 import torch
 
 import several_processes
+from corolla.bench.cases import Case
 from corolla.bench.memory import apart, peak_memory
-from corolla.bench.models import PASSES, Case, measure_training, one_a_class
+from corolla.bench.models import PASSES, measure_training, one_a_class
 from corolla.layers import walk
 from corolla.progress import Progress
 from corolla.sizes import vit_config

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest_plugins = ["exported", "hub_standin"]
+pytest_plugins = ["as_found", "exported", "hub_standin"]
 
 
 @pytest.fixture(scope="session", autouse=True)

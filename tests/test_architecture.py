@@ -8,8 +8,22 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "corolla"
 # A module may import from its own station and from those before it.
 STATIONS = [
-    {"errors", "text", "atomic", "sealed", "lock", "progress", "pretrained", "memory", "precision", "processes"},
-    {"positions", "branches", "stem", "head", "model", "sizes", "layers"},
+    {
+        "errors",
+        "text",
+        "paths",
+        "atomic",
+        "tensors",
+        "sealed",
+        "lock",
+        "progress",
+        "pretrained",
+        "memory",
+        "precision",
+        "processes",
+        "processors",
+    },
+    {"configuration", "positions", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},
     {"data"},
     {"run"},

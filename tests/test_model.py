@@ -110,7 +110,7 @@ def test_inspect_returns_what_forward_computed() -> None:
     torch.testing.assert_close(model.head(model.pool(model.norm(seen.blocks[-1]))), seen.logits)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 40), st.sampled_from([8, 16, 64]), st.integers(0, 10_000))
 def test_both_attentions_agree(heads: int, tokens: int, width: int, seed: int) -> None:
     q, k, v = torch.randn(3, 2, heads, tokens, width, generator=torch.Generator().manual_seed(seed)).unbind()

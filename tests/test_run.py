@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
@@ -109,7 +109,7 @@ def test_a_hostile_config_is_refused_in_one_line(run: Run, change: dict[str, Any
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.binary(max_size=300))
 def test_any_bytes_for_config_or_weights_are_refused(run: Run, content: bytes) -> None:
     for file in (run.config_file, run.weights):

@@ -1,13 +1,15 @@
 """A seal: what was written is read, and no change to the file goes unnoticed."""
 
+import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -82,7 +84,7 @@ def test_every_file_cut_short_is_noticed(file: Path, unsealed: bool) -> None:
             load_sealed(file, unsealed=unsealed)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(data=st.data())
 def test_bytes_written_over_the_file_are_noticed(file: Path, data: st.DataObject) -> None:
     whole = file.read_bytes()
@@ -98,7 +100,7 @@ def test_bytes_written_over_the_file_are_noticed(file: Path, data: st.DataObject
         file.write_bytes(whole)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(st.binary(max_size=300))
 def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "foreign").write_bytes(content)
@@ -142,9 +144,14 @@ def test_the_seal_costs_little_beside_the_file(tmp_path: Path) -> None:
     file, tensors = tmp_path / "large.safetensors", {"weight": torch.zeros(25_000_000)}
     save_sealed(tensors, file)
 
-    def seconds(unsealed: bool) -> float:
+    def seconds(work: Callable[[], object]) -> float:
         started = time.process_time()
-        load_sealed(file, unsealed=unsealed)
+        work()
         return time.process_time() - started
 
-    assert min(seconds(False) for _ in range(3)) < 1.0  # 100 MB: 0.06 s with SHA instructions, 0.3 s without
+    def plain() -> None:  # what cannot be done without: every byte read, hashed and loaded
+        hashlib.sha256(file.read_bytes())
+        load_file(file)
+
+    pairs = [(seconds(lambda: load_sealed(file)), seconds(plain)) for _ in range(5)]
+    assert min(sealed for sealed, _ in pairs) < 2 * min(other for _, other in pairs)

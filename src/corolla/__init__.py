@@ -11,15 +11,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from corolla.classifier import Classifier
+    from corolla.configuration import ViTConfig
     from corolla.data.sources import load_data
     from corolla.errors import CorollaError
     from corolla.evaluation.evaluate import evaluate
     from corolla.explanations.explanation import Explanation
     from corolla.explanations.maps import explain
-    from corolla.model import ViT, ViTConfig
+    from corolla.model import ViT
+    from corolla.paths import AnyPath
     from corolla.predictor import Prediction, Predictor
     from corolla.preprocessing import Preprocessing
     from corolla.training.train import train
@@ -49,7 +49,7 @@ _HOMES = {
     "Predictor": "corolla.predictor",
     "Preprocessing": "corolla.preprocessing",
     "ViT": "corolla.model",
-    "ViTConfig": "corolla.model",
+    "ViTConfig": "corolla.configuration",
     "evaluate": "corolla.evaluation.evaluate",
     "explain": "corolla.explanations.maps",
     "load_data": "corolla.data.sources",
@@ -57,7 +57,7 @@ _HOMES = {
 }
 
 
-def load(run: "str | Path", device: str = "cpu") -> "Predictor":
+def load(run: "AnyPath", device: str = "cpu") -> "Predictor":
     """What answers: the trained classifier of a run folder, or a file that was exported from one."""
     from corolla.pretrained import EXPORTED
 

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,11 +11,11 @@ from torch import Tensor, nn
 from corolla.errors import CorollaError
 from corolla.head import Head
 from corolla.model import ViT
+from corolla.paths import AnyPath
 from corolla.precision import Precision, choose_precision
 from corolla.predictor import Predictor, Reply
 from corolla.preprocessing import Preprocessing
-from corolla.pretrained import EXPORTED, run_folder
-from corolla.run import Run
+from corolla.run import find_run
 from corolla.trust.calibration import Calibration
 from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import tempered
@@ -51,7 +50,7 @@ class Classifier(Predictor):
 
     @staticmethod
     def load(
-        run: str | Path, device: str = "cpu", precision: Precision | None = None, *, calibrated: bool = True
+        run: AnyPath, device: str = "cpu", precision: Precision | None = None, *, calibrated: bool = True
     ) -> "Classifier":
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 
@@ -59,9 +58,7 @@ class Classifier(Predictor):
         calibration knows if it has one, unless `calibrated` is False.
         Raises `CorollaError` if it is neither, or damaged.
         """
-        if str(run).endswith(EXPORTED):
-            raise CorollaError(f"{run} is an exported file, and this needs the run that it was made of")
-        folder = Run(run_folder(run))
+        folder = find_run(run)
         model, config = folder.load_model()
         sizes = len(config.classes), model.head.in_features, model.config.width
         classifier = Classifier(

@@ -29,13 +29,13 @@ def locked(
 ) -> Iterator[None]:
     """Within it no other process comes into `folder` by this function; `work` is what others are told of it.
 
-    The folder is made if it is missing, and is gone again if nothing was put into it. Where nobody could write, there
-    is nothing to lock; where the file system has no locks, `note` is told. Raises `CorollaError` in one line if
-    another process still holds the lock after `patience` seconds.
+    The folder and those above it are made if they are missing, and are gone again if nothing was put into them. Where
+    nobody could write, there is nothing to lock; where the file system has no locks, `note` is told. Raises
+    `CorollaError` in one line if another process still holds the lock after `patience` seconds.
     """
-    new = not folder.exists()
-    if not new and not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise CorollaError(f"{folder} is a file; choose a folder that does not exist yet")
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     file, held = folder / NAME, take(folder, note, patience)
     if held:
@@ -50,9 +50,9 @@ def locked(
             held.release()
             with suppress(OSError):
                 file.unlink()
-        if new:
-            with suppress(OSError):  # it is not empty
-                folder.rmdir()
+        with suppress(OSError):  # one is not empty, and so are those above it
+            for each in new:
+                each.rmdir()
 
 
 def take(folder: Path, note: Callable[[str], None] | None, patience: float) -> "FileLock | None":

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from contextlib import suppress
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 KEEP, AHEAD = 2**31 - 1, 2**28  # bytes
@@ -21,3 +22,11 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return all(mallopt(option, value) == 1 for option, value in SETTINGS)
+
+
+def give_back_freed_memory() -> None:
+    """Hand what is free back to the system all the same, once: before work of another shape, or a long rest."""
+    if not sys.platform.startswith("linux"):
+        return
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -7,79 +7,17 @@ and here also S = N + class token + registers, the length of the sequence, and h
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corolla.branches import DropPath, LayerScale
+from corolla.configuration import Activation
+from corolla.configuration import ViTConfig as ViTConfig  # this is where people look for it
 from corolla.head import Head
 from corolla.positions import resize_positions, sincos_positions
 from corolla.stem import ConvStem, ResidualBlock
-
-Pooling = Literal["token", "average", "token+average"]
-Positions = Literal["learned", "sincos"]
-Activation = Literal["gelu", "swiglu"]
-
-
-@dataclass(frozen=True)
-class ViTConfig:
-    """What makes one Vision Transformer differ from another (the paper's table 1 and what came after it)."""
-
-    num_classes: int
-    image_size: tuple[int, int] = (224, 224)  # height and width the positions are laid out for, in pixels
-    patch_size: int = 16  # P: pixels of the picture under one token, along a side
-    width: int = 768  # D
-    depth: int = 12  # L
-    heads: int = 12
-    mlp_dim: int = 3072
-    activation: Activation = "gelu"  # swiglu: one half of twice the MLP's width gates the other (arXiv 2002.05202)
-    norm_eps: float = 1e-6
-    pooling: Pooling = "token"  # what the head reads: class token (eq. 4), mean of the patches, or one beside the other
-    norm_after_pooling: bool = False  # the last norm reads the mean alone (arXiv 2111.06377, fine-tuned)
-    positions: Positions = "learned"  # sincos: fixed, two-dimensional (arXiv 2205.01580)
-    antialias_positions: bool = True  # when learned positions are resized; published weights differ
-    distilled: bool = False  # a second token with its own head, which learned from a teacher (arXiv 2012.12877)
-    registers: int = 0  # extra tokens without a position (arXiv 2309.16588)
-    layer_scale: float | None = None  # first value of each branch's learned scale (arXiv 2103.17239)
-    drop_path: float = 0.0  # stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382)
-    stem: tuple[int, ...] = ()  # channels of the hybrid's convolutional stages; () is the paper's plain ViT
-    stem_blocks: int = 0  # residual blocks (arXiv 1512.03385) after each of the stem's stages but the first
-
-    def __post_init__(self) -> None:
-        """Refuse shapes that cannot be built, in one line each."""
-        if min(self.num_classes, self.patch_size, self.width, self.depth, self.heads, self.mlp_dim) < 1:
-            raise ValueError("classes, patch size, width, depth, heads and MLP size should all be at least 1")
-        for name, known in (("pooling", Pooling), ("positions", Positions), ("activation", Activation)):
-            if getattr(self, name) not in get_args(known):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(known))}")
-        if not 0 < self.norm_eps < 1:
-            raise ValueError(f"the norms' epsilon is {self.norm_eps}; it should be a small number above 0")
-        if self.width % self.heads:
-            raise ValueError(
-                f"width {self.width} cannot be shared by {self.heads} heads; choose a multiple of the heads"
-            )
-        if self.distilled and self.pooling != "token":
-            raise ValueError("a distillation token stands beside a class token; choose pooling='token'")
-        if self.norm_after_pooling and self.pooling != "average":
-            raise ValueError("only the mean of the patches can come before the last norm; choose pooling='average'")
-        if self.positions == "sincos" and self.width % 4:
-            raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
-        if self.stem_blocks < 0:
-            raise ValueError(f"a stem cannot have {self.stem_blocks} residual blocks a stage; use 0 or more")
-        if self.patch_size % 2 ** len(self.stem):
-            raise ValueError(
-                f"a stem of {len(self.stem)} stages does not divide a patch size of {self.patch_size}; it is too small"
-            )
-        self.grid(self.image_size)
-
-    def grid(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of patches in a picture of `image_size` (height, width), which they must divide."""
-        (height, width), side = image_size, self.patch_size
-        if min(height, width) < side or height % side or width % side:
-            raise ValueError(f"a picture of {height}x{width} does not divide into patches of {side}x{side} pixels")
-        return height // side, width // side
 
 
 @dataclass

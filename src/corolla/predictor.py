@@ -7,21 +7,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import PictureError
+from corolla.data.given import Picture, kind_of, read_given
 from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
 from corolla.trust.calibration import Promises
+from corolla.trust.conformal import refuse_coverage
 
-# A function gives the bytes when the picture's turn comes, or raises `PictureError`.
-Picture = str | Path | bytes | BinaryIO | Image.Image | Callable[[], bytes]
 BATCH = 32
 
 
@@ -66,16 +63,28 @@ class Predictor(ABC):
     def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
         """What it says about each of preprocessed pictures (B, H, W, 3)."""
 
-    def predict(self, picture: Picture, top: int = 5, coverage: float | None = None) -> Prediction:
-        """The answer for one picture: a path, an open file, its bytes or a Pillow image.
+    @overload
+    def predict(self, picture: Picture, top: int = 5, coverage: float | None = None) -> Prediction: ...
 
-        With `coverage`, 0.95 for instance, `Prediction.labels` are the classes that hold the right one so often.
-        Raises `PictureError` for what cannot be read as a picture, and `CorollaError` for a coverage that cannot be.
+    @overload
+    def predict(
+        self, picture: list[Any] | tuple[Any, ...], top: int = 5, coverage: float | None = None
+    ) -> list[Prediction]: ...
+
+    def predict(
+        self, picture: Picture | list[Any] | tuple[Any, ...], top: int = 5, coverage: float | None = None
+    ) -> Prediction | list[Prediction]:
+        """The answer for one picture; for a list or tuple of them a list of answers in the same order.
+
+        A picture is a path, bytes, an open file, a Pillow image, or a uint8 array: (H, W, 3) red, green and blue,
+        (H, W, 4) with opacity, or (H, W) gray. With `coverage`, 0.95 for instance, `Prediction.labels` are the classes
+        that hold the right one so often. Raises `PictureError` for what cannot be read as a picture, of a list for the
+        first such one, and `CorollaError` for a coverage that cannot be.
         """
         self.check_coverage(coverage)
-        [(_, reply)] = self.answers([picture])
-        if isinstance(reply, PictureError):
-            raise reply
+        if isinstance(picture, (list, tuple)):
+            return [self.prediction(reply, top, coverage) for reply in self.replies(picture)]
+        [reply] = self.replies([picture])
         return self.prediction(reply, top, coverage)
 
     def prediction(self, reply: Reply, top: int = 5, coverage: float | None = None) -> Prediction:
@@ -91,10 +100,8 @@ class Predictor(ABC):
 
     def check_coverage(self, coverage: float | None) -> None:
         """`CorollaError` for a coverage that this classifier cannot promise."""
-        if coverage is not None and self.calibration is None:
-            raise CorollaError("a coverage needs a calibrated run; calibrate it with: corolla calibrate RUN")
-        if coverage is not None and not 0 < coverage < 1:
-            raise CorollaError(f"a coverage of {coverage:g} is none; it lies between 0 and 1, 0.95 for instance")
+        if coverage is not None:
+            refuse_coverage(coverage, calibrated=self.calibration is not None)
 
     def probabilities(
         self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None
@@ -107,7 +114,7 @@ class Predictor(ABC):
         replies = []
         for index, reply in self.answers(pictures):
             if isinstance(reply, PictureError):
-                raise reply
+                raise reply.of(index + 1, len(pictures))
             replies.append(reply)
             if progress:
                 progress(index + 1, len(pictures))
@@ -117,8 +124,11 @@ class Predictor(ABC):
         """Each picture's place and what the model says about it, or why it cannot be read, in order.
 
         Pictures are decoded in `readers` threads while the batch before them is computed. A picture's answer does
-        not depend on its neighbours beyond the last bits of floating point.
+        not depend on its neighbours beyond the last bits of floating point. Raises `CorollaError` at once for what is
+        no list of pictures.
         """
+        if not isinstance(pictures, Sequence) or isinstance(pictures, (str, bytes, bytearray, memoryview)):
+            raise CorollaError(f"pictures come as a list, and this is {kind_of(pictures)}; put it into one: [picture]")
         with ThreadPoolExecutor(readers) as pool:
             ahead = pool.map(self.read, pictures[:BATCH])
             for start in range(0, len(pictures), BATCH):
@@ -138,10 +148,4 @@ class Predictor(ABC):
 
     def pixels(self, picture: Picture) -> NDArray[np.uint8]:
         """Decode and preprocess one picture to pixels (H, W, 3), or raise `PictureError`."""
-        if isinstance(picture, Image.Image):
-            buffer = BytesIO()
-            picture.save(buffer, "PNG")
-            picture = buffer.getvalue()
-        elif callable(picture):
-            picture = picture()
-        return self.preprocessing.pixels(read_picture(Path(picture) if isinstance(picture, str) else picture))
+        return self.preprocessing.pixels(read_given(picture))

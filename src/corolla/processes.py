@@ -7,20 +7,21 @@ which every question here is answered at once and nothing of torch is loaded.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from corolla.errors import CorollaError, ElsewhereError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the help of `corolla train` comes by here
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 T = TypeVar("T")
-Row = TypeVar("Row", bound=np.generic)
+Row = TypeVar("Row", bound="np.generic")
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,14 @@ class Processes:
         dist.all_reduce(tensor)
         return tuple(tensor.tolist())
 
-    def joined(self, rows: NDArray[Row], total: int) -> NDArray[Row]:
+    def joined(self, rows: "NDArray[Row]", total: int) -> "NDArray[Row]":
         """The rows of all processes, each of which has those of `part(total)`, in their order.
 
         Shorter parts are filled up for the journey and cut again, so every row is there once.
         """
         if self.count == 1:
             return rows
+        import numpy as np
         import torch
         import torch.distributed as dist
 
@@ -140,6 +142,22 @@ class Processes:
 
 
 ALONE = Processes()
+
+
+@contextmanager
+def without_script() -> Iterator[None]:
+    """Processes that begin within it do not run the user's script: what they are sent lies in modules of ours.
+
+    Where processes are spawned (macOS, Windows, and Linux from Python 3.14 on) each would import the main module first,
+    and a script without a main guard would begin its training again in every one. One that came through standard input
+    could not be imported at all.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")  # of no file, so there is nothing to import
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def several_wanted() -> bool:

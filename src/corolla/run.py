@@ -9,19 +9,23 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from corolla import lock
 from corolla.atomic import write_json, write_text
-from corolla.branches import DropPath
+from corolla.configuration import ViTConfig
 from corolla.data.manifest import Manifest
 from corolla.data.shards.unpacking import restore
 from corolla.errors import CorollaError, few
-from corolla.model import ViT, ViTConfig
+from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
+from corolla.pretrained import EXPORTED, run_folder
 from corolla.sealed import DamagedError, load_sealed, save_sealed
+
+if TYPE_CHECKING:  # what a run is made of is read and refused without them
+    import torch
+
+    from corolla.model import ViT
 
 FORMAT = 1  # of config.json; raised when an older corolla could no longer read it
 MAX_CLASSES = 100_000
@@ -128,7 +132,7 @@ class Run:
             if UNFINISHED.fullmatch(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
 
-    def save_model(self, model: ViT, dtype: torch.dtype | None = None) -> None:
+    def save_model(self, model: "ViT", dtype: "torch.dtype | None" = None) -> None:
         """Write the weights, whole or not at all; with `dtype` all that are not whole numbers in that type."""
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         if dtype is not None:
@@ -164,17 +168,27 @@ class Run:
             raise CorollaError(f"cannot read {self.config_file}: {error}") from None
         return config
 
-    def load_model(self) -> tuple[ViT, Config]:
-        """The model in evaluation mode on the CPU, and its config; `CorollaError` if the weights do not fit."""
+    def check(self) -> Config:
+        """The config of a run that has weights; `CorollaError` if it is none, or has none yet."""
         config = self.load_config()
+        if not self.weights.is_file():
+            raise CorollaError(
+                f"{self.folder} holds no weights yet; finish it with `corolla train … --out {self.folder} --resume`"
+            )
+        return config
+
+    def load_model(self) -> "tuple[ViT, Config]":
+        """The model in evaluation mode on the CPU, and its config; `CorollaError` if the weights do not fit."""
+        import torch
+
+        from corolla.branches import DropPath
+        from corolla.model import ViT
+
+        config = self.check()
         with torch.device("meta"):  # nothing is drawn at random that the file replaces
             model = ViT(config.architecture)
         try:
             state, _ = load_sealed(self.weights, unsealed=True)  # older runs, and converted weights, have no seal
-        except FileNotFoundError:
-            raise CorollaError(
-                f"{self.folder} holds no weights yet; finish it with `corolla train … --out {self.folder} --resume`"
-            ) from None
         except (DamagedError, OSError) as error:
             raise CorollaError(
                 f"cannot read the weights {self.weights}: {error}; copy them again from where they came, "
@@ -216,6 +230,13 @@ class Run:
     def write_history(self, rows: list[dict[str, Any]]) -> None:
         """Replace `metrics.jsonl`, when a resumed training goes back to its last checkpoint."""
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def find_run(run: AnyPath) -> Run:
+    """The run that a path means, or the name of one that comes with corolla; `CorollaError` for an exported file."""
+    if str(run).endswith(EXPORTED):
+        raise CorollaError(f"{run} is an exported file, and this needs the run that it was made of")
+    return Run(run_folder(run))
 
 
 def shape_from(values: dict[str, Any]) -> ViTConfig:
@@ -260,7 +281,7 @@ def check_shape(shape: ViTConfig) -> None:
 
 
 def check_fit(
-    model: ViT, state: dict[str, Any], source: Path, expected_by: str = "the architecture in config.json"
+    model: "ViT", state: dict[str, Any], source: Path, expected_by: str = "the architecture in config.json"
 ) -> None:
     """`CorollaError` names what of `state` is missing, unexpected or of another shape than in `model`."""
     expected = model.state_dict()

@@ -1,30 +1,26 @@
 """safetensors files that notice when a bit of them has changed.
 
 The seal stands in the file's own metadata: the sha256 of the whole file as it lies on the disk, with the seal's digits
-as zeros. So it covers names, types, shapes, metadata and every byte of every tensor, in whatever order safetensors
-laid them out, and any other program reads the file as before.
+as zeros. So it covers names, types, shapes, metadata and every byte of every tensor, in whatever order they lie
+there, and any other program reads the file as before.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping
-from importlib import import_module
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from corolla.atomic import write_with
 from corolla.errors import system_error
+from corolla.tensors import Framework, read_header, write_tensors
 
 KEY, KIND = "corolla.seal", "sha256:"
 SEAL = re.compile(rb'"corolla\.seal":"sha256:([0-9a-f]{64})"')  # inside a JSON text its quotes would be escaped
 ZEROS = b"0" * 64
-LONGEST_HEADER = 100_000_000  # bytes, which is safetensors' own limit
 BLOCK = 2**20
-
-Framework = Literal["pt", "np"]  # whose tensors: torch's or numpy's
 
 
 class DamagedError(ValueError):
@@ -35,22 +31,17 @@ def save_sealed(
     tensors: Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None, framework: Framework = "pt"
 ) -> None:
     """Write contiguous tensors and their metadata to `path` with a seal, whole or not at all."""
-    library = import_module("safetensors.torch" if framework == "pt" else "safetensors.numpy")
-    words = {**(metadata or {}), KEY: KIND + ZEROS.decode()}
+    write_tensors(tensors, path, {**(metadata or {}), KEY: KIND + ZEROS.decode()}, framework, finish=seal)
 
-    def write(temporary: Path) -> None:
-        try:
-            library.save_file(dict(tensors), temporary, metadata=words)
-        except SafetensorError as error:
-            raise system_error(error, path) or error from None
-        with temporary.open("rb+") as file:
-            found = SEAL.search(read_header(file))
-            assert found
-            seal = digest(file, found.start(1))
-            file.seek(found.start(1))
-            file.write(seal)
 
-    write_with(path, write)
+def seal(path: Path) -> None:
+    """Put the digits of the seal where a safetensors file has zeros for them."""
+    with path.open("rb+") as file:
+        found = SEAL.search(read_header(file))
+        assert found
+        digits = digest(file, found.start(1))
+        file.seek(found.start(1))
+        file.write(digits)
 
 
 def load_sealed(
@@ -83,13 +74,6 @@ def check(path: Path, *, unsealed: bool) -> None:
             raise DamagedError("its checksum is damaged")
         elif not unsealed:
             raise DamagedError("it has no checksum, so it was cut short, damaged or not written by corolla")
-
-
-def read_header(file: BufferedIOBase) -> bytes:
-    """The length and the JSON text that a safetensors file begins with, or as much of them as there is."""
-    file.seek(0)
-    length = file.read(8)
-    return length + file.read(min(int.from_bytes(length, "little"), LONGEST_HEADER))
 
 
 def digest(file: BufferedIOBase, seal_at: int) -> bytes:

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from corolla.configuration import ViTConfig
 from corolla.errors import CorollaError
-from corolla.model import ViTConfig
 
 
 @dataclass(frozen=True)
@@ -77,3 +77,11 @@ def vit_config(name: str, num_classes: int, **changes: Any) -> ViTConfig:
         return ViTConfig(**(fields | changes))
     except ValueError as error:
         raise CorollaError(f"{name}: {error}") from None
+
+
+def name_of(shape: ViTConfig) -> str:
+    """What an architecture is called, wherever its weights came from; a size without a name by its width and depth."""
+    sizes = {size: name for name, size in SIZES.items()}
+    size = sizes.get(Size(shape.width, shape.depth, shape.heads, shape.mlp_dim), f"w{shape.width}d{shape.depth}")
+    registers = f"_reg{shape.registers}" if shape.registers else ""
+    return f"vit_{size}_{'conv' if shape.stem else 'patch'}{shape.patch_size}{registers}_{max(shape.image_size)}"

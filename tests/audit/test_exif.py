@@ -54,13 +54,13 @@ def test_a_directory_that_leads_back_to_itself_ends() -> None:
     assert fault(b"II*\0" + struct.pack("<LH", 8, 1) + entry + bytes(4)) == ""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.sampled_from([b"", PREFIX, PREFIX + b"II*\0", PREFIX + b"MM\0*\0\0\0\x08"]))
 def test_any_bytes_have_an_answer(content: bytes, start: bytes) -> None:
     assert isinstance(fault(start + content), str)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 10_000), st.integers(0, 255))
 def test_a_changed_byte_has_an_answer(place: int, value: int) -> None:
     whole = bytearray(block())

@@ -65,7 +65,7 @@ def test_planted_errors_come_first(seed: int) -> None:
     assert wrong[suspicious(labels, chances)].mean() > 0.6
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 7), share=st.floats(0, 0.4))
 def test_it_agrees_with_cleanlab(seed: int, classes: int, share: float) -> None:
     from cleanlab.count import compute_confident_joint, get_confident_thresholds

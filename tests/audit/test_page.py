@@ -164,7 +164,7 @@ def tame(found: Findings, tmp_path_factory: pytest.TempPathFactory) -> list[tupl
     return Page(file).skeleton()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(text=hostile)
 def test_hostile_words_stay_text(
     found: Findings, tame: list[tuple[str, tuple[str, ...]]], tmp_path_factory: pytest.TempPathFactory, text: str

@@ -60,8 +60,8 @@ def test_a_process_in_the_way_is_ended() -> None:
     signal.setitimer(signal.ITIMER_REAL, 1.0)
     try:
         with pytest.raises(KeyboardInterrupt):
-            apart(time.sleep, 60)
+            apart(time.sleep, 600)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300

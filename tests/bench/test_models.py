@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from corolla.bench.cases import Case
 from corolla.bench.ceiling import Ceiling
-from corolla.bench.models import Case, Measured, measure_prediction, measure_training, speed
+from corolla.bench.models import Measured, measure_prediction, measure_training, speed
 from corolla.bench.timing import Timing
 from corolla.errors import CorollaError
 from corolla.layers import walk

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from corolla.bench.report import Report, at_sizes, bench, load_before
+from corolla.bench.cases import at_sizes
+from corolla.bench.report import Report, bench, load_before
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 

@@ -37,7 +37,7 @@ def test_memory_does_not_grow_with_rows(model: Path, pictures: Path, tmp_path: P
         table.write_text("path\n" + "".join(f"{files[row % 4]}\n" for row in range(count)), encoding="utf-8")
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", MEMORY, str(model), str(tmp_path / f"{count}.parquet"), str(table)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout) / 1024)
         assert pq.read_metadata(tmp_path / f"{count}.parquet").num_rows == count

@@ -74,7 +74,7 @@ def test_killed_at_any_moment_no_row_is_lost_or_made_twice(
             kept.append(len(list(plan.folder_of(out).glob("part-*.parquet"))))
         if not out.exists() or plan.folder_of(out).exists():
             finished = start(model, out, *sources)
-            _, errors = finished.communicate(timeout=60)
+            _, errors = finished.communicate(timeout=300)
             assert finished.returncode == 0, errors
         assert pq.read_table(out).to_pylist() == expected
         assert not plan.folder_of(out).exists()

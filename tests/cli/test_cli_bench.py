@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from corolla.bench.cases import Case
 from corolla.bench.ceiling import Ceiling
-from corolla.bench.models import Case, Measured, speed
+from corolla.bench.models import Measured, speed
 from corolla.bench.pictures import PictureSpeed
 from corolla.bench.report import Report
 from corolla.bench.timing import Timing

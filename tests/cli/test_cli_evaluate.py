@@ -10,7 +10,9 @@ import pytest
 
 import corolla as api
 from corolla.cli.figures import print_figures
+from corolla.evaluation.facts import facts_of
 from corolla.evaluation.metrics import Evaluation
+from corolla.run import Run
 
 
 def test_json_is_one_object_with_the_apis_figures(corolla: Callable, run_copy: Path) -> None:
@@ -33,7 +35,43 @@ def test_the_table_holds_the_same_figures(corolla: Callable, run_copy: Path) -> 
     counts = [str(count) if count else "·" for count in figures.confusion[1]]
     assert ["grün", *counts] in lines
     assert "trained on" in said.out
-    assert str(run_copy / "report.html") in said.err
+    assert f"{run_copy} keeps the report of its own test pictures; --out DIR writes one of these" in said.err
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("which", ["split", "other data", "other data with splits", "out"])
+def test_only_its_own_test_pictures_change_what_the_run_says_of_itself(
+    which: str, corolla: Callable, run_copy: Path, pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures / "red", tmp_path / "split" / "test" / "deep blue")  # all of them are answered wrong
+    shutil.copytree(pictures / "grün", tmp_path / "split" / "train" / "grün")
+    words: dict[str, list[object]] = {
+        "split": ["--split", "train"], "other data": [pictures], "other data with splits": [tmp_path / "split"],
+        "out": ["--out", tmp_path / "figures"],
+    }  # fmt: skip
+    before, facts = bytes_of(run_copy), facts_of(Run(run_copy))
+    said = corolla("evaluate", run_copy, *words[which], "--json")
+    assert said.status == 0
+    assert bytes_of(run_copy) == before
+    assert facts_of(Run(run_copy)) == facts
+    if which != "out":
+        assert not (tmp_path / "figures").exists()
+        assert corolla("evaluate", run_copy, *words[which], "--out", tmp_path / "figures").status == 0
+        assert bytes_of(run_copy) == before
+    kept = json.loads((tmp_path / "figures" / "evaluation.json").read_text(encoding="utf-8"))
+    assert kept == json.loads(said.out)
+    page = (tmp_path / "figures" / "report.html").read_text(encoding="utf-8")
+    assert f"{100 * kept['accuracy']:.1f}" in page
+    assert "is not an empty folder" in corolla("evaluate", run_copy, "--out", tmp_path / "figures").line
+
+
+def test_what_the_training_said_stays_after_evaluating_the_same_again(corolla: Callable, run_copy: Path) -> None:
+    before = bytes_of(run_copy)["evaluation.json"]
+    assert corolla("evaluate", run_copy, "--quiet").status == 0
+    assert bytes_of(run_copy)["evaluation.json"] == before
 
 
 def test_the_report_is_written_again(corolla: Callable, run_copy: Path) -> None:
@@ -114,5 +152,5 @@ def test_a_run_that_comes_with_corolla_is_measured_and_nothing_is_written(
     said = corolla("evaluate", "flowers", "photos", "--device", "cpu")
     assert said.status == 0
     assert said.out.startswith("accuracy")
-    assert "keeps no report" in said.err
+    assert "flowers keeps no report; --out DIR writes one of these" in said.err
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]

@@ -10,7 +10,7 @@ from corolla.cli.process import quick_imports
 
 
 def ended(code: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
 
 
 def test_it_leaves_with_everything_written_and_every_handler_run() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corolla.data import archives
@@ -167,7 +167,7 @@ def folder_or_line(path: Path) -> str:
         return str(error)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6))
 def test_damage_anywhere_gives_a_folder_or_one_line(tmp_path: Path, changes: list[tuple[float, int]]) -> None:
     path = zipped(tmp_path / "data.zip", {"rose/1.jpg": b"abc" * 50, "tulip/2.jpg": b"def" * 50})

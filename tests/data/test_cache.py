@@ -1,10 +1,13 @@
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from corolla.data import cache_folder
-from corolla.data.cache import new_folder
+from corolla.data.cache import DAY, new_folder
+from corolla.lock import locked
 
 
 def test_the_environment_chooses_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -57,3 +60,17 @@ def test_a_folder_that_another_process_made_first_is_kept(tmp_path: Path) -> Non
         (tmp_path / "new" / "file").write_text("first")
     assert (tmp_path / "new" / "file").read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_what_killed_processes_left_is_cleared_away_a_day_later(tmp_path: Path) -> None:
+    names = (".new [1]-abandond", ".new [1]-inuse_01", ".new [1]-recent_1", ".newer-abandond", "new [1]-mine_own")
+    for name in names:
+        (tmp_path / name / "rose").mkdir(parents=True)
+        (tmp_path / name / "rose" / "file").touch()
+        age = 60 if "recent" in name else DAY + 60
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+    with locked(tmp_path / names[1], "painting"):
+        os.utime(tmp_path / names[1], (time.time() - DAY - 60,) * 2)
+        with new_folder(tmp_path / "new [1]"):
+            pass
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], "new [1]"}

@@ -347,7 +347,7 @@ def mode_or_reason(content: bytes) -> str:
         return f"reason: {error.reason}"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(sorted(SAMPLES)),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
@@ -371,7 +371,7 @@ def test_a_smaller_limit_of_pixels_is_kept_and_told() -> None:
     assert read_picture(small, most=width * height).size == (width, height)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_picture_or_a_reason(content: bytes) -> None:
     assert mode_or_reason(content).startswith(("RGB", "reason: "))

@@ -91,7 +91,7 @@ def flipped(seed: int, bits: list[int]) -> bytes:
     return np.packbits(base).tobytes()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(prints, st.sampled_from([1, 3, 2048]))
 def test_the_same_sets_as_by_comparing_each_with_each(prints: list[bytes], block: int) -> None:
     bits = np.unpackbits(np.frombuffer(b"".join(prints), np.uint8).reshape(-1, FINGERPRINT_BYTES), axis=1).astype(bool)

@@ -58,7 +58,7 @@ def test_sheets_outside_the_picture_leave_it_empty() -> None:
     assert render([], (16, 16), PLAIN).getextrema() == ((0, 0),) * 4
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0, 6.28), st.floats(-1.2, 1.2), st.floats(0.3, 2.0), st.floats(-2.0, 2.0), st.integers(24, 120))
 def test_bent_petals_have_hardly_a_hole(turn: float, tilt: float, width: float, bend: float, size: int) -> None:
     points = straps(floats([turn]), 0.5, 0.2 * width, np.ones(9), elevation=tilt, bend=bend)
@@ -71,7 +71,7 @@ def test_bent_petals_have_hardly_a_hole(turn: float, tilt: float, width: float, 
     assert holes.sum() <= 0.01 * covered.sum()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.0, 6.28), st.floats(0.2, 1.4))
 def test_normals_are_of_length_one_and_face_the_viewer(turn: float, elevation: float) -> None:
     points = floats(straps(spokes(5, turn), 1.0, 0.3, np.ones(6), elevation=elevation, bend=0.4))

@@ -185,6 +185,6 @@ print(keep_pixels(paths, [sha256_of(path) for path in paths], 32)[0].sum())
 def test_two_processes_may_make_the_same_store(paths: list[Path]) -> None:
     command = [sys.executable, "-c", ASK, *map(str, paths)]
     asked = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    answers = [int(process.communicate(timeout=60)[0]) for process in asked]
+    answers = [int(process.communicate(timeout=300)[0]) for process in asked]
     assert answers == [int(shrink(paths[0], 32).sum())] * 2
     assert len(list((cache_folder() / "pixels").iterdir())) == 1

@@ -127,7 +127,7 @@ def test_large_groups_leave_something_for_every_side() -> None:
 people = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 60), st.integers(0, 90)), min_size=30, max_size=120)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(people, st.integers(0, 5))
 def test_no_group_is_cut_every_class_is_on_every_side_and_sizes_are_close(
     rows: list[tuple[str, int, int]], seed: int

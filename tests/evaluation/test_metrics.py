@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from corolla.evaluation.metrics import Evaluation, wilson
@@ -77,7 +77,6 @@ def test_figures_by_hand() -> None:
 answers = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0.3, 1)), min_size=1, max_size=40)
 
 
-@settings(deadline=None)  # scikit-learn is slow the first time
 @given(answers)
 def test_figures_agree_with_their_definitions(cases: list[tuple[int, int, float]]) -> None:
     labels, predicted, confidences = (list(values) for values in zip(*cases, strict=True))

@@ -48,7 +48,7 @@ def test_a_job_that_is_stopped_is_queued_again_and_finishes(tmp_path: Path) -> N
             time.sleep(0.05)
         trainers = [line for line in children(process.pid) if "torchrun" in line[1]]
         os.kill(trainers[0][0], signal.SIGTERM)  # as SLURM does to what srun has started
-        said = process.communicate(timeout=100)[0].decode(errors="replace")
+        said = process.communicate(timeout=300)[0].decode(errors="replace")
     assert process.returncode != 0
     assert "stopped and kept" in said, said
     assert asked.read_text() == "requeue 7\n"

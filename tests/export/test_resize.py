@@ -21,7 +21,7 @@ def resized(preprocessing: Preprocessing, picture: Image.Image) -> np.ndarray:
     return found[0].permute(1, 2, 0).numpy()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(PREPARATIONS), st.integers(1, 300), st.integers(1, 300), st.integers(0, 99))
 def test_a_photograph_of_any_size_is_as_pillow_makes_it(
     preprocessing: Preprocessing, width: int, height: int, seed: int

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corolla.report.card import markdown, write_card
+from corolla.report.page import write_report
 
 MakeRun = Callable[..., Any]
 NAMES = ("daisy", "rose", "tulip")
@@ -77,6 +78,20 @@ def test_without_an_evaluation_there_is_no_figure(make_run: MakeRun) -> None:
     assert "Not measured yet: `corolla evaluate run`" in body
 
 
+def test_a_training_that_has_not_worked_says_so_first(make_run: MakeRun) -> None:
+    run, evaluation, manifest = make_run(NAMES)
+    plain = [read(write_card(run, evaluation))[1], write_report(run, evaluation, manifest).read_text(encoding="utf-8")]
+    config = run.load_config()
+    said = "it is no better than a guess: <it> names 1.3% of 1,020 test images"
+    run.save_config(replace(config, training=config.training | {"verdict": said}))
+    _, body = read(write_card(run, evaluation))
+    assert body.index("> **It is no better than a guess: &lt;it&gt; names 1.3%") < body.index("named right")
+    page = write_report(run, evaluation, manifest).read_text(encoding="utf-8")
+    warning = '<p class="caveat warning" role="alert">It is no better than a guess: &lt;it&gt; names 1.3%'
+    assert page.index(warning) < page.index("named right")
+    assert not any("no better than a guess" in text or 'role="alert"' in text for text in plain)
+
+
 def test_the_place_of_the_data_is_not_told_whole(make_run: MakeRun) -> None:
     run, evaluation, _ = make_run(NAMES)
     config = run.load_config()
@@ -138,7 +153,7 @@ def tame(make_run: MakeRun) -> tuple[dict[str, Any], list[str]]:
     return front, shape(body)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=hostile, words=hostile)
 def test_hostile_names_and_words_stay_text(
     make_run: MakeRun, tame: tuple[dict[str, Any], list[str]], name: str, words: str

@@ -88,7 +88,7 @@ values = st.one_of(st.floats(), st.integers(-5, 50), st.none(), st.text(max_size
 KEYS = ("epoch", "image_size", "train_loss", "val_loss", "val_accuracy", "best", "learning_rate")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), values), max_size=4))
 def test_any_history_is_drawn(rows: History) -> None:
     for said, drawn in curves_svg(rows):

@@ -84,7 +84,7 @@ def test_the_shape_stays_near_a_square() -> None:
     assert default_columns(MOST) * 2.3 * 110 < 2**16  # what Agg can draw
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     title=st.one_of(
         st.text(max_size=80), st.sampled_from(["$x_{$", "$\\frac", "向日葵 🌻 مرحبا", "\u202e\x00", "a" * 5000])

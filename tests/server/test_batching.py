@@ -16,7 +16,7 @@ from corolla.server.model import Served
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait until it holds."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -28,7 +28,7 @@ def test_pictures_of_many_requests_share_batches_and_keep_their_answers(
     expected = {label: flowers.predictor.predict(picture) for label, picture in painted.items()}
     wanted = list(painted) * 4
     with (
-        serving(replace(flowers, predictor=watched), Limits(batch=8, workers=1)) as server,
+        serving(replace(flowers, predictor=watched), Limits(batch=8, workers=1, linger=600)) as server,
         ThreadPoolExecutor(21) as pool,
     ):
         watched.gate.clear()
@@ -36,7 +36,6 @@ def test_pictures_of_many_requests_share_batches_and_keep_their_answers(
         assert watched.reached.wait(20)
         asked = [pool.submit(server.post, painted[label]) for label in wanted]
         until(lambda: server.figure("corolla_held_pictures") == 21)
-        time.sleep(0.2)  # decoded by now
         watched.gate.set()
         answers = [future.result().json()["predictions"][0] for future in asked]
         assert first.result().json()["predictions"][0]["label"] == "daisy"
@@ -54,12 +53,10 @@ def test_pictures_of_many_requests_share_batches_and_keep_their_answers(
 def test_a_single_picture_is_not_held_up(
     flowers: Served, watched: Any, serving: Any, painted: dict[str, bytes]
 ) -> None:
-    """However long batches may wait for others, there are none on their way."""
-    with serving(replace(flowers, predictor=watched), Limits(linger=10)) as server:
-        begun = time.monotonic()
+    """However long batches may wait for others, here longer than anybody asks, there are none on their way."""
+    with serving(replace(flowers, predictor=watched), Limits(linger=600)) as server:
         assert server.post(painted["tulips"]).json()["predictions"][0]["label"] == "tulips"
         assert server.post(b"text").status_code == 422
-        assert time.monotonic() - begun < 5
     assert watched.batches == [1]
 
 

@@ -253,7 +253,7 @@ def test_the_log_has_nothing_of_the_pictures(server: Any, painted: dict[str, byt
 
 def line_of(server: Any, answer: httpx.Response) -> dict[str, Any]:
     """What the log says of a request, which it does when the answer is out."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         found = [line for line in server.log if line["id"] == answer.headers["x-request-id"]]
         if found or time.monotonic() > end:

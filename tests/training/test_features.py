@@ -12,7 +12,7 @@ from corolla.data.sources import load_data
 from corolla.model import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.sizes import vit_config
-from corolla.training.features import digest, split_features
+from corolla.training.features import digest, picture_features
 
 PREPARED = Preprocessing((16, 16))
 
@@ -28,7 +28,7 @@ def columns(images: torch.Tensor) -> torch.Tensor:
 
 
 def test_features_are_in_the_manifests_order_with_the_mirror_image_beside(manifest: Manifest) -> None:
-    features = split_features(manifest, "val", columns, PREPARED, "cpu")
+    features = picture_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu")
     for example, row in zip(manifest.split("val"), features, strict=True):
         expected = columns(PREPARED(read_picture(manifest.locate(example)))[None])[0]
         torch.testing.assert_close(row[0], expected)
@@ -42,21 +42,27 @@ def test_features_with_a_key_are_computed_once(manifest: Manifest) -> None:
         asked.append(len(images))
         return columns(images)
 
-    first = split_features(manifest, "train", counted, PREPARED, "cpu", key="once")
+    first = picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="once")
     often = len(asked)
     assert often
-    assert torch.equal(first, split_features(manifest, "train", counted, PREPARED, "cpu", key="once"))
+    assert torch.equal(
+        first, picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="once")
+    )
     assert len(asked) == often
-    split_features(manifest, "train", counted, Preprocessing((16, 16), crop_fraction=0.5), "cpu", key="once")
-    split_features(manifest, "train", counted, PREPARED, "cpu", key="other")
+    picture_features(
+        manifest.root, manifest.split("train"), counted, Preprocessing((16, 16), crop_fraction=0.5), "cpu", key="once"
+    )
+    picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="other")
     assert len(asked) == 3 * often
 
 
 def test_a_damaged_cache_is_computed_anew(manifest: Manifest) -> None:
-    first = split_features(manifest, "val", columns, PREPARED, "cpu", key="damaged")
+    first = picture_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu", key="damaged")
     for file in (cache_folder() / "features").iterdir():
         file.write_bytes(file.read_bytes()[:-7])
-    assert torch.equal(first, split_features(manifest, "val", columns, PREPARED, "cpu", key="damaged"))
+    assert torch.equal(
+        first, picture_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu", key="damaged")
+    )
 
 
 def test_the_digest_is_of_every_weight() -> None:

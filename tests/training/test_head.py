@@ -1,8 +1,10 @@
 """The head on frozen features: what it finds, folded back, for two classes and for missing ones."""
 
+import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
-from corolla.training.head import fit_head
+from corolla.training.head import FEWEST_ITERATIONS, STRENGTHS, fit_head
 
 
 def clouds(classes: int, each: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,3 +50,25 @@ def test_noise_is_fitted_with_a_small_strength() -> None:
     features[:, 0, 0] += labels * 2.0
     val[:, 0, 0] += val_labels * 2.0
     assert fit_head(features, labels, val, val_labels, 2).strength < 1
+
+
+def test_in_no_time_one_strength_is_tried_and_in_ample_time_the_best_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[int] = []
+    fit = LogisticRegression.fit
+    monkeypatch.setattr(
+        LogisticRegression, "fit", lambda self, x, y: (fitted.append(self.max_iter), fit(self, x, y))[1]
+    )
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(120) % 4
+    features = torch.randn(120, 2, 8, generator=generator) + 1.5 * torch.eye(4, 8)[labels][:, None]
+    train, val = (features[:60], labels[:60]), (features[60:], labels[60:])
+    hurried = fit_head(*train, *val, num_classes=4, seconds=0.0)
+    assert fitted == [FEWEST_ITERATIONS]
+    assert hurried.accuracy > 0.5
+    fitted.clear()
+    whole = fit_head(*train, *val, num_classes=4)
+    tried_in_all = len(fitted)
+    fitted.clear()
+    ample = fit_head(*train, *val, num_classes=4, seconds=600.0)
+    assert len(fitted) == tried_in_all == len(STRENGTHS)
+    assert (ample.strength, ample.accuracy) == (whole.strength, whole.accuracy)

@@ -32,7 +32,7 @@ def test_updates_equal_torch_muon() -> None:
         assert (mine - other).norm() < 0.02 * moved
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 40), st.integers(2, 40), st.integers(0, 1000))
 def test_singular_values_come_near_one_and_directions_stay(rows: int, columns: int, seed: int) -> None:
     # Built from its singular values, which Newton-Schulz needs to be within a few hundred of each other.

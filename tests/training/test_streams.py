@@ -62,7 +62,7 @@ def test_a_batch(manifest: Manifest) -> None:
     assert same(found, batches(manifest.stream))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_any_start_and_any_processes_give_the_same_batches(manifest: Manifest, data: st.DataObject) -> None:
     batch_size, epoch = data.draw(st.integers(1, 50)), data.draw(st.integers(0, 3))
@@ -108,7 +108,7 @@ def flat(*counts: int) -> FlatStream:
     return FlatStream("x", 0, (0.7, 0.15, 0.15), ("a",), (sum(counts),), {}, parts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(1, 40), st.integers(0, 5), st.integers(1, 100)
 )

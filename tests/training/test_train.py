@@ -5,19 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 import corolla
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
+from corolla.evaluation.facts import Facts, facts_of
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training.guard import NotFiniteError
@@ -82,8 +81,7 @@ def open_picture(path: Path) -> Any:
 
 
 def same_weights(one: Run, other: Run) -> bool:
-    a, b = load_file(one.weights), load_file(other.weights)
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+    return one.weights.read_bytes() == other.weights.read_bytes()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(
@@ -101,12 +99,18 @@ def test_workers_do_not_change_the_weights(finished: Run, swatches: Path, tmp_pa
 
 
 CHILD = """
-import sys
+import sys, time
 import corolla
+from corolla.progress import Progress
+class Halt(Progress):
+    def stage(self, title, done, total, detail=""):
+        if title == f"epoch {sys.argv[4]}/4" and done == 2:
+            print("halted", flush=True)
+            time.sleep(600)
 if __name__ == "__main__":
     growth = ((0.0, 0.5), (0.5, 1.0))
     corolla.train(sys.argv[1], sys.argv[2], epochs=4, model="vit_nano_conv8_16", batch_size=8, workers=0,
-                  device="cpu", growth=growth, resume=sys.argv[3] == "resume")
+                  device="cpu", growth=growth, progress=Halt(), resume=sys.argv[3] == "resume")
 """
 
 
@@ -116,14 +120,14 @@ def test_a_killed_training_resumes_to_the_weights_of_an_unbroken_one(
 ) -> None:
     script, run = tmp_path / "child.py", Run(tmp_path / "run")
     script.write_text(CHILD, encoding="utf-8")
-    for how in ("fresh", "resume"):  # killed twice, at two different epochs
-        before = len(run.history())
-        child = subprocess.Popen([sys.executable, str(script), str(swatches), str(run.folder), how])
-        deadline = time.monotonic() + 120
-        while len(run.history()) <= before and time.monotonic() < deadline and child.poll() is None:
-            time.sleep(0.005)
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL, "the training ended before it could be killed"
+    for how, epoch in (("fresh", 2), ("resume", 3)):  # killed twice, each time within an epoch
+        command = [sys.executable, str(script), str(swatches), str(run.folder), how, str(epoch)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            assert child.stdout
+            assert child.stdout.readline() == b"halted\n"
+            child.send_signal(signal.SIGKILL)
+        assert child.returncode == -signal.SIGKILL
+        assert len(run.history()) == epoch - 1
     assert not run.load_config().training.get("finished")
     corolla.train(swatches, run.folder, epochs=4, resume=True, **QUICK, **GROWN)
     assert same_weights(finished, run)
@@ -226,3 +230,38 @@ def test_a_checkpoint_that_is_damaged_says_so(swatches: Path, tmp_path: Path) ->
     run.checkpoint.write_bytes(os.urandom(4096))
     with pytest.raises(CorollaError, match="cannot continue from"):
         corolla.train(swatches, run.folder, epochs=1, resume=True, **QUICK)
+
+
+def test_paths_are_taken_for_everything_that_is_one(swatches: Path, tmp_path: Path, finished: Run) -> None:
+    run = corolla.train(swatches, tmp_path / "a" / "tuned", weights=finished.folder, epochs=1, batch_size=8, workers=0)
+    config = run.load_config()
+    assert config.recipe["weights"] == str(finished.folder)
+    # It is called by its architecture, and beside it stands what it began with.
+    assert config.model == config.recipe["model"] == finished.load_config().model == "vit_nano_conv8_16"
+    assert "<bdi>vit_nano_conv8_16</bdi> from <bdi>whole</bdi>" in run.report.read_text(encoding="utf-8")
+    assert "Trained with corolla as `vit_nano_conv8_16` from `whole`." in run.card.read_text(encoding="utf-8")
+    facts = facts_of(run)
+    assert (facts.architecture, facts.began_with) == ("vit_nano_conv8_16", "whole")
+    assert facts_of(finished).began_with is None
+    assert Facts.from_json(facts.to_json()) == facts
+    taught = {"teacher": finished.folder, "model": "vit_nano_conv8_16", "teacher_epochs": 0, "epochs": 1}
+    run = corolla.train(swatches, tmp_path / "taught", batch_size=8, workers=0, **taught)
+    assert run.load_config().recipe["teacher"] == str(finished.folder)
+    assert run.load_config().data["source"] == str(swatches)
+    # The same command again, with the path as text, is the same training.
+    resumed = corolla.train(swatches, tmp_path / "taught", resume=True, **taught | {"teacher": str(finished.folder)})
+    assert resumed.load_config() == run.load_config()
+
+
+@pytest.mark.parametrize("stop", [TypeError("no JSON"), OSError(28, "No space left"), KeyboardInterrupt()], ids=repr)
+def test_nothing_is_left_where_the_config_cannot_be_written(
+    swatches: Path, tmp_path: Path, finished: Run, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise stop
+
+    monkeypatch.setattr("corolla.run.write_json", fail)
+    taught = {"teacher": str(finished.folder), "teacher_epochs": 0, "epochs": 1}
+    with pytest.raises(type(stop)):
+        corolla.train(swatches, tmp_path / "run", **QUICK, **taught)
+    assert list(tmp_path.iterdir()) == []

@@ -74,8 +74,8 @@ def test_living_workers_and_none_are_alive_and_that_is_known_at_once() -> None:
     try:
         asked = time.monotonic()
         assert workers_alive(SimpleNamespace(_workers=[worker]))
-        assert workers_alive(SimpleNamespace(), GRACE)
-        assert time.monotonic() - asked < GRACE / 10
+        assert workers_alive(SimpleNamespace(), 1e6)
+        assert time.monotonic() - asked < GRACE
     finally:
         worker.kill()
         worker.join()

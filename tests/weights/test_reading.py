@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_named(
     refused(tmp_path / "model.safetensors")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(content=st.binary(max_size=300), ending=st.sampled_from(READ))
 def test_any_bytes_are_refused(content: bytes, ending: str, tmp_path: Path) -> None:
     (tmp_path / f"any{ending}").write_bytes(content)

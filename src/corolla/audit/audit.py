@@ -1,7 +1,5 @@
 """From labelled pictures, whatever state they are in, to what may be wrong with them."""
 
-from pathlib import Path
-
 from corolla.audit.copies import exact_copies, groups_across_splits, near_copies
 from corolla.audit.findings import Findings, Picture
 from corolla.audit.pictures import look_at
@@ -10,12 +8,13 @@ from corolla.data.listing import Listing
 from corolla.data.manifest import Example
 from corolla.data.sources import list_source, split_listing
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, word
 from corolla.progress import Progress
 
 
 def audit(
-    data: str | Path,
-    weights: str | None = None,
+    data: AnyPath,
+    weights: AnyPath | None = None,
     *,
     seed: int = 0,
     device: str = "cpu",
@@ -49,9 +48,9 @@ def audit(
     if weights is not None:
         from corolla.audit.folds import check_labels  # which loads torch
 
-        judged = check_labels(listing.root, used, near, weights, seed=seed, device=device, progress=progress)
+        judged = check_labels(listing.root, used, near, word(weights), seed=seed, device=device, progress=progress)
     return Findings(
-        source=str(data),
+        source=word(data),
         root=listing.root,
         classes=tuple(sorted(frozenset().union(*listing.classes.values()))),
         pictures=pictures,
@@ -65,7 +64,7 @@ def audit(
     )
 
 
-def refusal(data: str | Path, listing: Listing, checked: Checked) -> str:
+def refusal(data: AnyPath, listing: Listing, checked: Checked) -> str:
     """Why a training would refuse these pictures as they are; empty if it would not."""
     try:
         split_listing(data, listing, checked)

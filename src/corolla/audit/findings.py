@@ -78,7 +78,7 @@ class Findings:
     @property
     def name(self) -> str:
         """What the data is called: the end of its place."""
-        place = Path(self.source).expanduser().resolve()
+        place = Path(self.source).resolve()
         return "/".join(place.parts[-2:] if place.suffix else place.parts[-1:])
 
     @cached_property

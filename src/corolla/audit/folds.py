@@ -23,7 +23,8 @@ from corolla.precision import choose_precision
 from corolla.progress import Progress
 from corolla.training.features import digest, picture_features
 from corolla.training.head import STRENGTHS, answers, fit_head
-from corolla.training.teachers.backbones import LITE, efficientnet_lite, vision_transformer
+from corolla.training.pretrained import LITE
+from corolla.training.teachers.backbones import efficientnet_lite, vision_transformer
 
 FOLDS = 5  # each picture is answered by a head that learned from about four fifths of the others
 

@@ -4,3 +4,6 @@
 training step, `pictures` decoding and random views; `timing` is how all of them are timed, `memory` how a step is
 measured in a process of its own.
 """
+
+MODELS = ("vit_tiny_patch16_224", "vit_small_patch16_224")  # what is measured unless something else is asked for
+BATCHES = (1, 32)

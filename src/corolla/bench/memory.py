@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from corolla.errors import CorollaError
+from corolla.processes import without_script
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -25,7 +26,7 @@ def apart(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=answer, args=(there, work, given, named))
-    with deaf_to_ctrl_c():
+    with deaf_to_ctrl_c(), without_script():
         process.start()
     there.close()
     try:

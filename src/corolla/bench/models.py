@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
+from corolla.bench.cases import Case
 from corolla.bench.ceiling import Ceiling
 from corolla.bench.memory import peak_memory
 from corolla.bench.timing import Timing, settler, timed
@@ -16,11 +16,10 @@ from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import KINDS, paint_dataset
 from corolla.layers import walk
-from corolla.model import ViT, ViTConfig
+from corolla.model import ViT
 from corolla.precision import name_of
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
-from corolla.sizes import vit_config
 from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
@@ -30,29 +29,6 @@ Task = Literal["prediction", "training"]
 # The backward pass has two products for each of the forward pass: the gradients of its inputs and of its weights.
 PASSES: dict[Task, int] = {"prediction": 1, "training": 3}
 SLOW = 1e-6  # a learning rate at which the model stays as it is, however many steps are timed
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model at its size of picture, asked for `batch` pictures at once."""
-
-    model: str
-    batch: int
-
-    @property
-    def config(self) -> ViTConfig:
-        """The model's shape, with a head for the painted kinds; `CorollaError` for a name that stands for none."""
-        return vit_config(self.model, len(KINDS))
-
-    @property
-    def size(self) -> int:
-        """The side of the square pictures, in pixels."""
-        return self.config.image_size[0]
-
-    def pixels(self) -> Tensor:
-        """Noise for pictures, uint8 (B, 3, size, size): what they show takes no time."""
-        generator = torch.Generator().manual_seed(0)
-        return torch.randint(0, 256, (self.batch, 3, self.size, self.size), dtype=torch.uint8, generator=generator)
 
 
 @dataclass(frozen=True)

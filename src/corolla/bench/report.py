@@ -12,19 +12,17 @@ from typing import Any
 import torch
 
 from corolla import __version__
+from corolla.bench import BATCHES, MODELS
+from corolla.bench.cases import Case, cases_of
 from corolla.bench.ceiling import PRECISIONS, Ceiling, Shape, find_ceiling, shapes_to_try
 from corolla.bench.memory import apart
-from corolla.bench.models import Case, Speed, measure_prediction, measure_training, speed
+from corolla.bench.models import Speed, measure_prediction, measure_training, speed
 from corolla.bench.pictures import PictureSpeed, decode_rate, gather, how_many, view_rates
 from corolla.data.manifest import Manifest
-from corolla.errors import CorollaError
 from corolla.precision import name_of
 from corolla.progress import Progress
-from corolla.sizes import vit_config
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 
-MODELS = ("vit_tiny_patch16_224", "vit_small_patch16_224")
-BATCHES = (1, 32)
 SECONDS = 3.0
 BUSY = 0.25  # load for each processor
 
@@ -83,9 +81,7 @@ def bench(
     """
     begun = time.monotonic()
     progress = progress or Progress()
-    cases = [Case(name, batch) for name in at_sizes(models, sizes) for batch in batches]
-    if not cases or min(batches) < 1:
-        raise CorollaError("there is nothing to measure; give at least one model, and batches of at least 1 picture")
+    cases = cases_of(models, sizes, batches)
     shapes = shapes_to_try([case.config for case in cases], max(batches))
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
     load = load_before(progress)
@@ -161,13 +157,6 @@ def measure_pictures(
     plan.next("views")
     first, later = view_rates(manifest, case.size, case.config.patch_size, machine, seconds)
     return PictureSpeed(source, len(paths), case.size, threads, machine.workers, decoded, drafted, first, later)
-
-
-def at_sizes(models: Sequence[str], sizes: Sequence[int]) -> list[str]:
-    """The models' names, each with every one of `sizes` in place of its own, if there are any."""
-    for name in models:
-        vit_config(name, 1)  # the error for a name that is wrong tells the name as it was given
-    return [f"{name.rpartition('_')[0]}_{size}" for name in models for size in sizes] if sizes else list(models)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
@@ -64,8 +63,6 @@ def answer_on_ray(
     told: Told,
 ) -> None:
     """As `local.answer`, by the workers of the cluster that `RAY_ADDRESS` names, or of one on this machine."""
-    if find_spec("ray") is None:
-        raise CorollaError("the engine ray needs ray; install it with: pip install 'corolla[ray]'")
     if not chunks:
         return
     for name, value in QUIET.items():

@@ -17,11 +17,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from corolla.atomic import write_json
-from corolla.bulk.model import processors, threads_for
+from corolla.bulk.model import threads_for
 from corolla.bulk.parts import JOB, TOGETHER, Shape, job_of, joined, plain, read_part, schema_of, write_tables
 from corolla.bulk.sources import Row
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
+from corolla.processors import processors
 
 FORMAT = 1
 CHUNK = 256  # rows; a multiple of a predictor's batch, so that a chunk's answers are the same whoever makes it

@@ -1,21 +1,25 @@
 """Bulk prediction from start to end: one call that can be given again until its table is there."""
 
 import errno
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from corolla import __version__
 from corolla.bulk.local import answer_here, predictors_for
-from corolla.bulk.model import Model, processors, threads_for
+from corolla.bulk.model import Model, threads_for
 from corolla.bulk.parts import Shape, failures_in
 from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
-from corolla.bulk.sources import absolute, identity, rows_of
+from corolla.bulk.sources import absolute, identity, refuse_missing, rows_of
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at, word
 from corolla.portable.backends import Backend, needed
 from corolla.predictor import BATCH, Predictor
+from corolla.processors import processors
 from corolla.progress import Progress
 
 Engine = Literal["local", "ray"]
@@ -41,9 +45,9 @@ class Told:
 
 
 def predict(
-    run: str | Path,
-    sources: Sequence[str],
-    out: str | Path,
+    run: AnyPath,
+    sources: AnyPath | Sequence[AnyPath],
+    out: AnyPath,
     *,
     engine: Engine = "local",
     top: int = TOP,
@@ -66,16 +70,13 @@ def predict(
     Raises `CorollaError` if a source, the run or the options are wrong, if something else was begun there, or if
     `out` exists.
     """
-    target, told, progress = Path(out), told or Told(), progress or Progress()
-    if target.suffix.lower() != SUFFIX:
-        raise CorollaError(f"{target} should end in {SUFFIX}, the one format that many rows are written in")
-    if engine not in get_args(Engine):
-        raise CorollaError(f"no engine is called {engine!r}; choose one of {', '.join(get_args(Engine))}")
+    target, told, progress = at(out), told or Told(), progress or Progress()
     if chunk < 1 or chunk % BATCH:
         raise CorollaError(f"a chunk of {chunk} rows is none; it should be a multiple of {BATCH}")
-    needed("pyarrow", "parquet")
-    refuse_existing(target)
-    words, model = list(sources), Model(Path(run), device, backend)
+    given = [sources] if isinstance(sources, (str, os.PathLike)) else sources
+    words = [word(source) for source in given]
+    refuse(words, target, engine)
+    model = Model(at(run), device, backend)
     predictor = model.open(threads_for(processors()))
     predictor.check_coverage(coverage)
     shape = Shape(min(top, len(predictor.classes)), coverage)
@@ -109,6 +110,26 @@ def predict(
     except OSError as error:
         raise CorollaError(explained(error, target, told)) from None
     return told
+
+
+def refuse(sources: Sequence[str], out: Path, engine: Engine) -> None:
+    """`CorollaError` for what is wrong about a call without a look at its model, so that none is loaded for it."""
+    if out.suffix.lower() != SUFFIX:
+        raise CorollaError(f"{out} should end in {SUFFIX}, the one format that many rows are written in")
+    if engine not in get_args(Engine):
+        raise CorollaError(f"no engine is called {engine!r}; choose one of {', '.join(get_args(Engine))}")
+    needed("pyarrow", "parquet")
+    if engine == "ray":
+        check_ray()
+    refuse_existing(out)
+    for source in sources:
+        refuse_missing(source)
+
+
+def check_ray() -> None:
+    """`CorollaError` where Ray is not installed."""
+    if find_spec("ray") is None:
+        raise CorollaError("the engine ray needs ray; install it with: pip install 'corolla[ray]'")
 
 
 def answer_all(

@@ -6,7 +6,7 @@ from pathlib import Path
 from corolla.bulk import places
 from corolla.bulk.sources import Row
 from corolla.data.decoding import MAX_BYTES, PictureError
-from corolla.predictor import Picture
+from corolla.data.given import Picture
 
 
 def picture_of(row: Row) -> Picture:

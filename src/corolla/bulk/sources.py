@@ -46,10 +46,8 @@ def rows_of(words: Iterable[str]) -> Iterator[Row]:
 
 def expand(word: str) -> Iterator[Row]:
     """The rows of one word."""
-    if word == "-":
-        raise CorollaError("standard input cannot be read twice; write the paths into a table, and give that")
-    kind = places.protocol(word)
-    if kind is not None and kind not in places.LOCAL:
+    refuse_missing(word)
+    if not is_local(word):
         yield from elsewhere(word)
         return
     path = local_path(word)
@@ -57,12 +55,23 @@ def expand(word: str) -> Iterator[Row]:
         yield from in_files(_files_below(path, ()))
     elif path.exists():
         yield from in_table(word, path) if word.lower().endswith(SUFFIXES) else in_files([path])
-    elif glob.has_magic(str(path)):
+    else:
         found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
         for each in map(Path, found):
             yield from in_files(_files_below(each, ()) if each.is_dir() else [each])
-    else:
+
+
+def refuse_missing(word: str) -> None:
+    """`CorollaError` for a word that means nothing here; what lies elsewhere is not asked for."""
+    if word == "-":
+        raise CorollaError("standard input cannot be read twice; write the paths into a table, and give that")
+    if is_local(word) and not local_path(word).exists() and not glob.has_magic(str(local_path(word))):
         raise CorollaError(f"there is no {word}; give a folder, a pattern, a table, shards or an address of them")
+
+
+def is_local(word: str) -> bool:
+    """Whether a word is of this machine's disks."""
+    return places.protocol(word) in (None, *places.LOCAL)
 
 
 def local_path(word: str) -> Path:

@@ -21,7 +21,7 @@ from corolla.cli import (
     train,
     weights,
 )
-from corolla.cli.options import FLAG, prose
+from corolla.cli.options import FLAG, at_home, prose
 
 app = typer.Typer(
     name="corolla",
@@ -39,10 +39,10 @@ app = typer.Typer(
 )
 for module in (audit, train, evaluate, predict, explain, export, serve, compare, calibrate, summary, bench):
     name = module.__name__.rpartition(".")[2]
-    app.command(name, help=prose(module.command), epilog=module.EXAMPLES)(module.command)
+    app.command(name, help=prose(module.command), epilog=module.EXAMPLES)(at_home(module.command))
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
-app.command("demo", help=prose(demo.command), epilog=demo.EXAMPLES)(demo.command)
+app.command("demo", help=prose(demo.command), epilog=demo.EXAMPLES)(at_home(demo.command))
 
 
 def show_version(wanted: bool) -> None:

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.options import FLAG, Device, Json, Quiet, usable_device
+from corolla.cli.options import FLAG, Device, Json, Quiet, check_device, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
+from corolla.paths import at
 
 EXAMPLES = (
     "Examples:\n"
@@ -30,6 +31,7 @@ def command(
             metavar="NAME_OR_PATH",
             help="Judge the labels too, by the features of a run, anybody's checkpoint, a name of "
             "`corolla weights list`, or efficientnet-lite0, 1 or 2.",
+            show_default="labels are not judged",
         ),
     ] = None,
     out: Annotated[
@@ -43,7 +45,11 @@ def command(
     ] = None,
     fix: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Write a table to train on, with a decision for every file."),
+        typer.Option(
+            metavar="FILE.csv",
+            help="Write a table to train on, with a decision for every file.",
+            show_default="no table",
+        ),
     ] = None,
     relabel: Annotated[
         bool,
@@ -77,6 +83,16 @@ def command(
         refuse_taken(fix)
         refuse_inside(data, fix, "--fix")
 
+    check_device(device)
+
+    from corolla.data.sources import glance
+
+    glance(data)
+    if weights is not None:
+        from corolla.training.pretrained import check_features
+
+        check_features(weights)
+
     from corolla.atomic import write_json
     from corolla.audit.audit import audit
     from corolla.audit.decisions import decide, write_decisions
@@ -106,7 +122,7 @@ def command(
 
 def called(data: str) -> str:
     """What the data is called, as a part of a file name."""
-    place = Path(data).expanduser().resolve()
+    place = at(data).resolve()
     return (place.stem if place.is_file() else place.name) or "data"
 
 
@@ -126,6 +142,6 @@ def refuse_taken(fix: Path) -> None:
 
 def refuse_inside(data: str, place: Path, option: str) -> None:
     """`CorollaError` for a place where the next training would take an audit for a class, or its table for the data."""
-    folder = Path(data).expanduser()
+    folder = at(data)
     if folder.is_dir() and place.resolve().is_relative_to(folder.resolve()):
         raise CorollaError(f"{place} lies in {data}, where a training would come upon it; give {option} another place")

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.options import RUNNING, Device, Json, Quiet, Workers, refuse_infinite, usable_device
+from corolla.bench import BATCHES, MODELS
+from corolla.cli.options import RUNNING, Device, Json, Quiet, Workers, check_device, refuse_infinite, usable_device
 from corolla.cli.output import print_json
 
 EXAMPLES = (
@@ -20,8 +21,8 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A model to measure; may be repeated. By default vit_tiny_patch16_224 and vit_small_patch16_224.",
-            show_default=False,
+            help="A model to measure; may be repeated.",
+            show_default=", ".join(MODELS),
         ),
     ] = None,
     size: Annotated[
@@ -30,13 +31,13 @@ def command(
             metavar="PX",
             min=1,
             help="Side of the square pictures, in place of the one in the models' names; may be repeated.",
-            show_default=False,
+            show_default="that of the models' names",
         ),
     ] = None,
     batch: Annotated[
         list[int] | None,
         typer.Option(
-            metavar="N", min=1, help="Pictures at once; may be repeated. By default 1 and 32.", show_default=False
+            metavar="N", min=1, help="Pictures at once; may be repeated.", show_default=", ".join(map(str, BATCHES))
         ),
     ] = None,
     pictures: Annotated[
@@ -44,7 +45,7 @@ def command(
         typer.Option(
             metavar="DATA",
             help="Read these pictures, given as `corolla train` takes them, instead of painted ones.",
-            show_default=False,
+            show_default="painted",
         ),
     ] = None,
     seconds: Annotated[
@@ -55,7 +56,11 @@ def command(
     threads: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Threads that compute and decode.", show_default=False, rich_help_panel=RUNNING
+            metavar="N",
+            min=1,
+            help="Threads that compute and decode.",
+            show_default="as many as torch chooses",
+            rich_help_panel=RUNNING,
         ),
     ] = None,
     workers: Workers = None,
@@ -71,9 +76,17 @@ def command(
     """
     refuse_infinite(seconds=seconds)
 
-    from corolla.bench.report import BATCHES, MODELS, bench
-    from corolla.cli.speeds import print_report
+    from corolla.bench.cases import cases_of
+    from corolla.data.sources import glance
     from corolla.progress import progress_for
+
+    check_device(device)
+    cases_of(model or MODELS, size or (), batch or BATCHES)
+    if pictures is not None:
+        glance(pictures)
+
+    from corolla.bench.report import bench
+    from corolla.cli.speeds import print_report
 
     with progress_for(quiet) as progress:
         report = bench(

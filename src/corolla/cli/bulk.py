@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from corolla.cli.failures import Interrupted
-from corolla.cli.opening import check_running, is_file
+from corolla.cli.opening import is_file
 from corolla.cli.options import usable_device
 from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
@@ -32,11 +32,11 @@ def write(
     quiet: bool,
 ) -> None:
     """Write the table, or as much of it as there is time for; `Interrupted` says what is kept."""
-    check_running(run, device, backend)
     with quick_imports():
-        from corolla.bulk.predict import TOP, Told, predict
+        from corolla.bulk.predict import TOP, Told, predict, refuse
         from corolla.progress import progress_for
 
+    refuse(words, out, engine)
     told = Told()
     try:
         with progress_for(quiet) as progress:

@@ -34,9 +34,8 @@ def command(
 
     With --json one object is printed: temperature, novelty, val, train, auroc_on_damaged.
     """
-    from corolla.classifier import Classifier
+    from corolla.cli.opening import check_run
     from corolla.data.sources import load_data
-    from corolla.evaluation.calibrating import calibrate
     from corolla.evaluation.evaluate import check_classes
     from corolla.lock import locked
     from corolla.pretrained import NAMES
@@ -48,10 +47,15 @@ def command(
         raise CorollaError(f"{run} comes with corolla and is calibrated")
     if data is None and not folder.manifest_file.is_file():
         raise CorollaError(f"{run} has no manifest.csv; say where labelled pictures are: corolla calibrate {run} DATA")
-    classifier = Classifier.load(run, usable_device(device), calibrated=False)
+    classes = check_run(run, device).classes
     with progress_for(quiet) as progress, locked(folder.folder, "calibration", progress.note):
         manifest = folder.load_manifest() if data is None else load_data(data, progress=progress.stage)
-        check_classes(manifest, classifier.classes)
+        check_classes(manifest, classes)
+
+        from corolla.classifier import Classifier
+        from corolla.evaluation.calibrating import calibrate
+
+        classifier = Classifier.load(run, usable_device(device), calibrated=False)
         calibration = calibrate(classifier, manifest, progress.stage)
         calibration.save(folder.calibration)
     said = {"temperature": calibration.temperature, "novelty": calibration.novelty.name} | calibration.facts

@@ -34,7 +34,7 @@ def command(
     split: AskedSplit = "test",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Write a page with table, curves and facts.", show_default=False),
+        typer.Option(metavar="FILE.html", help="Write a page with table, curves and facts.", show_default="no page"),
     ] = None,
     json: Json = False,
     device: Device = None,
@@ -48,12 +48,19 @@ def command(
     With --json a list is printed, an object for each run: run, model, parameters, minutes, best_val_accuracy, split, n,
     accuracy, interval, log_loss, trained_on, against_first, verdict.
     """
-    from corolla.report.comparison import MOST
+    from corolla.cli.opening import check_run
+    from corolla.data.sources import glance
+    from corolla.evaluation.comparing import MOST
 
     if not 2 <= len(runs) <= MOST:
         raise CorollaError(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} given; compare takes two to {MOST}")
     if out and (out.is_dir() or out.suffix.lower() not in (".html", ".htm")):
         raise CorollaError(f"--out {out} should be the name of an .html file")
+
+    for run in runs:
+        check_run(run, device)
+    if data is not None:
+        glance(data)
 
     from corolla.cli.figures import print_comparison
     from corolla.evaluation.evaluate import evaluate

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from corolla.cli.options import Quiet, prose, refuse_infinite
+from corolla.cli.options import Quiet, at_home, prose, refuse_infinite
 
 app = typer.Typer(
     help="Fetch or paint pictures to train on, and pack many into shards.",
@@ -64,12 +64,15 @@ def shard(
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or one to go on with.")],
     pictures: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="The most pictures in a shard.", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="The most pictures in a shard.", show_default="no limit")
     ] = None,
     megabytes: Annotated[
         float | None,
         typer.Option(
-            metavar="MB", min=0.001, help="The most megabytes of pictures in a shard; 256 without --pictures."
+            metavar="MB",
+            min=0.001,
+            help="The most megabytes of pictures in a shard.",
+            show_default="256; with --pictures no limit",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the split and the order.")] = 0,
@@ -96,6 +99,9 @@ def shard(
     print(folder)
 
 
-app.command("fetch", help=prose(fetch), epilog="Example:\ncorolla data fetch flowers")(fetch)
-app.command("paint", help=prose(paint), epilog="Example:\ncorolla data paint pictures/ --count 500 --size 160")(paint)
-app.command("shard", help=prose(shard), epilog="Example:\ncorolla data shard photos/ shards/ --megabytes 512")(shard)
+for name, function, example in (
+    ("fetch", fetch, "corolla data fetch flowers"),
+    ("paint", paint, "corolla data paint pictures/ --count 500 --size 160"),
+    ("shard", shard, "corolla data shard photos/ shards/ --megabytes 512"),
+):
+    app.command(name, help=prose(function), epilog=f"Example:\n{example}")(at_home(function))

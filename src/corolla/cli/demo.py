@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 EXAMPLES = "Example:\ncorolla demo --out demo --minutes 3.5"
 FIRST_WORD = 4.0  # seconds that a server may take to answer
 LONGEST_FETCH = 60.0  # seconds that a download may take in a demo
-TRAINING, ALL_BUT_ANSWERS = 3.5, 5.0  # minutes: for the training, and until it is over
+WHOLE = 4.7  # minutes for everything; what a machine that slows down adds has room below five
+ANSWERS = 12.0  # seconds on two cores for what comes after the training
+LEAST = 1 / 3  # of the minutes that the training gets, however long the pictures took
 ASKED = 12  # pictures
 
 
@@ -28,19 +30,17 @@ def command(
         Path, typer.Option(metavar="DIR", help="Where everything goes; a numbered one beside it if it is not empty.")
     ] = Path("demo"),
     minutes: Annotated[
-        float | None,
+        float,
         typer.Option(
-            metavar="M",
-            min=0.1,
-            help=f"For the training; by default at most {TRAINING:g}, and less if getting the pictures took long.",
+            metavar="M", min=2, help="For everything; the training gets what pictures and predictions leave of it."
         ),
-    ] = None,
+    ] = WHOLE,
     quiet: Quiet = False,
 ) -> None:
     """See it work: get pictures, train a small model, measure it and let it name a few pictures.
 
-    The pictures are the real flowers if they are at hand or quickly downloaded, and painted ones otherwise. Under six
-    minutes on two cores.
+    The pictures are the real flowers if they are at hand or quickly downloaded, and painted ones otherwise. Under five
+    minutes on two cores; the pictures are kept for the next time.
     """
     from corolla.progress import progress_for
 
@@ -49,11 +49,9 @@ def command(
     run = folder / "run"
     with progress_for(quiet) as progress:
         data = choose_data(progress)
-    if minutes is None:
-        spent = (time.monotonic() - begun) / 60
-        minutes = round(max(min(TRAINING, ALL_BUT_ANSWERS - spent), 1.0), 1)
-    told("corolla", "train", data, "--out", run, "--minutes", f"{minutes:g}")
-    train.command(data, run, minutes=minutes, quiet=quiet)
+    training = training_minutes(minutes, time.monotonic() - begun)
+    told("corolla", "train", data, "--out", run, "--minutes", f"{training:g}")
+    train.command(data, run, minutes=training, quiet=quiet)
     told("corolla", "evaluate", run)
     evaluate.command(run, quiet=quiet)
     pictures, grid = some_pictures(run), folder / "predictions.png"
@@ -72,6 +70,11 @@ def command(
     print("  corolla train PICTURES --out runs/mine --minutes 30")
 
 
+def training_minutes(minutes: float, spent: float) -> float:
+    """What is left of the `minutes` for everything after `spent` seconds, with time kept for the predictions."""
+    return round(max(minutes - (spent + ANSWERS) / 60, minutes * LEAST), 2)
+
+
 def fresh(folder: Path) -> Path:
     """`folder`, or the first of `folder-2`, `folder-3`, … that does not exist or is empty."""
     for number in itertools.count(1):
@@ -84,7 +87,7 @@ def fresh(folder: Path) -> Path:
 def choose_data(progress: "Progress") -> str:
     """`flowers` if the photographs are here or quickly fetched, else `painted`, painted now if it was not before."""
     from corolla.data import flowers
-    from corolla.data.sources import load_data
+    from corolla.data.sources import list_source
 
     if flowers.available():
         return "flowers"
@@ -95,7 +98,7 @@ def choose_data(progress: "Progress") -> str:
         except CorollaError:
             pass
     progress.note("the real flower photographs are not at hand or quickly downloaded: this demo uses painted ones")
-    load_data("painted", progress=progress.stage)  # so that the training's minutes are not spent on painting
+    list_source("painted", progress.stage)  # so that the training's minutes are not spent on painting
     return "painted"
 
 

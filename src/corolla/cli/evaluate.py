@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from corolla.cli.opening import AskedBackend, RunOrFile, is_file, open_predictor
+from corolla.atomic import refuse_occupied
+from corolla.cli.opening import AskedBackend, RunOrFile, check_running, is_file, open_predictor
 from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Examples:\ncorolla evaluate runs/flowers\ncorolla evaluate runs/flowers new_photos/ --json > figures.json\n"
-    "corolla evaluate runs/flowers --robustness"
+    "corolla evaluate runs/flowers new_photos/ --out figures\ncorolla evaluate runs/flowers --robustness"
 )
 
 
@@ -35,6 +36,12 @@ def command(
         ),
     ] = None,
     split: AskedSplit = "test",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write report.html and evaluation.json into this new folder, and not into the run."
+        ),
+    ] = None,
     robustness: Annotated[
         bool,
         typer.Option(
@@ -50,38 +57,50 @@ def command(
 ) -> None:
     """Measure a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion.
 
-    Writes the figures and the pictures of its mistakes into the run's report.html, and the figures into its
-    evaluation.json. With --json that object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss,
-    classes, per_class, per_group, confusion, selective, trust, and robustness if it was asked for.
+    Of the run's own test pictures the figures and mistakes go into its report.html, and the figures into its
+    evaluation.json. Other pictures and splits leave the run as it is: they are printed, and written with --out.
+
+    With --json one object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss, classes, per_class,
+    per_group, confusion, selective, trust, and robustness if it was asked for.
 
     Several processes answer about a part of the pictures each where torchrun starts it.
     """
     from functools import partial
 
-    from corolla.cli.figures import print_figures, print_robustness
-    from corolla.evaluation.evaluate import evaluate, evaluate_data
-    from corolla.evaluation.robustness import measure_robustness
+    from corolla.evaluation.evaluate import answer, asked_about, evaluate_data
     from corolla.pretrained import run_folder
     from corolla.progress import progress_for
 
     if is_file(run) and data is None:
         raise CorollaError(f"a file has no pictures; say where labelled ones are: corolla evaluate {run} DATA")
+    if out and is_file(run):
+        raise CorollaError("an exported file has no report; leave --out out, or evaluate the run it was made of")
+    if out:
+        refuse_occupied(out)
+    check_running(run, device, backend)
     processes = joined(device)
-    predictor = open_predictor(run, device, backend)
-    keeps = not is_file(run) and run_folder(run) == run
+    own = not is_file(run) and run_folder(run) == run
+    keeps = own and data is None and split == "test" and out is None
     if keeps and processes.main:
         with alone(run):  # so that a training that writes there is told of now, and not after the work
             pass
     with progress_for(quiet or not processes.main) as progress:
         if is_file(run):
+            predictor = open_predictor(run, device, backend)
             evaluation = evaluate_data(predictor, str(data), split, progress.stage)
         else:
-            evaluation = evaluate(run, data, split=split, classifier=predictor, progress=progress.stage)
+            asked = asked_about(run, data, split, progress.stage)
+            predictor = open_predictor(run, device, backend)
+            evaluation = answer(predictor, *asked, progress.stage)
         if not processes.main:
             return
         robust = None
         if robustness:
+            from corolla.evaluation.robustness import measure_robustness
+
             robust = measure_robustness(predictor, evaluation, partial(progress.stage, "damaging"))
+    from corolla.cli.figures import print_figures, print_robustness
+
     figures = evaluation.to_json() | ({"robustness": robust.to_json()} if robust else {})
     if json:
         print_json(figures)
@@ -90,14 +109,16 @@ def command(
         if robust:
             print_robustness(robust)
     sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
-    if not keeps:
-        if not quiet:
-            print(f"{run} keeps no report; a run folder of your own does", file=sys.stderr)
-        return
-    with alone(run):
-        report = keep(run, figures, evaluation, robust, predictor)
+    report = None
+    if out:
+        report = keep(run, figures, evaluation, robust, predictor, out)
+    elif keeps:
+        with alone(run):
+            report = keep(run, figures, evaluation, robust, predictor)
     if not quiet:
-        print(f"report: {report}", file=sys.stderr)
+        keeper = f"{run} keeps the report of its own test pictures" if own else f"{run} keeps no report"
+        writes = "" if is_file(run) else "; --out DIR writes one of these"
+        print(f"report: {report}" if report else f"{keeper}{writes}", file=sys.stderr)
 
 
 def joined(device: str | None) -> "Processes":
@@ -124,16 +145,18 @@ def keep(
     evaluation: "Evaluation",
     robust: "Robustness | None",
     predictor: "Predictor",
+    out: Path | None = None,
 ) -> Path:
-    """Write the figures and the report into the run folder; returns the report."""
+    """Write the figures and the report into the run folder, or into `out`; returns the report."""
     from corolla.atomic import write_json
     from corolla.classifier import Classifier
+    from corolla.pretrained import run_folder
     from corolla.report.page import write_report
     from corolla.run import Run
 
     assert isinstance(predictor, Classifier)
-    folder = Run(run)
-    write_json(folder.evaluation_file, figures)
+    folder = Run(run_folder(run))
+    target = Run(out or folder.folder)
+    write_json(target.evaluation_file, figures)
     manifest = folder.load_manifest() if folder.manifest_file.is_file() else None
-    write_report(folder, evaluation, manifest, robust, predictor)
-    return folder.report
+    return write_report(folder, evaluation, manifest, robust, predictor, target.report)

@@ -2,16 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
 from corolla.atomic import refuse_occupied
 from corolla.cli.failures import say
+from corolla.cli.opening import check_run
 from corolla.cli.options import FLAG, Device, Json, Pictures, Quiet, RunFolder, usable_device
 from corolla.cli.output import print_json, printable
 from corolla.cli.process import quick_imports
-from corolla.explanations import DEFAULT, Method
+from corolla.explanations import DEFAULT, Method, refuse_label
 
 if TYPE_CHECKING:
     from corolla.cli.overlays import Explained
@@ -41,6 +42,7 @@ def command(
         typer.Option(
             metavar="CLASS",
             help="Show what speaks for this class instead of the one answered; only relevance depends on it.",
+            show_default="the class that is answered",
         ),
     ] = None,
     arrays: Annotated[
@@ -62,20 +64,18 @@ def command(
     shown to where.
     """
     refuse_occupied(out)
+    classes = check_run(run, device).classes
+    refuse_label(label, classes)
 
     with quick_imports():
         from tempfile import TemporaryDirectory
 
-        from corolla.classifier import Classifier
         from corolla.cli.answers import Lines
-        from corolla.cli.inputs import gather, none_readable
+        from corolla.cli.inputs import gather, none_readable, refuse_unreadable
         from corolla.cli.overlays import write_overlays, write_sheet
-        from corolla.explanations.embeddings import write_embeddings
-        from corolla.explanations.maps import METHODS
         from corolla.progress import progress_for
 
-    classifier = Classifier.load(run, usable_device(device))
-    methods: list[Method] = list(METHODS) if method == "all" else [method]
+    methods: list[Method] = list(get_args(Method)) if method == "all" else [method]
     stdout = sys.stdout  # before a progress bar takes it over
     told: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
@@ -83,7 +83,12 @@ def command(
     with TemporaryDirectory(prefix="corolla-") as scratch:
         with progress_for(quiet) as progress:
             inputs = gather(paths, Path(scratch), progress)
-        lines = Lines(inputs, classifier.classes, 1)
+        refuse_unreadable(inputs, json)
+        with quick_imports():
+            from corolla.classifier import Classifier
+            from corolla.explanations.embeddings import write_embeddings
+        classifier = Classifier.load(run, usable_device(device))
+        lines = Lines(inputs, classes, 1)
         # Lines that run down a terminal are progress enough.
         with progress_for(quiet or (stdout.isatty() and not json)) as progress:
             for one in write_overlays(classifier, inputs, out, progress, methods, label, arrays):

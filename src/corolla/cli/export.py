@@ -9,7 +9,6 @@ import typer
 from corolla.cli.options import Json, Quiet, RunFolder
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
-from corolla.errors import CorollaError
 
 if TYPE_CHECKING:
     from corolla.export.proof import Proof
@@ -39,7 +38,9 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="DATA", help="Labelled pictures to prove it on, where the run's own are not at hand any more."
+            metavar="DATA",
+            help="Labelled pictures to prove it on, where the run's own are not at hand any more.",
+            show_default="the run's own",
         ),
     ] = None,
     json: Json = False,
@@ -55,18 +56,16 @@ def command(
     whole pictures, and seconds a picture of file and run.
     """
     with quick_imports():
-        from corolla.portable.backends import needed
+        from corolla.export.pictures import refuse
         from corolla.pretrained import EXPORTED
         from corolla.progress import progress_for
 
-        for library in ("onnx", "onnxscript", "onnxruntime"):
-            needed(library, "export")
-        from corolla.export.export import export
-
     name = run.resolve().name + (f"-{precision}" if precision != "fp32" else "")
     file = out or Path(f"{name}{EXPORTED}")
-    if file.suffix != EXPORTED:
-        raise CorollaError(f"--out {file} should end in {EXPORTED}")
+    refuse(run, file, data)
+    with quick_imports():
+        from corolla.export.export import export
+
     with progress_for(quiet) as progress:
         proof = export(run, file, precision, data, progress.stage)
     if json:

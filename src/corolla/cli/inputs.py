@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corolla.cli.download import download
-from corolla.data.decoding import MAX_BYTES, PictureError, read_picture
+from corolla.cli.failures import say
+from corolla.cli.output import print_json
+from corolla.data.decoding import MAX_BYTES, PictureError, check_header, read_picture
 from corolla.data.folders import _files_below
 from corolla.errors import CorollaError
+from corolla.paths import word as at_home
 from corolla.progress import Progress
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -34,6 +37,29 @@ def none_readable(failures: Sequence[tuple[str, str]]) -> CorollaError:
     return CorollaError(f"none of the {len(failures)} pictures could be read")
 
 
+def refuse_unreadable(inputs: Sequence[Input], json: bool) -> None:
+    """`CorollaError` if none of the inputs is a picture by its first bytes, told as where a model was asked about them.
+
+    So nobody waits for a model to be loaded that has nothing to answer.
+    """
+    failures: list[tuple[str, str]] = []
+    for item in inputs:
+        reason = item.error
+        try:
+            if item.path is not None:
+                check_header(item.path)
+        except PictureError as error:
+            reason = error.reason
+        if not reason:
+            return
+        failures.append((item.name, reason))
+    for name, reason in failures if len(failures) > 1 else ():
+        say(f"cannot read {name}: {reason}")
+    if json:
+        print_json([{"path": name, "error": reason} for name, reason in failures])
+    raise none_readable(failures)
+
+
 def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Input]:
     """Every picture that the words mean; what comes from addresses and standard input is stored in `scratch`.
 
@@ -50,6 +76,7 @@ def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Inpu
 
 def expand(word: str) -> Iterator[Input]:
     """The pictures of one path, pattern or address; an address is not fetched yet."""
+    word = at_home(word)
     path = Path(word)
     if ADDRESS.match(word):
         yield Input(word)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from corolla.cli.options import RUNNING, usable_device
+from corolla.cli.options import RUNNING, check_device, usable_device
 from corolla.errors import CorollaError
 from corolla.pretrained import EXPORTED
 
 if TYPE_CHECKING:
     from corolla.predictor import Predictor
+    from corolla.run import Config
 
 RunOrFile = Annotated[
     Path,
@@ -27,7 +28,7 @@ AskedBackend = Annotated[
 def open_predictor(run: Path, device: str | None, backend: Literal["onnxruntime", "openvino"] | None) -> "Predictor":
     """The predictor of a run or of an exported file; `CorollaError` if it is neither, or damaged.
 
-    Nothing of torch is loaded for a file.
+    Nothing of torch is loaded for a file, nor for what is neither.
     """
     check_running(run, device, backend)
     if is_file(run):
@@ -39,12 +40,28 @@ def open_predictor(run: Path, device: str | None, backend: Literal["onnxruntime"
     return Classifier.load(run, usable_device(device))
 
 
-def check_running(run: Path, device: str | None, backend: str | None) -> None:
-    """`CorollaError` for what a run or a file cannot be computed with, rather than to leave it aside."""
+def check_running(run: Path, device: str | None, backend: str | None, coverage: float | None = None) -> None:
+    """`CorollaError` for what is no run, and for what a run or a file cannot be computed with or asked for."""
     if is_file(run) and device not in (None, "cpu"):
         raise CorollaError(f"an exported file is computed on the CPU; leave --device {device} out")
     if backend is not None and not is_file(run):
         raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
+    if not is_file(run):
+        check_run(run, device)
+    if coverage is not None:
+        from corolla.run import find_run
+        from corolla.trust.conformal import refuse_coverage
+
+        # Whether a file is calibrated, it says itself when it is opened.
+        refuse_coverage(coverage, calibrated=is_file(run) or find_run(run).calibration.is_file())
+
+
+def check_run(run: Path, device: str | None = None) -> "Config":
+    """The config of a run; `CorollaError` for what is none, and for what is no device, before torch is loaded."""
+    from corolla.run import find_run
+
+    check_device(device)
+    return find_run(run).check()
 
 
 def is_file(run: Path) -> bool:

@@ -1,16 +1,26 @@
 """The options that several commands share, so that they read and work the same everywhere."""
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from corolla.errors import CorollaError
+from corolla.paths import at
 
 RUNNING = "Running"
+# The kinds of device that torch can be built for and that compute: its own list, without `meta`.
+DEVICES = frozenset(
+    (
+        "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy",
+        "vulkan", "mps", "hpu", "mtia", "privateuseone",
+    )
+)  # fmt: skip
 FLAG = ""  # a flag takes no value; newer versions of typer would show `<bool>` after it
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder that `corolla train` made.")]
@@ -45,6 +55,7 @@ Workers = Annotated[
         metavar="N",
         min=0,
         help="Processes that prepare pictures; 0: none besides this one.",
+        show_default="half as many as processors, at most 8",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -60,8 +71,17 @@ Json = Annotated[
 ]
 
 
+def check_device(name: str | None) -> None:
+    """`CorollaError` for a name that is of no kind of device; whether one is here, only torch knows."""
+    kind, _, number = (name or "cpu").partition(":")
+    known = kind in DEVICES or any(entry_points(group="torch.backends"))  # a plugin of torch brings kinds of its own
+    if not known or not (number or "0").isdecimal():
+        raise CorollaError(f"no device is called {name!r}; it is cpu, cuda, mps or another of torch's; or leave it out")
+
+
 def usable_device(name: str | None) -> str:
     """The device called `name`, or the best that is there; `CorollaError` if it cannot be computed on."""
+    check_device(name)
     import torch
 
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -77,6 +97,23 @@ def usable_device(name: str | None) -> str:
     except Exception:
         raise CorollaError(f"cannot compute on the device {name!r} here; leave --device out for {best!r}") from None
     return name
+
+
+def at_home(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with `~` as the home directory in each of its paths, which a shell leaves alone in `--out=~/runs`."""
+
+    @functools.wraps(command)
+    def call(**values: Any) -> None:
+        command(**{name: expanded(value) for name, value in values.items()})
+
+    return call
+
+
+def expanded(value: Any) -> Any:
+    """The same for a path or a list of them; anything else, names and words too, is for the Python API to expand."""
+    if isinstance(value, Path):
+        return at(value)
+    return [expanded(each) for each in value] if isinstance(value, list) else value
 
 
 def prose(command: Callable[..., None]) -> str:

@@ -9,7 +9,7 @@ import typer
 from corolla.atomic import refuse_occupied
 from corolla.cli import bulk
 from corolla.cli.failures import say
-from corolla.cli.opening import AskedBackend, RunOrFile, open_predictor
+from corolla.cli.opening import AskedBackend, RunOrFile, check_running, open_predictor
 from corolla.cli.options import Device, Json, Pictures, Quiet
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
@@ -38,17 +38,26 @@ def command(
         typer.Option(
             metavar="SHARE",
             help="Tell instead the smallest set of classes that holds the right one so often, 0.95 for instance.",
-            show_default=False,
+            show_default="the likeliest classes",
         ),
     ] = None,
     json: Json = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the answers to a CSV table too.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the answers to a CSV table too.", show_default="no table")
+    ] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the pictures with class and probability.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.png", help="Draw the pictures with class and probability.", show_default="no drawing"
+        ),
     ] = None,
     explain: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Draw into this new folder what each answer rests on, as `corolla explain`."),
+        typer.Option(
+            metavar="DIR",
+            help="Draw into this new folder what each answer rests on, as `corolla explain`.",
+            show_default="no drawings",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -57,6 +66,7 @@ def command(
             help="Write a row for each picture to this table instead, however many there are. PATH may then be an "
             "address such as s3://bucket/photos, a table of paths, or tar shards, too; a command that was stopped "
             "goes on when it is given again.",
+            show_default="answers are printed",
             rich_help_panel=BULK,
         ),
     ] = None,
@@ -91,6 +101,7 @@ def command(
         raise CorollaError(f"--plot {plot} should end in .png, the one format it is drawn in")
     if explain:
         refuse_occupied(explain)
+    check_running(run, device, backend, coverage)
     if out or engine:
         bulk.refuse_others(out, engine, json=json, csv=csv, plot=plot, explain=explain)
         assert out
@@ -101,16 +112,17 @@ def command(
         from tempfile import TemporaryDirectory
 
         from corolla.cli import answers
-        from corolla.cli.inputs import gather, none_readable
+        from corolla.cli.inputs import gather, none_readable, refuse_unreadable
         from corolla.progress import progress_for
 
-    classifier = open_predictor(run, device, backend)
-    classifier.check_coverage(coverage)
     shown = sys.stdout  # before a progress bar takes it over
     told: list[answers.Answer] = []
     with TemporaryDirectory(prefix="corolla-") as scratch:
         with progress_for(quiet) as progress:
             inputs = gather(paths, Path(scratch), progress)
+        refuse_unreadable(inputs, json)
+        classifier = open_predictor(run, device, backend)
+        classifier.check_coverage(coverage)
         lines = answers.Lines(inputs, classifier.classes, top or 1)
         # Lines that run down a terminal are progress enough.
         with progress_for(quiet or (shown.isatty() and not json)) as progress:

@@ -30,6 +30,7 @@ def command(
             show_envvar=False,
             help="Answer only who sends it as a bearer token. Others on this machine can read it here; the variable "
             "COROLLA_TOKEN keeps it from them.",
+            show_default="whoever asks is answered",
         ),
     ] = None,
     allow_host: Annotated[
@@ -37,6 +38,7 @@ def command(
         typer.Option(
             metavar="NAME",
             help="Answer under this name too; on a loopback address it is localhost, 127.0.0.1 and ::1 alone.",
+            show_default="no other name",
         ),
     ] = None,
     workers: Annotated[
@@ -99,11 +101,11 @@ def command(
     from dataclasses import replace
     from importlib.util import find_spec
 
+    check_running(run, device, backend)
     for package in PACKAGES:
         if find_spec(package.replace("-", "_")) is None:
             raise CorollaError(f"corolla serve needs {package}: pip install 'corolla[serve]'")
 
-    check_running(run, device, backend)
     from corolla.server.app import create_app
     from corolla.server.guards import names_for
     from corolla.server.limits import MEGABYTE, Limits

@@ -20,12 +20,14 @@ def command(
     classes: Annotated[int, typer.Option(metavar="N", min=1, help="Classes to choose from.")] = 1000,
 ) -> None:
     """Print a model's layers, the shapes they put out for one picture, its parameters and multiply-adds."""
-    from corolla.cli.layers import layer_table
-    from corolla.cli.output import answer_console
-    from corolla.layers import walk
     from corolla.sizes import vit_config
 
     config = vit_config(name, classes)
+
+    from corolla.cli.layers import layer_table
+    from corolla.cli.output import answer_console
+    from corolla.layers import walk
+
     layers = walk(config)
     console = answer_console()
     console.print(layer_table(layers))

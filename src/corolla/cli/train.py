@@ -11,8 +11,9 @@ import typer
 
 from corolla.cli import recipe_options
 from corolla.cli.failures import Interrupted
-from corolla.cli.options import FLAG, RUNNING, Device, Quiet, Workers, refuse_infinite, usable_device
+from corolla.cli.options import FLAG, RUNNING, Device, Quiet, Workers, check_device, refuse_infinite, usable_device
 from corolla.cli.repeating import shell_line, words_of
+from corolla.cli.usual import usual
 from corolla.errors import CorollaError
 from corolla.training.values import growth_of
 
@@ -60,22 +61,41 @@ def command(
     minutes: Annotated[
         float | None,
         typer.Option(
-            metavar="M", min=0.01, help="Fit model, picture size and epochs to so many minutes on this machine."
+            metavar="M",
+            min=0.01,
+            help="Fit model, picture size and epochs to so many minutes on this machine.",
+            show_default="the recipe's epochs",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Passes over the pictures, instead of --minutes.")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Passes over the pictures, instead of --minutes.", show_default=usual("epochs")
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Such as vit_tiny_patch16_224; `corolla summary NAME` shows it."),
+        typer.Option(
+            metavar="NAME",
+            help="Such as vit_tiny_patch16_224; `corolla summary NAME` shows it.",
+            show_default=usual("model"),
+        ),
     ] = None,
     image_size: Annotated[
-        int | None, typer.Option(metavar="PX", min=1, help="Side of the square pictures the model sees, in pixels.")
+        int | None,
+        typer.Option(
+            metavar="PX",
+            min=1,
+            help="Side of the square pictures the model sees, in pixels.",
+            show_default=f"{usual('image_size')}; or that of --model or --weights",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Of the split, the weights and the augmentation.")] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", metavar=FLAG, help="Go on with an interrupted run where it was stopped.")
+        bool,
+        typer.Option(
+            "--resume", metavar=FLAG, help="Go on with an interrupted run where its last checkpoint was written."
+        ),
     ] = False,
     strict: Annotated[
         bool,
@@ -152,11 +172,62 @@ def command(
     )
     parsed_growth = None if growth is None else parse_growth(growth)
 
+    changes = {
+        "epochs": epochs,
+        "model": model,
+        "image_size": image_size,
+        "weights": weights,
+        "head": head,
+        "train_blocks": train_blocks,
+        "lora_rank": lora_rank,
+        "layer_decay": layer_decay,
+        "teacher": teacher,
+        "teacher_epochs": teacher_epochs,
+        "distillation": distillation,
+        "distill_share": distill_share,
+        "distill_token": distill_token,
+        "temperature": temperature,
+        "guidance": guidance,
+        "optimiser": optimiser,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "warmup": warmup,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "clip_norm": clip_norm,
+        "average_decay": average_decay,
+        "patience": patience,
+        "label_smoothing": label_smoothing,
+        "drop_path": drop_path,
+        "class_weights": class_weights,
+        "crop_scale": crop_scale,
+        "policy": policy,
+        "erasing": erasing,
+        "mixing": mixing,
+        "growth": parsed_growth,
+        "flip_average": flip_average,
+    }
+
+    check_device(device)
     with resumable(given):
         from corolla.progress import progress_for
-        from corolla.training.train import train
+        from corolla.training.beforehand import refuse
 
         with progress_for(quiet) as progress:
+            refuse(
+                data,
+                out,
+                changes,
+                recipe=recipe,
+                minutes=minutes,
+                seed=seed,
+                resume=resume,
+                tensorboard=tensorboard,
+                progress=progress,
+            )
+
+            from corolla.training.train import train
+
             train(
                 data,
                 out,
@@ -171,39 +242,7 @@ def command(
                 checkpoint_minutes=checkpoint_minutes,
                 tensorboard=tensorboard,
                 progress=progress,
-                epochs=epochs,
-                model=model,
-                image_size=image_size,
-                weights=weights,
-                head=head,
-                train_blocks=train_blocks,
-                lora_rank=lora_rank,
-                layer_decay=layer_decay,
-                teacher=teacher,
-                teacher_epochs=teacher_epochs,
-                distillation=distillation,
-                distill_share=distill_share,
-                distill_token=distill_token,
-                temperature=temperature,
-                guidance=guidance,
-                optimiser=optimiser,
-                learning_rate=learning_rate,
-                weight_decay=weight_decay,
-                warmup=warmup,
-                batch_size=batch_size,
-                accumulate=accumulate,
-                clip_norm=clip_norm,
-                average_decay=average_decay,
-                patience=patience,
-                label_smoothing=label_smoothing,
-                drop_path=drop_path,
-                class_weights=class_weights,
-                crop_scale=crop_scale,
-                policy=policy,
-                erasing=erasing,
-                mixing=mixing,
-                growth=parsed_growth,
-                flip_average=flip_average,
+                **changes,
             )
 
 

@@ -1,12 +1,13 @@
 """`corolla weights`: what there is to fetch, what a checkpoint is, and the same in another library's dialect."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from corolla.cli.options import FLAG, Json, RunFolder, prose
+from corolla.cli.options import FLAG, Json, RunFolder, at_home, prose
 from corolla.errors import CorollaError, few
+from corolla.paths import at
 from corolla.pretrained import NAMES, run_folder
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ Source = Annotated[
         "or OWNER/NAME on the Hugging Face Hub.",
     ),
 ]
+Dialect = Literal["timm", "huggingface", "torchvision", "google", "corolla"]
 Heads = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Attention's heads, where they are not 64 wide and no config.json says so."),
+    typer.Option(metavar="N", min=1, help="Attention's heads.", show_default="what config.json says, or else 64 wide"),
 ]
 
 
@@ -75,11 +77,10 @@ def show(source: Source, heads: Heads = None) -> None:
     Of a name that `corolla weights list` has, it prints what is published, and fetches nothing.
     """
     from corolla.progress import progress_for
-    from corolla.weights import load_weights
-    from corolla.weights.fetching import cached
+    from corolla.weights.fetching import cached, found
     from corolla.weights.registry import find
 
-    published = None if Path(source).exists() else find(source)
+    published = None if at(source).exists() else find(source)
     if published is not None:
         here = cached(published)
         print_lines(published_lines(published) | {"here": str(here or "not fetched yet")})
@@ -87,6 +88,10 @@ def show(source: Source, heads: Heads = None) -> None:
             return
         print()
     with progress_for() as progress:
+        found(source, progress)
+
+        from corolla.weights import load_weights
+
         weights = load_weights(source, heads=heads, progress=progress)
     print_lines(weights_lines(weights))
 
@@ -155,7 +160,7 @@ def print_lines(lines: dict[str, str]) -> None:
 def convert(
     source: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is empty or not there yet.")],
-    to: Annotated[str, typer.Option(metavar="DIALECT", help="timm, huggingface, torchvision, google or corolla.")],
+    to: Annotated[Dialect, typer.Option(help="The library that reads it; corolla: a copy of a run to give away.")],
     heads: Heads = None,
     half: Annotated[
         bool, typer.Option("--half", metavar=FLAG, help="Keep the weights in float16; with --to corolla.")
@@ -165,11 +170,22 @@ def convert(
 
     With --to corolla it is a copy of a run to give away: weights, config, calibration and card, no pictures.
     """
+    from corolla.atomic import refuse_occupied
     from corolla.progress import progress_for
-    from corolla.weights import load_weights, pack, write_weights
+    from corolla.run import find_run
+    from corolla.weights.fetching import found
 
     if half and to != "corolla":
         raise CorollaError(f"--half is for --to corolla; weights for {to} are written as they are")
+    refuse_occupied(out)
+    with progress_for() as progress:
+        if to == "corolla":
+            find_run(source).check()
+        else:
+            found(source, progress)
+
+    from corolla.weights import load_weights, pack, write_weights
+
     if to == "corolla":
         difference = f"{pack(run_folder(source), out, half):.1e} of the largest at most"
         print(f"{out}: read back, its answers differ from those of {source} by {difference}")
@@ -188,14 +204,20 @@ def push(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Where to; made if it is not there.")],
     private: Annotated[bool, typer.Option("--private", metavar=FLAG, help="Make it for your eyes only.")] = False,
     to: Annotated[
-        str | None,
-        typer.Option(metavar="DIALECT", help="timm or huggingface: put it there as that library reads it."),
+        Literal["timm", "huggingface"] | None,
+        typer.Option(help="Put it there as that library reads it.", show_default="as corolla reads it"),
     ] = None,
 ) -> None:
     """Put a run's weights, config, calibration and card on the Hugging Face Hub; `weights show OWNER/NAME` finds it.
 
     Nothing else of the run leaves the machine: no picture, no list of files. It needs a login, `hf auth login`.
     """
+    from corolla.run import find_run
+    from corolla.weights.hub import check_login
+
+    find_run(run).check()
+    check_login(repository)
+
     from corolla.weights import push as push_run
 
     print(push_run(run, repository, private=private, to=to))
@@ -203,4 +225,4 @@ def push(
 
 app = typer.Typer(help="Find weights, look at them, convert and publish them.", no_args_is_help=True, epilog=EXAMPLES)
 for command in (list_, show, convert, push):
-    app.command(command.__name__.rstrip("_"), help=prose(command), epilog=EXAMPLES)(command)
+    app.command(command.__name__.rstrip("_"), help=prose(command), epilog=EXAMPLES)(at_home(command))

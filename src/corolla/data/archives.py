@@ -13,6 +13,8 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -35,11 +37,25 @@ def unzip(archive: Path, progress: Progress | None = None) -> Path:
 
     Raises `CorollaError` in one line if the zip is damaged, encrypted or hostile, or the disk is too small.
     """
-    try:
+    with _refusals(archive):
         folder = cache_folder() / "unzipped" / sha256_of(archive)[:32]
         if not folder.is_dir():
             with zipfile.ZipFile(archive) as content, new_folder(folder) as unfinished:
                 _unzip(content, archive, unfinished, progress)
+    return folder
+
+
+def check_zip(archive: Path) -> None:
+    """`CorollaError` as of `unzip` for what the list of files at the zip's end says; nothing is unpacked."""
+    with _refusals(archive), zipfile.ZipFile(archive) as content:
+        _wanted(content, archive)
+
+
+@contextmanager
+def _refusals(archive: Path) -> Iterator[None]:
+    """What opening a zip raises, in one line."""
+    try:
+        yield
     except NotImplementedError as error:
         raise CorollaError(f"cannot unpack {archive}: {error}; pack it as an ordinary zip") from None
     except (*_DAMAGE, zipfile.BadZipFile) as error:
@@ -48,7 +64,6 @@ def unzip(archive: Path, progress: Progress | None = None) -> Path:
         ) from None
     except OSError as error:
         raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
-    return folder
 
 
 def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None:
@@ -79,7 +94,8 @@ def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None
         raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
 
 
-def _unzip(content: zipfile.ZipFile, archive: Path, folder: Path, progress: Progress | None) -> None:
+def _wanted(content: zipfile.ZipFile, archive: Path) -> dict[tuple[str, ...], zipfile.ZipInfo]:
+    """The files to unpack by the parts of their paths; `CorollaError` for what is not to be unpacked."""
     wanted: dict[tuple[str, ...], zipfile.ZipInfo] = {}
     for info in content.infolist():
         parts = _safe_parts(_name(info), archive)
@@ -90,6 +106,11 @@ def _unzip(content: zipfile.ZipFile, archive: Path, folder: Path, progress: Prog
         if info.flag_bits & 0x1:
             raise CorollaError(f"{archive} is encrypted; unpack it yourself and give the folder")
         wanted[parts] = info
+    return wanted
+
+
+def _unzip(content: zipfile.ZipFile, archive: Path, folder: Path, progress: Progress | None) -> None:
+    wanted = _wanted(content, archive)
     _check_sizes(archive, [info.file_size for info in wanted.values()], folder)
     for done, (parts, info) in enumerate(wanted.items(), start=1):
         with content.open(info) as source:  # gives at most the size that was declared, and checks the sum

@@ -11,6 +11,7 @@ import io
 import logging
 import re
 import stat
+import threading
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,18 +62,29 @@ class Header:
 class PictureError(CorollaError):
     """A file that cannot be read as a picture; `reason` says why in a few words, without the path."""
 
-    def __init__(self, reason: str, path: Path | None = None) -> None:
-        super().__init__(f"cannot read {path}: {reason}" if path else f"cannot read the picture: {reason}")
-        self.reason = reason
+    def __init__(self, reason: str, path: Path | str | None = None) -> None:
+        super().__init__(f"cannot read {path or 'the picture'}: {reason}")
+        self.reason, self.path = reason, path
+
+    def of(self, number: int, count: int) -> "PictureError":
+        """The same about picture `number`, from 1, of so many, for one that has no path to be called by."""
+        return self if self.path or count == 1 else PictureError(self.reason, f"image {number} of {count}")
 
 
-def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None, most: int = MAX_PIXELS) -> Image.Image:
+_CLOSED = "its file was closed before it was decoded"
+_OPENING = threading.Lock()  # an open file or a Pillow image may be given twice, and has one place to read from
+
+
+def read_picture(
+    source: Path | BinaryIO | bytes | Image.Image, *, draft: int | None = None, most: int = MAX_PIXELS
+) -> Image.Image:
     """Read one picture as RGB, upright (EXIF), on white where it is transparent, 8 bits a channel.
 
     Of an animation the first frame is taken; 16-bit greys are scaled to 8 bits, not clipped. With `draft`, a
     JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels:
     several times faster, but the pixels differ a little from a full decoding followed by a resize, so it is
     for training only. What says in its header that it has more than `most` pixels is refused before it is decoded.
+    A Pillow image is read as its file would be, in any mode, at the frame where it stands, and stays as it is.
 
     Safe to call from many threads. Raises `PictureError`.
     """
@@ -80,7 +92,7 @@ def read_picture(source: Path | BinaryIO | bytes, *, draft: int | None = None, m
 
 
 def read_with_header(
-    source: Path | BinaryIO | bytes, *, draft: int | None = None, most: int = MAX_PIXELS
+    source: Path | BinaryIO | bytes | Image.Image, *, draft: int | None = None, most: int = MAX_PIXELS
 ) -> tuple[Image.Image, Header]:
     """The same picture and what its file says of it: its size is the whole one whatever `draft` is."""
     path = source if isinstance(source, Path) else None
@@ -90,12 +102,51 @@ def read_with_header(
             _check_is_file(source)
             with source.open("rb") as file:
                 return _decode(file, draft, most)
-        return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, draft, most)
+        if isinstance(source, Image.Image):
+            _check_size(source, most)
+            with _OPENING:
+                if getattr(source, "tile", None) and getattr(source, "fp", None) is None:
+                    raise PictureError(_CLOSED)
+                source.load()
+            return _upright(source, source.size)
+        if not isinstance(source, bytes):
+            with _OPENING:
+                source = _content(source)
+        return _decode(io.BytesIO(source), draft, most)
     except PictureError as error:
         raise PictureError(error.reason, path) from None
     # Decoders meet broken bytes with every kind of exception (struct.error, SyntaxError, ZeroDivisionError,
     # ...).
     except Exception as error:
+        raise PictureError(_reason(error), path) from None
+
+
+def check_header(path: Path) -> None:
+    """`PictureError`, as of `read_picture`, for what is no picture by its first bytes; nothing is decoded."""
+    _hush_pillow()
+    try:
+        _check_is_file(path)
+        with path.open("rb") as file:
+            _check_head(file)
+            with Image.open(file, formats=FORMATS):
+                pass
+    except PictureError as error:
+        raise PictureError(error.reason, path) from None
+    except Exception as error:  # as there
+        raise PictureError(_reason(error), path) from None
+
+
+def sides_of(path: Path) -> tuple[int, int]:
+    """Width and height, upright, as the header of a file says; nothing is decoded. Raises `PictureError`."""
+    _hush_pillow()
+    try:
+        _check_is_file(path)
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+            return (height, width) if _turn(picture) in _ON_ITS_SIDE else (width, height)
+    except PictureError as error:
+        raise PictureError(error.reason, path) from None
+    except Exception as error:  # as in `read_with_header`
         raise PictureError(_reason(error), path) from None
 
 
@@ -109,7 +160,39 @@ def suffix_of(content: bytes) -> str:
     return _SUFFIXES.get(name, f".{name.lower()}")
 
 
+def _content(file: BinaryIO) -> bytes:
+    """All of an open file, wherever it stands; what cannot go back, a pipe, from where it stands."""
+    with suppress(AttributeError, OSError):
+        file.seek(0)
+    content = file.read()
+    if not isinstance(content, bytes):
+        raise PictureError("the file is open as text; open it with mode 'rb'")
+    return content
+
+
 def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, Header]:
+    _check_head(file)
+    with Image.open(file, formats=FORMATS) as picture:
+        _check_size(picture, most)
+        whole = picture.size
+        if draft is not None:
+            picture.draft(picture.mode, (draft, draft))
+        shrunk = picture.size != whole
+        picture.load()
+        return _upright(picture, whole if shrunk else picture.size)  # Pillow has turned a TIFF by now
+
+
+def _upright(picture: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Header]:
+    """A loaded picture as RGB and the way up it should be, with its header; `size` is that of the whole picture."""
+    exif = picture.info.get("exif", b"")
+    turn = _turn(picture)
+    width, height = reversed(size) if turn in _ON_ITS_SIDE else size
+    result = _to_rgb(picture if turn is None else picture.transpose(turn))
+    result.info.clear()  # no EXIF may travel on, or a later reader could turn the picture twice
+    return result, Header(width, height, exif if isinstance(exif, bytes) else b"")
+
+
+def _check_head(file: BinaryIO) -> None:
     start = file.tell()
     head = file.read(32)
     file.seek(start)
@@ -117,24 +200,14 @@ def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, 
         raise PictureError("the file is empty (0 bytes)")
     if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif", b"msf") and b"avif" not in head:
         raise PictureError("HEIC, which cannot be read here; save it as JPEG")
-    with Image.open(file, formats=FORMATS) as picture:
-        width, height = picture.size
-        if width * height > most:
-            raise PictureError(_too_large(f"{width} x {height}", most))
-        if draft is not None:
-            picture.draft(picture.mode, (draft, draft))
-        shrunk = picture.size != (width, height)
-        picture.load()
-        if not shrunk:
-            width, height = picture.size  # Pillow has turned a TIFF by now
-        exif = picture.info.get("exif", b"")
-        turn = _turn(picture)
-        upright = picture if turn is None else picture.transpose(turn)
-    if turn in _ON_ITS_SIDE:
-        width, height = height, width
-    result = _to_rgb(upright)
-    result.info.clear()  # no EXIF may travel on, or a later reader could turn the picture twice
-    return result, Header(width, height, exif if isinstance(exif, bytes) else b"")
+
+
+def _check_size(picture: Image.Image, most: int) -> None:
+    width, height = picture.size
+    if width * height > most:
+        raise PictureError(_too_large(f"{width} x {height}", most))
+    if not width * height:  # files have none of these
+        raise PictureError("it has no pixels")
 
 
 def _turn(picture: Image.Image) -> Image.Transpose | None:
@@ -150,6 +223,8 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith(("I", "F")):
         return _from_deep_grey(picture)
+    if picture.mode == "La":  # greys that were multiplied by their opacity, which Pillow leads to LA alone
+        picture = picture.convert("LA")
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
@@ -191,6 +266,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "it does not fit into memory"
     text = " ".join(str(error).split())
+    if "closed image" in text or "closed file" in text:
+        return _CLOSED
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return "truncated: the file ends before the picture does"
     return f"damaged: {text[:120] or type(error).__name__}"

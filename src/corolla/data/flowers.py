@@ -16,6 +16,7 @@ from corolla.data.cache import cache_folder, new_folder
 from corolla.data.hashing import sha256_of
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError
+from corolla.paths import at
 
 URL = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 SHA256 = "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c"
@@ -65,7 +66,7 @@ def fetch(progress: Progress | None = None, url: str = URL, sha256: str = SHA256
 
 def _available(sha256: str) -> Path | None:
     given = os.environ.get("COROLLA_DATA")
-    places = [Path(given).expanduser() / _NAME, Path(given).expanduser()] if given else [_cached(sha256) / _NAME]
+    places = [at(given) / _NAME, at(given)] if given else [_cached(sha256) / _NAME]
     return next((place for place in places if _has_classes(place)), None)
 
 

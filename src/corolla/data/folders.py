@@ -4,6 +4,7 @@ Links to files and folders are followed as the user laid them; a link back into 
 that a circle ends. Everything inside a class folder is taken for a picture until it has been opened.
 """
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,11 +18,11 @@ _NO_TEXT = "its name is not valid text (UTF-8); rename it"
 _PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
 
 
-def list_folder(folder: Path) -> Listing:
+def list_folder(folder: Path, whole: bool = True) -> Listing:
     """List the pictures of a class-per-folder tree; files of a class may lie in folders below it.
 
-    A single folder that wraps the tree is looked through. Raises `CorollaError` if there are no class
-    folders.
+    A single folder that wraps the tree is looked through. Unless the `whole` tree is wanted, the first file of each
+    class stands for it. Raises `CorollaError` if there are no class folders.
     """
     root = _unwrap(folder)
     splits = _split_folders(root)
@@ -34,7 +35,8 @@ def list_folder(folder: Path) -> Listing:
         for class_folder in folders:
             label = class_name(class_folder.name)
             classes.setdefault(split, set()).add(label)
-            for file in _files_below(class_folder, (_identity(root), _identity(parent))):
+            below = _files_below(class_folder, (_identity(root), _identity(parent)))
+            for file in below if whole else itertools.islice(below, 1):
                 path = _relative(file, root)
                 if _is_text(path):
                     examples.append(Example(path, label, split))

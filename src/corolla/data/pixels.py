@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from corolla.data.cache import cache_folder, new_folder
+from corolla.data.cache import DAY, cache_folder, new_folder
 from corolla.data.decoding import PictureError, read_picture
 from corolla.data.hashing import sha256_of
 from corolla.lock import in_use, locked
@@ -33,7 +33,6 @@ LIMIT = 16 * 2**30  # bytes of all stores together; the longest unused ones go f
 SHARE_OF_DISK = 0.5  # of what is free, for a new store
 INDEX = "index.safetensors"
 LONGEST = 2.0  # a picture longer than so many times its shorter side is cut at both ends
-DAY = 24 * 3600.0
 TOGETHER = 256  # pictures that are decoded at a time and have one checksum
 READ = 2**20  # bytes that are read at a time
 

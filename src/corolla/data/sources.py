@@ -15,11 +15,10 @@ A source is one of
   a `Path`, or as `./flowers`.
 """
 
-import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Literal
 
-from corolla.data.cache import cache_folder, new_folder
 from corolla.data.checking import Checked, check
 from corolla.data.duplicates import near_duplicates
 from corolla.data.folders import find_tables, list_folder
@@ -29,14 +28,16 @@ from corolla.data.progress import Progress
 from corolla.data.shards.finding import find
 from corolla.data.shards.unpacking import list_stream
 from corolla.data.splitting import FRACTIONS, Fractions, split
-from corolla.data.tables import SUFFIXES, has_needed_columns, read_table
+from corolla.data.tables import SUFFIXES, check_columns, has_needed_columns, read_table
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 
 PAINTED_COUNT = 2500
+_SMALL = 10_000_000  # bytes of a table that is read in no time
 
 
 def load_data(
-    source: str | Path,
+    source: AnyPath,
     *,
     seed: int = 0,
     strict: bool = False,
@@ -59,7 +60,7 @@ def load_data(
 
 
 def split_listing(
-    source: str | Path,
+    source: AnyPath,
     listing: Listing,
     checked: Checked,
     *,
@@ -80,7 +81,7 @@ def split_listing(
 
 
 def list_source(
-    source: str | Path, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
+    source: AnyPath, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
 ) -> Listing:
     """What a source names, before any picture is opened; it is fetched, painted or unpacked first if need be.
 
@@ -93,38 +94,82 @@ def list_source(
         return read_table(folder / "splits.csv") if (folder / "splits.csv").is_file() else list_folder(folder)
     if source == "painted":
         return list_folder(_painted(progress))
-    path = Path(source).expanduser().absolute()
+    path = at(source).absolute()
     if many := find(source):
         return list_stream(many, seed, fractions, progress)
+    if _kind(source, path) == "zip":
+        from corolla.data.archives import unzip
+
+        return _inside(_read(_tree_or_table(unzip(path, progress), prefer_table=True)), path)
+    return _read(_tree_or_table(path) if path.is_dir() else path)
+
+
+def glance(source: AnyPath) -> Listing | None:
+    """What a source names, with the first file of each class alone, in no time: nothing is opened, fetched or unpacked.
+
+    None for what cannot be known so soon: shards, a zip, a large table, pictures that are fetched or painted. Raises
+    `CorollaError` as `list_source`, so that the wrong path is refused before anything slow is done for its sake.
+    """
+    if source in ("flowers", "painted"):
+        return None
+    path = at(source).absolute()
+    if find(source):
+        return None
+    kind = _kind(source, path)
+    if kind == "zip":
+        from corolla.data.archives import check_zip
+
+        check_zip(path)
+        return None
+    found = _tree_or_table(path, whole=False) if kind == "folder" else path
+    if isinstance(found, Path) and found.stat().st_size > _SMALL:
+        check_columns(found)
+        return None
+    return _read(found)
+
+
+def refuse_untrainable(source: str | Path) -> None:
+    """`CorollaError` for what `load_data` would refuse of a source, as far as a `glance` at it shows that."""
+    listing = glance(source)
+    if listing:
+        _check_classes(source, listing.classes)
+        _check_none_lost(source, listing.classes, listing.examples, listing.misplaced)
+
+
+def _kind(source: AnyPath, path: Path) -> Literal["folder", "table", "zip"]:
+    """What a path to no shards is; `CorollaError` for what is not there and for what is no data."""
     if path.is_dir():
-        return _tree_or_table(path)
+        return "folder"
     if not path.exists():
         raise CorollaError(
             f"there is no {str(source)!r}; give a folder of class folders, a table, a zip, shards, "
             "or one of the words 'flowers' and 'painted'"
         )
     if path.suffix.lower() in SUFFIXES:
-        return read_table(path)
+        return "table"
     if path.suffix.lower() == ".zip":
-        from corolla.data.archives import unzip
-
-        return _inside(_tree_or_table(unzip(path, progress), prefer_table=True), path)
+        return "zip"
     raise CorollaError(f"cannot use {path} as data; give a folder, a CSV, TSV or Parquet table, or a zip of either")
 
 
-def _tree_or_table(folder: Path, prefer_table: bool = False) -> Listing:
+def _read(found: Listing | Path) -> Listing:
+    return read_table(found) if isinstance(found, Path) else found
+
+
+def _tree_or_table(folder: Path, *, prefer_table: bool = False, whole: bool = True) -> Listing | Path:
+    """The listing of the class folders in `folder`, or the table there that is meant instead."""
     tables = find_tables(folder, SUFFIXES)
     if prefer_table and len(usable := [table for table in tables if has_needed_columns(table)]) == 1:
-        return read_table(usable[0])
+        return usable[0]
     try:
-        listing = list_folder(folder)
+        listing = list_folder(folder, whole)
     except CorollaError:
         if len(tables) != 1:
             raise
-        return read_table(tables[0])
+        return tables[0]
     # One folder of pictures beside a table: the folder is no class.
     if len(frozenset().union(*listing.classes.values())) < 2 and len(tables) == 1:
-        return read_table(tables[0])
+        return tables[0]
     return listing
 
 
@@ -138,24 +183,12 @@ def _inside(listing: Listing, archive: Path) -> Listing:
 
 
 def _painted(progress: Progress | None) -> Path:
-    from corolla.data import painted
+    from corolla.data.painted import kept_set
 
-    def tell(done: int, of: int) -> None:
-        if progress:
-            progress("painting", done, of)
-
-    # The painter's code names the folder: another painter's pictures are never mistaken for this one's.
-    code = hashlib.sha256()
-    for file in sorted(Path(painted.__file__).parent.rglob("*.py")):
-        code.update(file.read_bytes())
-    folder = cache_folder() / f"painted-{PAINTED_COUNT}-{code.hexdigest()[:12]}"
-    if not folder.is_dir():
-        with new_folder(folder) as unfinished:
-            painted.paint_dataset(unfinished, PAINTED_COUNT, seed=0, progress=tell)
-    return folder
+    return kept_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
 
 
-def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> None:
+def _check_classes(source: AnyPath, classes: dict[str, frozenset[str]]) -> None:
     everything = sorted(frozenset().union(*classes.values()))
     if len(everything) < 2:
         raise CorollaError(
@@ -173,7 +206,7 @@ def _check_classes(source: str | Path, classes: dict[str, frozenset[str]]) -> No
 
 
 def _check_none_lost(
-    source: str | Path,
+    source: AnyPath,
     classes: dict[str, frozenset[str]],
     examples: Sequence[Example],
     skipped: Sequence[Skipped],

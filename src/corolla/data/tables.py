@@ -81,10 +81,15 @@ def read_table(table: Path) -> Listing:
 def has_needed_columns(table: Path) -> bool:
     """Whether a table has a path and a label column."""
     try:
-        next(_rows(table), None)
+        check_columns(table)
     except CorollaError:
         return False
     return True
+
+
+def check_columns(table: Path) -> None:
+    """`CorollaError` for a table that cannot be read, or lacks a path or label column."""
+    next(_rows(table), None)
 
 
 def _rows(table: Path) -> Iterator[_Row]:

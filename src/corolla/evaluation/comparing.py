@@ -13,6 +13,7 @@ import numpy as np
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 
+MOST = 6  # models that are compared at once, each in a color of its own
 RESAMPLES = 20_000
 
 

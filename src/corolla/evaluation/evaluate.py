@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -14,16 +14,16 @@ from corolla.data.progress import Progress
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
+from corolla.paths import AnyPath
 from corolla.predictor import Predictor, Reply
-from corolla.pretrained import run_folder
 from corolla.processes import processes_here
 
 Part = Split | Literal["all"]
 
 
 def evaluate(
-    run: str | Path,
-    data: str | Path | None = None,
+    run: AnyPath,
+    data: AnyPath | None = None,
     *,
     split: Split = "test",
     device: str = "cpu",
@@ -38,12 +38,25 @@ def evaluate(
     `classifier` is that of `run`, where it is at hand. `progress(what, done, of)` is called as work goes on.
     Raises `CorollaError`.
     """
-    from corolla.classifier import Classifier
-    from corolla.run import Run
+    asked = asked_about(run, data, split, progress)
+    if classifier is None:  # after all that may be wrong with the pictures, for it takes seconds to load
+        from corolla.classifier import Classifier
 
-    folder = Run(run_folder(run))
-    classifier = classifier or Classifier.load(run, device)
-    part: Part = split
+        classifier = Classifier.load(run, device)
+    return answer(classifier, *asked, progress)
+
+
+def asked_about(
+    run: AnyPath, data: AnyPath | None, split: Split, progress: Progress | None
+) -> tuple[Manifest, Part, frozenset[str]]:
+    """The pictures to ask a run about, which part of them, and the hashes of its training pictures; as `evaluate`.
+
+    Raises `CorollaError` for everything but what is wrong with its weights; loads nothing of torch.
+    """
+    from corolla.run import find_run
+
+    folder = find_run(run)
+    known, part = folder.check().classes, cast(Part, split)
     if data is None and not folder.manifest_file.is_file():
         raise CorollaError(f"{run} came without its pictures; say where labelled ones are: corolla evaluate {run} DATA")
     if data is None:
@@ -60,11 +73,13 @@ def evaluate(
         if not any(example.split for example in manifest.examples):
             part = "all"
         trained = trained_hashes(folder.load_manifest()) if folder.manifest_file.is_file() else frozenset()
-    return answer(classifier, manifest, part, trained, progress)
+    check_classes(manifest, known)
+    examples_of(manifest, part)
+    return manifest, part, trained
 
 
 def evaluate_data(
-    predictor: Predictor, data: str | Path, split: Split = "test", progress: Progress | None = None
+    predictor: Predictor, data: AnyPath, split: Split = "test", progress: Progress | None = None
 ) -> Evaluation:
     """The same of anything that answers, about `data`; what it was trained on is not known."""
     manifest = read_labelled(data, progress)
@@ -136,7 +151,7 @@ def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:
     return examples
 
 
-def read_labelled(data: str | Path, progress: Progress | None) -> Manifest:
+def read_labelled(data: AnyPath, progress: Progress | None) -> Manifest:
     """The readable pictures of a source with the splits it brings along; none are made up."""
     listing = list_source(data, progress)
     checked = check(listing.root, listing.examples, progress=progress)
@@ -156,7 +171,7 @@ def check_classes(manifest: Manifest, known: Sequence[str]) -> None:
         )
 
 
-def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: str | Path) -> None:
+def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: AnyPath) -> None:
     """Refuse pictures that are gone or hold other bytes than at training, by the manifest's sha256."""
 
     def fault(example: Example) -> str:

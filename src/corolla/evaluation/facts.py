@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from corolla.evaluation.metrics import wilson
 
 if TYPE_CHECKING:
-    from corolla.run import Run
+    from corolla.run import Config, Run
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Facts:
     parameters: int | None = None
     accuracy: Accuracy | None = None
     ended: str | None = None  # when its training ended, ISO 8601
+    began_with: str | None = None  # the pretrained weights it was trained from; None: random ones
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -46,6 +47,7 @@ class Facts:
         return Facts(
             name=str(said.get("name", "")),
             architecture=str(said.get("architecture", "")),
+            began_with=text(said.get("began_with")),
             parameters=whole(said.get("parameters")),
             accuracy=known,
             ended=text(said.get("ended")),
@@ -58,10 +60,16 @@ def facts_of(run: "Run") -> Facts:
     return Facts(
         name=run.folder.resolve().name,
         architecture=config.model,
+        began_with=began_with(config),
         parameters=whole(config.training.get("parameters")),
         accuracy=tested(run.evaluation_file) or validated(config.data, config.training),
         ended=text(config.training.get("ended")),
     )
+
+
+def began_with(config: "Config") -> str | None:
+    """What the weights are called that a training was begun with, without the folders of the disk they came from."""
+    return PurePath(text(config.recipe.get("weights")) or "").name or None
 
 
 def tested(file: Path) -> Accuracy | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import get_args
+from typing import Any, get_args, overload
 
 import numpy as np
 import torch
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import PictureError
-from corolla.errors import CorollaError, few
-from corolla.explanations import DEFAULT, Method
+from corolla.data.given import Picture
+from corolla.errors import CorollaError
+from corolla.explanations import DEFAULT, Method, refuse_label
 from corolla.explanations.explanation import Explanation
 from corolla.explanations.heads import head_attention
 from corolla.explanations.relevance import relevance
@@ -20,7 +21,7 @@ from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
 from corolla.model import Inspection, ViT
 from corolla.precision import Precision
-from corolla.predictor import Picture
+from corolla.predictor import Predictor
 
 TOGETHER = 8  # pictures in one pass at most
 ROOM = 2**30  # bytes that the attention of one pass may take, so that there are fewer where they are large
@@ -37,18 +38,40 @@ METHODS: Mapping[Method, Callable[[Inspection, Tensor, Tensor], Tensor]] = {
 NEED_GRADIENTS: frozenset[Method] = frozenset({"relevance"})  # the others know no class, so their map is that of any
 
 
+@overload
 def explain(
-    classifier: Classifier, picture: Picture, method: Method = DEFAULT, label: str | None = None
-) -> Explanation:
-    """What the answer for one picture (a path, an open file, its bytes or a Pillow image) rests on.
+    classifier: Predictor, picture: Picture, method: Method = DEFAULT, label: str | None = None
+) -> Explanation: ...
+
+
+@overload
+def explain(
+    classifier: Predictor, picture: list[Any] | tuple[Any, ...], method: Method = DEFAULT, label: str | None = None
+) -> list[Explanation]: ...
+
+
+def explain(
+    classifier: Predictor,
+    picture: Picture | list[Any] | tuple[Any, ...],
+    method: Method = DEFAULT,
+    label: str | None = None,
+) -> Explanation | list[Explanation]:
+    """What the answer for one picture rests on, given as to `predict`; for a list or tuple of them a list.
 
     With `label`, what speaks for that class instead of the one answered. Raises `PictureError` for what cannot be read
-    as a picture, and `CorollaError` for an unknown method or class.
+    as a picture, and `CorollaError` for an unknown method or class, and for an exported file, which has no gradients.
     """
-    [(_, found)] = explain_all(classifier, [picture], [method], label)
-    if isinstance(found, PictureError):
-        raise found
-    return found[0]
+    if not isinstance(classifier, Classifier):
+        raise CorollaError(
+            "explain needs a run: give what corolla.load(RUN) returns for a run folder, not for an exported file"
+        )
+    pictures = picture if isinstance(picture, (list, tuple)) else [picture]
+    explanations = []
+    for place, found in explain_all(classifier, pictures, [method], label):
+        if isinstance(found, PictureError):
+            raise found.of(place + 1, len(pictures))
+        explanations += found
+    return explanations if isinstance(picture, (list, tuple)) else explanations[0]
 
 
 def explain_all(
@@ -58,8 +81,7 @@ def explain_all(
     for method in methods:
         if method not in METHODS:
             raise CorollaError(f"no explanation is called {method!r}; choose one of {', '.join(get_args(Method))}")
-    if label is not None and label not in classifier.classes:
-        raise CorollaError(f"the model has no class {label!r}; it knows {few(classifier.classes, 20)}")
+    refuse_label(label, classifier.classes)
     together = pictures_at_once(classifier)
     for start in range(0, len(pictures), together):
         read = [classifier.read(picture) for picture in pictures[start : start + together]]

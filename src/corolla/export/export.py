@@ -9,11 +9,13 @@ from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import pixels_of, places, some
-from corolla.evaluation.evaluate import check_classes, read_labelled
+from corolla.evaluation.evaluate import check_classes
 from corolla.evaluation.facts import facts_of
 from corolla.export.onnx import build, with_card
+from corolla.export.pictures import labelled_pictures, refuse_existing
 from corolla.export.precisions import reduced
 from corolla.export.proof import Progress, Proof, prove
+from corolla.paths import AnyPath, at
 from corolla.portable.card import Card, Precision
 from corolla.precision import Precision as Numbers
 from corolla.pretrained import run_folder
@@ -24,10 +26,10 @@ LEARNED = 200  # pictures that int8 learns its ranges from
 
 
 def export(
-    run: str | Path,
-    file: Path,
+    run: AnyPath,
+    file: AnyPath,
     precision: Precision = "fp32",
-    data: str | Path | None = None,
+    data: AnyPath | None = None,
     progress: Progress = lambda what, done, of: None,
 ) -> Proof:
     """Write the run as an ONNX file and return how it compares with the run on validation pictures.
@@ -35,8 +37,8 @@ def export(
     The pictures are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
     with nothing written, if `file` is there already, if there are no pictures, or if the proof fails.
     """
-    if file.exists():
-        raise CorollaError(f"{file} is there already; choose another name, or move it away (nothing was changed)")
+    file = at(file)
+    refuse_existing(file)
     reference = Classifier.load(run, precision=Numbers("no", "numbers are compared"))
     manifest = labelled_pictures(run, data, progress)
     check_classes(manifest, reference.classes)
@@ -58,23 +60,6 @@ def export(
     return proof
 
 
-def labelled_pictures(run: str | Path, data: str | Path | None, progress: Progress) -> Manifest:
-    """The pictures of `data`, or those the run was split with."""
-    folder = Run(run_folder(run))
-    if data is not None:
-        return read_labelled(data, progress)
-    if not folder.manifest_file.is_file():
-        raise CorollaError(
-            f"{run} came without its pictures, and a file is proven on some; say where labelled ones are with --data"
-        )
-    manifest = folder.load_manifest()
-    if not manifest.root.is_dir():
-        raise CorollaError(
-            f"the pictures of {run} are not under {manifest.root} any more; say where labelled ones are with --data"
-        )
-    return manifest
-
-
 def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """What the file is proven on, and what its ranges are learned from: validation and training, or every other one."""
     val, train = manifest.split("val"), manifest.split("train")
@@ -86,7 +71,7 @@ def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]
     return every[::2], every[1::2][:LEARNED]
 
 
-def card_of(run: str | Path, classifier: Classifier, precision: Precision) -> Card:
+def card_of(run: AnyPath, classifier: Classifier, precision: Precision) -> Card:
     """What the file says of itself before it is proven."""
     folder, calibration = Run(run_folder(run)), classifier.calibration
     return Card(

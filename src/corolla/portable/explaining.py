@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from corolla.data.decoding import PictureError
+from corolla.data.given import Picture
 from corolla.explanations.explanation import Explanation
 from corolla.portable.predictor import PortablePredictor
-from corolla.predictor import Picture
 
 
 def explain_by_file(

@@ -1,11 +1,10 @@
 """The predictor that is an exported file: it reads pictures and names answers by the same code as a run's model."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend, Compute, open_file
 from corolla.portable.card import KEY, Card
 from corolla.predictor import Predictor, Reply
@@ -26,12 +25,12 @@ class PortablePredictor(Predictor):
         self.calibration = card.promises
 
     @staticmethod
-    def load(file: str | Path, backend: Backend = "onnxruntime", threads: int | None = None) -> "PortablePredictor":
+    def load(file: AnyPath, backend: Backend = "onnxruntime", threads: int | None = None) -> "PortablePredictor":
         """The predictor of a file that `corolla export` wrote, on as many threads as the backend likes.
 
         Raises `CorollaError` if it is not there, damaged, or not one of ours.
         """
-        path = Path(file)
+        path = at(file)
         try:
             if path.stat().st_size > MAX_BYTES:
                 raise ValueError("it is too large")

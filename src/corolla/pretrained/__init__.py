@@ -5,13 +5,15 @@ Each was made by `corolla train` and `corolla weights convert RUN OUT --to corol
 
 from pathlib import Path
 
+from corolla.paths import AnyPath, at
+
 NAMES = ("flowers",)
 EXPORTED = ".onnx"  # how the name of a file ends that a run was exported to
 
 
-def run_folder(run: str | Path) -> Path:
+def run_folder(run: AnyPath) -> Path:
     """The folder that `run` means: a path to a run, or the name of one that comes with corolla; a run's path wins."""
-    path = Path(run)
+    path = at(run)
     if str(run) in NAMES and not (path / "config.json").is_file():
         return Path(__file__).parent / str(run)
     return path

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from corolla.atomic import write_text
+from corolla.evaluation.facts import began_with
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import facts, words
 from corolla.report.page import TEMPLATES, presentable
@@ -39,6 +40,7 @@ def write_card(run: Run, evaluation: Evaluation | None) -> Path:
         # The name stands in commands to be copied, so it must need no quoting in any shell.
         place=folder if PLAIN_NAME.fullmatch(folder) else "RUN",
         config=config,
+        begun=began_with(config),
         classes=config.classes[:MOST_CLASSES],
         more_classes=max(len(config.classes) - MOST_CLASSES, 0),
         calibrated=run.calibration.is_file(),
@@ -48,6 +50,7 @@ def write_card(run: Run, evaluation: Evaluation | None) -> Path:
         chance=facts.chance(evaluation) if evaluation else None,
         caveats=facts.caveats(evaluation) if evaluation else [],
         elsewhere=other.name if other else "",
+        verdict=facts.verdict(config),
         facts=facts.training(config),
         recipe=facts.recipe(config),
         counts=counts,

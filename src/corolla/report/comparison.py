@@ -19,12 +19,11 @@ from corolla.atomic import write_text
 from corolla.evaluation.comparing import Comparison, compare, holm
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import facts, words
-from corolla.report.drawing import PRINTED, Palette, bare, svg
+from corolla.report.drawing import Palette, bare, svg
 from corolla.report.page import environment
 from corolla.report.sections import Section
 from corolla.run import Config, Run
 
-MOST = len(PRINTED.several)  # runs that one page compares
 CLEAR = 0.05  # p-value below which a difference is called one
 
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from corolla.data.manifest import SPLITS
+from corolla.evaluation.facts import began_with
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import words
 
@@ -73,7 +74,7 @@ def training(config: "Config") -> list[tuple[str, str]]:
         ),
         ("Recipe", text(config.recipe.get("name"))),
         ("Trained for", words.duration(said.get("minutes"))),
-        ("Began with", PurePath(text(config.recipe.get("weights"))).name or "random weights"),
+        ("Began with", began_with(config) or "random weights"),
         *teacher(said.get("teacher")),
         (
             "Best epoch",
@@ -108,6 +109,12 @@ def teacher(said: Any) -> list[tuple[str, str]]:
         if key in said
     ]
     return [("Teacher", ", ".join([PurePath(text(said.get("name"))).name, *figures]))]
+
+
+def verdict(config: "Config") -> str:
+    """What its training said of itself when it had not worked, as a sentence; empty where it had."""
+    said = config.training.get("verdict")
+    return f"{said[0].upper()}{said[1:]}." if isinstance(said, str) and said else ""
 
 
 def recipe(config: "Config") -> list[tuple[str, str]]:

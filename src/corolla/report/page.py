@@ -15,6 +15,7 @@ from corolla.atomic import write_text
 from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.evaluation.corruptions import Robustness
+from corolla.evaluation.facts import began_with
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import words
 from corolla.report.sections import SECTIONS, Material
@@ -34,8 +35,9 @@ def write_report(
     manifest: Manifest | None,
     robustness: Robustness | None = None,
     classifier: Classifier | None = None,
+    file: Path | None = None,
 ) -> Path:
-    """Write the run's `report.html`, whole or not at all, and return its path.
+    """Write the run's `report.html`, or one of another evaluation to `file`, whole or not at all; returns its path.
 
     Without an evaluation the page tells of the training alone. Pictures are looked for where the evaluation found
     them, or else under the manifest's root; one that is not there becomes a tile with the reason. With the classifier
@@ -45,8 +47,9 @@ def write_report(
     material = Material(run, run.load_config(), evaluation, manifest, robustness, classifier)
     sections = [section for make in SECTIONS if (section := make(material)) is not None]
     page = environment().get_template("report.html.j2")
-    write_text(run.report, page.render(run=run, config=material.config, evaluation=evaluation, sections=sections))
-    return run.report
+    values = {"run": run, "config": material.config, "begun": began_with(material.config), "evaluation": evaluation}
+    write_text(file or run.report, page.render(**values, sections=sections))
+    return file or run.report
 
 
 def environment(*folders: Path) -> Environment:

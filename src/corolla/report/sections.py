@@ -84,7 +84,10 @@ class Section:
 def headline(material: Material) -> Section:
     """The one figure, its interval and what to compare it with."""
     evaluation = material.evaluation
-    values: dict[str, Any] = {"best": material.config.training.get("best_val_accuracy")}
+    values: dict[str, Any] = {
+        "best": material.config.training.get("best_val_accuracy"),
+        "verdict": facts.verdict(material.config),
+    }
     if evaluation:
         label, share = facts.chance(evaluation)
         values |= {

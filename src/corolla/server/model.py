@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
+from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend
 from corolla.portable.predictor import PortablePredictor
 from corolla.predictor import Predictor
@@ -35,7 +36,7 @@ class Served:
     file: Path | None = None  # that was exported, for a browser to compute itself
 
 
-def serve_run(run: str | Path, device: str = "cpu", workers: int = Limits.workers) -> Served:
+def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers) -> Served:
     """A run folder, or a run that comes with corolla, ready to answer; `CorollaError` if it is neither, or damaged.
 
     The processor's threads are shared out between `workers` batches that are computed at once. A model whose attention
@@ -67,11 +68,11 @@ def serve_run(run: str | Path, device: str = "cpu", workers: int = Limits.worker
     return replace(served, explain=explain, method=DEFAULT)
 
 
-def serve_file(file: Path, backend: Backend = "onnxruntime", workers: int = 1) -> Served:
+def serve_file(file: AnyPath, backend: Backend = "onnxruntime", workers: int = 1) -> Served:
     """A file that was exported, ready to answer without torch; `CorollaError` if it is none, or damaged."""
     predictor = PortablePredictor.load(file, backend, max(1, (os.cpu_count() or 1) // workers))
     facts = Facts.from_json(predictor.card.about | {"name": predictor.card.name})
-    return Served(predictor, facts, predictor.explain, "rollout", file=file)
+    return Served(predictor, facts, predictor.explain, "rollout", file=at(file))
 
 
 def warm_up(served: Served) -> None:

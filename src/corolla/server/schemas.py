@@ -101,6 +101,7 @@ class Model(BaseModel):
 
     name: str
     architecture: str
+    began_with: Annotated[str | None, Field(description="The pretrained weights it was trained from; null: random.")]
     classes: list[str]
     image_size: Annotated[tuple[int, int], Field(description="Height and width that it looks at, in pixels.")]
     parameters: int | None

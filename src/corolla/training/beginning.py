@@ -8,7 +8,7 @@ from torch import Tensor
 from corolla.model import ViT, ViTConfig
 from corolla.positions import resize_positions
 from corolla.preprocessing import Preprocessing
-from corolla.sizes import vit_config
+from corolla.training.beforehand import shape_of
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.weights import Weights
@@ -38,10 +38,8 @@ def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> B
     """What `recipe` begins with, for a head of `num_classes`; `weights` are those that it names, if it does."""
     if weights is not None:
         return from_weights(weights, recipe, num_classes)
-    size = (recipe.image_size, recipe.image_size)
-    changes = {"distilled": True} if recipe.distill_token else {}
-    config = vit_config(recipe.model, num_classes, image_size=size, drop_path=recipe.drop_path, **changes)
-    return Beginning(config, Preprocessing(size))
+    config = shape_of(recipe, num_classes)
+    return Beginning(config, Preprocessing(config.image_size))
 
 
 def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> Beginning:

@@ -1,31 +1,38 @@
 """Which recipe a training really runs with: the named one, the user's changes, and the minutes dial."""
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
-from corolla.evaluation.calibrating import amount_of, can_calibrate
 from corolla.progress import Progress
-from corolla.sizes import vit_config
+from corolla.sizes import name_of, vit_config
 from corolla.training.budget import Amounts, Plan, Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
-from corolla.training.trial import Trial
-from corolla.weights import Weights, load_weights
+
+if TYPE_CHECKING:  # a recipe is chosen, or refused, without torch
+    from corolla.training.trial import Trial
+    from corolla.weights import Weights
 
 
-def weights_of(changes: dict[str, Any], progress: Progress) -> Weights | None:
+def weights_of(changes: dict[str, Any], progress: Progress) -> "Weights | None":
     """The weights that the user's `changes` name."""
     if not changes.get("weights"):
         return None
-    if "model" in changes:
-        raise CorollaError("--weights brings its own model; leave --model out")
+    refuse_second_model(changes)
+    from corolla.weights import load_weights
+
     return load_weights(changes["weights"], progress=progress)
 
 
-def named_with(name: str | None, changes: dict[str, Any], weights: Weights | None) -> tuple[NamedRecipe, Recipe]:
+def refuse_second_model(changes: dict[str, Any]) -> None:
+    """`CorollaError` for a model beside weights."""
+    if changes.get("weights") and "model" in changes:
+        raise CorollaError("--weights brings its own model; leave --model out")
+
+
+def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | None") -> tuple[NamedRecipe, Recipe]:
     """The recipe called `name`, or the one that the user's `changes` ask for, and the same with those changes.
 
     Weights bring their model and, where they say it, the size of their pictures.
@@ -34,9 +41,10 @@ def named_with(name: str | None, changes: dict[str, Any], weights: Weights | Non
     named = named_recipe(name or usual)
     changes = dict(changes)
     if weights is not None:
-        changes["model"] = Path(changes["weights"]).name
         prepared = weights.preprocessing or weights.config
-        changes = {"image_size": max(prepared.image_size), "growth": ((0.0, 1.0),)} | changes
+        side = changes.setdefault("image_size", max(prepared.image_size))
+        changes.setdefault("growth", ((0.0, 1.0),))
+        changes["model"] = name_of(replace(weights.config, image_size=(side, side)))
     elif "model" in changes and "image_size" not in changes:  # vit_tiny_patch16_224 says its pixels
         changes["image_size"] = vit_config(changes["model"], 2).image_size[0]
     recipe = named.recipe.changed(**changes)
@@ -53,9 +61,9 @@ def fit_to_minutes(
     recipe: Recipe,
     changes: dict[str, Any],
     minutes: float,
-    weights: Weights | None,
+    weights: "Weights | None",
     manifest: Manifest,
-    trial: Trial,
+    trial: "Trial",
     progress: Progress,
     started: float,
 ) -> Plan:
@@ -90,6 +98,8 @@ def fit_to_minutes(
 
 def amounts_of(manifest: Manifest, recipe: Recipe) -> Amounts:
     """How many pictures a training by `recipe` works on, and what follows it."""
+    from corolla.evaluation.calibrating import amount_of, can_calibrate  # which loads torch
+
     train, validation = manifest.size("train"), manifest.size("val")
     batch, calibrated = min(recipe.batch_size, train), can_calibrate(manifest)
     return Amounts(

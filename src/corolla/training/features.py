@@ -12,27 +12,14 @@ from torch import Tensor, nn
 
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import read_picture
-from corolla.data.manifest import Example, Manifest, Split
+from corolla.data.manifest import Example
 from corolla.preprocessing import Preprocessing
 from corolla.sealed import DamagedError, load_sealed, save_sealed
 
-BATCH = 64
+BATCH = 32
 
 Extract = Callable[[Tensor], Tensor]  # from normalised pictures (B, 3, H, W) to features (B, C)
 Progress = Callable[[int, int], None]
-
-
-def split_features(
-    manifest: Manifest,
-    split: Split,
-    extract: Extract,
-    preprocessing: Preprocessing,
-    device: torch.device | str,
-    progress: Progress | None = None,
-    key: str = "",
-) -> Tensor:
-    """The features (pictures, 2, C) of a split, in the manifest's order; see `picture_features`."""
-    return picture_features(manifest.root, manifest.split(split), extract, preprocessing, device, progress, key)
 
 
 def picture_features(
@@ -43,27 +30,37 @@ def picture_features(
     device: torch.device | str,
     progress: Progress | None = None,
     key: str = "",
+    views: int = 2,
 ) -> Tensor:
-    """The features (pictures, 2, C) of the pictures under `root` and of their mirror images, float32, in their order.
+    """The features (pictures, views, C) of the pictures under `root`, float32, in their order.
 
-    With `key`, which should name the network's weights, they are kept in corolla's cache and found there again as
-    long as pictures and preprocessing are the same.
+    The two views are the picture and its mirror image, the one view is the picture. With `key`, which should name the
+    network's weights, they are kept in corolla's cache and found there again as long as pictures and preprocessing are
+    the same.
     """
-    paths = [root / example.path for example in examples]
-    if not key or not all(example.sha256 for example in examples):
-        return compute_features(paths, extract, preprocessing, device, progress)
-    said = [key, json.dumps(preprocessing.to_json(), sort_keys=True), *(example.sha256 for example in examples)]
-    file = cache_folder() / "features" / f"{hashlib.sha256('/'.join(said).encode()).hexdigest()[:32]}.safetensors"
+    paths, file = [root / example.path for example in examples], file_of(examples, preprocessing, key, views)
+    if file is None:
+        return compute_features(paths, extract, preprocessing, device, progress, views)
     try:
         kept: Tensor = load_sealed(file)[0]["features"]
         if len(kept) == len(paths):
             return kept
     except (OSError, DamagedError, KeyError):
         pass  # not there, or not whole: computed anew
-    features = compute_features(paths, extract, preprocessing, device, progress)
+    features = compute_features(paths, extract, preprocessing, device, progress, views)
     with suppress(OSError):  # a cache that cannot be written costs only time
         save_sealed({"features": features}, file)
     return features
+
+
+def file_of(examples: Sequence[Example], preprocessing: Preprocessing, key: str, views: int = 2) -> Path | None:
+    """Where the cache keeps such features; None without `key`, or where a picture's content is not known."""
+    if not key or not all(example.sha256 for example in examples):
+        return None
+    said = [key, json.dumps(preprocessing.to_json(), sort_keys=True), *(example.sha256 for example in examples)]
+    if views != 2:
+        said.append(f"{views} views")
+    return cache_folder() / "features" / f"{hashlib.sha256('/'.join(said).encode()).hexdigest()[:32]}.safetensors"
 
 
 @torch.inference_mode()
@@ -73,8 +70,9 @@ def compute_features(
     preprocessing: Preprocessing,
     device: torch.device | str,
     progress: Progress | None = None,
+    views: int = 2,
 ) -> Tensor:
-    """The features (pictures, 2, C) of the pictures at `paths` and of their mirror images, float32."""
+    """The features (pictures, views, C) of the pictures at `paths` and, of two views, of their mirror images."""
     rows: list[Tensor] = []
     with ThreadPoolExecutor(4) as pool:
         read = lambda path: torch.from_numpy(preprocessing.pixels(read_picture(path))).permute(2, 0, 1)  # noqa: E731
@@ -83,8 +81,8 @@ def compute_features(
             pixels = torch.stack(list(ahead))
             ahead = pool.map(read, paths[start + BATCH : start + 2 * BATCH])
             images = preprocessing.normalise(pixels.to(device))
-            both = [extract(view).float().cpu() for view in (images, images.flip(-1))]
-            rows.append(torch.stack(both, dim=1))
+            seen = [extract(view).float().cpu() for view in (images, images.flip(-1))[:views]]
+            rows.append(torch.stack(seen, dim=1))
             if progress:
                 progress(min(start + BATCH, len(paths)), len(paths))
     return torch.cat(rows)

@@ -1,5 +1,7 @@
 """A linear head on frozen features: logistic regression by L-BFGS, its strength chosen on validation."""
 
+import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,9 @@ from torch import Tensor
 
 STRENGTHS = tuple(10.0**power for power in np.arange(-4, 1.5, 0.5))  # of scikit-learn's C, weakest weights first
 ITERATIONS = 500
+FEWEST_ITERATIONS = 5  # below which a fit is not worth its name
+
+Fit = tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ def fit_head(
     val_labels: Tensor,
     num_classes: int,
     strengths: Sequence[float] = STRENGTHS,
+    seconds: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LinearHead:
     """Fit classes to features (n, views, C) whose label (n,) is a class number; validation's likewise.
@@ -36,8 +42,13 @@ def fit_head(
     Every view is a training example; a validation picture is answered with the mean over its views. The strength is
     the one of `strengths` with the best validation accuracy, and of the smallest log loss among equals. A class without
     a training picture keeps a weight of zero and a bias that never wins. `progress(done, of)` counts strengths.
+
+    With `seconds`, which it takes at most about, every other strength is tried first, and then the others, those near
+    the best before those far from it; what there is no time for is left out, and a fit that is too slow ends early.
     """
     from sklearn.linear_model import LogisticRegression
+
+    begun = time.monotonic()
 
     mean, spread = features.mean(dim=(0, 1)), features.std(dim=(0, 1)).clamp_min(1e-6)
 
@@ -46,20 +57,37 @@ def fit_head(
 
     x, y = flat(features), labels.repeat_interleave(features.shape[1]).numpy()
     val_x, val_y = flat(val_features), val_labels.numpy()
-    best: tuple[tuple[float, float], float, LogisticRegression] | None = None
+    tried: dict[float, tuple[tuple[float, float], Fit]] = {}
     model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
+
+    iteration = 0.0 if seconds is None else iteration_seconds(x, num_classes)
+
+    def left() -> int:
+        """How many iterations there is time for."""
+        return ITERATIONS if seconds is None else int((seconds - (time.monotonic() - begun)) / max(iteration, 1e-6))
+
+    def try_all(some: Sequence[float]) -> None:
+        nonlocal iteration
+        for strength in some:
+            if tried and left() < FEWEST_ITERATIONS:
+                return
+            started = time.monotonic()
+            model.set_params(C=strength, max_iter=min(max(left(), FEWEST_ITERATIONS), ITERATIONS)).fit(x, y)
+            chances = model.predict_proba(val_x).reshape(*val_features.shape[:2], -1).mean(axis=1)
+            tried[strength] = judge(chances, val_y, model.classes_), (model.coef_.copy(), model.intercept_.copy())
+            iteration = (time.monotonic() - started) / max(int(model.n_iter_.max()), 1)
+            if progress:
+                progress(len(tried), len(strengths))
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a strength that has not converged is judged as it is
-        for done, strength in enumerate(strengths, start=1):
-            model.set_params(C=strength).fit(x, y)
-            chances = model.predict_proba(val_x).reshape(*val_features.shape[:2], -1).mean(axis=1)
-            judged = judge(chances, val_y, model.classes_)
-            if best is None or judged > best[0]:
-                best = judged, strength, (model.coef_.copy(), model.intercept_.copy())
-            if progress:
-                progress(done, len(strengths))
-    assert best is not None
-    (accuracy, _), strength, (weight, bias) = best
+        try_all(strengths if seconds is None else strengths[::2])
+        if seconds is not None:
+            best = best_of(tried)
+            others = [strength for strength in strengths if strength not in tried]
+            try_all(sorted(others, key=lambda strength: abs(math.log(strength / best))))
+    strength = best_of(tried)
+    (accuracy, _), (weight, bias) = tried[strength]
     if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     whole_weight, whole_bias = torch.zeros(num_classes, features.shape[-1]), torch.full((num_classes,), -30.0)
@@ -69,6 +97,19 @@ def fit_head(
     whole_weight[known] = scaled.float()
     whole_bias[known] = (torch.from_numpy(bias) - scaled @ mean.double()).float()
     return LinearHead(whole_weight, whole_bias, strength, accuracy)
+
+
+def iteration_seconds(x: np.ndarray[tuple[int, ...], np.dtype[np.float64]], num_classes: int) -> float:
+    """About what an iteration of L-BFGS takes on rows (n, C): two products with a head's weight, and as much again."""
+    weight = np.zeros((x.shape[1], num_classes))
+    started = time.monotonic()
+    x.T @ (x @ weight)
+    return 2 * (time.monotonic() - started)
+
+
+def best_of(tried: dict[float, tuple[tuple[float, float], Fit]]) -> float:
+    """The strength that was judged best, the one of the weakest weights among equals."""
+    return max(sorted(tried), key=lambda strength: tried[strength][0])
 
 
 def answers(features: Tensor, head: LinearHead) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from corolla.data.manifest import Manifest
 from corolla.data.pixels import Pixels, keep_pixels
@@ -20,7 +20,7 @@ from corolla.processes import ALONE, Processes
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
-from corolla.training.workers import GRACE, surviving, worker_options, workers_alive
+from corolla.training.workers import GRACE, Loader, surviving, worker_options, workers_alive
 
 MARGIN = 1.5  # pictures are kept at so many times the training size, for the crops to be cut from
 
@@ -105,9 +105,9 @@ class EpochSampler(Sampler[list[Draw]]):
             yield [Draw(index, seed_of(self.seed, self.epoch, index), self.size) for index in own]
 
 
-def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> DataLoader[Batch]:
+def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> Loader[Batch]:
     """Batches of views, made by `workers` processes ahead of their use."""
-    return DataLoader(
+    return Loader(
         pictures,
         batch_size=None,  # the sampler makes batches, and each is answered whole
         sampler=sampler,

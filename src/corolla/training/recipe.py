@@ -32,7 +32,7 @@ class Recipe:
 
     name: str
     # The model and the time it gets
-    model: str  # a name of corolla.sizes, or what `weights` are called
+    model: str  # a name of corolla.sizes; with `weights` what their architecture is called
     image_size: Count  # pixels of the final, square picture
     epochs: CountOrNone  # 0: nothing but the first head
     # What it begins with

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from corolla.data.manifest import Manifest
 from corolla.data.progress import Progress
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError, few
+from corolla.paths import AnyPath, at
 from corolla.run import Config
 from corolla.training.recipe import Recipe
 from corolla.training.values import real
@@ -22,7 +22,7 @@ PLACES = ("weights", "teacher")  # fields of a recipe that may be paths
 class Asked:
     """What the user wants of a training; `changes` are the fields of the recipe that are set by hand."""
 
-    data: str | Path
+    data: AnyPath
     recipe: str | None
     minutes: float | None
     seed: int
@@ -67,18 +67,18 @@ def recipe_of(config: Config, asked: Asked) -> Recipe:
     return recipe
 
 
-def place_of(data: str | Path) -> str:
+def place_of(data: AnyPath) -> str:
     """A name for a source of images that is the same however it is spelled: its absolute path, or its word."""
     if isinstance(data, str) and data in WORDS:
         return data
-    return os.path.realpath(Path(data).expanduser())
+    return os.path.realpath(at(data))
 
 
 def same_place(one: str, other: str) -> bool:
     """Whether two paths mean the same file or folder, which need not be there."""
     if one == other or one in WORDS or other in WORDS:
         return one == other
-    first, second = (Path(path).expanduser() for path in (one, other))
+    first, second = (at(path) for path in (one, other))
     try:
         return first.samefile(second)
     except OSError:
@@ -86,7 +86,7 @@ def same_place(one: str, other: str) -> bool:
 
 
 def added(
-    data: str | Path, manifest: Manifest, skipped: Iterable[Sequence[str]], progress: Progress | None = None
+    data: AnyPath, manifest: Manifest, skipped: Iterable[Sequence[str]], progress: Progress | None = None
 ) -> list[str]:
     """The images that lie in the source of a run and that it knows nothing of: they came after it had begun.
 
@@ -103,7 +103,7 @@ def added(
     return sorted(example.path for example in listing.examples if example.path not in known)
 
 
-def told_of(names: list[str], data: str | Path) -> str:
+def told_of(names: list[str], data: AnyPath) -> str:
     """The line about images that came after the training had begun."""
     one = len(names) == 1
     return (

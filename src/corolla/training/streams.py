@@ -7,7 +7,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
 from corolla.data.decoding import PictureError
 from corolla.data.pixels import Picture, shrink
@@ -18,7 +18,7 @@ from corolla.training.pictures import MARGIN
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
-from corolla.training.workers import GRACE, surviving, worker_options, workers_alive
+from corolla.training.workers import GRACE, Loader, surviving, worker_options, workers_alive
 
 Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
 Told = Piece | CorollaError  # what a worker meets is raised where batches are asked for, in its own words
@@ -158,9 +158,9 @@ class StreamFeed:
     def prepare(self, epoch: int, size: int) -> None:
         """Nothing: every epoch has workers of its own."""
 
-    def loader(self, views: LaneViews) -> DataLoader[Told]:
+    def loader(self, views: LaneViews) -> Loader[Told]:
         """What runs `views` in worker processes ahead of their use."""
-        return DataLoader(
+        return Loader(
             views,
             batch_size=None,  # they come in batches
             pin_memory=torch.cuda.is_available(),

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from corolla import __version__, lock
+from corolla import __version__
 from corolla.atomic import write_json
 from corolla.classifier import Classifier
 from corolla.data.checking import refuse_changed
@@ -23,6 +23,7 @@ from corolla.evaluation.evaluate import evaluate_split
 from corolla.lock import locked
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
+from corolla.paths import AnyPath, at, word
 from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.report.card import write_card
@@ -30,6 +31,7 @@ from corolla.report.curves import draw_curves
 from corolla.report.page import write_report
 from corolla.run import Config, Run
 from corolla.training import clock
+from corolla.training.beforehand import begun, check_tensorboard
 from corolla.training.budget import Plan
 from corolla.training.choice import fit_to_minutes, named_with, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
@@ -44,13 +46,14 @@ from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
 from corolla.weights import load_weights
 
+TEACHER_SHARE = 0.3  # of the minutes, at most, for fitting a teacher
 SHARED_DISK = 60.0  # seconds that one may take to show what another machine has written
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def train(
-    data: str | Path,
-    out: str | Path,
+    data: AnyPath,
+    out: AnyPath,
     *,
     recipe: str | None = None,
     minutes: float | None = None,
@@ -84,7 +87,10 @@ def train(
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
     changes = {name: value for name, value in changes.items() if value is not None}
-    run, asked = Run(Path(out)), Asked(data, recipe, minutes, seed, changes)
+    # A recipe is text, as the run keeps it.
+    changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
+    data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers
+    asked = Asked(data, recipe, minutes, seed, changes)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
     with Stop() as stop, locking:
         progress = Watched(progress, stop)
@@ -113,7 +119,8 @@ def train(
         if chosen.teacher:
             keep_freed_memory()
             file = run.teacher if config else None
-            taught = fit_teacher(manifest, chosen, machine, seed=seed, minutes=minutes, kept=file, progress=progress)
+            limit = None if minutes is None else TEACHER_SHARE * minutes * 60
+            taught = fit_teacher(manifest, chosen, machine, seed=seed, seconds=limit, kept=file, progress=progress)
             teacher = taught.teacher
             watch.lap("teacher")
         if named and minutes is not None and "epochs" not in changes and chosen.epochs:
@@ -132,11 +139,7 @@ def train(
             if plan:
                 config.training["calibration_passes"] = plan.calibration
             if processes.main:
-                run.folder.mkdir(parents=True, exist_ok=True)
-                manifest.save(run.manifest_file)
-                if taught:
-                    save_teacher(taught.teacher, run.teacher)  # before the config: one that is there has its teacher
-                run.save_config(config)
+                write_first(run, config, manifest, teacher)
         see_from_everywhere(run, processes)
         compiling = Compiling.of_run(config.training)
         describe_computing(config, chosen, trainer, machine, progress)
@@ -172,15 +175,23 @@ def train(
 
 def interrupted(run: Run, resume: bool) -> Config | None:
     """The config of the run to go on with, or None for a new one; refuses to write over anything."""
-    if resume and run.config_file.is_file():
+    config = begun(run, resume)
+    if config:
         run.sweep()
-        return run.load_config()
-    if resume and run.hardly_begun():
-        return None
-    if any(path.name != lock.NAME for path in run.folder.iterdir()):
-        hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
-        raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
-    return None
+    return config
+
+
+def write_first(run: Run, config: Config, manifest: Manifest, teacher: Teacher | None) -> None:
+    """Write what is known before the first epoch; where that fails or is stopped, nothing of it is left."""
+    try:
+        manifest.save(run.manifest_file)
+        if teacher:
+            save_teacher(teacher, run.teacher)
+        run.save_config(config)  # the last: one that is there has its teacher
+    except BaseException:
+        for file in (run.config_file, run.teacher, run.manifest_file):
+            file.unlink(missing_ok=True)
+        raise
 
 
 def see_from_everywhere(run: Run, processes: Processes) -> None:
@@ -215,8 +226,9 @@ def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine
     compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
     patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
     written = written_out(machine.device, precision.dtype, patches, trains=True)
+    model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
     said = [
-        f"{recipe.model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
+        f"{model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
         f"mixed precision: {precision.mixed}, for {precision.reason}",
         f"attention: {'written out' if written else 'fused'}",
         f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
@@ -304,10 +316,9 @@ def board(run: Run, wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     if not wanted:
         yield lambda row: None
         return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise CorollaError("--tensorboard needs the tensorboard package: pip install 'corolla[tensorboard]'") from None
+    check_tensorboard()
+    from torch.utils.tensorboard import SummaryWriter
+
     with SummaryWriter(str(run.folder / "tensorboard")) as writer:
 
         def tell(row: dict[str, Any]) -> None:

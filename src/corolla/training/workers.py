@@ -7,12 +7,23 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
+from torch.utils.data import DataLoader
+
 from corolla.memory import keep_freed_memory
+from corolla.processes import without_script
 
 DEATHS = 3  # of workers in one epoch, after which the training gives up
 GRACE = 5.0  # seconds, on a busy machine, from the first sign of a death to its certainty; waited after an error only
 
 T = TypeVar("T")
+
+
+class Loader(DataLoader[T]):
+    """A `DataLoader` whose processes do not run the user's script again."""
+
+    def __iter__(self) -> Any:
+        with without_script():
+            return super().__iter__()
 
 
 def worker_options(workers: int) -> dict[str, Any]:

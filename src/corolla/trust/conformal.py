@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corolla.errors import CorollaError
+
 MOST_KEPT = 2000  # scores; of more the ranks in even steps, each rounded to the safe side
+
+
+def refuse_coverage(coverage: float, *, calibrated: bool) -> None:
+    """`CorollaError` for a coverage that nothing can promise, or not without having been calibrated."""
+    if not 0 < coverage < 1:
+        raise CorollaError(f"a coverage of {coverage:g} is none; it lies between 0 and 1, 0.95 for instance")
+    if not calibrated:
+        raise CorollaError("a coverage needs a calibrated run; calibrate it with: corolla calibrate RUN")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,31 @@
 
 `load_weights` reads any of them into a `ViTConfig` and a state dict of ours, from a path, a name of the registry or the
 Hugging Face Hub; `write_weights` writes one back, `pack` copies a run to give away, `push` puts one on
-the Hub.
+the Hub. Nothing heavy is imported until one of these names is used.
 """
 
-from corolla.weights.loading import Weights, load_weights
-from corolla.weights.packing import pack
-from corolla.weights.pushing import push
-from corolla.weights.writing import Written, write_weights
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corolla.weights.loading import Weights, load_weights
+    from corolla.weights.packing import pack
+    from corolla.weights.pushing import push
+    from corolla.weights.writing import Written, write_weights
 
 __all__ = ["Weights", "Written", "load_weights", "pack", "push", "write_weights"]
+
+_HOMES = {
+    "Weights": "loading",
+    "Written": "writing",
+    "load_weights": "loading",
+    "pack": "packing",
+    "push": "pushing",
+    "write_weights": "writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

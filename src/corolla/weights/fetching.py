@@ -10,27 +10,27 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import torch
-
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, word
 from corolla.pretrained import run_folder
 from corolla.progress import Progress
+from corolla.run import Run
 from corolla.weights import hub
-from corolla.weights.reading import READ
+from corolla.weights.reading import READ, file_of, read_settings
 from corolla.weights.registry import Published, by_file, find, unknown
 
 DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, where its name carries one
 TIMEOUT = 30  # seconds
 
 
-def located(source: str | Path, progress: Progress | None = None) -> tuple[Path, Published | None]:
+def located(source: AnyPath, progress: Progress | None = None) -> tuple[Path, Published | None]:
     """The file or folder that `source` means, fetched if need be, and what the registry knows of it.
 
     What lies on the disk always wins; then come the runs that corolla brings along, the registry's names, and
     `hf-hub:OWNER/NAME` and `OWNER/NAME` on the Hub. Raises `CorollaError` for what is none of these or cannot be
     fetched, with what to fetch by hand.
     """
-    path, name = run_folder(source), str(source)
+    path, name = run_folder(source), word(source)
     if path.exists():
         return path, by_file(path.name)
     published = find(name)
@@ -42,6 +42,24 @@ def located(source: str | Path, progress: Progress | None = None) -> tuple[Path,
     if path.parent != Path() or path.suffix in READ:
         raise CorollaError(f"there are no weights at {path}")
     raise unknown(name)
+
+
+def found(source: str | Path, progress: Progress | None = None) -> Path:
+    """Where `source` lies, as `located`; `CorollaError` too for a run or a file that no weights can be read from.
+
+    The weights themselves are not read, so that torch need not be loaded for what cannot be used.
+    """
+    path, _ = located(source, progress)
+    if is_run(path):
+        Run(path).check()
+    else:
+        file_of(path)
+    return path
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run of ours lies at `path`."""
+    return isinstance(read_settings(path / "config.json").get("architecture"), dict)
 
 
 def fetch(published: Published, progress: Progress | None = None) -> Path:
@@ -61,11 +79,15 @@ def cached(published: Published) -> Path | None:
 
 def place(published: Published) -> Path:
     """The file in torch.hub's cache that stands for its address."""
+    import torch  # knows its cache's place
+
     return Path(torch.hub.get_dir()) / "checkpoints" / published.source.rpartition("/")[2]
 
 
 def download(published: Published, progress: Progress | None) -> Path:
     """Fetch one address into torch.hub's cache; the file appears whole and with the right digest, or not at all."""
+    import torch
+
     file, address = place(published), published.source
     if progress:
         progress.note(f"fetching {published.name} from {address}")

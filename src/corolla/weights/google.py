@@ -7,24 +7,27 @@ their own. `/` parts a name there; here it becomes a dot, and the renaming table
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from corolla.atomic import write_with
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LARGEST = 20_000_000_000  # bytes of all the arrays unpacked; ViT-G/14 takes 7.4 GB
 Array = NDArray[Any]
 
 
-def read_npz(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_npz(file: Path) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """The tensors in PyTorch's layout, and as settings the number of heads, which the shapes tell here.
 
     Raises ValueError or `zipfile.BadZipFile` for what is no such archive. Nothing in it can be code.
     """
+    import torch
+
     with zipfile.ZipFile(file) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
             raise ValueError("it unpacks to more than any Vision Transformer takes")
@@ -54,7 +57,7 @@ def to_torch(name: str, array: Array) -> Array:
     return array
 
 
-def write_npz(file: Path, tensors: Mapping[str, Tensor], heads: int) -> None:
+def write_npz(file: Path, tensors: "Mapping[str, Tensor]", heads: int) -> None:
     """The other way round: tensors under Google's names with dots, in PyTorch's layout, to an archive."""
     arrays: dict[str, Any] = {}
     for name, tensor in tensors.items():

@@ -59,6 +59,18 @@ def fetch(repository: str, called: str, progress: Progress | None = None) -> Pat
         raise CorollaError(f"cannot fetch {called}: {reason(error, name)}, or {by_hand} and give its path") from None
 
 
+def check_login(repository: str) -> None:
+    """`CorollaError` unless `repository` is a name that one may push to, somebody is logged in, and the Hub answers."""
+    from huggingface_hub import get_token
+
+    if not repository_in(repository) or "@" in repository or repository.startswith(PREFIX):
+        raise CorollaError(f"{repository!r} is no name on the Hub; give OWNER/NAME, such as me/flowers")
+    if get_token() is None:
+        raise CorollaError("nobody is logged in to the Hub; make a token that may write, and run `hf auth login`")
+    if not reachable():
+        raise CorollaError(f"cannot push to {repository}: {endpoint()} cannot be reached; try again with a network")
+
+
 def reachable() -> bool:
     """Whether the Hub answers; asked once beforehand, for its own client would try for long and print each time."""
     from huggingface_hub import errors, get_session

@@ -9,14 +9,15 @@ from torch import Tensor
 
 from corolla.errors import CorollaError, few
 from corolla.model import ViT, ViTConfig
+from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Run, check_fit, check_shape, shape_from
 from corolla.weights import bridging
 from corolla.weights.dialects import DIALECTS, Dialect, recognise
-from corolla.weights.fetching import located
+from corolla.weights.fetching import is_run, located
 from corolla.weights.pictures import from_hugging_face, from_timm
-from corolla.weights.reading import Checkpoint, read_checkpoint, read_settings
+from corolla.weights.reading import Checkpoint, read_checkpoint
 from corolla.weights.renaming import match, to_ours
 from corolla.weights.shapes import architecture
 
@@ -53,7 +54,7 @@ class Weights:
         return model.eval()
 
 
-def load_weights(source: str | Path, heads: int | None = None, progress: Progress | None = None) -> Weights:
+def load_weights(source: AnyPath, heads: int | None = None, progress: Progress | None = None) -> Weights:
     """Read a run of ours, or weights of timm, torchvision, Hugging Face transformers, facebookresearch or Google.
 
     `source` is a path, a name of `corolla.weights.registry`, or a repository on the Hugging Face Hub; the last two are
@@ -70,7 +71,7 @@ def load_weights(source: str | Path, heads: int | None = None, progress: Progres
 
 def read_weights(path: Path, heads: int | None = None) -> Weights:
     """What lies at `path`, which says all that is known of it."""
-    if isinstance(read_settings(path / "config.json").get("architecture"), dict):
+    if is_run(path):
         model, run = Run(path).load_model()
         return Weights(path, "corolla", run.architecture, dict(model.state_dict()), run.preprocessing, run.classes)
     checkpoint = read_checkpoint(path)

@@ -2,19 +2,20 @@
 
 import shutil
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import torch
 
 from corolla.atomic import refuse_occupied
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 from corolla.run import Run
 
 HALF_TOLERANCE = 0.02  # of the largest answer: what weights of 11 bits may change
 
 
-def pack(folder: str | Path, out: str | Path, half: bool = False) -> float:
+def pack(folder: AnyPath, out: AnyPath, half: bool = False) -> float:
     """Copy a run's weights, config, calibration and card into the folder `out`, which should not exist or be empty.
 
     Neither its manifest nor its report, which shows pictures, goes along, nor where on the disk its pictures were and
@@ -22,7 +23,7 @@ def pack(folder: str | Path, out: str | Path, half: bool = False) -> float:
     into float32 again. Returns the largest difference that this makes to an answer, as a share of the largest answer.
     Raises `CorollaError` for what is no whole run, and if the difference is more than half precision explains.
     """
-    run, out = Run(Path(folder)), Path(out)
+    run, out = Run(at(folder)), at(out)
     model, config = run.load_model()  # so that nothing damaged is given away
     refuse_occupied(out)
     packed = Run(out)

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 from corolla.run import Run
 from corolla.weights import hub
 from corolla.weights.loading import load_weights
@@ -13,17 +14,16 @@ from corolla.weights.reading import first_line
 from corolla.weights.writing import write_weights
 
 
-def push(folder: str | Path, repository: str, private: bool = False, to: str | None = None) -> str:
+def push(folder: AnyPath, repository: str, private: bool = False, to: str | None = None) -> str:
     """Put a run's weights, config, calibration and card into `repository` (`OWNER/NAME`), made if it is not there.
 
     With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
     leaves the machine (`corolla.weights.packing`). Returns the repository's address.
     Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
     """
-    run = Run(Path(folder))
+    run = Run(at(folder))
+    hub.check_login(repository)
     run.load_model()  # so that nothing damaged is published
-    if not hub.repository_in(repository) or "@" in repository or repository.startswith(hub.PREFIX):
-        raise CorollaError(f"{repository!r} is no name on the Hub; give OWNER/NAME, such as me/flowers")
     if to not in (None, "timm", "huggingface"):
         raise CorollaError(f"cannot push for {to!r}; choose timm or huggingface, or leave --to out")
     with TemporaryDirectory() as temporary:
@@ -39,12 +39,8 @@ def push(folder: str | Path, repository: str, private: bool = False, to: str | N
 
 def send(folder: Path, repository: str, private: bool) -> str:
     """Upload the files of `folder` in one commit."""
-    from huggingface_hub import HfApi, errors, get_token
+    from huggingface_hub import HfApi, errors
 
-    if get_token() is None:
-        raise CorollaError("nobody is logged in to the Hub; make a token that may write, and run `hf auth login`")
-    if not hub.reachable():
-        raise CorollaError(f"cannot push to {repository}: {hub.endpoint()} cannot be reached; try again with a network")
     api = HfApi(endpoint=hub.endpoint(), library_name="corolla")
     try:
         api.create_repo(repository, private=private or None, exist_ok=True)

@@ -12,15 +12,15 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from corolla.errors import CorollaError, few
 from corolla.weights.google import read_npz
+
+if TYPE_CHECKING:  # where a checkpoint lies is known, or refused, without it
+    from torch import Tensor
 
 LARGEST_SETTINGS = 10_000_000  # bytes of a config.json
 MOST_TENSORS = 20_000
@@ -38,7 +38,7 @@ class Checkpoint:
     """What lies in a file: tensors by name, and the settings beside it if there are any."""
 
     file: Path
-    tensors: dict[str, Tensor]
+    tensors: "dict[str, Tensor]"
     settings: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)  # Hugging Face's preprocessor_config.json
 
@@ -75,10 +75,12 @@ def file_of(path: Path) -> Path:
 
 def read_file(file: Path) -> Any:
     """What one file holds: tensors by name, or whatever a training script has put around them."""
+    from safetensors.torch import load_file
+
     return load_file(file) if file.suffix == ".safetensors" else read_pickle(file)
 
 
-def read_shards(index: Path) -> dict[str, Tensor]:
+def read_shards(index: Path) -> "dict[str, Tensor]":
     """The tensors of a checkpoint in several files, each from the file that the index names for it."""
     where = index_of(index)
     tensors: dict[str, Tensor] = {}
@@ -113,6 +115,8 @@ def index_of(file: Path) -> dict[str, str]:
 
 def read_pickle(file: Path) -> Any:
     """What lies in PyTorch's own format, as far as it is tensors and plain containers."""
+    import torch
+
     try:
         # Training scripts keep their parsed arguments beside the weights; a Namespace is only names and values.
         with torch.serialization.safe_globals([argparse.Namespace]):
@@ -124,8 +128,11 @@ def read_pickle(file: Path) -> Any:
         raise ValueError(f"{reason}; save it again as safetensors where it comes from") from None
 
 
-def unwrapped(raw: Any) -> dict[str, Tensor]:
+def unwrapped(raw: Any) -> "dict[str, Tensor]":
     """The tensors by name, wherever a training script has put them."""
+    import torch
+    from torch import Tensor
+
     while isinstance(raw, Mapping) and (nest := next((n for n in NESTS if isinstance(raw.get(n), Mapping)), None)):
         raw = raw[nest]
     if not isinstance(raw, Mapping):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corolla.model import Pooling, ViTConfig
+from corolla.configuration import Pooling, ViTConfig
 
 USUAL_HEAD = 64  # width of a head in every size of the paper's table 1 and of DeiT and DINO
 

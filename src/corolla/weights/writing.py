@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from corolla.atomic import refuse_occupied, write_json, write_with
+from corolla.atomic import refuse_occupied, write_json
 from corolla.errors import CorollaError
 from corolla.model import ViTConfig
+from corolla.paths import AnyPath, at
 from corolla.positions import sincos_positions
+from corolla.tensors import write_tensors
 from corolla.weights import bridging
 from corolla.weights.dialects import (
     GOOGLE,
@@ -52,7 +53,7 @@ class Written:
     needs: str | None = None  # what has to be imported before its library can load it
 
 
-def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
+def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
     """Write `weights` in the dialect of `to` into the folder `out`, which should not exist or be empty.
 
     `model.safetensors` (for `google` `model.npz`) holds the tensors, `config.json` and `preprocessor_config.json` what
@@ -60,7 +61,7 @@ def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
     for `corolla.bridges`; other dialects raise `CorollaError` for it, and nothing is written. What was written is read
     back and run; `CorollaError` too if its answers differ by more than `TOLERANCE`.
     """
-    out = Path(out)
+    out = at(out)
     if to not in WRITERS:
         raise CorollaError(f"cannot write {to!r}; choose one of {', '.join(WRITERS)}")
     refuse_occupied(out)
@@ -73,7 +74,7 @@ def write_weights(weights: Weights, out: str | Path, to: str) -> Written:
     if target.dialect is GOOGLE:
         write_npz(out / "model.npz", tensors, weights.config.heads)
     else:
-        write_with(out / "model.safetensors", lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+        write_tensors(tensors, out / "model.safetensors", {"format": "pt"})
     for name, settings in beside(target, weights).items():
         write_json(out / name, settings)
     return Written(proved(weights, out), bridging.MODULES[to] if target.dialect is OURS else None)

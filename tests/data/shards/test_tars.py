@@ -116,7 +116,7 @@ def test_members_beyond_the_limits_are_passed_over(
     assert [(s.key, s.word) for s in read(pack(tmp_path / "a.tar", members))] == [("5", "\ufffd")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 40))
 def test_flipped_bytes_never_do_worse_than_damage(tmp_path_factory, pack: Callable, seed: int, flips: int) -> None:
     path = tmp_path_factory.mktemp("flipped") / "a.tar"

@@ -5,9 +5,11 @@ in space, turned, lit and drawn with a depth buffer:
 
 - `sheets` bends petals, leaves and stems; `flowers` puts them together, one file a kind;
 - `greenery`, `visitors` and `backdrop` are what else is in the picture;
-- `splat` lights and draws; `scene` arranges and takes the photograph; `dataset` writes files.
+- `splat` lights and draws; `scene` arranges and takes the photograph;
+- `dataset` writes files, on several cores by `painters`; `kept` is the set in the cache.
 """
 
 from corolla.data.painted.dataset import KINDS, paint, paint_dataset
+from corolla.data.painted.kept import kept_set
 
-__all__ = ["KINDS", "paint", "paint_dataset"]
+__all__ = ["KINDS", "kept_set", "paint", "paint_dataset"]

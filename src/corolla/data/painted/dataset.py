@@ -1,20 +1,26 @@
 """The data set: one picture by kind and seed, or a class-per-folder tree of them."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from corolla.atomic import write_bytes
+from corolla.data.listing import is_noise
 from corolla.data.painted.flowers.daisy import daisy
 from corolla.data.painted.flowers.dandelion import dandelion
 from corolla.data.painted.flowers.rose import rose
 from corolla.data.painted.flowers.sunflower import sunflower
 from corolla.data.painted.flowers.tulip import tulip
+from corolla.data.painted.painters import painted
 from corolla.data.painted.scene import Painter, compose
 from corolla.errors import CorollaError
+from corolla.lock import locked
+from corolla.paths import AnyPath, at
+from corolla.processors import processors
 
 PAINTERS: Mapping[str, Painter] = {
     "daisy": daisy,
@@ -26,6 +32,7 @@ PAINTERS: Mapping[str, Painter] = {
 KINDS: tuple[str, ...] = tuple(PAINTERS)
 SIZES = (16, 1024)
 SEED_STRIDE = 1_000_000  # a data set of one seed shares no picture with that of the next
+FEWEST = 100  # pictures that are worth the second a process takes to start
 
 
 def paint(kind: str, seed: int, size: int = 160) -> Image.Image:
@@ -44,42 +51,86 @@ def paint(kind: str, seed: int, size: int = 160) -> Image.Image:
 
 
 def paint_dataset(
-    folder: Path,
+    folder: AnyPath,
     count: int,
     *,
     size: int = 160,
     seed: int = 0,
+    processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Paint `count` JPEG pictures into `folder`, one folder a kind (`daisy/painted-00000.jpg`, ...), and return it.
 
-    The kinds differ by one picture at most. `progress` is called after each picture with (painted, count).
-    Every file appears whole or not at all, and painting again finishes what was broken off. Raises
-    `CorollaError` if the folder holds anything else, so that no foreign picture ends up in a class.
+    The kinds differ by one picture at most. Large sets are painted by a process on each core, or by as many as
+    `processes` says; the files are the same. `progress` is called with (painted, count) at first and after each
+    picture. Every file appears whole or not at all, and painting again finishes what was broken off. Raises
+    `CorollaError` if the folder holds anything else, so that no foreign picture ends up in a class, and if another
+    process paints there.
     """
+    folder = at(folder)
     if count < len(KINDS):
         raise CorollaError(f"cannot paint {count} pictures; ask for {len(KINDS)} or more, one of each kind")
-    places = [
-        (Path(kind) / f"painted-{number:05d}.jpg", kind, number)
-        for number in range(-(-count // len(KINDS)))
-        for kind in KINDS
-    ][:count]
-    refuse_strangers(folder, {path for path, _, _ in places})
-    for done, (path, kind, number) in enumerate(places, start=1):
-        jpeg = io.BytesIO()
-        paint(kind, seed * SEED_STRIDE + number, size).save(jpeg, "JPEG", quality=92)
-        write_bytes(folder / path, jpeg.getvalue())
-        if progress is not None:
-            progress(done, count)
+    if processes is not None and processes < 1:
+        raise CorollaError(f"cannot paint with {processes} processes; choose a whole number from 1 up")
+    pictures = places(count)
+    refuse_strangers(folder, pictures)
+    with locked(folder, "painting"):
+        for half_written in leftovers(folder):
+            half_written.unlink()
+        paint_files(folder, pictures, size=size, seed=seed, processes=processes, progress=progress)
     return folder
 
 
-def refuse_strangers(folder: Path, ours: set[Path]) -> None:
-    """Raise `CorollaError` if `folder` is a file, or holds a file that is not one of `ours` (relative paths)."""
+def places(count: int) -> list[Path]:
+    """The files of a set of `count` pictures, relative to its folder, the kinds by turns."""
+    numbers = range(-(-count // len(KINDS)))
+    return [Path(kind) / f"painted-{number:05d}.jpg" for number in numbers for kind in KINDS][:count]
+
+
+def paint_files(
+    folder: Path,
+    files: Sequence[Path],
+    *,
+    size: int = 160,
+    seed: int = 0,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Paint those of the `places` of a set, over what is there; the rest as for `paint_dataset`."""
+    first = seed * SEED_STRIDE
+    wanted = [(file.parent.name, first + int(file.stem.removeprefix("painted-")), size) for file in files]
+    if processes is None:
+        share = len(files) // FEWEST
+        processes = min(processors(), share) if share > 1 else 1
+    if progress is not None:
+        progress(0, len(files))
+    with closing(painted(jpeg, wanted, processes)) as contents:
+        for done, (file, content) in enumerate(zip(files, contents, strict=True), start=1):
+            write_bytes(folder / file, content)
+            if progress is not None:
+                progress(done, len(files))
+
+
+def jpeg(kind: str, seed: int, size: int) -> bytes:
+    """The file of what `paint` paints."""
+    file = io.BytesIO()
+    paint(kind, seed, size).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def refuse_strangers(folder: Path, ours: Sequence[Path], advice: str = "give a new or empty folder") -> None:
+    """Raise `CorollaError` if `folder` is a file, or holds a file that is not one of `ours` (relative paths).
+
+    What systems leave behind, and no training takes for a picture, does not count.
+    """
     if folder.exists() and not folder.is_dir():
-        raise CorollaError(f"{folder} is a file; give a new or empty folder to paint into")
+        raise CorollaError(f"{folder} is a file; {advice} to paint into")
+    expected = {folder / path for path in ours}
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file() and path.relative_to(folder) not in ours:
-            raise CorollaError(
-                f"{folder} already holds {path.relative_to(folder)}; give a new or empty folder to paint into"
-            )
+        if path.is_file() and path not in expected and not is_noise(path.name):
+            raise CorollaError(f"{folder} already holds {path.relative_to(folder)}; {advice} to paint into")
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Files that a killed process was about to write, under the names that `corolla.atomic` gives them."""
+    return [path for kind in KINDS for path in (folder / kind).glob(".painted-?????-????????.jpg")]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,15 +129,15 @@ def by_others(found: Found, progress: Progress | None) -> Catalogue:
                 misplaced.append(Skipped(where, "no sample in it has both a picture and a label"))
         if progress:
             progress("indexing", done, len(found.files))
-    words = {word for piece in pieces for word in piece.counts}
+    words = sorted({word for piece in pieces for word in piece.counts})
     return Catalogue(found.source, tuple(pieces), names_of(words, found), tuple(misplaced))
 
 
-def names_of(words: Iterable[str], found: Found) -> dict[str, str]:
+def names_of(words: Sequence[str], found: Found) -> dict[str, str]:
     """The class that each word means; numbers are looked up in `classes.txt` or the file's own list, if any."""
     listed = listed_names(found)
     numbers = {word: int(word) for word in words if word.isdecimal() and len(word) < 10}
-    if not listed or len(numbers) < len(set(words)):
+    if not listed or len(numbers) < len(words):
         return {word: class_name(word) for word in words}
     if too_large := [word for word, number in numbers.items() if number >= len(listed)]:
         raise CorollaError(f"{found.source} has a class {too_large[0]}, but names for {len(listed)} only, from 0 on")

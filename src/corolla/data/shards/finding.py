@@ -14,6 +14,7 @@ from corolla.data.manifest import Split
 from corolla.data.shards.samples import SUFFIXES
 from corolla.data.tables import has_needed_columns
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 
 INDEX = "shards.json"  # what `corolla data shard` leaves beside its shards
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -36,12 +37,12 @@ class Found:
         return (self.folder / INDEX).is_file()
 
 
-def find(source: str | Path) -> Found | None:
+def find(source: AnyPath) -> Found | None:
     """The files that a folder, a file, a pattern (`*`, `?`, `[…]`) or a range (`{000..099}`) means, if of this kind.
 
     A plain Parquet table of paths is not. Raises `CorollaError` for a pattern of such files that matches none.
     """
-    path = Path(source).expanduser().absolute()
+    path = at(source).absolute()
     if path.is_dir():
         return in_folder(path)
     if path.suffix not in SUFFIXES:

@@ -26,6 +26,7 @@ from corolla.data.shards.catalogue import FORMAT
 from corolla.data.shards.finding import INDEX
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
+from corolla.paths import AnyPath, at
 
 JOURNAL = "unfinished.json"
 MEGABYTES = 256.0
@@ -42,8 +43,8 @@ class Shard:
 
 
 def write_shards(
-    source: str | Path,
-    folder: Path,
+    source: AnyPath,
+    folder: AnyPath,
     *,
     pictures: int | None = None,
     megabytes: float | None = None,
@@ -56,6 +57,7 @@ def write_shards(
     shard has all classes. A shard is full at so many `pictures` or `megabytes`, `MEGABYTES` if neither is given. What
     an interrupted call has left there is kept. Raises `CorollaError`, also for a folder with anything else in it.
     """
+    folder = at(folder)
     manifest = load_data(source, seed=seed, progress=progress)
     if manifest.stream:
         raise CorollaError(f"{source} is read in order as it is; train on it, or give the pictures it was made from")

@@ -35,6 +35,7 @@ function introduce(model) {
       ` of ${accuracy.pictures.toLocaleString("en")} ${kind} named right (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}${kind_note})`,
     );
   }
+  fact(model.architecture, model.began_with ? ` from ${model.began_with}` : "");
   if (model.ended && day(model.ended)) fact("trained ", strong(day(model.ended)));
   if (!model.calibrated) fact("not calibrated: probabilities are as they come, and nothing is turned away");
   if (model.report && !asker.token) {

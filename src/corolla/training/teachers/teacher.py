@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from corolla.preprocessing import Preprocessing
 
+TOGETHER = 16  # images that a CPU computes at a time: memory grows with them, and speed does not
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -57,7 +59,10 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def look(self, images: Tensor, normalised_by: Preprocessing) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The same for a student's batch (B, 3, H, W), normalised by the student's preprocessing."""
-        return self.forward(self.as_own(images, normalised_by))
+        together = TOGETHER if images.device.type == "cpu" else len(images)
+        seen = [self.forward(self.as_own(some, normalised_by)) for some in torch.split(images, together)]
+        logits, maps = zip(*seen, strict=True)
+        return torch.cat(logits), tuple(torch.cat(of_one_place) for of_one_place in zip(*maps, strict=True))
 
     def as_own(self, images: Tensor, normalised_by: Preprocessing) -> Tensor:
         """A student's batch as this teacher would have been given it: its size, its mean and deviation.

@@ -1,0 +1,55 @@
+"""The models that a measurement is about, at their sizes and batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corolla.configuration import ViTConfig
+from corolla.data.painted import KINDS
+from corolla.errors import CorollaError
+from corolla.sizes import vit_config
+
+if TYPE_CHECKING:  # a name is refused without torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model at its size of picture, asked for `batch` pictures at once."""
+
+    model: str
+    batch: int
+
+    @property
+    def config(self) -> ViTConfig:
+        """The model's shape, with a head for the painted kinds; `CorollaError` for a name that stands for none."""
+        return vit_config(self.model, len(KINDS))
+
+    @property
+    def size(self) -> int:
+        """The side of the square pictures, in pixels."""
+        return self.config.image_size[0]
+
+    def pixels(self) -> "Tensor":
+        """Noise for pictures, uint8 (B, 3, size, size): what they show takes no time."""
+        import torch
+
+        generator = torch.Generator().manual_seed(0)
+        return torch.randint(0, 256, (self.batch, 3, self.size, self.size), dtype=torch.uint8, generator=generator)
+
+
+def cases_of(models: Sequence[str], sizes: Sequence[int], batches: Sequence[int]) -> list[Case]:
+    """Every model at every size (pixels) and batch; `CorollaError` for a name or a size that stands for no model."""
+    cases = [Case(name, batch) for name in at_sizes(models, sizes) for batch in batches]
+    if not cases or min(batches) < 1:
+        raise CorollaError("there is nothing to measure; give at least one model, and batches of at least 1 picture")
+    for case in cases:
+        _ = case.config
+    return cases
+
+
+def at_sizes(models: Sequence[str], sizes: Sequence[int]) -> list[str]:
+    """The models' names, each with every one of `sizes` in place of its own, if there are any."""
+    for name in models:
+        vit_config(name, 1)  # the error for a name that is wrong tells the name as it was given
+    return [f"{name.rpartition('_')[0]}_{size}" for name in models for size in sizes] if sizes else list(models)

@@ -1,0 +1,44 @@
+"""What a value of a recipe is where nobody gives it, as `corolla train --help` says it, from the recipes themselves."""
+
+from typing import Any
+
+from corolla.training.recipes import RECIPES, NamedRecipe
+
+FIRST = "scratch"  # the recipe of a training without any other option
+ONLY_TEACHERS = {"teacher_epochs", "distillation", "distill_share", "distill_token", "temperature", "guidance"}
+WITHOUT_EPOCHS = {"model", "image_size", "epochs", "head", "flip_average"}  # what a recipe of no epochs uses
+NOTHING = {"train_blocks": (-1, "all"), "lora_rank": (0, "no correction"), "patience": (0, "never")}
+
+
+def usual(name: str) -> str:
+    """The default of an option: that of `scratch`, and of every recipe that has another; `0.1; finetune: 0.05`.
+
+    Where the minutes may choose another, it says so.
+    """
+    values = {
+        recipe: worded(name, getattr(named.recipe, name)) for recipe, named in RECIPES.items() if uses(named, name)
+    }
+    first = values.get(FIRST, next(iter(values.values())))
+    others = [f"{recipe}: {value}" for recipe, value in values.items() if value != first]
+    fitted = any(getattr(rung, name, None) is not None for named in RECIPES.values() for rung in named.ladder)
+    return "; ".join([first, *others, *(["or what fits --minutes"] if fitted or name == "epochs" else [])])
+
+
+def uses(named: NamedRecipe, name: str) -> bool:
+    """Whether a training by this recipe has to do with the value."""
+    if name in ONLY_TEACHERS:
+        return "teacher" in named.needs
+    return named.recipe.epochs > 0 or name in WITHOUT_EPOCHS
+
+
+def worded(name: str, value: Any) -> str:
+    """A value as it would be given on the command line."""
+    if name in NOTHING and value == NOTHING[name][0]:
+        return NOTHING[name][1]
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if name == "growth":
+        return ",".join(f"{start:g}:{share:g}" for start, share in value)
+    if name == "model" and not value:
+        return "that of the weights"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,66 @@
+"""The set that the word `painted` stands for: painted once into the cache, and looked over each time it is used."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import PIL
+
+from corolla.atomic import write_text
+from corolla.data.cache import cache_folder, new_folder
+from corolla.data.hashing import sha256_of
+from corolla.data.painted.dataset import paint_dataset, paint_files, places, refuse_strangers
+
+SUMS = "pictures.sha256"  # as `sha256sum` writes it
+
+
+def kept_set(count: int, progress: Callable[[int, int], None] | None = None) -> Path:
+    """The folder of `count` pictures of seed 0, which are painted if they are not there or not as they were.
+
+    `progress` is called with (painted, to paint). Raises `CorollaError` if the folder has other files as well, which a
+    training would take for pictures.
+    """
+    folder = cache_folder() / f"painted-{count}-{painter()}"
+    if not folder.is_dir():
+        with new_folder(folder) as unfinished:
+            paint_dataset(unfinished, count, progress=progress)
+            note_sums(unfinished, {file: sha256_of(unfinished / file) for file in places(count)})
+        return folder
+    refuse_strangers(folder, [*places(count), Path(SUMS)], "take it out, or name another folder by COROLLA_CACHE,")
+    sums = noted_sums(folder)
+    faulty = [file for file in places(count) if sums.get(file, "") != sum_of(folder / file)]
+    if faulty:
+        paint_files(folder, faulty, progress=progress)
+        note_sums(folder, sums | {file: sha256_of(folder / file) for file in faulty})
+    return folder
+
+
+def painter() -> str:
+    """What the pixels depend on, in twelve digits: another painter's pictures are never mistaken for this one's."""
+    made = hashlib.sha256(f"{numpy.__version__} {PIL.__version__}".encode())
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        made.update(file.read_bytes())
+    return made.hexdigest()[:12]
+
+
+def note_sums(folder: Path, sums: dict[Path, str]) -> None:
+    """Write down the sha256 of each file (relative to `folder`)."""
+    write_text(folder / SUMS, "".join(f"{digest}  {file.as_posix()}\n" for file, digest in sums.items()))
+
+
+def noted_sums(folder: Path) -> dict[Path, str]:
+    """What `note_sums` wrote; nothing for what cannot be read any more."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {Path(file): digest for digest, _, file in (line.partition("  ") for line in lines)}
+
+
+def sum_of(file: Path) -> str | None:
+    """The sha256 of a file, or None if it is not there."""
+    try:
+        return sha256_of(file)
+    except OSError:
+        return None

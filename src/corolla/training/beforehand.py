@@ -1,0 +1,88 @@
+"""What a training is refused for before it begins: everything that can be known without torch, in well under a second.
+
+`train` finds the same with the same functions. Here they are asked first, because loading torch takes seconds.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from corolla import lock
+from corolla.configuration import ViTConfig
+from corolla.data.sources import refuse_untrainable
+from corolla.errors import CorollaError
+from corolla.lock import locked
+from corolla.processes import several_wanted
+from corolla.progress import Progress
+from corolla.run import Config, Run
+from corolla.sizes import vit_config
+from corolla.training.choice import named_with, refuse_second_model
+from corolla.training.pretrained import check_pretrained
+from corolla.training.recipe import Recipe
+from corolla.training.resuming import Asked, recipe_of
+from corolla.weights.fetching import found
+
+
+def refuse(
+    data: str | Path,
+    out: str | Path,
+    changes: dict[str, Any],
+    *,
+    recipe: str | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    tensorboard: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """`CorollaError` for arguments of `train` that it would refuse; leaves nothing behind.
+
+    Of processes that a launcher has started nothing is asked: only `train` knows which of them tells a failure.
+    """
+    if several_wanted():
+        return
+    changes = {name: value for name, value in changes.items() if value is not None}
+    run = Run(Path(out))
+    with locked(run.folder, "training"):
+        config = begun(run, resume)
+    if tensorboard:
+        check_tensorboard()
+    if config:
+        chosen = recipe_of(config, Asked(data, recipe, minutes, seed, changes))
+    else:
+        refuse_second_model(changes)
+        _, chosen = named_with(recipe, changes, None)
+        if not chosen.weights:
+            shape_of(chosen, 2)
+    if not config or not config.training.get("finished"):
+        if chosen.weights:
+            found(chosen.weights, progress)
+        if chosen.teacher:
+            check_pretrained(chosen.teacher)
+    if not config:
+        refuse_untrainable(data)
+
+
+def begun(run: Run, resume: bool) -> Config | None:
+    """The config of the run to go on with, or None for a new one; `CorollaError` rather than to write over anything."""
+    if resume and run.config_file.is_file():
+        return run.load_config()
+    if resume and run.hardly_begun():
+        return None
+    if any(path.name != lock.NAME for path in run.folder.iterdir()):
+        hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
+        raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
+    return None
+
+
+def shape_of(recipe: Recipe, num_classes: int) -> ViTConfig:
+    """The shape of a model that begins at random; `CorollaError` if the recipe's name and pictures make none."""
+    size = (recipe.image_size, recipe.image_size)
+    changes = {"distilled": True} if recipe.distill_token else {}
+    return vit_config(recipe.model, num_classes, image_size=size, drop_path=recipe.drop_path, **changes)
+
+
+def check_tensorboard() -> None:
+    """`CorollaError` where TensorBoard's files cannot be written."""
+    if find_spec("tensorboard") is None:
+        raise CorollaError("--tensorboard needs the tensorboard package: pip install 'corolla[tensorboard]'")

@@ -1,0 +1,111 @@
+"""Whether a training can work in the time it has, said before; and whether it has worked, said after.
+
+A network that starts from random weights is at chance until it has seen enough views. What is enough depends on the
+images; measured here, on a few thousand views, it is neither a number of views alone (a hundred classes need more of
+them than two) nor of views of each class alone (two classes need more than a few steps of the optimiser). `VIEWS` and
+`STEPS` are where trainings of this project's recipes were seen to leave chance behind, not where they become good:
+with 50 views of each of a hundred classes one is right as often as a guess, with 300 far more often, and good ones see
+thousands. Harder images need more, so silence is no promise.
+"""
+
+import math
+from dataclasses import dataclass
+
+VIEWS = 150  # of each class
+STEPS = 30
+LEARNED = 0.05  # of what the commonest class leaves wrong: a model that names less right has learned next to nothing
+POINTS, TIMES = 0.10, 2.0  # far below: so much less right, and so many times as much wrong
+INSTEAD = "begin with pretrained weights: --weights NAME_OR_PATH --recipe probe"
+
+
+def say_before(
+    *, views: int, classes: int, batch_size: int, minutes: float | None, pretrained: bool, teacher: float | None = None
+) -> str | None:
+    """Why a planned training cannot work and what would, in one line; None where nothing speaks against it.
+
+    `views` are seen in the whole training, `pretrained` ones start with weights that have seen others, and `teacher`
+    is the accuracy of its teacher on validation, where it has one.
+    """
+    needed = max(VIEWS * classes, STEPS * batch_size)
+    if pretrained or views >= needed:
+        return None
+    longer = (
+        "more epochs" if minutes is None else f"about {rounded_up(minutes * needed / max(views, 1))} minutes or more"
+    )
+    known = f" (the teacher itself has {teacher:.1%} of validation right)" if teacher is not None else ""
+    return (
+        f"expect little more than guesses: {views:,} views are {views / classes:.0f} of each of {classes} classes, and "
+        f"{needed:,} are about the fewest that teach anything; give it {longer}, or {INSTEAD}{known}"
+    )
+
+
+def rounded_up(minutes: float) -> int:
+    """Minutes that nobody takes for exact."""
+    step = 1 if minutes < 10 else 5 if minutes < 60 else 30
+    return math.ceil(minutes / step) * step
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a model named right on labelled images that it was not trained on."""
+
+    right: int
+    of: int
+    commonest: float  # the share of the commonest class among them, in (0, 1]
+    split: str  # what they are: test or validation
+
+    @property
+    def accuracy(self) -> float:
+        """In [0, 1]."""
+        return self.right / self.of
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval (Wilson) of the accuracy."""
+        from scipy.stats import binomtest
+
+        found = binomtest(self.right, self.of).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
+
+
+def say_after(
+    outcome: Outcome, *, minutes: float | None, pretrained: bool, reference: float | None = None, name: str = "teacher"
+) -> str | None:
+    """What is wrong with a finished training and what to do, in one line; None where nothing is.
+
+    `reference` is the accuracy that its teacher, or a probe of the same features (`name`), has on the same images or
+    on validation.
+    """
+    found = near_chance(outcome) or far_below(outcome, reference, name)
+    if found is None:
+        return None
+    longer = "train longer" if minutes is None else f"give it more than {minutes:g} minutes"
+    instead = "look at the labels: corolla audit" if pretrained else INSTEAD
+    return f"{found}; {longer}, or {instead}"
+
+
+def near_chance(outcome: Outcome) -> str | None:
+    """That it is no better than a guess, if so; images of one class only say nothing about that."""
+    if outcome.commonest >= 1:
+        return None
+    low, high = outcome.interval
+    beyond = outcome.commonest + LEARNED * (1 - outcome.commonest)
+    guess = f"always answering the commonest class has {outcome.commonest:.1%}"
+    figure = f"{outcome.accuracy:.1%} of {outcome.of:,} {outcome.split} images ({low:.1%} to {high:.1%})"
+    if low > outcome.commonest:
+        return f"it has learned next to nothing: it names {figure}, and {guess}" if outcome.accuracy < beyond else None
+    if outcome.accuracy >= beyond:  # better, but by so few images that chance may have done it
+        return f"so few images cannot tell it from a guess: it names {figure}, and {guess}"
+    return f"it is no better than a guess: it names {figure}, and {guess}"
+
+
+def far_below(outcome: Outcome, reference: float | None, name: str) -> str | None:
+    """That it is far below what the same images allow, if so."""
+    if reference is None or outcome.interval[1] >= reference:
+        return None
+    if reference - outcome.accuracy < POINTS or 1 - outcome.accuracy < TIMES * (1 - reference):
+        return None
+    return (
+        f"it is far below its {name}: {outcome.accuracy:.1%} of {outcome.of:,} {outcome.split} images, "
+        f"and the {name} has {reference:.1%}"
+    )

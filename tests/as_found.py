@@ -1,0 +1,63 @@
+"""What belongs to the whole process is after a test as it was before, so that no test depends on who came first.
+
+A test that leaves something changed fails itself, and not another one that happens to come later.
+"""
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Examples may take as long as a busy machine needs for them. A folder of a test's own is written anew for each.
+PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("corolla", deadline=None, suppress_health_check=PATIENT, print_blob=True)
+settings.load_profile("corolla")
+
+UNSEEN = {"PYTEST_CURRENT_TEST"}  # of the environment: pytest's own
+
+
+@pytest.fixture(autouse=True)
+def _as_found() -> Iterator[None]:
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)  # whatever was drawn before
+    before = state()
+    yield
+    after = state()
+    changed = {name: (before[name], after[name]) for name in before.keys() & after if before[name] != after[name]}
+    assert not changed, f"this test leaves the process changed: {changed}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which order it was, also where little is said: what failed in it may pass in another."""
+    seed = terminalreporter.config.getoption("randomly_seed", None)
+    if seed is not None:
+        terminalreporter.write_line(f"in the order of --randomly-seed={seed}")
+
+
+def state() -> dict[str, Any]:
+    """What every test shares, by name; of libraries that are loaded only."""
+    said: dict[str, Any] = {f"environ {name}": value for name, value in os.environ.items() if name not in UNSEEN}
+    said |= {"environ": sorted(os.environ.keys() - UNSEEN), "folder": Path.cwd(), "garbage": gc.isenabled()}
+    said |= {"quiet logs": logging.root.manager.disable, "logs": list(logging.root.handlers)}
+    if threading.current_thread() is threading.main_thread():
+        said |= {number.name: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        said |= {"threads": torch.get_num_threads(), "type": torch.get_default_dtype()}
+        said |= {"gradients": torch.is_grad_enabled(), "products": torch.get_float32_matmul_precision()}
+        said["deterministic"] = torch.are_deterministic_algorithms_enabled()
+        said["joined"] = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if "matplotlib" in sys.modules:
+        said["drawing"] = dict(sys.modules["matplotlib"].rcParams)
+    if "PIL.ImageFile" in sys.modules:
+        said["cut pictures"] = sys.modules["PIL.ImageFile"].LOAD_TRUNCATED_IMAGES
+        said["largest picture"] = sys.modules["PIL.Image"].MAX_IMAGE_PIXELS
+    return said

