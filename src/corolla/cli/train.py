@@ -16,6 +16,7 @@ from corolla.cli.options import FLAG, RUNNING, Device, Quiet, Workers, check_dev
 from corolla.cli.repeating import shell_line, words_of
 from corolla.cli.usual import usual
 from corolla.errors import CorollaError
+from corolla.training.values import growth_of
 
 EXAMPLES = (
     "Examples:\n"
@@ -215,7 +216,15 @@ def command(
 
         with progress_for(quiet) as progress:
             refuse(
-                data, out, changes, recipe=recipe, seed=seed, resume=resume, tensorboard=tensorboard, progress=progress
+                data,
+                out,
+                changes,
+                recipe=recipe,
+                minutes=minutes,
+                seed=seed,
+                resume=resume,
+                tensorboard=tensorboard,
+                progress=progress,
             )
 
             from corolla.training.train import train
@@ -242,17 +251,12 @@ def command(
 def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
     """From `0:0.5,0.3:1` to ((0.0, 0.5), (0.3, 1.0)): from which share of the epochs, which share of the side."""
     try:
-        parts = tuple((float(start), float(share)) for start, share in (part.split(":") for part in text.split(",")))
-    except ValueError:
-        parts = ()
-    starts = [start for start, _ in parts]
-    good = starts[:1] == [0.0] and all(a < b for a, b in zip(starts, [*starts[1:], 1.0], strict=True))
-    if not good or not all(0 < share <= 1 for _, share in parts):
+        return growth_of("--growth", [[float(number) for number in part.split(":")] for part in text.split(",")])
+    except (ValueError, CorollaError):
         raise CorollaError(
             f"--growth is {text!r}; write START:SHARE pairs with rising starts from 0 to below 1 and shares above 0 "
             "and up to 1, such as 0:0.5,0.3:0.75,0.65:1"
-        )
-    return parts
+        ) from None
 
 
 @contextmanager

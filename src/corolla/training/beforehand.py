@@ -16,9 +16,10 @@ from corolla.processes import several_wanted
 from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.sizes import vit_config
-from corolla.training.choice import named_with, recipe_of, refuse_second_model
+from corolla.training.choice import named_with, refuse_second_model
 from corolla.training.pretrained import check_pretrained
 from corolla.training.recipe import Recipe
+from corolla.training.resuming import Asked, recipe_of
 from corolla.weights.fetching import found
 
 
@@ -28,6 +29,7 @@ def refuse(
     changes: dict[str, Any],
     *,
     recipe: str | None = None,
+    minutes: float | None = None,
     seed: int = 0,
     resume: bool = False,
     tensorboard: bool = False,
@@ -46,7 +48,7 @@ def refuse(
     if tensorboard:
         check_tensorboard()
     if config:
-        chosen = recipe_of(config, changes, seed)
+        chosen = recipe_of(config, Asked(data, recipe, minutes, seed, changes))
     else:
         refuse_second_model(changes)
         _, chosen = named_with(recipe, changes, None)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.run import Config
 from corolla.sizes import name_of, vit_config
 from corolla.training.budget import Amounts, Plan, Rung, plan
 from corolla.training.recipe import Recipe
@@ -129,21 +128,3 @@ def amounts_of(manifest: Manifest, recipe: Recipe) -> Amounts:
         calibration=amount_of(manifest).passes if calibrated else 0,
         least_calibration=amount_of(manifest, 0).passes if calibrated else 0,
     )
-
-
-def recipe_of(config: Config, changes: dict[str, Any], seed: int) -> Recipe:
-    """The recipe an interrupted run was started with; `CorollaError` if other values are asked for now."""
-    try:
-        values = config.recipe | {"growth": tuple((start, share) for start, share in config.recipe["growth"])}
-        recipe = Recipe(**values)
-    except (TypeError, KeyError, ValueError) as error:
-        raise CorollaError(f"the run's recipe in config.json cannot be read: {error}") from None
-    asked = changes | {"seed": seed}
-    had = recipe.to_json() | {"seed": config.training.get("seed")}
-    different = sorted(name for name, value in asked.items() if had.get(name) != value)
-    if different:
-        raise CorollaError(
-            f"this run was started with another {', '.join(different)}; repeat its command as it was and add --resume, "
-            "or choose another --out"
-        )
-    return recipe

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from corolla import __version__
@@ -25,13 +26,14 @@ from corolla.run import Config, Run
 from corolla.training import clock
 from corolla.training.beforehand import begun, check_tensorboard
 from corolla.training.budget import Plan
-from corolla.training.choice import fit_to_minutes, named_with, recipe_of, suited, weights_of
+from corolla.training.choice import fit_to_minutes, named_with, suited, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.finishing import finish
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
+from corolla.training.resuming import Asked, added, recipe_of, told_of
 from corolla.training.stopping import Stop, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
 from corolla.training.trainer import Trainer
@@ -85,19 +87,23 @@ def train(
     changes = {name: value for name, value in changes.items() if value is not None}
     # A recipe is text, as the run keeps it.
     changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
-    data, run = word(data), Run(at(out))
+    data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers
+    asked = Asked(data, recipe, minutes, seed, changes)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
     with Stop() as stop, locking:
         progress = Watched(progress, stop)
         config = processes.from_main(lambda: interrupted(run, resume))
         named = None
         if config:
-            manifest, chosen = processes.from_main(run.load_manifest), recipe_of(config, changes, seed)
+            chosen, manifest = recipe_of(config, asked), processes.from_main(run.load_manifest)
+            skipped = config.data.get("skipped", [])
+            if new := processes.from_main(lambda: added(data, manifest, skipped, progress.stage)):
+                progress.note(told_of(new, data))
+            processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             if config.training.get("finished"):
                 progress.note(f"{run.folder} is finished; its report and model card are written again")
                 finish(run, manifest, machine, progress, watch)  # which says nothing new of its minutes
                 return run
-            processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
         else:
             weights = weights_of(changes, progress)
@@ -128,6 +134,7 @@ def train(
         )
         if not config:
             config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
+            config.training["asked"] = asked.to_json()
             if taught:
                 config.training["teacher"] = taught.facts
             if plan:
@@ -236,7 +243,7 @@ def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine
 
 
 def first_config(
-    recipe: Recipe, manifest: Manifest, data: str, seed: int, trainer: Trainer, compiling: Compiling
+    recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer, compiling: Compiling
 ) -> Config:
     """What is known of the run before its first epoch."""
     model, device = trainer.average.model, trainer.accelerator.device
@@ -247,7 +254,7 @@ def first_config(
         preprocessing=trainer.preprocessing,
         recipe=recipe.to_json(),
         data={
-            "source": data,
+            "source": str(data),
             "root": str(manifest.root.resolve()),
             "digest": manifest.digest,
             "counts": {name: manifest.counts(name) for name in SPLITS},

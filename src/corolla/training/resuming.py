@@ -1,0 +1,112 @@
+"""Whether what is asked for now is what an interrupted training was started with, and what its data has more since."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from corolla.data.manifest import Manifest
+from corolla.data.progress import Progress
+from corolla.data.sources import list_source
+from corolla.errors import CorollaError, few
+from corolla.paths import AnyPath, at
+from corolla.run import Config
+from corolla.training.recipe import Recipe
+from corolla.training.values import real
+
+WORDS = ("flowers", "painted")  # sources that are no path
+PLACES = ("weights", "teacher")  # fields of a recipe that may be paths
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user wants of a training; `changes` are the fields of the recipe that are set by hand."""
+
+    data: AnyPath
+    recipe: str | None
+    minutes: float | None
+    seed: int
+    changes: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """What of it a run's config keeps under `asked`, beside its recipe and its seed."""
+        minutes = self.minutes if self.minutes is None else real(self.minutes)
+        return {"data": place_of(self.data), "recipe": self.recipe, "minutes": minutes}
+
+
+def recipe_of(config: Config, asked: Asked) -> Recipe:
+    """The recipe an interrupted run was started with; `CorollaError` names what is asked for otherwise now.
+
+    What is not asked for stays as it was. A run of an older corolla does not say what data and minutes were asked for.
+    """
+    try:
+        recipe = Recipe(**config.recipe)
+    except (TypeError, CorollaError) as error:
+        raise CorollaError(f"the run's recipe in config.json cannot be read: {error}") from None
+    wanted = recipe.changed(**asked.changes)
+    had: dict[str, Any] = {}
+    for name in asked.changes:
+        before, now = getattr(recipe, name), getattr(wanted, name)
+        if before != now and not (name in PLACES and same_place(before, now)):
+            had[name] = before
+    if config.training.get("seed") != asked.seed:
+        had["seed"] = config.training.get("seed")
+    kept = config.training.get("asked", {})
+    if "data" in kept and not same_place(str(kept["data"]), place_of(asked.data)):
+        had["data"] = kept["data"]
+    if asked.recipe is not None and asked.recipe not in (kept.get("recipe"), recipe.name):
+        had["recipe"] = recipe.name
+    if "minutes" in kept and asked.minutes is not None and kept["minutes"] != asked.minutes:
+        had["minutes"] = kept["minutes"]
+    if had:
+        told = ", ".join(f"{name} ({'none' if had[name] is None else had[name]})" for name in sorted(had))
+        raise CorollaError(
+            f"this run was started with another {told}; repeat its command as it was and add --resume, "
+            "or choose another --out"
+        )
+    return recipe
+
+
+def place_of(data: AnyPath) -> str:
+    """A name for a source of images that is the same however it is spelled: its absolute path, or its word."""
+    if isinstance(data, str) and data in WORDS:
+        return data
+    return os.path.realpath(at(data))
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two paths mean the same file or folder, which need not be there."""
+    if one == other or one in WORDS or other in WORDS:
+        return one == other
+    first, second = (at(path) for path in (one, other))
+    try:
+        return first.samefile(second)
+    except OSError:
+        return os.path.normcase(os.path.realpath(first)) == os.path.normcase(os.path.realpath(second))
+
+
+def added(
+    data: AnyPath, manifest: Manifest, skipped: Iterable[Sequence[str]], progress: Progress | None = None
+) -> list[str]:
+    """The images that lie in the source of a run and that it knows nothing of: they came after it had begun.
+
+    `skipped` are those that it left out, each with its path and the reason.
+    Shards are not asked: their names do not say which images are in them.
+    """
+    if manifest.stream is not None:
+        return []
+    try:
+        listing = list_source(data, progress)
+    except (CorollaError, OSError):
+        return []  # what is missing or damaged is told of the images themselves
+    known = {example.path for example in manifest.examples} | {path for path, *_ in skipped}
+    return sorted(example.path for example in listing.examples if example.path not in known)
+
+
+def told_of(names: list[str], data: AnyPath) -> str:
+    """The line about images that came after the training had begun."""
+    one = len(names) == 1
+    return (
+        f"{len(names)} {'image was' if one else 'images were'} added to {data} since this training began and "
+        f"{'is' if one else 'are'} not trained on: {few(names)}"
+    )

@@ -1,0 +1,147 @@
+"""What the fields of a recipe may be: each checked and brought to a plain Python value, or refused in one line.
+
+A field says its range in its type, as in `train_blocks: Annotated[int, Range(-1)]`.
+"""
+
+import itertools
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from corolla.errors import CorollaError
+from corolla.text import one_line
+
+LONGEST = 60  # characters that are shown of a value that is refused
+
+Growth = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`, both of them in it unless `above` or `below` leave them out."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a number lies in it; one that is not finite never does."""
+        over = value > self.low if self.above else value >= self.low
+        under = value < self.high if self.below else value <= self.high
+        return over and under and abs(value) < math.inf
+
+    def words(self) -> str:
+        """As one says it."""
+        ends = []
+        if math.isfinite(self.low):
+            ends.append(f"{'above' if self.above else 'of at least'} {self.low:,.0f}")
+        if math.isfinite(self.high):
+            ends.append(f"{'below' if self.below else 'of at most'} {self.high:,.0f}")
+        return " and ".join(ends)
+
+
+ANY = Range()
+MOST = 10**9  # of anything that is counted
+Count = Annotated[int, Range(1, MOST)]
+CountOrNone = Annotated[int, Range(0, MOST)]
+Positive = Annotated[float, Range(0, above=True)]
+NotNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+BelowOne = Annotated[float, Range(0, 1, below=True)]
+PartOfOne = Annotated[float, Range(0, 1, above=True)]
+
+
+def checked(name: str, value: Any, kind: Any) -> Any:
+    """`value` for the field `name`, whose type is `kind`, as a plain Python value; `CorollaError` if it cannot be.
+
+    Numbers may be numpy's, a whole one may be a float, and a text may be a path; a bool is never a number.
+    """
+    inner, limits = kind, ANY
+    if hasattr(kind, "__metadata__"):
+        inner, limits = get_args(kind)[0], kind.__metadata__[0]
+    value = plain(value)
+    if inner is bool:
+        if not isinstance(value, bool):
+            raise refused(name, value, "it should be True or False")
+        return value
+    if inner is int:
+        number = whole(value)
+        if number is None or not limits.holds(number):
+            raise refused(name, value, f"it should be a whole number {limits.words()}")
+        return number
+    if inner is float:
+        fraction = real(value)
+        if fraction is None or not limits.holds(fraction):
+            raise refused(name, value, f"it should be a number {limits.words()}")
+        return fraction
+    if get_origin(inner) is Literal:
+        if not isinstance(value, str) or value not in get_args(inner):
+            raise refused(name, value, f"choose one of {', '.join(get_args(inner))}")
+        return str(value)
+    if inner is str:
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if not isinstance(text, str):
+            raise refused(name, value, "it should be a text")
+        return str(text)
+    return growth_of(name, value)
+
+
+def growth_of(name: str, value: Any) -> Growth:
+    """Pairs of where a size begins, as a share of the training, and of the whole side, from any lists of numbers."""
+    pairs = value.tolist() if hasattr(value, "tolist") else value
+    parts: list[tuple[float, float]] = []
+    for pair in pairs if is_list(pairs) else ():
+        numbers = [real(plain(number)) for number in pair] if is_list(pair) else []
+        if len(numbers) == 2 and numbers[0] is not None and numbers[1] is not None:
+            parts.append((numbers[0], numbers[1]))
+    starts = [start for start, _ in parts]
+    good = is_list(pairs) and len(parts) == len(pairs) and starts[:1] == [0.0]
+    rises = all(a < b for a, b in itertools.pairwise([*starts, 1.0]))
+    if not good or not rises or not all(0 < share <= 1 for _, share in parts):
+        raise refused(
+            name, value,
+            "it should be pairs of a start and a share of the side, with rising starts from 0 to below 1 and shares "
+            "above 0 and up to 1, such as ((0, 0.5), (0.3, 0.75), (0.65, 1))",
+        )  # fmt: skip
+    return tuple(parts)
+
+
+def plain(value: Any) -> Any:
+    """A number of numpy's or torch's as Python's; anything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, or None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    if isinstance(value, Integral):
+        return int(value)
+    fraction = real(value)
+    return int(fraction) if fraction is not None and fraction.is_integer() else None
+
+
+def real(value: Any) -> float | None:
+    """A finite number as a float, or None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        fraction = float(value)
+    except OverflowError:
+        return None
+    return fraction if math.isfinite(fraction) else None
+
+
+def is_list(value: Any) -> bool:
+    """Whether it is things in an order, and no text."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def refused(name: str, value: Any, why: str) -> CorollaError:
+    """What is said of a value that cannot be used."""
+    shown = one_line(repr(value))
+    return CorollaError(f"{name} is {shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + '…'}; {why.strip()}")
