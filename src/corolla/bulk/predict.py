@@ -17,7 +17,7 @@ from corolla.bulk.sources import absolute, identity, rows_of
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at, word
 from corolla.portable.backends import Backend, needed
-from corolla.predictor import BATCH, Predictor
+from corolla.predictor import BATCH, Numbers, Predictor
 from corolla.progress import Progress
 
 Engine = Literal["local", "ray"]
@@ -52,6 +52,7 @@ def predict(
     coverage: float | None = None,
     device: str = "cpu",
     backend: Backend = "onnxruntime",
+    precision: Numbers = "fp32",
     chunk: int = CHUNK,
     progress: Progress | None = None,
     told: Told | None = None,
@@ -63,7 +64,7 @@ def predict(
     pictures is written first, then answers chunk by chunk (`chunk` rows, a multiple of a batch) into
     `OUT.unfinished/`; a call that was stopped in any way is given again and goes on, with either engine. Rows keep the
     order of the list; what could not be read has a reason in the column `error`. `told` is kept up to date for whoever
-    wants to know after an exception.
+    wants to know after an exception. A run computes in `precision`, and rows of one table in one.
 
     Raises `CorollaError` if a source, the run or the options are wrong, if something else was begun there, or if
     `out` exists.
@@ -78,7 +79,7 @@ def predict(
     needed("pyarrow", "parquet")
     refuse_existing(target)
     given = [sources] if isinstance(sources, (str, os.PathLike)) else sources
-    words, model = [word(source) for source in given], Model(at(run), device, backend)
+    words, model = [word(source) for source in given], Model(at(run), device, backend, precision)
     predictor = model.open(threads_for(processors()))
     predictor.check_coverage(coverage)
     shape = Shape(min(top, len(predictor.classes)), coverage)

@@ -29,10 +29,11 @@ def write(
     coverage: float | None,
     device: str | None,
     backend: Literal["onnxruntime", "openvino"] | None,
+    precision: Literal["fp32", "bf16"],
     quiet: bool,
 ) -> None:
     """Write the table, or as much of it as there is time for; `Interrupted` says what is kept."""
-    check_running(run, device, backend)
+    check_running(run, device, backend, precision)
     with quick_imports():
         from corolla.bulk.predict import TOP, Told, predict
         from corolla.progress import progress_for
@@ -49,6 +50,7 @@ def write(
                 coverage=coverage,
                 device="cpu" if is_file(run) else usable_device(device),
                 backend=backend or "onnxruntime",
+                precision=precision,
                 progress=progress,
                 told=told,
             )

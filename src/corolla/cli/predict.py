@@ -9,7 +9,7 @@ import typer
 from corolla.atomic import refuse_occupied
 from corolla.cli import bulk
 from corolla.cli.failures import say
-from corolla.cli.opening import AskedBackend, RunOrFile, open_predictor
+from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, open_predictor
 from corolla.cli.options import Device, Json, Pictures, Quiet
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
@@ -70,6 +70,7 @@ def command(
     ] = None,
     device: Device = None,
     backend: AskedBackend = None,
+    precision: AskedPrecision = "fp32",
     quiet: Quiet = False,
 ) -> None:
     """Name the class of each picture, with its probability.
@@ -94,7 +95,7 @@ def command(
     if out or engine:
         bulk.refuse_others(out, engine, json=json, csv=csv, plot=plot, explain=explain)
         assert out
-        bulk.write(run, paths, out, engine or "local", top, coverage, device, backend, quiet)
+        bulk.write(run, paths, out, engine or "local", top, coverage, device, backend, precision, quiet)
         return
 
     with quick_imports():
@@ -104,7 +105,7 @@ def command(
         from corolla.cli.inputs import gather, none_readable
         from corolla.progress import progress_for
 
-    classifier = open_predictor(run, device, backend)
+    classifier = open_predictor(run, device, backend, precision)
     classifier.check_coverage(coverage)
     shown = sys.stdout  # before a progress bar takes it over
     told: list[answers.Answer] = []

@@ -15,7 +15,7 @@ from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 from corolla.paths import AnyPath
-from corolla.predictor import Predictor, Reply
+from corolla.predictor import Numbers, Predictor, Reply
 from corolla.pretrained import run_folder
 from corolla.processes import processes_here
 
@@ -28,6 +28,7 @@ def evaluate(
     *,
     split: Split = "test",
     device: str = "cpu",
+    precision: Numbers = "fp32",
     classifier: Predictor | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -36,14 +37,16 @@ def evaluate(
     Without `data` these are the pictures the run was split with, and they must be the same bytes still. `data` is
     anything `corolla.data.sources.load_data` takes; its classes are matched to the model's by name and may be fewer.
     If it has no splits at all, every readable picture is used and `Evaluation.split` is "all".
-    `classifier` is that of `run`, where it is at hand. `progress(what, done, of)` is called as work goes on.
+    It answers in single precision, as `predict` does, unless `precision` asks for bf16; `classifier` is that of `run`,
+    where it is at hand. `progress(what, done, of)` is called as work goes on.
     Raises `CorollaError`.
     """
     from corolla.classifier import Classifier
+    from corolla.precision import answers_in
     from corolla.run import Run
 
     folder = Run(run_folder(run))
-    classifier = classifier or Classifier.load(run, device)
+    classifier = classifier or Classifier.load(run, device, answers_in(precision))
     part: Part = split
     if data is None and not folder.manifest_file.is_file():
         raise CorollaError(f"{run} came without its pictures; say where labelled ones are: corolla evaluate {run} DATA")
