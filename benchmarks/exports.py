@@ -35,7 +35,7 @@ from corolla.export.proof import measure_speeds
 from corolla.portable.backends import BACKENDS
 from corolla.portable.card import PRECISIONS
 from corolla.portable.predictor import PortablePredictor
-from corolla.precision import Precision
+from corolla.precision import SINGLE, choose_precision
 from corolla.predictor import Predictor
 from corolla.progress import progress_for
 
@@ -134,8 +134,8 @@ def main() -> None:
     parser.add_argument("data", help="labelled pictures with training, validation and test splits")
     arguments = parser.parse_args()
     manifest = load_data(arguments.data)
-    single = Classifier.load(arguments.run, precision=Precision("no", "the reference"))
-    usual = Classifier.load(arguments.run)
+    single = Classifier.load(arguments.run, precision=SINGLE)
+    usual = Classifier.load(arguments.run, precision=choose_precision("cpu"))  # what `--precision bf16` is for
     classes, examples = single.classes, manifest.split("test")
     paths = [manifest.locate(example) for example in examples]
     labels = np.array([classes.index(example.label) for example in examples])

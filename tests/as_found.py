@@ -21,7 +21,9 @@ PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("corolla", deadline=None, suppress_health_check=PATIENT, print_blob=True)
 settings.load_profile("corolla")
 
-UNSEEN = {"PYTEST_CURRENT_TEST"}  # of the environment: pytest's own
+# Of the environment what was there and what steers this project; libraries add words of their own when they load.
+FOUND = frozenset(os.environ) - {"PYTEST_CURRENT_TEST"}
+STEERING = ("COROLLA_", "ACCELERATE_", "HF_", "OMP_", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_", "COLUMNS", "TZ")
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +33,9 @@ def _as_found() -> Iterator[None]:
     before = state()
     yield
     after = state()
-    changed = {name: (before[name], after[name]) for name in before.keys() & after if before[name] != after[name]}
-    assert not changed, f"this test leaves the process changed: {changed}"
+    known = {name for name in before.keys() | after if name[0] == "$" or name in before}  # a library may be new
+    changed = sorted(name for name in known if before.get(name) != after.get(name))
+    assert not changed, f"this test leaves other settings of the process behind: {', '.join(changed)}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -44,9 +47,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def state() -> dict[str, Any]:
     """What every test shares, by name; of libraries that are loaded only."""
-    said: dict[str, Any] = {f"environ {name}": value for name, value in os.environ.items() if name not in UNSEEN}
-    said |= {"environ": sorted(os.environ.keys() - UNSEEN), "folder": Path.cwd(), "garbage": gc.isenabled()}
-    said |= {"quiet logs": logging.root.manager.disable, "logs": list(logging.root.handlers)}
+    steering = {name for name in os.environ if name.startswith(STEERING)}
+    said: dict[str, Any] = {f"${name}": os.environ.get(name) for name in FOUND | steering}
+    said |= {"folder": Path.cwd(), "garbage": gc.isenabled(), "quiet logs": logging.root.manager.disable}
     if threading.current_thread() is threading.main_thread():
         said |= {number.name: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if "torch" in sys.modules:

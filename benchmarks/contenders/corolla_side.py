@@ -16,6 +16,7 @@ from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import paint_dataset
 from corolla.model import ViT
+from corolla.precision import choose_precision
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Config, Run
@@ -60,8 +61,9 @@ def training(model: str) -> Trial:
 
 
 def asked(model: str) -> Asked:
-    """The classifier of `corolla predict`."""
-    classifier = Classifier(ViT(vit_config(named(model), CLASSES)), Preprocessing((PIXELS, PIXELS)), NAMES, flip=False)
+    """The classifier of `corolla predict --precision bf16`, or of fp32 where the processor has no units for it."""
+    shape, numbers = vit_config(named(model), CLASSES), choose_precision("cpu")
+    classifier = Classifier(ViT(shape), Preprocessing((PIXELS, PIXELS)), NAMES, flip=False, precision=numbers)
     return lambda files, batch: (
         classifier.predict(files[0]) if batch == 1 else classifier.probabilities(files)  # in batches of its own: 32
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from corolla.explanations.maps import explain
     from corolla.model import ViT
     from corolla.paths import AnyPath
-    from corolla.predictor import Prediction, Predictor
+    from corolla.predictor import Numbers, Prediction, Predictor
     from corolla.preprocessing import Preprocessing
     from corolla.training.train import train
 
@@ -57,17 +57,23 @@ _HOMES = {
 }
 
 
-def load(run: "AnyPath", device: str = "cpu") -> "Predictor":
-    """What answers: the trained classifier of a run folder, or a file that was exported from one."""
+def load(run: "AnyPath", device: str = "cpu", precision: "Numbers" = "fp32") -> "Predictor":
+    """What answers: the trained classifier of a run folder, or a file that was exported from one.
+
+    A run and its file answer the same to the printed digit; `precision="bf16"` lets a run be faster where the device
+    has units for it, and moves the third digit. A file computes as it was exported.
+    """
     from corolla.pretrained import EXPORTED
 
     if str(run).endswith(EXPORTED):
-        from corolla.portable.predictor import PortablePredictor
+        from corolla.portable.predictor import PortablePredictor, refuse_precision
 
+        refuse_precision(precision)
         return PortablePredictor.load(run)
     from corolla.classifier import Classifier
+    from corolla.precision import answers_in
 
-    return Classifier.load(run, device)
+    return Classifier.load(run, device, answers_in(precision))
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from corolla.errors import CorollaError
 from corolla.head import Head
 from corolla.model import ViT
 from corolla.paths import AnyPath
-from corolla.precision import Precision, choose_precision
+from corolla.precision import SINGLE, Precision
 from corolla.predictor import Predictor, Reply
 from corolla.preprocessing import Preprocessing
 from corolla.run import find_run
@@ -36,10 +36,10 @@ class Classifier(Predictor):
         *,
         flip: bool,
         device: str = "cpu",
-        precision: Precision | None = None,
+        precision: Precision = SINGLE,
         calibration: Calibration | None = None,
     ) -> None:
-        self.precision = precision or choose_precision(device)
+        self.precision = precision
         self.model = model.eval().to(device)
         self.answering = self.model  # the same numbers, stored as they are computed with
         self.preprocessing = preprocessing
@@ -50,12 +50,12 @@ class Classifier(Predictor):
 
     @staticmethod
     def load(
-        run: AnyPath, device: str = "cpu", precision: Precision | None = None, *, calibrated: bool = True
+        run: AnyPath, device: str = "cpu", precision: Precision = SINGLE, *, calibrated: bool = True
     ) -> "Classifier":
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 
-        It computes in the precision that suits the device unless another is given, and answers with what its
-        calibration knows if it has one, unless `calibrated` is False.
+        It computes in single precision unless another is given, and answers with what its calibration knows if it has
+        one, unless `calibrated` is False.
         Raises `CorollaError` if it is neither, or damaged.
         """
         folder = find_run(run)

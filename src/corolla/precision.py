@@ -1,9 +1,15 @@
-"""The precision this device computes fastest in without losing the answer, found out by capability."""
+"""What large products are computed in: a training in what the device is fastest in, answers in single precision.
+
+An answer is the same to the printed digit on every machine and from an exported file because of that; bfloat16, which
+moves the third digit, is asked for.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+
+from corolla.errors import CorollaError
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,27 @@ class Precision:
         return torch.autocast(torch.device(device).type, self.dtype, enabled=self.mixed == "bf16")
 
 
+SINGLE = Precision("no", "answers have the digits of an exported file's")
+ANSWERS = {"fp32": SINGLE, "bf16": Precision("bf16", "it was asked for")}
+
+
+def answers_in(name: str) -> Precision:
+    """The precision of answers that is called `fp32` or `bf16`; `CorollaError` for another name."""
+    if name not in ANSWERS:
+        raise CorollaError(f"answers are computed in {' or '.join(ANSWERS)}, not in {name!r}")
+    return ANSWERS[name]
+
+
 def name_of(dtype: torch.dtype) -> str:
     """The type as people write it: bfloat16, without the name of the library."""
     return str(dtype).removeprefix("torch.")
 
 
 def choose_precision(device: str) -> Precision:
-    """bfloat16 where there are units for it; float16 never, for its range is what makes small ViTs go NaN."""
+    """For a training: bfloat16 where there are units for it.
+
+    float16 never, for its range is what makes small ViTs go NaN.
+    """
     if device.startswith("cuda"):
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Precision("bf16", "the GPU has bfloat16 units")

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from corolla.preprocessing import Preprocessing
 from corolla.trust.calibration import Promises
 from corolla.trust.conformal import refuse_coverage
 
+Numbers = Literal["fp32", "bf16"]  # what a run computes its answers in
 BATCH = 32
 
 

@@ -1,35 +1,45 @@
-"""What can be refused without torch is refused without it: in real processes that end if anything loads it.
+"""What can be refused without torch is refused without it: in processes where loading it ends the command.
 
 Loading torch takes seconds on a cold machine, and whoever mistyped a path should not wait for it. Each refusal is one
 line, and leaves everything as it was.
 """
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
 
-LOADED = 99  # the exit status of a process that began to load torch
+LOADED = 99  # the exit status of a command that began to load torch
+# A process that runs commands one after another, as `python -m corolla` would each, until one of them loads torch.
 GUARDED = f"""
-import os, sys
+import contextlib, io, json, sys
 class Guard:
     def find_spec(self, name, path=None, target=None):
         if name == "torch":
-            os._exit({LOADED})
+            raise SystemExit({LOADED})
 sys.meta_path.insert(0, Guard())
-without, sys.argv = sys.argv[1], ["corolla", *sys.argv[2:]]
-for name in filter(None, without.split(",")):
+asked = json.load(sys.stdin)
+for name in filter(None, asked["without"].split(",")):
     sys.modules[name] = None
-from corolla.__main__ import run
-run()
+from corolla.cli import main
+for words in asked["commands"]:
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main(words)
+        except SystemExit as ended:
+            status = ended.code
+    said = [stream.flush() or stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]
+    print(json.dumps([status, *said]), flush=True)
 """
 
 
@@ -221,38 +231,53 @@ def everything(*folders: str) -> set[tuple[str, int]]:
     return {(str(path), path.stat().st_mtime_ns if path.is_file() else 0) for path in found}
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: f"{refusal.words} {refusal.without}".strip())
-def test_it_is_refused_in_one_line_without_torch_and_leaves_nothing(
-    refusal: Refusal, scene: dict[str, str], tmp_path: Path
-) -> None:
-    before = everything(scene["root"], scene["run"])
-    words = [word.format(**scene) for word in refusal.words.split()]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HF_HOME": str(tmp_path / "hub")}
+def run_all(commands: Sequence[Sequence[str]], without: str, here: Path) -> list[list[Any]]:
+    """Exit status, standard output and standard error of each command, run in one process."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HF_HOME": str(here.parent / "hub")}
     environment.pop("HF_TOKEN", None)
-    (tmp_path / "here").mkdir()
     ended = subprocess.run(
-        [sys.executable, "-c", GUARDED, refusal.without, *words],
-        cwd=tmp_path / "here",
+        [sys.executable, "-c", GUARDED],
+        cwd=here,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        input=json.dumps({"without": without, "commands": commands}),
         capture_output=True,
         text=True,
-        timeout=120,
+        encoding="utf-8",
+        timeout=600,
     )
-    assert ended.returncode != LOADED, "torch was loaded before it was refused"
-    assert ended.returncode == 2, ended.stderr
-    assert ended.stdout == ""
-    [line] = ended.stderr.splitlines()
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def ended(scene: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[Refusal, list[Any]]:
+    """What became of each command; together they left no file, and changed none."""
+    here = tmp_path_factory.mktemp("working") / "here"
+    here.mkdir()
+    before = everything(scene["root"], scene["run"])
+    found = {}
+    for without in sorted({refusal.without for refusal in REFUSALS}):
+        some = [refusal for refusal in REFUSALS if refusal.without == without]
+        words = [[word.format(**scene) for word in refusal.words.split()] for refusal in some]
+        found |= dict(zip(some, run_all(words, without, here), strict=True))
+    assert everything(scene["root"], scene["run"], str(here)) == before
+    return found
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: f"{refusal.words} {refusal.without}".strip())
+def test_it_is_refused_in_one_line_without_torch(refusal: Refusal, ended: dict[Refusal, list[Any]]) -> None:
+    status, out, err = ended[refusal]
+    assert status != LOADED, "torch was loaded before it was refused"
+    assert status == 2
+    assert out == ""
+    [line] = err.splitlines()
     assert line.startswith("corolla: ")
     assert refusal.said in line
-    assert everything(scene["root"], scene["run"]) == before
-    assert everything(str(tmp_path / "here")) == set()
 
 
-def test_the_guard_ends_a_process_that_loads_torch(scene: dict[str, str]) -> None:
-    command = [sys.executable, "-c", GUARDED, "", "predict", "flowers", scene["photo"]]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run(command, env=environment, capture_output=True, timeout=120).returncode == LOADED
+def test_the_guard_notices_a_command_that_loads_torch(scene: dict[str, str], tmp_path: Path) -> None:
+    [[status, *_]] = run_all([["predict", "flowers", scene["photo"]]], "", tmp_path)
+    assert status == LOADED
 
 
 def test_the_kinds_of_device_are_those_of_torch() -> None:

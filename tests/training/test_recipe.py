@@ -1,7 +1,8 @@
 import pytest
 
 from corolla.errors import CorollaError
-from corolla.training.budget import Rung, plan
+from corolla.training import clock
+from corolla.training.budget import REPORT, SPARE, Amounts, Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import RECIPES, named_recipe
 from corolla.training.recipes.scratch import RECIPE
@@ -48,22 +49,28 @@ LADDER = (
 )
 
 
-def seconds(recipe: Recipe, pixels: int) -> float:
-    """A made-up machine: a millisecond for 64 pixels, more in proportion to the area."""
-    return 0.001 * (pixels / 64) ** 2
+class MadeUpMachine:
+    """A millisecond for a training image of 64 pixels, more in proportion to the area; predictions take nothing."""
+
+    def step(self, recipe: Recipe, pixels: int) -> float:
+        return 0.001 * (pixels / 64) ** 2
+
+    def prediction(self, recipe: Recipe) -> tuple[float, float]:
+        return 0.0, 1e-9
 
 
 def settle(minutes: float, pictures: int = 1000, most: int = 300) -> Recipe:
-    import time
-
-    return plan(minutes, RECIPE, LADDER, pictures, most, seconds, lambda recipe: 16, time.monotonic()).recipe
+    amounts = Amounts(train=pictures, batch=50, validation=100, test=100)
+    started = clock.now() + REPORT  # so that the report takes no time of it
+    return plan(minutes, RECIPE, LADDER, amounts, most, MadeUpMachine(), lambda recipe: 16, started).recipe
 
 
 def test_more_minutes_climb_the_ladder_and_fill_the_time() -> None:
     short, long = settle(1), settle(4)
-    assert (short.model, short.epochs) == ("vit_micro_conv8_64", 55)  # 60 s less the reserve, a second an epoch
+    assert short.model == "vit_micro_conv8_64"
+    assert short.length == pytest.approx(60 * (1 - SPARE), abs=0.1)  # a second an epoch, the last one cut short
     assert (long.model, long.image_size) == ("vit_micro_conv8_128", 128)
-    assert long.epochs == 88  # half the epochs at 1 ms and half at 4 ms a picture
+    assert long.length == pytest.approx(240 * (1 - SPARE) / 2.5, abs=0.7)  # half the epochs at 1 s and half at 4 s
 
 
 def test_a_rung_has_its_own_augmentation_or_leaves_the_recipes() -> None:

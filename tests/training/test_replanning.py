@@ -43,7 +43,7 @@ def trained(machine: Machine, minutes: float, amounts: Amounts, reading: float =
     ladder = scratch.LADDER[:3]
     settled = plan(minutes, scratch.RECIPE, ladder, amounts, 300, machine, lambda recipe: 16, 0.0)
     recipe, an_epoch = settled.recipe, amounts.train // amounts.batch
-    budget = TimeBudget(minutes * 60, minutes * 60, settled, amounts.train, 300)
+    budget = TimeBudget(minutes * 60, minutes * 60, settled, amounts.train)
     pace, batch, validated = Pace(recipe.length), 0, 0.0
     machine.work(amounts.validation * READING)
     while batch < pace.batches(an_epoch):
@@ -111,7 +111,7 @@ def test_one_slow_step_is_no_slow_machine(monkeypatch: pytest.MonkeyPatch) -> No
     machine = Machine(lambda now: 1.0, 0.003, monkeypatch)
     amounts = SETS["flower_photos"]
     settled = plan(10, scratch.RECIPE, scratch.LADDER[:1], amounts, 300, machine, lambda recipe: 16, 0.0)
-    budget = TimeBudget(600, 600, settled, amounts.train, 300)
+    budget = TimeBudget(600, 600, settled, amounts.train)
     for seconds in (0.2, 0.2, 20.0, 0.2):  # one of them compiles its code
         budget.saw(64, 64, seconds)
     assert budget.slowness() == pytest.approx(0.2 / (64 * 0.003))
@@ -135,7 +135,7 @@ def test_sizes_not_trained_on_yet_are_expected_to_be_slower_too(monkeypatch: pyt
     amounts = SETS["flower_photos"]
     rung = Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.5, 1.0)), 0)
     settled = plan(10, scratch.RECIPE, (rung,), amounts, 300, machine, lambda recipe: 16, 0.0)
-    budget = TimeBudget(600, 600, settled, amounts.train, 300)
+    budget = TimeBudget(600, 600, settled, amounts.train)
     for _ in range(39):
         machine.now += 2 * 64 * 0.003
         budget.saw(64, 64, 2 * 64 * 0.003)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import pytest
 import torch
 
 import corolla
+from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
 from corolla.progress import Progress
 from corolla.run import Run
+from corolla.training import clock, finishing
 from corolla.training.guard import NotFiniteError
 from corolla.training.loop import Loop
 from corolla.training.machine import Machine
@@ -208,13 +211,43 @@ def test_patience_stops_a_training_that_no_longer_improves(swatches: Path, tmp_p
     assert len(run.history()) < 40
 
 
-def test_the_dial_fits_a_training_into_its_minutes(swatches: Path, tmp_path: Path) -> None:
-    run = corolla.train(swatches, tmp_path / "run", minutes=0.2, mixing=0.25, workers=0, device="cpu")
+@pytest.mark.parametrize("slower", [1.0, 2.0])
+def test_the_dial_keeps_its_minutes_even_when_half_of_the_machine_is_taken_away(
+    slower: float, swatches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real training on a clock that only its work moves; half-way all begins to take `slower` times as long."""
+    machine = {"now": 0.0}
+
+    def takes(seconds: float, work: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*given: Any, **options: Any) -> Any:
+            machine["now"] += seconds * (slower if machine["now"] > 60 else 1.0)
+            return work(*given, **options)
+
+        return slow
+
+    monkeypatch.setattr(clock, "now", lambda: machine["now"])
+    monkeypatch.setattr(Trainer, "step", takes(0.4, Trainer.step))
+    monkeypatch.setattr(Classifier, "compute", takes(0.2, Classifier.compute))
+    monkeypatch.setattr(finishing, "write_report", takes(4.0, finishing.write_report))
+    notes: list[str] = []
+    progress = Progress()
+    monkeypatch.setattr(progress, "note", notes.append)
+    run = corolla.train(
+        swatches, tmp_path / "run", minutes=2, mixing=0.25, progress=progress, **(QUICK | {"image_size": 16})
+    )
     config = run.load_config()
-    assert config.recipe["epochs"] >= 1
-    assert config.training["minutes"] < 0.2 * 2  # the machine may be busier than when it was timed
-    assert config.recipe["image_size"] == config.preprocessing.image_size[0]
+    assert machine["now"] == pytest.approx(120, rel=0.05 if slower == 1 else 0.15)
+    assert config.training["minutes"] * 60 == pytest.approx(machine["now"] - 4 * slower)  # all but the report's
+    assert any("slower than planned" in note for note in notes) == (slower > 1)
+    assert (config.training["epochs"] < config.recipe["epochs"]) == (slower > 1)
     assert config.recipe["mixing"] == 0.25  # what is set by hand stays
+    assert config.training["epochs"] == run.history()[-1]["epoch"] == run.history()[-1]["epochs"]
+
+
+def test_minutes_that_hold_not_one_epoch_are_refused_with_how_many_would(swatches: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorollaError, match=r"0\.001 minutes are too short.*give --minutes \d"):
+        corolla.train(swatches, tmp_path / "run", minutes=0.001, **QUICK)
+    assert not (tmp_path / "run").exists()
 
 
 def test_tensorboard_files_are_written_when_asked(swatches: Path, tmp_path: Path) -> None:

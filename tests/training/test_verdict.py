@@ -13,7 +13,7 @@ def test_what_cannot_work_is_said_before_with_what_would() -> None:
     assert said is not None
     assert "\n" not in said
     assert "5,100 views are 50 of each of 102 classes" in said
-    assert "about 15 minutes or more" in said
+    assert "about 20 minutes or more" in said
     assert "--recipe probe" in said
     assert "85.4% of validation" in said
 

@@ -13,7 +13,7 @@ from corolla.pretrained import EXPORTED, run_folder
 
 if TYPE_CHECKING:
     from corolla.portable.backends import Backend
-    from corolla.predictor import Predictor
+    from corolla.predictor import Numbers, Predictor
 
 MOST = 8  # predictors at work in a process, for each holds a batch of its own
 FILES = ("model.safetensors", "calibration.safetensors")  # of a run, the second if there is one
@@ -26,6 +26,7 @@ class Model:
     run: Path
     device: str = "cpu"
     backend: "Backend" = "onnxruntime"
+    precision: "Numbers" = "fp32"
 
     @property
     def exported(self) -> bool:
@@ -44,12 +45,14 @@ class Model:
     def open(self, threads: int | None = None) -> "Predictor":
         """The predictor; `CorollaError` if it is none, or damaged. A file is computed on so many threads if told."""
         if self.exported:
-            from corolla.portable.predictor import PortablePredictor
+            from corolla.portable.predictor import PortablePredictor, refuse_precision
 
+            refuse_precision(self.precision)
             return PortablePredictor.load(self.run, self.backend, threads)
         from corolla.classifier import Classifier
+        from corolla.precision import answers_in
 
-        return Classifier.load(self.run, self.device)
+        return Classifier.load(self.run, self.device, answers_in(self.precision))
 
     def digest(self) -> str:
         """A hash of all that its answers depend on: weights, calibration, preprocessing, classes."""

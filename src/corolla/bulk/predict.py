@@ -18,7 +18,7 @@ from corolla.bulk.sources import absolute, identity, refuse_missing, rows_of
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at, word
 from corolla.portable.backends import Backend, needed
-from corolla.predictor import BATCH, Predictor
+from corolla.predictor import BATCH, Numbers, Predictor
 from corolla.processors import processors
 from corolla.progress import Progress
 
@@ -54,6 +54,7 @@ def predict(
     coverage: float | None = None,
     device: str = "cpu",
     backend: Backend = "onnxruntime",
+    precision: Numbers = "fp32",
     chunk: int = CHUNK,
     progress: Progress | None = None,
     told: Told | None = None,
@@ -65,7 +66,7 @@ def predict(
     pictures is written first, then answers chunk by chunk (`chunk` rows, a multiple of a batch) into
     `OUT.unfinished/`; a call that was stopped in any way is given again and goes on, with either engine. Rows keep the
     order of the list; what could not be read has a reason in the column `error`. `told` is kept up to date for whoever
-    wants to know after an exception.
+    wants to know after an exception. A run computes in `precision`, and rows of one table in one.
 
     Raises `CorollaError` if a source, the run or the options are wrong, if something else was begun there, or if
     `out` exists.
@@ -76,7 +77,7 @@ def predict(
     given = [sources] if isinstance(sources, (str, os.PathLike)) else sources
     words = [word(source) for source in given]
     refuse(words, target, engine)
-    model = Model(at(run), device, backend)
+    model = Model(at(run), device, backend, precision)
     predictor = model.open(threads_for(processors()))
     predictor.check_coverage(coverage)
     shape = Shape(min(top, len(predictor.classes)), coverage)

@@ -29,6 +29,7 @@ def write(
     coverage: float | None,
     device: str | None,
     backend: Literal["onnxruntime", "openvino"] | None,
+    precision: Literal["fp32", "bf16"],
     quiet: bool,
 ) -> None:
     """Write the table, or as much of it as there is time for; `Interrupted` says what is kept."""
@@ -49,6 +50,7 @@ def write(
                 coverage=coverage,
                 device="cpu" if is_file(run) else usable_device(device),
                 backend=backend or "onnxruntime",
+                precision=precision,
                 progress=progress,
                 told=told,
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corolla.atomic import refuse_occupied
-from corolla.cli.opening import AskedBackend, RunOrFile, check_running, is_file, open_predictor
+from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, is_file, open_predictor
 from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
@@ -53,12 +53,14 @@ def command(
     json: Json = False,
     device: Device = None,
     backend: AskedBackend = None,
+    precision: AskedPrecision = "fp32",
     quiet: Quiet = False,
 ) -> None:
     """Measure a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion.
 
     Of the run's own test pictures the figures and mistakes go into its report.html, and the figures into its
-    evaluation.json. Other pictures and splits leave the run as it is: they are printed, and written with --out.
+    evaluation.json. Other pictures, splits and precisions are printed, and written with
+    --out; they leave the run as it is.
 
     With --json one object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss, classes, per_class,
     per_group, confusion, selective, trust, and robustness if it was asked for.
@@ -77,20 +79,20 @@ def command(
         raise CorollaError("an exported file has no report; leave --out out, or evaluate the run it was made of")
     if out:
         refuse_occupied(out)
-    check_running(run, device, backend)
+    check_running(run, device, backend, precision)
     processes = joined(device)
     own = not is_file(run) and run_folder(run) == run
-    keeps = own and data is None and split == "test" and out is None
+    keeps = own and data is None and split == "test" and precision == "fp32" and out is None
     if keeps and processes.main:
         with alone(run):  # so that a training that writes there is told of now, and not after the work
             pass
     with progress_for(quiet or not processes.main) as progress:
         if is_file(run):
-            predictor = open_predictor(run, device, backend)
+            predictor = open_predictor(run, device, backend, precision)
             evaluation = evaluate_data(predictor, str(data), split, progress.stage)
         else:
             asked = asked_about(run, data, split, progress.stage)
-            predictor = open_predictor(run, device, backend)
+            predictor = open_predictor(run, device, backend, precision)
             evaluation = answer(predictor, *asked, progress.stage)
         if not processes.main:
             return

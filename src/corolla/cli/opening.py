@@ -25,25 +25,46 @@ AskedBackend = Annotated[
 ]
 
 
-def open_predictor(run: Path, device: str | None, backend: Literal["onnxruntime", "openvino"] | None) -> "Predictor":
+AskedPrecision = Annotated[
+    Literal["fp32", "bf16"],
+    typer.Option(
+        "--precision",
+        help="What a run computes its answers in. fp32: the digits of an exported file, on every machine; bf16: faster "
+        "where the processor or GPU has units for it, the third digit may differ.",
+        rich_help_panel=RUNNING,
+    ),
+]
+
+
+def open_predictor(
+    run: Path,
+    device: str | None,
+    backend: Literal["onnxruntime", "openvino"] | None,
+    precision: Literal["fp32", "bf16"] = "fp32",
+) -> "Predictor":
     """The predictor of a run or of an exported file; `CorollaError` if it is neither, or damaged.
 
     Nothing of torch is loaded for a file, nor for what is neither.
     """
-    check_running(run, device, backend)
+    check_running(run, device, backend, precision)
     if is_file(run):
         from corolla.portable.predictor import PortablePredictor
 
         return PortablePredictor.load(run, backend or "onnxruntime")
     from corolla.classifier import Classifier
+    from corolla.precision import answers_in
 
-    return Classifier.load(run, usable_device(device))
+    return Classifier.load(run, usable_device(device), answers_in(precision))
 
 
-def check_running(run: Path, device: str | None, backend: str | None, coverage: float | None = None) -> None:
+def check_running(
+    run: Path, device: str | None, backend: str | None, precision: str, coverage: float | None = None
+) -> None:
     """`CorollaError` for what is no run, and for what a run or a file cannot be computed with or asked for."""
     if is_file(run) and device not in (None, "cpu"):
         raise CorollaError(f"an exported file is computed on the CPU; leave --device {device} out")
+    if is_file(run) and precision != "fp32":
+        raise CorollaError(f"an exported file computes as it was exported; leave --precision {precision} out")
     if backend is not None and not is_file(run):
         raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
     if not is_file(run):

@@ -9,7 +9,7 @@ import typer
 from corolla.atomic import refuse_occupied
 from corolla.cli import bulk
 from corolla.cli.failures import say
-from corolla.cli.opening import AskedBackend, RunOrFile, check_running, open_predictor
+from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, open_predictor
 from corolla.cli.options import Device, Json, Pictures, Quiet
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
@@ -80,6 +80,7 @@ def command(
     ] = None,
     device: Device = None,
     backend: AskedBackend = None,
+    precision: AskedPrecision = "fp32",
     quiet: Quiet = False,
 ) -> None:
     """Name the class of each picture, with its probability.
@@ -101,11 +102,11 @@ def command(
         raise CorollaError(f"--plot {plot} should end in .png, the one format it is drawn in")
     if explain:
         refuse_occupied(explain)
-    check_running(run, device, backend, coverage)
+    check_running(run, device, backend, precision, coverage)
     if out or engine:
         bulk.refuse_others(out, engine, json=json, csv=csv, plot=plot, explain=explain)
         assert out
-        bulk.write(run, paths, out, engine or "local", top, coverage, device, backend, quiet)
+        bulk.write(run, paths, out, engine or "local", top, coverage, device, backend, precision, quiet)
         return
 
     with quick_imports():
@@ -121,7 +122,7 @@ def command(
         with progress_for(quiet) as progress:
             inputs = gather(paths, Path(scratch), progress)
         refuse_unreadable(inputs, json)
-        classifier = open_predictor(run, device, backend)
+        classifier = open_predictor(run, device, backend, precision)
         classifier.check_coverage(coverage)
         lines = answers.Lines(inputs, classifier.classes, top or 1)
         # Lines that run down a terminal are progress enough.

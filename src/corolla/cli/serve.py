@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.opening import AskedBackend, RunOrFile, check_running, is_file
+from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, is_file
 from corolla.cli.options import RUNNING, Device, Quiet, usable_device
 from corolla.errors import CorollaError
 
@@ -57,6 +57,7 @@ def command(
     ] = 16,
     device: Device = None,
     backend: AskedBackend = None,
+    precision: AskedPrecision = "fp32",
     queue: Annotated[
         int,
         typer.Option(
@@ -101,7 +102,7 @@ def command(
     from dataclasses import replace
     from importlib.util import find_spec
 
-    check_running(run, device, backend)
+    check_running(run, device, backend, precision)
     for package in PACKAGES:
         if find_spec(package.replace("-", "_")) is None:
             raise CorollaError(f"corolla serve needs {package}: pip install 'corolla[serve]'")
@@ -127,7 +128,7 @@ def command(
         if is_file(run):
             served = serve_file(run, backend or "onnxruntime", workers)
         else:
-            served = serve_run(run, usable_device(device), workers)
+            served = serve_run(run, usable_device(device), workers, precision)
         warm_up(served)
         hosts = names_for(listening.getsockname()[0], allow_host or [])
         app = create_app(served, limits, token=token or None, hosts=hosts)

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,7 +159,7 @@ def command(
     Several processes share each batch where torchrun starts it, as in `torchrun --nproc-per-node 4 -m corolla train …`;
     --batch-size is then that of all of them together, and the run is the one that a single process would have left.
     """
-    given = dict(locals())
+    given, started = dict(locals()), time.monotonic()
     if minutes is not None and epochs is not None:
         raise CorollaError("--minutes and --epochs were both given; give the time or the epochs, not both")
     refuse_infinite(
@@ -242,6 +243,7 @@ def command(
                 checkpoint_minutes=checkpoint_minutes,
                 tensorboard=tensorboard,
                 progress=progress,
+                started=started,
                 **changes,
             )
 

@@ -15,7 +15,7 @@ from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 from corolla.paths import AnyPath
-from corolla.predictor import Predictor, Reply
+from corolla.predictor import Numbers, Predictor, Reply
 from corolla.processes import processes_here
 
 Part = Split | Literal["all"]
@@ -27,6 +27,7 @@ def evaluate(
     *,
     split: Split = "test",
     device: str = "cpu",
+    precision: Numbers = "fp32",
     classifier: Predictor | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -35,14 +36,16 @@ def evaluate(
     Without `data` these are the pictures the run was split with, and they must be the same bytes still. `data` is
     anything `corolla.data.sources.load_data` takes; its classes are matched to the model's by name and may be fewer.
     If it has no splits at all, every readable picture is used and `Evaluation.split` is "all".
-    `classifier` is that of `run`, where it is at hand. `progress(what, done, of)` is called as work goes on.
+    It answers in single precision, as `predict` does, unless `precision` asks for bf16; `classifier` is that of `run`,
+    where it is at hand. `progress(what, done, of)` is called as work goes on.
     Raises `CorollaError`.
     """
     asked = asked_about(run, data, split, progress)
     if classifier is None:  # after all that may be wrong with the pictures, for it takes seconds to load
         from corolla.classifier import Classifier
+        from corolla.precision import answers_in
 
-        classifier = Classifier.load(run, device)
+        classifier = Classifier.load(run, device, answers_in(precision))
     return answer(classifier, *asked, progress)
 
 

@@ -17,7 +17,6 @@ from corolla.export.precisions import reduced
 from corolla.export.proof import Progress, Proof, prove
 from corolla.paths import AnyPath, at
 from corolla.portable.card import Card, Precision
-from corolla.precision import Precision as Numbers
 from corolla.pretrained import run_folder
 from corolla.run import Run
 
@@ -39,7 +38,7 @@ def export(
     """
     file = at(file)
     refuse_existing(file)
-    reference = Classifier.load(run, precision=Numbers("no", "numbers are compared"))
+    reference = Classifier.load(run)
     manifest = labelled_pictures(run, data, progress)
     check_classes(manifest, reference.classes)
     proving, learning = chosen(manifest)
@@ -53,7 +52,7 @@ def export(
         smaller = reduced(graph, precision, lambda: pixels_of(reference, [manifest.locate(each) for each in learning]))
         made.write_bytes(with_card(smaller, card))
         paths, labels = [manifest.locate(example) for example in proving], places(proving, reference.classes)
-        proof = prove(made, fp32, reference, Classifier.load(run), paths, labels, progress)
+        proof = prove(made, fp32, reference, paths, labels, progress)
     if proof.faults:
         raise CorollaError(f"{'; '.join(proof.faults)}; nothing was written")
     write_bytes(file, with_card(smaller, replace(card, proof=proof.to_json())))

@@ -34,7 +34,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was seen. Numbers are compared in single precision; the run's speed is that of its usual one."""
+    """What was seen. A run answers in single precision."""
 
     precision: Precision
     n: int
@@ -79,14 +79,13 @@ def prove(
     file: Path,
     fp32: Path,
     reference: Classifier,
-    usual: Classifier,
     paths: Sequence[Path],
     labels: NDArray[np.int64],
     progress: Progress,
 ) -> Proof:
     """Hold a file against its run on labelled pictures.
 
-    `reference` is the run in single precision, `usual` as it answers, `fp32` the file in single precision.
+    `reference` is the run, `fp32` the file in single precision.
     """
     exported, single = PortablePredictor.load(file), PortablePredictor.load(fp32)
     pixels = pixels_of(reference, paths)
@@ -104,7 +103,7 @@ def prove(
     whole = [exported.compute(np.asarray(read_picture(path))[None], ["probabilities"])[0] for path in paths[:WHOLE]]
     prepared = np.concatenate(whole)
     batch = pixels[:BATCH]
-    speeds = measure_speeds([exported.reply, usual.reply, single.reply], batch, progress)
+    speeds = measure_speeds([exported.reply, reference.reply, single.reply], batch, progress)
     return Proof(
         precision=exported.card.precision,
         n=len(pixels),

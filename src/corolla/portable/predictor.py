@@ -7,11 +7,17 @@ from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend, Compute, open_file
 from corolla.portable.card import KEY, Card
-from corolla.predictor import Predictor, Reply
+from corolla.predictor import Numbers, Predictor, Reply
 
 MAX_BYTES = 2**31  # what the format can hold in one file
 ELSEWHERE = b"\n\x08location"  # how the entry begins that names a file of weights, which a runtime would go and read
 PROBABILITIES, NOVELTY, ROLLOUT = "probabilities", "novelty", "rollout"
+
+
+def refuse_precision(precision: Numbers) -> None:
+    """`CorollaError` for a file that should compute in something else than it was exported in."""
+    if precision != "fp32":
+        raise CorollaError(f"a file computes as it was exported; leave the precision {precision} out")
 
 
 class PortablePredictor(Predictor):

@@ -16,7 +16,7 @@ from corolla.evaluation.facts import Facts, facts_of
 from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend
 from corolla.portable.predictor import PortablePredictor
-from corolla.predictor import Predictor
+from corolla.predictor import Numbers, Predictor
 from corolla.server.limits import Limits
 
 # From preprocessed pictures (B, H, W, 3) to a map for each (B, rows, columns); larger is more.
@@ -36,7 +36,7 @@ class Served:
     file: Path | None = None  # that was exported, for a browser to compute itself
 
 
-def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers) -> Served:
+def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers, precision: Numbers = "fp32") -> Served:
     """A run folder, or a run that comes with corolla, ready to answer; `CorollaError` if it is neither, or damaged.
 
     The processor's threads are shared out between `workers` batches that are computed at once. A model whose attention
@@ -47,11 +47,12 @@ def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers) 
     from corolla.classifier import Classifier
     from corolla.explanations import DEFAULT
     from corolla.explanations.maps import explain_pixels, pictures_at_once
+    from corolla.precision import answers_in
     from corolla.pretrained import run_folder
     from corolla.run import Run
 
     folder = Run(run_folder(run))
-    classifier = Classifier.load(folder.folder, device)
+    classifier = Classifier.load(folder.folder, device, answers_in(precision))
     torch.set_num_threads(max(1, torch.get_num_threads() // workers))
 
     report = folder.report if folder.report.is_file() else None

@@ -77,6 +77,7 @@ class Plan:
     measured: str
     costs: "Costs"
     calibration: int  # images that are predicted for it
+    most_epochs: int
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def plan(
         )
     settled = settled.changed(validations=often, **lasting(length, amounts))
     told = f"{1 / costs.mean_image():.0f} images/s, {epoch:.0f} s an epoch"
-    return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts))
+    return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts), most_epochs)
 
 
 def calibration_within(seconds: float, costs: Costs, amounts: Amounts) -> int:

@@ -31,6 +31,7 @@ class Position:
     step_seconds: float = 0.0  # and how many of these were steps, not waiting for batches
     image_size: int = 0  # of that epoch, in pixels
     seconds: float = 0.0  # of training, over all the times it was resumed
+    spent: float = 0.0  # and of all that the command did before and between
     pace: Pace = field(default_factory=lambda: Pace(0.0))  # when it will end, as it was last planned
     validated_at: float = 0.0  # the progress at the last validation
     best_epoch: int = -1  # from 1, 0 for the first head; -1 while nothing was validated

@@ -10,6 +10,7 @@ from corolla.sizes import name_of, vit_config
 from corolla.training.budget import Amounts, Plan, Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
+from corolla.training.suiting import most_epochs, native_side, suited_ladder, suited_model, suited_to_few
 
 if TYPE_CHECKING:  # a recipe is chosen, or refused, without torch
     from corolla.training.trial import Trial
@@ -45,6 +46,8 @@ def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | No
         side = changes.setdefault("image_size", max(prepared.image_size))
         changes.setdefault("growth", ((0.0, 1.0),))
         changes["model"] = name_of(replace(weights.config, image_size=(side, side)))
+    elif "image_size" in changes and "model" not in changes and named.recipe.model:
+        changes["model"] = suited_model(named.recipe.model, changes["image_size"])
     elif "model" in changes and "image_size" not in changes:  # vit_tiny_patch16_224 says its pixels
         changes["image_size"] = vit_config(changes["model"], 2).image_size[0]
     recipe = named.recipe.changed(**changes)
@@ -71,8 +74,9 @@ def fit_to_minutes(
 
     A model, weights or a picture size set by hand leave only the epochs to fit.
     """
-    by_hand = not changes.keys().isdisjoint({"model", "image_size", "growth", "weights"})
-    ladder = (Rung(recipe.model, recipe.image_size, recipe.growth, 0),) if by_hand else named.ladder
+    ladder = suited_ladder(named.ladder, native_side(manifest))
+    if shaped_by_hand(changes):
+        ladder = (Rung(recipe.model, recipe.image_size, recipe.growth, 0),)
 
     def patch_of(recipe: Recipe) -> int:
         return (weights.config if weights else vit_config(recipe.model, 2)).patch_size
@@ -82,7 +86,7 @@ def fit_to_minutes(
         recipe,
         ladder,
         amounts_of(manifest, recipe),
-        named.most_epochs,
+        most_epochs(named.most_epochs, manifest.size("train"), recipe.batch_size),
         trial,
         patch_of,
         started,
@@ -94,6 +98,19 @@ def fit_to_minutes(
         f"{fitted.measured}"
     )
     return replace(fitted, recipe=taken)
+
+
+def shaped_by_hand(changes: dict[str, Any]) -> bool:
+    """Whether the user's `changes` say which model or which size of pictures it shall be."""
+    return not changes.keys().isdisjoint({"model", "image_size", "growth", "weights"})
+
+
+def suited(recipe: Recipe, changes: dict[str, Any], manifest: Manifest) -> Recipe:
+    """The recipe for these pictures, small or few as they may be; what the user's `changes` say stays."""
+    if not shaped_by_hand(changes) and recipe.model:
+        own = Rung(recipe.model, recipe.image_size, recipe.growth, 0)
+        recipe = suited_ladder((own,), native_side(manifest))[0].applied_to(recipe)
+    return suited_to_few(recipe, manifest.size("train")).changed(**changes)
 
 
 def amounts_of(manifest: Manifest, recipe: Recipe) -> Amounts:

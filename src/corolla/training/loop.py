@@ -34,7 +34,7 @@ class Loop:
     """One training from its beginning, or from where an earlier one was cut, to its end, in the folder of `run`.
 
     `key` says which training this is, so that a checkpoint of another one is refused; `tell` is given each epoch's row.
-    With `budget` the number of epochs follows the time there is.
+    With `budget` the number of epochs follows the time there is. `started` is when the command began.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Loop:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         budget: TimeBudget | None = None,
         stop: Stop | None = None,
+        started: float | None = None,
     ) -> None:
         self.trainer, self.recipe, self.processes = trainer, trainer.recipe, trainer.processes
         self.run, self.key, self.tell, self.checkpoint_seconds = run, key, tell, checkpoint_seconds
@@ -53,6 +54,8 @@ class Loop:
         self.position, self.stop = Position(pace=Pace(self.recipe.length)), stop or Stop()
         self.last = self.saved = clock.now()
         self.save_seconds = 0.0  # that the last checkpoint took
+        self.started = self.last if started is None else started
+        self.earlier = 0.0  # seconds that the command took before it was stopped and resumed
 
     def fit(self, resume: bool) -> Position:
         """Train to the end, leaving weights, metrics and checkpoints on the way.
@@ -106,7 +109,7 @@ class Loop:
             return False
         if not self.position.pace.epochs:  # written before trainings could be planned again
             self.position.pace = Pace(self.recipe.length)
-        trainer.average.steps = self.position.average_steps
+        trainer.average.steps, self.earlier = self.position.average_steps, self.position.spent
         if self.processes.main:
             kept = [row for row in self.run.history() if row["epoch"] <= self.position.epochs_done]
             self.run.write_history(kept)
@@ -121,7 +124,7 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint of the last step."""
         started = clock.now()
-        self.position.average_steps = self.trainer.average.steps
+        self.position.average_steps, self.position.spent = self.trainer.average.steps, self.spent()
         state = gather_state(self.trainer.modules, self.trainer.optimisers)
         if self.processes.main:
             save_checkpoint(self.run.checkpoint, self.position, state, self.key)
@@ -133,6 +136,10 @@ class Loop:
         if self.processes.main:
             self.run.append_history(row)
             self.tell(row)
+
+    def spent(self) -> float:
+        """Seconds of the whole command, those before it was resumed among them."""
+        return self.earlier + clock.now() - self.started
 
     def count_time(self) -> float:
         """Seconds since this was last asked; they are added to the position's."""

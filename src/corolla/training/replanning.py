@@ -9,7 +9,7 @@ from corolla.training.pace import Pace
 
 PLANS = 40  # at most so many in a training
 # A plan that is no further off stays, and every random choice with it: shares of what is left, and of the whole time
-TOLERANCE, LEAST = 0.03, 0.02
+TOLERANCE, LEAST = 0.05, 0.02
 WINDOW = 4  # plans back to which the speed is looked at
 OUTLIER = 4.0  # a single step so many times as long as usual, compiling its code say, tells nothing about the next ones
 
@@ -18,14 +18,13 @@ class TimeBudget:
     """Counts what a training's steps and validations take, and says for how many more epochs there is time.
 
     `deadline` and `whole` are seconds (`clock.now`): when the command should end, and how long it was given. `an_epoch`
-    are the images of one, `most_epochs` the epochs of the whole training at most. Speeds are compared with what `plan`
-    expected, so that a size of images that has not been trained on yet is expected to be slower or faster by the same
-    factor.
+    are the images of one. Speeds are compared with what `plan` expected, so that a size of images that has not been
+    trained on yet is expected to be slower or faster by the same factor.
     """
 
-    def __init__(self, deadline: float, whole: float, plan: Plan, an_epoch: int, most_epochs: int) -> None:
+    def __init__(self, deadline: float, whole: float, plan: Plan, an_epoch: int) -> None:
         self.deadline, self.whole, self.costs = deadline, whole, plan.costs
-        self.an_epoch, self.often, self.most_epochs = an_epoch, plan.recipe.validations, most_epochs
+        self.an_epoch, self.often, self.most_epochs = an_epoch, plan.recipe.validations, plan.most_epochs
         self.ending = plan.costs.prediction * plan.calibration + plan.costs.test  # what is predicted after the training
         self.recent: deque[tuple[float, float]] = deque(maxlen=WINDOW)  # seconds taken, and seconds expected
         self.taken = self.expected = 0.0

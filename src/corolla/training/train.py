@@ -12,29 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from corolla import __version__
-from corolla.atomic import write_json
-from corolla.classifier import Classifier
 from corolla.data.checking import refuse_changed
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
-from corolla.evaluation.calibrating import calibrate, can_calibrate
-from corolla.evaluation.evaluate import evaluate_split
 from corolla.lock import locked
 from corolla.memory import keep_freed_memory
 from corolla.model import written_out
 from corolla.paths import AnyPath, at, word
 from corolla.processes import Processes
 from corolla.progress import Progress
-from corolla.report.card import write_card
-from corolla.report.curves import draw_curves
-from corolla.report.page import write_report
 from corolla.run import Config, Run
 from corolla.training import clock
 from corolla.training.beforehand import begun, check_tensorboard
 from corolla.training.budget import Plan
-from corolla.training.choice import fit_to_minutes, named_with, weights_of
+from corolla.training.choice import fit_to_minutes, named_with, suited, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
+from corolla.training.finishing import finish
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
@@ -44,6 +38,7 @@ from corolla.training.stopping import Stop, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, keep_teacher, save_teacher
 from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
+from corolla.training.verdict import say_before
 from corolla.weights import load_weights
 
 TEACHER_SHARE = 0.3  # of the minutes, at most, for fitting a teacher
@@ -66,13 +61,16 @@ def train(
     checkpoint_minutes: float = CHECKPOINT_SECONDS / 60,
     tensorboard: bool = False,
     progress: Progress | None = None,
+    started: float | None = None,
     **changes: Any,
 ) -> Run:
     """Train a classifier on `data` and leave a run folder at `out`.
 
     The recipe is `distill` where `changes` name a teacher, `finetune` where they name weights, and `scratch` otherwise.
-    `minutes` fits epochs, model and picture size to the time; `changes` sets any field of `Recipe` by hand, and what
-    is set by hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (after every
+    `minutes` fits epochs, model and picture size to the time of the whole call, from the first picture read to the
+    report (they count from `started`, a `time.monotonic()`, if that is given), and the number of epochs follows when
+    the machine becomes slower or faster on the way; `changes` sets any field of `Recipe` by hand, and what is set by
+    hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (after every
     epoch, and within one every `checkpoint_minutes`), to the same weights as if it had not been interrupted. The
     figures of the test split, if there is one, stand in the run's report.
 
@@ -81,7 +79,7 @@ def train(
 
     Raises `CorollaError` for whatever the user can mend, and `Stopped`, a `KeyboardInterrupt`, after Ctrl-C or SIGTERM.
     """
-    started = clock.now()
+    started = clock.now() if started is None else started
     watch = clock.Stopwatch(started)
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers, fsdp)
     processes = machine.processes
@@ -104,7 +102,7 @@ def train(
             processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             if config.training.get("finished"):
                 progress.note(f"{run.folder} is finished; its report and model card are written again")
-                finish(run, manifest, machine, progress, watch)
+                finish(run, manifest, machine, progress, watch)  # which says nothing new of its minutes
                 return run
             weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
         else:
@@ -112,6 +110,7 @@ def train(
             named, chosen = named_with(recipe, changes, weights)
             manifest = processes.from_main(lambda: load_data(data, seed=seed, strict=strict, progress=progress.stage))
             describe(manifest, progress)
+            chosen = suited(chosen, changes, manifest)
         watch.lap("reading")
         plan: Plan | None = None
         taught: FittedTeacher | None = None
@@ -133,6 +132,8 @@ def train(
             plan = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, trial, progress, started)
             chosen = plan.recipe
             del trial
+        if not config and chosen.epochs:
+            warn_before(chosen, manifest, minutes, taught, progress)
         trainer = Trainer(
             manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights
         )
@@ -142,7 +143,7 @@ def train(
             if taught:
                 config.training["teacher"] = taught.facts
             if plan:
-                config.training["calibration_passes"] = plan.calibration
+                config.training.update(calibration_passes=plan.calibration, asked_minutes=minutes)
             if processes.main:
                 write_first(run, config, manifest, teacher)
         see_from_everywhere(run, processes)
@@ -154,17 +155,18 @@ def train(
         budget = None
         if plan and minutes is not None and named:
             an_epoch = len(trainer.feed) * trainer.feed.batch_size
-            budget = TimeBudget(started + minutes * 60, minutes * 60, plan, an_epoch, named.most_epochs)
+            budget = TimeBudget(started + minutes * 60, minutes * 60, plan, an_epoch)
         key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
         with board(run, tensorboard and processes.main) as tell:
-            position = Loop(trainer, run, key, tell, checkpoint_minutes * 60, budget, stop).fit(resume)
+            loop = Loop(trainer, run, key, tell, checkpoint_minutes * 60, budget, stop, started)
+            position = loop.fit(resume)
         watch.lap("training")
         rows = run.history()
         steps, validating = (sum(row.get(name, 0.0) for row in rows) for name in ("step_seconds", "validation_seconds"))
         done = {
             "finished": True,
             "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "minutes": position.seconds / 60 + config.training.get("teacher", {}).get("minutes", 0.0),
+            "minutes": loop.spent() / 60,
             "epochs": position.epochs_done,
             "overhead": 1 - steps / max(position.seconds - validating, 1e-9) if steps else 0.0,
             "best_epoch": position.best_epoch,
@@ -174,7 +176,9 @@ def train(
             done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
         if processes.main:
             run.save_config(replace(config, training=config.training | done))
-        finish(run, manifest, machine, progress, watch)
+        since = started - loop.earlier
+        del trainer, loop, teacher, taught  # their memory
+        finish(run, manifest, machine, progress, watch, since)
         return run
 
 
@@ -286,43 +290,20 @@ def first_config(
     )
 
 
-def finish(run: Run, manifest: Manifest, machine: Machine, progress: Progress, watch: clock.Stopwatch) -> None:
-    """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card.
-
-    Of several processes the main one calibrates and writes, and all answer about their part of the test split.
-    """
-    processes, device = machine.processes, str(machine.accelerator().device)
-    processes.wait()  # until the weights are written
-    evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
-    if processes.main:
-        for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
-            leftover.unlink(missing_ok=True)
-        draw_curves(run.history(), run.curves)
-    if can_calibrate(manifest):
-        most = run.load_config().training.get("calibration_passes")
-        classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage, most))
-        if processes.main:
-            classifier.calibration.save(run.calibration)
-    else:
-        progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
-    watch.lap("calibration")
-    if manifest.split("test"):
-        evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
-    watch.lap("evaluation")
-    if not processes.main:
-        return
-    if evaluation:
-        low, high = evaluation.interval
-        write_json(run.evaluation_file, evaluation.to_json())
-        progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
-    progress.stage("writing the report", 0, 2)
-    write_report(run, evaluation, manifest, classifier=classifier)
-    progress.stage("writing the report", 1, 2)
-    write_card(run, evaluation)
-    progress.stage("writing the report", 2, 2)
-    watch.lap("report")
-    progress.note(", ".join(f"{phase} {seconds:.0f} s" for phase, seconds in watch.seconds.items()))
-    progress.note(f"the run is in {run.folder}; its report is {run.report}")
+def warn_before(
+    recipe: Recipe, manifest: Manifest, minutes: float | None, taught: FittedTeacher | None, progress: Progress
+) -> None:
+    """Say what cannot work in the time there is, before it is spent."""
+    said = say_before(
+        views=math.floor(recipe.length * manifest.size("train")),
+        classes=len(manifest.classes),
+        batch_size=recipe.batch_size,
+        minutes=minutes,
+        pretrained=bool(recipe.weights),
+        teacher=taught.facts.get("val_accuracy") if taught else None,
+    )
+    if said:
+        progress.note(f"WARNING: {said}")
 
 
 @contextmanager

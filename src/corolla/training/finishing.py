@@ -1,0 +1,115 @@
+"""The end of a training: calibrate the weights that were kept, measure them once, and write down what came out."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from corolla.atomic import write_json
+from corolla.classifier import Classifier
+from corolla.data.manifest import Manifest
+from corolla.evaluation.calibrating import calibrate, can_calibrate
+from corolla.evaluation.evaluate import evaluate_split
+from corolla.evaluation.metrics import Evaluation
+from corolla.progress import Progress
+from corolla.report.card import write_card
+from corolla.report.curves import draw_curves
+from corolla.report.page import write_report
+from corolla.run import Run
+from corolla.training import clock
+from corolla.training.machine import Machine
+from corolla.training.verdict import Outcome, say_after
+
+
+def finish(
+    run: Run,
+    manifest: Manifest,
+    machine: Machine,
+    progress: Progress,
+    watch: clock.Stopwatch,
+    since: float | None = None,
+) -> None:
+    """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card.
+
+    `since` is when a training began that has just ended (`clock.now`): how long all of it took is kept with the run.
+    Of several processes the main one calibrates and writes, and all answer about their part of the test split.
+    """
+    processes, device = machine.processes, str(machine.accelerator().device)
+    processes.wait()  # until the weights are written
+    evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
+    if processes.main:
+        for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
+            leftover.unlink(missing_ok=True)
+        draw_curves(run.history(), run.curves)
+    if can_calibrate(manifest):
+        most = run.load_config().training.get("calibration_passes")
+        classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage, most))
+        if processes.main:
+            classifier.calibration.save(run.calibration)
+    else:
+        progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
+    watch.lap("calibration")
+    if manifest.split("test"):
+        evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
+    watch.lap("evaluation")
+    if not processes.main:
+        return
+    if evaluation:
+        low, high = evaluation.interval
+        write_json(run.evaluation_file, evaluation.to_json())
+        progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
+    if since is not None:
+        conclude(run, manifest, evaluation, progress, watch, since)
+    progress.stage("writing the report", 0, 2)
+    write_report(run, evaluation, manifest, classifier=classifier)
+    progress.stage("writing the report", 1, 2)
+    write_card(run, evaluation)
+    progress.stage("writing the report", 2, 2)
+    watch.lap("report")
+    if since is not None:
+        phases = ", ".join(f"{phase} {seconds:.0f}" for phase, seconds in watch.seconds.items() if seconds >= 0.5)
+        progress.note(f"{clock.now() - since:.0f} s in all: {phases}")
+    progress.note(f"the run is in {run.folder}; its report is {run.report}")
+
+
+def conclude(
+    run: Run,
+    manifest: Manifest,
+    evaluation: Evaluation | None,
+    progress: Progress,
+    watch: clock.Stopwatch,
+    since: float,
+) -> None:
+    """Keep what the training took and whether it has worked, and say so if it has not."""
+    config = run.load_config()
+    training: dict[str, Any] = dict(config.training)
+    said = verdict(training, config.recipe, manifest, evaluation)
+    training |= {
+        "minutes": (clock.now() - since) / 60,
+        "phases": {phase: round(seconds, 1) for phase, seconds in watch.seconds.items()},
+        "verdict": said,
+    }
+    run.save_config(replace(config, training=training))
+    if said:
+        progress.note(f"WARNING: {said}")
+
+
+def verdict(
+    training: dict[str, Any], recipe: dict[str, Any], manifest: Manifest, evaluation: Evaluation | None
+) -> str | None:
+    """What is wrong with the result, on the test split or else on validation; None where nothing is."""
+    split, teacher = "test" if evaluation else "validation", training.get("teacher", {})
+    labels = evaluation.labels if evaluation else np.array(manifest.labels("val"))
+    if not len(labels):
+        return None
+    accuracy = evaluation.accuracy if evaluation else training["best_val_accuracy"]
+    outcome = Outcome(
+        right=round(accuracy * len(labels)),
+        of=len(labels),
+        commonest=float(np.bincount(labels).max() / len(labels)),
+        split=split,
+    )
+    reference = teacher.get("test_accuracy" if evaluation else "val_accuracy", teacher.get("val_accuracy"))
+    return say_after(
+        outcome, minutes=training.get("asked_minutes"), pretrained=bool(recipe.get("weights")), reference=reference
+    )
