@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from corolla.cli import main
 from corolla.progress import Progress
 from corolla.run import Run
+from corolla.training import finishing
 from corolla.training import train as training
 from corolla.training.replanning import TimeBudget
 
@@ -53,7 +54,7 @@ PHASES: dict[str, list[str]] = {
     "distill in time": [
         *BEFORE,
         "measuring the teacher",
-        *TEACHER[:3],
+        *TEACHER[:4],
         "measuring this machine",
         *PREPARING,
         *EPOCHS,
@@ -147,8 +148,8 @@ def _quick_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
     """Curves and report are a file with nothing in it, but where they are what is broken off."""
     with pytest.MonkeyPatch.context() as patch:
         if "writing the report" not in request.node.name:
-            patch.setattr(training, "draw_curves", lambda history, file: file.touch())
-            patch.setattr(training, "write_report", lambda run, *_, **__: run.report.touch())
+            patch.setattr(finishing, "draw_curves", lambda history, file: file.touch())
+            patch.setattr(finishing, "write_report", lambda run, *_, **__: run.report.touch())
         yield
 
 
