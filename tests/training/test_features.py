@@ -12,6 +12,7 @@ from corolla.data.sources import load_data
 from corolla.model import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.sizes import vit_config
+from corolla.training import features
 from corolla.training.features import digest, picture_features
 
 PREPARED = Preprocessing((16, 16))
@@ -54,6 +55,30 @@ def test_features_with_a_key_are_computed_once(manifest: Manifest) -> None:
     )
     picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="other")
     assert len(asked) == 3 * often
+
+
+def test_features_that_were_broken_off_are_gone_on_with(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "BATCH", 8)
+    asked: list[int] = []
+
+    def counted(images: torch.Tensor) -> torch.Tensor:
+        asked.append(len(images))
+        return columns(images)
+
+    def stop(done: int, total: int) -> None:
+        if done >= 24:
+            raise KeyboardInterrupt
+
+    whole = picture_features(manifest.root, manifest.split("train"), columns, PREPARED, "cpu", key="unbroken")
+    for _ in range(2):  # the second time it has not come any further
+        with pytest.raises(KeyboardInterrupt):
+            picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", stop, key="broken")
+    asked.clear()
+    assert torch.equal(
+        whole, picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="broken")
+    )
+    assert sum(asked) == 2 * (len(whole) - 32)  # 24 the first time, 8 the second, and each with its mirror image
+    assert not list((cache_folder() / "features").glob("*-part*"))
 
 
 def test_a_damaged_cache_is_computed_anew(manifest: Manifest) -> None:

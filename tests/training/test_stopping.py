@@ -3,6 +3,8 @@
 import json
 import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from safetensors.torch import load_file
 from corolla.cli import main
 from corolla.progress import Progress
 from corolla.run import Run
+from corolla.training import finishing
 from corolla.training import train as training
 from corolla.training.replanning import TimeBudget
 
@@ -31,6 +34,7 @@ WAYS: dict[str, list[str]] = {
     "probe": ["--weights", "{pretrained}", "--recipe", "probe", *QUICK],
     "finetune": ["--weights", "{pretrained}", "--epochs", "2", *QUICK],
     "distill": ["--teacher", "{pretrained}", "--teacher-epochs", "1", "--epochs", "2", *QUICK, *NANO],
+    "distill in time": ["--teacher", "{pretrained}", "--teacher-epochs", "0", "--minutes", "20", *QUICK, *NANO],
 }
 # What each of them tells that it does; a test below holds this against what it tells.
 BEFORE, AFTER = ["checking"], ["calibrating", "evaluating", "writing the report"]
@@ -47,6 +51,15 @@ PHASES: dict[str, list[str]] = {
     "probe": [*BEFORE, *HEAD, *AFTER],
     "finetune": [*BEFORE, *PREPARING, *HEAD, "epoch 1/2", "epoch 2/2", *AFTER],
     "distill": [*BEFORE, *TEACHER, *PREPARING, *EPOCHS, *AFTER],
+    "distill in time": [
+        *BEFORE,
+        "measuring the teacher",
+        *TEACHER[:4],
+        "measuring this machine",
+        *PREPARING,
+        *EPOCHS,
+        *AFTER,
+    ],
 }
 # Each phase is broken off in one of the ways that have it, and in more where it follows something else there.
 BROKEN: dict[str, list[str]] = {
@@ -55,6 +68,7 @@ BROKEN: dict[str, list[str]] = {
     "probe": [*HEAD, "calibrating"],
     "finetune": [*HEAD, "epoch 1/2"],
     "distill": [*TEACHER, "measuring compiled code", "epoch 1/2"],
+    "distill in time": ["measuring the teacher"],
 }
 
 
@@ -134,8 +148,8 @@ def _quick_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
     """Curves and report are a file with nothing in it, but where they are what is broken off."""
     with pytest.MonkeyPatch.context() as patch:
         if "writing the report" not in request.node.name:
-            patch.setattr(training, "draw_curves", lambda history, file: file.touch())
-            patch.setattr(training, "write_report", lambda run, *_, **__: run.report.touch())
+            patch.setattr(finishing, "draw_curves", lambda history, file: file.touch())
+            patch.setattr(finishing, "write_report", lambda run, *_, **__: run.report.touch())
         yield
 
 
@@ -227,4 +241,45 @@ def test_a_training_that_is_stopped_goes_on_to_the_unbroken_run(
     assert words[0] == "corolla"
     gone_on = Heard()
     assert told_by(gone_on, words[1:]) == 0
+    assert_same(run, whole)
+    if way == "distill" and phase not in TEACHER:
+        assert not {"fitting the teacher's head", "teacher, epoch 1/1"} & set(gone_on.titles)  # it was kept
+
+
+CHILD = """
+import sys, time
+import corolla.progress
+from corolla.cli import main
+
+class Slow(corolla.progress.LineProgress):
+    def stage(self, title, done, total, detail=""):
+        self.note(f"now {title}")
+        time.sleep(1 if title == sys.argv[1] else 0)
+
+corolla.progress.LineProgress = Slow
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that can be heard")
+@pytest.mark.parametrize("phase", ["checking", "calibrating"])
+def test_a_process_that_is_told_to_end_says_how_to_go_on(
+    phase: str, words_of: Callable[[str, Path], list[str]], unbroken: Unbroken, tmp_path: Path
+) -> None:
+    whole, _ = unbroken("scratch")
+    script, run = tmp_path / "child.py", Run(tmp_path / "run")
+    script.write_text(CHILD, encoding="utf-8")
+    command = [sys.executable, str(script), phase, *words_of("scratch", run.folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as child:
+        assert child.stderr
+        said = b""
+        while f"now {phase}".encode() not in said:
+            line = child.stderr.readline()
+            assert line, said
+            said += line
+        child.send_signal(signal.SIGTERM)
+        last = child.stderr.read().decode().splitlines()[-1]
+    assert child.returncode == 128 + signal.SIGTERM
+    assert last.startswith("corolla: stopped and kept; " if phase == "calibrating" else "corolla: stopped before")
+    assert main([*shlex.split(last.partition("go on with: corolla ")[2]), "--quiet"]) == 0
     assert_same(run, whole)

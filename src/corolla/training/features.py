@@ -36,21 +36,36 @@ def picture_features(
 
     The two views are the picture and its mirror image, the one view is the picture. With `key`, which should name the
     network's weights, they are kept in corolla's cache and found there again as long as pictures and preprocessing are
-    the same.
+    the same; those of a call that was broken off, too.
     """
     paths, file = [root / example.path for example in examples], file_of(examples, preprocessing, key, views)
     if file is None:
         return compute_features(paths, extract, preprocessing, device, progress, views)
+    found, part = kept_in(file), file.with_name(f"{file.stem}-part{file.suffix}")
+    if found is not None and len(found) == len(paths):
+        return found
+    begun = kept_in(part)
+    rows = [] if begun is None or len(begun) % BATCH else [begun]  # the same batches, and so the same last bits
     try:
-        kept: Tensor = load_sealed(file)[0]["features"]
-        if len(kept) == len(paths):
-            return kept
-    except (OSError, DamagedError, KeyError):
-        pass  # not there, or not whole: computed anew
-    features = compute_features(paths, extract, preprocessing, device, progress, views)
+        features = compute_features(paths, extract, preprocessing, device, progress, views, rows)
+    except BaseException:
+        with suppress(OSError):
+            if whole := [row for row in rows if len(row) % BATCH == 0]:
+                save_sealed({"features": torch.cat(whole)}, part)
+        raise
     with suppress(OSError):  # a cache that cannot be written costs only time
         save_sealed({"features": features}, file)
+        part.unlink(missing_ok=True)
     return features
+
+
+def kept_in(file: Path) -> Tensor | None:
+    """The features in a file of the cache; None where it is not there, or not whole."""
+    try:
+        kept: Tensor = load_sealed(file)[0]["features"]
+    except (OSError, DamagedError, KeyError):
+        return None
+    return kept
 
 
 def file_of(examples: Sequence[Example], preprocessing: Preprocessing, key: str, views: int = 2) -> Path | None:
@@ -71,13 +86,18 @@ def compute_features(
     device: torch.device | str,
     progress: Progress | None = None,
     views: int = 2,
+    rows: list[Tensor] | None = None,
 ) -> Tensor:
-    """The features (pictures, views, C) of the pictures at `paths` and, of two views, of their mirror images."""
-    rows: list[Tensor] = []
+    """The features (pictures, views, C) of the pictures at `paths` and, of two views, of their mirror images.
+
+    `rows` are those of the first of them, which are there already; what is computed is added batch by batch.
+    """
+    rows = [] if rows is None else rows
+    first = sum(map(len, rows))
     with ThreadPoolExecutor(4) as pool:
         read = lambda path: torch.from_numpy(preprocessing.pixels(read_picture(path))).permute(2, 0, 1)  # noqa: E731
-        ahead = pool.map(read, paths[:BATCH])
-        for start in range(0, len(paths), BATCH):
+        ahead = pool.map(read, paths[first : first + BATCH])
+        for start in range(first, len(paths), BATCH):
             pixels = torch.stack(list(ahead))
             ahead = pool.map(read, paths[start + BATCH : start + 2 * BATCH])
             images = preprocessing.normalise(pixels.to(device))

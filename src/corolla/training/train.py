@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -35,7 +35,7 @@ from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
 from corolla.training.resuming import Asked, added, recipe_of, told_of
 from corolla.training.stopping import Stop, Watched
-from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, save_teacher
+from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, keep_teacher, save_teacher
 from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
 from corolla.training.verdict import say_before
@@ -90,7 +90,7 @@ def train(
     data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers
     asked = Asked(data, recipe, minutes, seed, changes)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
-    with Stop() as stop, locking:
+    with Stop() as stop, locking, ExitStack() as stopping:
         progress = Watched(progress, stop)
         config = processes.from_main(lambda: interrupted(run, resume))
         named = None
@@ -117,10 +117,15 @@ def train(
         teacher: Teacher | None = None
         if chosen.teacher:
             keep_freed_memory()
-            file = run.teacher if config else None
+            file = run.teacher if resume else None
+            as_asked = "" if config else f"{manifest.digest} {seed} {minutes} {sorted(chosen.to_json().items())}"
             limit = None if minutes is None else TEACHER_SHARE * minutes * 60
-            taught = fit_teacher(manifest, chosen, machine, seed=seed, seconds=limit, kept=file, progress=progress)
+            taught = fit_teacher(
+                manifest, chosen, machine, seed=seed, seconds=limit, kept=file, key=as_asked, progress=progress
+            )
             teacher = taught.teacher
+            if not config and processes.main:
+                stopping.push(keeping(taught, run, as_asked))
             watch.lap("teacher")
         if named and minutes is not None and "epochs" not in changes and chosen.epochs:
             trial = Trial(manifest, machine, progress, minutes, teacher, weights)
@@ -175,6 +180,16 @@ def train(
         del trainer, loop, teacher, taught  # their memory
         finish(run, manifest, machine, progress, watch, since)
         return run
+
+
+def keeping(taught: FittedTeacher, run: Run, key: str) -> Callable[..., None]:
+    """What keeps a fitted teacher, at the end of a `with`, if the training is stopped before its config is written."""
+
+    def keep(kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt) and not run.config_file.is_file():
+            keep_teacher(taught, run.teacher, key)
+
+    return keep
 
 
 def interrupted(run: Run, resume: bool) -> Config | None:

@@ -1,6 +1,6 @@
 """Teachers for distillation: a run of ours, a model of timm, or an EfficientNet-Lite, each fitted to the pictures."""
 
-from corolla.training.teachers.fitting import FittedTeacher, fit_teacher, save_teacher
+from corolla.training.teachers.fitting import FittedTeacher, fit_teacher, keep_teacher, save_teacher
 from corolla.training.teachers.teacher import Pretrained, Teacher
 
-__all__ = ["FittedTeacher", "Pretrained", "Teacher", "fit_teacher", "save_teacher"]
+__all__ = ["FittedTeacher", "Pretrained", "Teacher", "fit_teacher", "keep_teacher", "save_teacher"]

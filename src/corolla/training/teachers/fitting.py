@@ -1,7 +1,9 @@
 """A teacher is fitted to the pictures before it teaches: its head on frozen features first, then all of it."""
 
+import json
 import math
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -224,40 +226,45 @@ def fit_teacher(
     seed: int,
     seconds: float | None = None,
     kept: Path | None = None,
+    key: str = "",
     progress: Progress,
 ) -> FittedTeacher:
     """Load the teacher that `recipe` names and fit it to the training split; one that knows the classes stays as it is.
 
-    `kept` is where `save_teacher` left it when the training was interrupted. Of several processes the main one fits it,
-    while the others wait. It takes about `seconds` at most, leaving out what `plan_teacher` says, and says so.
+    `kept` is where `save_teacher` left it when the training was interrupted; with `key` only if it was kept with that.
+    Of several processes the main one fits it, while the others wait. It takes about `seconds` at most, leaving out what
+    `plan_teacher` says, and says so.
     Raises `CorollaError` for a teacher that cannot be had.
     """
     started = time.monotonic()
     fitted = FittedTeacher(manifest, recipe, machine, seed, progress)
 
     def fit() -> tuple[dict[str, Any], TeacherPlan]:
-        fit_or_read(fitted, kept, None if seconds is None else started + seconds)
+        fit_or_read(fitted, kept, key, None if seconds is None else started + seconds)
         give_back_freed_memory()
-        return fitted.facts | {"minutes": (time.monotonic() - started) / 60}, fitted.plan
+        before = fitted.facts.get("minutes", 0.0)
+        return fitted.facts | {"minutes": before + (time.monotonic() - started) / 60}, fitted.plan
 
     fitted.facts, fitted.plan = fitted.processes.from_main(fit)
     fitted.processes.spread(list(fitted.teacher.state_dict().values()))
     return fitted
 
 
-def fit_or_read(fitted: FittedTeacher, kept: Path | None, until: float | None) -> None:
+def fit_or_read(fitted: FittedTeacher, kept: Path | None, key: str, until: float | None) -> None:
     """The fitting itself, in one process, `until` that time (`time.monotonic`); its facts are told to `fitted`."""
     manifest, recipe, progress = fitted.manifest, fitted.recipe, fitted.progress
 
     def left() -> float | None:
         return None if until is None else max(until - time.monotonic(), 0.0)
 
-    if kept:
+    if kept and (not key or words_of(kept).get("key") == key):
         read_teacher(fitted.teacher, kept)
+        fitted.facts |= json.loads(words_of(kept).get("facts", "{}"))
         return
     if (seconds := left()) is not None:
         progress.stage("measuring the teacher", 0, 1)
         cost = fitted.cost()
+        progress.stage("measuring the teacher", 1, 1)
         epochs = 0 if fitted.knows else recipe.teacher_epochs
         fitted.plan = plan_teacher(cost, left(), epochs)
         if told := fitted.plan.told(seconds, epochs, cost):
@@ -275,10 +282,23 @@ def fit_or_read(fitted: FittedTeacher, kept: Path | None, until: float | None) -
         progress.note(f"teacher {recipe.teacher}, fine-tuned for {told}")
 
 
-def save_teacher(teacher: Teacher, file: Path) -> None:
-    """Keep a fitted teacher for a training that may be interrupted."""
+def save_teacher(teacher: Teacher, file: Path, words: Mapping[str, str] | None = None) -> None:
+    """Keep a fitted teacher, and `words` about it, for a training that may be interrupted."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.state_dict().items()}
-    save_sealed(state, file)
+    save_sealed(state, file, words)
+
+
+def keep_teacher(fitted: FittedTeacher, file: Path, key: str) -> None:
+    """Keep a fitted teacher of a training that is stopped before it has begun; `key` says of which one."""
+    save_teacher(fitted.teacher, file, {"key": key, "facts": json.dumps(fitted.facts)})
+
+
+def words_of(file: Path) -> dict[str, str]:
+    """What is kept with a teacher; nothing if the file is not there or not whole."""
+    try:
+        return load_sealed(file)[1]
+    except (OSError, DamagedError):
+        return {}
 
 
 def read_teacher(teacher: Teacher, file: Path) -> None:
