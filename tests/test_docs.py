@@ -10,6 +10,7 @@ import pytest
 from typer.main import get_command
 
 import corolla
+from corolla.cli import main
 from corolla.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +67,17 @@ def test_python_names_what_there_is(page: Path) -> None:
         used = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Attribute)]
         names = {node.attr for node in used if isinstance(node.value, ast.Name) and node.value.id == "corolla"}
         assert {name for name in names if not hasattr(corolla, name)} == set()
+
+
+def test_what_is_told_of_a_mistake_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line of a refusal under "When something is wrong", word for word but for an ellipsis."""
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8").partition("## When something is wrong")[2]
+    shown = re.findall(r"^\$ corolla (.+)\n(corolla: .+)$", page, re.MULTILINE)
+    assert len(shown) >= 2
+    for words, line in shown:
+        assert main(shlex.split(words)) == 2
+        said = capsys.readouterr().err
+        assert re.fullmatch(".*".join(map(re.escape, f"{line}\n".split("…"))), said), said
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from corolla.progress import Progress
 
 KEYS = {
     "corolla", "torch", "hardware", "device", "threads", "mixed_precision", "reason", "ceilings", "models", "pictures",
-    "load", "seconds",
+    "epochs", "load", "seconds",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def told() -> Told:
 def report(swatches: Path, told: Told) -> Report:
     return bench(
         ["vit_nano_patch8_32"], batches=[2], pictures=str(swatches), seconds=0.05, device="cpu", workers=0, threads=1,
-        progress=told,
+        epoch_sizes=[32], progress=told,
     )  # fmt: skip
 
 
@@ -60,6 +60,14 @@ def test_rates_are_positive_and_consistent(report: Report) -> None:
         assert row["share_of_ceiling"] > 0
     read = report.pictures
     assert min(read.decoded, read.decoded_draft, read.first_views, read.next_views) > 0
+
+
+def test_whole_epochs_are_measured(report: Report) -> None:
+    [cost] = report.epochs
+    assert cost.size == 32
+    assert 0 < cost.step_seconds <= cost.seconds
+    assert cost.overhead == 1 - cost.step_seconds / cost.seconds
+    assert report.to_json()["epochs"][0]["overhead"] == cost.overhead
 
 
 def test_a_training_step_is_measured_in_a_process_of_its_own(report: Report) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from corolla.bench.cases import Case
 from corolla.bench.ceiling import Ceiling
+from corolla.bench.epochs import EpochCost
 from corolla.bench.models import Measured, speed
 from corolla.bench.pictures import PictureSpeed
 from corolla.bench.report import Report
@@ -26,7 +27,8 @@ def report() -> Report:
         speed(case, Measured("training", timing, "float32", 1_234_000_000), ceilings),
     )
     pictures = PictureSpeed("my [b]photos", 256, 224, 2, 1, 250.4, 800.0, 99.94, 1234.5)
-    return Report("2 threads of a processor", "cpu", 2, "no", "a reason", ceilings, speeds, pictures, 0.5, 60.0)
+    epochs = (EpochCost(160, 512, 128, 3, 12.0, 11.4, 0.64),)
+    return Report("2 threads of a processor", "cpu", 2, "no", "a reason", ceilings, speeds, pictures, epochs, 0.5, 60.0)
 
 
 def test_the_whole_command_as_json(corolla: Callable, pictures: Path) -> None:
@@ -36,6 +38,7 @@ def test_the_whole_command_as_json(corolla: Callable, pictures: Path) -> None:
     assert {row["model"] for row in figures["models"]} == {"vit_nano_patch8_32"}
     assert all(row["images_per_second"] > 0 for row in figures["models"])
     assert figures["pictures"]["source"] == str(pictures)
+    assert [cost["size"] for cost in figures["epochs"]] == [32]
 
 
 def test_the_tables(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +49,7 @@ def test_the_tables(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     share = f"{128 * report.speeds[1].operations / 1.5e12:.0%}"
     assert any(line[:5] == ["vit_tiny_patch16_224", "training", "float32", "32", "128"] for line in lines)
     assert any(line[-3:] == [share, "1,234", "MB"] for line in lines)
+    assert ["160", "px", "512", "128", "5.0%", "5"] in lines
     assert "256 pictures, of my [b]photos" in out
     assert any(line[-3:] == ["1", "worker", "99.9"] for line in lines)
     assert any(line[-3:] == ["2", "threads", "250"] for line in lines)

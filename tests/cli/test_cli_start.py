@@ -1,9 +1,11 @@
 """Starting `corolla`: quick, light, and every help complete."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import typer.main
@@ -75,6 +77,55 @@ def test_every_help_names_all_options_and_has_an_example(
         assert parameter.help, parameter.name
         assert "[" not in parameter.help  # rich would take it for markup and swallow it
         assert all(option in said.out for option in parameter.opts if option.startswith("--")), parameter.opts
+
+
+@pytest.mark.parametrize(
+    ("words", "command"), list(all_commands()), ids=lambda part: " ".join(part) if isinstance(part, tuple) else ""
+)
+def test_every_help_says_what_an_option_is_where_it_is_not_given(
+    words: tuple[str, ...], command: object, corolla: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "600")  # an option to a line
+    shown = corolla(*words, "--help").out.partition("Example")[0].splitlines()
+    for parameter in command.params:  # type: ignore[attr-defined]
+        if parameter.is_flag if hasattr(parameter, "is_flag") else False:
+            if not parameter.secondary_opts:  # a flag is off where it is not given
+                continue
+        name = next((each for each in parameter.opts if each.startswith("--")), parameter.metavar or parameter.name)
+        [line] = [line for line in shown if f" {name} " in line and not line.lstrip().startswith("Usage")]
+        assert re.search(r"\[default: |\[required\]|by default ", line), line
+
+
+def test_the_defaults_of_a_recipe_are_those_of_the_recipes(corolla: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "600")
+    shown = corolla("train", "--help").out.splitlines()
+    expected = {
+        "--drop-path": "(0.1; finetune: 0.05; distill: 0)",
+        "--layer-decay": "(1; finetune: 0.75)",
+        "--distill-share": "(0.8)",
+        "--head": "(zeros; probe: probe; finetune: probe)",
+        "--flip-average": "(on)",
+        "--train-blocks": "(all)",
+        "--growth": "(0:0.6,0.5:0.8,0.8:1; finetune: 0:1; or what fits --minutes)",
+        "--epochs": "(80; probe: 0; finetune: 20; or what fits --minutes)",
+    }
+    for option, default in expected.items():
+        [line] = [line for line in shown if f" {option} " in line]
+        assert f"[default: {default}]" in line
+
+
+def test_every_value_of_a_recipe_has_its_default_from_there() -> None:
+    from dataclasses import fields
+
+    from corolla.cli.usual import usual
+    from corolla.training.recipe import Recipe
+    from corolla.training.recipes import RECIPES
+
+    assert all(usual(field.name) for field in fields(Recipe))
+    changed = replace(RECIPES["scratch"].recipe, erasing=0.125)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "scratch", replace(RECIPES["scratch"], recipe=changed))
+        assert usual("erasing").startswith("0.125; ")
 
 
 def test_without_arguments_it_shows_its_help(corolla: Callable) -> None:

@@ -1,4 +1,6 @@
-"""Probabilities that no picture's own label had a part in: heads on frozen features, each fitted without a fold.
+"""Probabilities from heads on frozen features, each fitted without a fold, so that none has seen a picture's label.
+
+Only how strongly all of them are regularised is chosen on given labels: one number, by the first fold.
 
 The network itself stays as it was trained. Where it was trained on some of these pictures by labels that were right, it
 finds errors in them more surely than in pictures it has never seen; where by the wrong ones, less.

@@ -15,6 +15,8 @@ from corolla import __version__
 from corolla.bench import BATCHES, MODELS
 from corolla.bench.cases import Case, cases_of
 from corolla.bench.ceiling import PRECISIONS, Ceiling, Shape, find_ceiling, shapes_to_try
+from corolla.bench.epochs import EVERY, LEAST, EpochCost, measure_epochs
+from corolla.bench.epochs import SIZES as EPOCH_SIZES
 from corolla.bench.memory import apart
 from corolla.bench.models import Speed, measure_prediction, measure_training, speed
 from corolla.bench.pictures import PictureSpeed, decode_rate, gather, how_many, view_rates
@@ -39,6 +41,7 @@ class Report:
     ceilings: dict[str, Ceiling]  # by precision
     speeds: tuple[Speed, ...]
     pictures: PictureSpeed
+    epochs: tuple[EpochCost, ...]
     load: float | None  # programs that were running before, on the average of a minute; None on Windows
     seconds: float  # that all of it took
 
@@ -55,6 +58,7 @@ class Report:
             "ceilings": {name: ceiling.to_json() for name, ceiling in self.ceilings.items()},
             "models": [row.to_json() for row in self.speeds],
             "pictures": self.pictures.to_json(),
+            "epochs": [cost.to_json() for cost in self.epochs],
             "load": self.load,
             "seconds": self.seconds,
         }
@@ -67,6 +71,7 @@ def bench(
     batches: Sequence[int] = BATCHES,
     pictures: str | None = None,
     seconds: float = SECONDS,
+    epoch_sizes: Sequence[int] = EPOCH_SIZES,
     device: str | None = None,
     threads: int | None = None,
     workers: int | None = None,
@@ -75,7 +80,8 @@ def bench(
     """Measure this machine: matrix products, prediction and training of `models`, reading of pictures.
 
     `sizes` (pixels) take the place of the size in a model's name; each figure gets about `seconds`, and at least three
-    calls. `pictures` is data as `train` takes it; without it pictures are painted. Nothing is left behind.
+    calls. `epoch_sizes` (pixels) are those of the trainings whose epochs are measured whole. `pictures` is data as
+    `train` takes it; without it pictures are painted. Nothing is left behind.
 
     Raises `CorollaError` for a model or data that there is not, before anything is measured.
     """
@@ -85,17 +91,25 @@ def bench(
     shapes = shapes_to_try([case.config for case in cases], max(batches))
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
     load = load_before(progress)
-    plan = Plan(progress, len(PRECISIONS) + 2 * len(cases) + 3)
+    plan = Plan(progress, len(PRECISIONS) + 2 * len(cases) + 3 + len(epoch_sizes))
     with TemporaryDirectory(prefix="corolla-") as folder, threads_set(threads) as used:
         manifest = gather(pictures, Path(folder), how_many(seconds), progress)
         ceilings = measure_ceilings(shapes, machine.device, seconds, plan)
         speeds = measure_models(cases, machine.device, used, seconds, ceilings, plan)
         largest = max(cases, key=lambda case: case.size)
         read = measure_pictures(pictures or "painted", manifest, largest, machine, used, seconds, plan)
+        epochs = []
+        for size in epoch_sizes:
+            plan.next(f"epochs at {size} px")
+            epochs.append(
+                measure_epochs(manifest, size, machine, least=max(round(LEAST * min(seconds / SECONDS, 1)), 2 * EVERY))
+            )
         what = hardware(torch.device(machine.device))
     plan.next("done")
     mixed, reason = machine.precision.mixed, machine.precision.reason
-    return Report(what, machine.device, used, mixed, reason, ceilings, speeds, read, load, time.monotonic() - begun)
+    return Report(
+        what, machine.device, used, mixed, reason, ceilings, speeds, read, tuple(epochs), load, time.monotonic() - begun
+    )
 
 
 def load_before(progress: Progress) -> float | None:

@@ -66,13 +66,13 @@ def command(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure this machine: products of matrices, prediction, whole training steps, and the reading of pictures.
+    """Measure this machine: products of matrices, prediction, training steps, the reading of pictures, whole epochs.
 
     The share is that of the fastest product of matrices measured here in the same precision, counting a model's
     multiplications and additions once for a prediction and three times for a training step. Nothing is left behind.
 
     With --json one object is printed: corolla, torch, hardware, device, threads, mixed_precision, reason, ceilings,
-    models, pictures, load, seconds.
+    models, pictures, epochs, load, seconds.
     """
     refuse_infinite(seconds=seconds)
 
@@ -85,6 +85,7 @@ def command(
     if pictures is not None:
         glance(pictures)
 
+    from corolla.bench.epochs import SIZES as EPOCH_SIZES
     from corolla.bench.report import bench
     from corolla.cli.speeds import print_report
 
@@ -95,6 +96,7 @@ def command(
             batches=batch or BATCHES,
             pictures=pictures,
             seconds=seconds,
+            epoch_sizes=size or EPOCH_SIZES,
             device=usable_device(device),
             threads=threads,
             workers=workers,

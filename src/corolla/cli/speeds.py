@@ -19,7 +19,7 @@ def print_report(report: Report) -> None:
         markup=False,
         soft_wrap=True,
     )
-    for table in (ceiling_table(report), model_table(report), picture_table(report)):
+    for table in (ceiling_table(report), model_table(report), picture_table(report), epoch_table(report)):
         console.print()
         console.print(table)
 
@@ -66,6 +66,21 @@ def picture_table(report: Report) -> Table:
         (f"views of {read.size} px, later passes", workers, read.next_views),
     ):
         table.add_row(what, how, rate(speed))
+    return table
+
+
+def epoch_table(report: Report) -> Table:
+    """What share of a training's epochs is not training, and what a validation costs."""
+    columns = ("pictures", "images/s", "not in training steps", "s to validate 1,000")
+    table = plain_table("epochs of ready pictures", *columns)
+    for cost in report.epochs:
+        table.add_row(
+            f"{cost.size} px",
+            f"{cost.images:,}",
+            rate(cost.images_per_second),
+            f"{cost.overhead:.1%}",
+            rate(cost.validation_per_1000),
+        )
     return table
 
 

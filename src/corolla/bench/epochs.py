@@ -1,0 +1,114 @@
+"""What share of a training's time is not training, and what a validation costs, with images that are ready.
+
+A whole training is run as `corolla train` runs it. Its first epoch does not count: there the memory fills and, for the
+first time, the workers start.
+"""
+
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from corolla.bench.pictures import cache_of_its_own
+from corolla.data.manifest import Manifest
+from corolla.progress import Progress
+from corolla.run import Run
+from corolla.training.loop import Loop
+from corolla.training.machine import Machine
+from corolla.training.recipe import Recipe
+from corolla.training.recipes.scratch import RECIPE
+from corolla.training.trainer import Trainer
+
+SIZES = (64, 96, 160)  # pixels
+EPOCHS = 4
+VALIDATIONS = 2  # of which the second, whose images are ready too, is told
+BATCH = 32
+LEAST = 640  # images of an epoch and its validation: an epoch of a moment tells nothing
+EVERY = 5  # each fifth image is for validation
+
+
+@dataclass(frozen=True)
+class EpochCost:
+    """The time of `epochs` epochs of `images` images, and of one validation of `validated` images."""
+
+    size: int  # pixels
+    images: int
+    validated: int
+    epochs: int
+    seconds: float  # of the epochs, from the end of the one before, with all that is written; validations left out
+    step_seconds: float  # of these, inside training steps
+    validation_seconds: float  # of the one validation
+
+    @property
+    def overhead(self) -> float:
+        """The share in [0, 1] of the time without validations that is not training steps."""
+        return max(1 - self.step_seconds / self.seconds, 0.0)
+
+    @property
+    def images_per_second(self) -> float:
+        """Training images, validations left out."""
+        return self.epochs * self.images / self.seconds
+
+    @property
+    def validation_per_1000(self) -> float:
+        """Seconds that a validation takes for 1,000 images."""
+        return 1000 * self.validation_seconds / self.validated
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self) | {
+            "overhead": self.overhead,
+            "images_per_second": self.images_per_second,
+            "validation_seconds_per_1000": self.validation_per_1000,
+        }
+
+
+def measure_epochs(
+    manifest: Manifest, size: int, machine: Machine, epochs: int = EPOCHS, least: int = LEAST
+) -> EpochCost:
+    """Train the scratch recipe's smallest model at `size` pixels on the images of `manifest`, whatever their split.
+
+    `epochs`, two or more, are trained and all but the first are counted; each with its validation has `least` so many
+    images, the same ones again where there are fewer. Nothing is left behind.
+    """
+    split = divided(manifest, least)
+    ends: list[tuple[float, dict[str, Any]]] = []
+    with cache_of_its_own(), TemporaryDirectory(prefix="corolla-") as folder:
+        recipe = recipe_for(size, epochs, split.size("train"))
+        trainer = Trainer(split, recipe, seed=0, machine=machine, progress=Progress())
+        Loop(trainer, Run(Path(folder)), "bench", lambda row: ends.append((time.perf_counter(), row))).fit(False)
+        images = len(trainer.feed) * trainer.feed.batch_size
+        del trainer
+    rows = [row for _, row in ends[1:]]
+    validations = [row["validation_seconds"] for row in rows if "validation_seconds" in row]
+    return EpochCost(
+        size=size,
+        images=images,
+        validated=split.size("val"),
+        epochs=len(rows),
+        seconds=ends[-1][0] - ends[0][0] - sum(validations),
+        step_seconds=sum(row["step_seconds"] for row in rows),
+        validation_seconds=validations[-1],
+    )
+
+
+def divided(manifest: Manifest, least: int = LEAST) -> Manifest:
+    """The same images, as often as makes an epoch, each fifth of them for validation."""
+    times = -(-least // len(manifest.examples))
+    endless = enumerate(manifest.examples * times)
+    return manifest.with_examples(
+        tuple(replace(each, split="val" if place % EVERY == EVERY - 1 else "train") for place, each in endless)
+    )
+
+
+def recipe_for(size: int, epochs: int, images: int) -> Recipe:
+    """The scratch recipe at one size of image."""
+    return RECIPE.changed(
+        model=f"vit_micro_conv16_{size}",
+        image_size=size,
+        epochs=epochs,
+        growth=((0.0, 1.0),),
+        batch_size=min(BATCH, images),
+        validations=VALIDATIONS,
+    )
