@@ -136,7 +136,7 @@ def command(
         typer.Option(
             metavar="M",
             min=0.0,
-            help="Within an epoch keep the state every M minutes; after every epoch it is kept anyway.",
+            help="Keep the state every M minutes; between epochs it is kept more often where that costs little.",
             rich_help_panel=RUNNING,
         ),
     ] = 5.0,
