@@ -70,9 +70,9 @@ def train(
     `minutes` fits epochs, model and picture size to the time of the whole call, from the first picture read to the
     report (they count from `started`, a `time.monotonic()`, if that is given), and the number of epochs follows when
     the machine becomes slower or faster on the way; `changes` sets any field of `Recipe` by hand, and what is set by
-    hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (between
-    epochs as often as it costs little, and every `checkpoint_minutes` in any case), to the same weights as if it had not been interrupted. The
-    figures of the test split, if there is one, stand in the run's report.
+    hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (between epochs as often
+    as it costs little, and every `checkpoint_minutes` in any case), to the same weights as if it had not been
+    interrupted. The figures of the test split, if there is one, stand in the run's report.
 
     Where a launcher such as `torchrun` has started it several times, the processes share each batch, and the run is
     that of one process; with `fsdp` they share out the model too. Only the main process writes.
