@@ -196,6 +196,9 @@ def assert_same(run: Run, whole: Run) -> None:
     assert {path.name for path in run.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
     for name in ("best_epoch", "best_val_accuracy", "epochs", "finished"):
         assert run.load_config().training[name] == whole.load_config().training[name]
+    kept = [each.load_config().training for each in (run, whole)]
+    assert kept[0].keys() == kept[1].keys()
+    assert kept[0]["verdict"] == kept[1]["verdict"]
     said = [json.loads(each.evaluation_file.read_text(encoding="utf-8")) for each in (run, whole)]
     assert said[0] == said[1]
 

@@ -102,7 +102,10 @@ def train(
             processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             if config.training.get("finished"):
                 progress.note(f"{run.folder} is finished; its report and model card are written again")
-                finish(run, manifest, machine, progress, watch)  # which says nothing new of its minutes
+                # Stopped since its last epoch, it is concluded now; else there is nothing new to say of its minutes.
+                concluded = "verdict" in config.training or "asked" not in config.training
+                before = config.training.get("minutes", 0.0) * 60
+                finish(run, manifest, machine, progress, watch, None if concluded else started - before)
                 return run
             weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
         else:
