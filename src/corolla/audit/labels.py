@@ -1,8 +1,9 @@
 """Labels that are likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068).
 
-From given labels and probabilities of heads that were fitted without the picture's own label. A picture counts for a class if its
-probability reaches what pictures labelled so reach on average, so that neither a class the network is unsure of nor
-one it is too sure of is accused wholesale. cleanlab, by the paper's authors, is what the tests hold this against.
+From given labels and probabilities of heads that were fitted without the picture's own label. A picture counts for a
+class if its probability reaches what pictures labelled so reach on average, so that neither a class the network is
+unsure of nor one it is too sure of is accused wholesale. cleanlab, by the paper's authors, is what the tests hold this
+against.
 """
 
 from collections.abc import Sequence

@@ -98,12 +98,10 @@ def bench(
         speeds = measure_models(cases, machine.device, used, seconds, ceilings, plan)
         largest = max(cases, key=lambda case: case.size)
         read = measure_pictures(pictures or "painted", manifest, largest, machine, used, seconds, plan)
-        epochs = []
+        epochs, least = [], max(round(LEAST * min(seconds / SECONDS, 1)), 2 * EVERY)
         for size in epoch_sizes:
             plan.next(f"epochs at {size} px")
-            epochs.append(
-                measure_epochs(manifest, size, machine, least=max(round(LEAST * min(seconds / SECONDS, 1)), 2 * EVERY))
-            )
+            epochs.append(measure_epochs(manifest, size, machine, least=least))
         what = hardware(torch.device(machine.device))
     plan.next("done")
     mixed, reason = machine.precision.mixed, machine.precision.reason

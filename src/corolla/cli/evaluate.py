@@ -39,7 +39,9 @@ def command(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write report.html and evaluation.json into this new folder, and not into the run."
+            metavar="DIR",
+            help="Write report.html and evaluation.json into this new folder, and not into the run.",
+            show_default="the run, for its own test pictures",
         ),
     ] = None,
     robustness: Annotated[
