@@ -70,7 +70,7 @@ REFUSALS = [
     Refusal("train {photos} --out {text}", "is a file"),
     Refusal("train {photos} --out {photos}", "is not empty; choose another"),
     Refusal("train {photos} --out {run}", "add --resume"),
-    Refusal("train {photos} --out {run} --resume --learning-rate 0.5", "another learning_rate"),
+    Refusal("train {photos} --out {run} --resume --learning-rate 0.5", "learning_rate (0.0015)"),
     Refusal("train {photos} --out {damaged} --resume", "cannot read"),
     # The recipe
     Refusal(f"{TRAIN} --minutes 1 --epochs 1", "not both"),
