@@ -24,7 +24,7 @@ TINY = ["--model", "vit_nano_patch8_16", "--batch-size", "12", "--workers", "0",
 def test_every_field_of_a_recipe_and_every_keyword_of_the_api_is_an_option() -> None:
     options = set(inspect.signature(command).parameters)
     assert {field.name for field in fields(Recipe)} - {"name"} <= options
-    assert set(inspect.signature(api.train).parameters) - {"changes", "progress"} <= options
+    assert set(inspect.signature(api.train).parameters) - {"changes", "progress", "started"} <= options
 
 
 def test_a_run_folder_is_whole(trained: Path, pictures: Path) -> None:

@@ -187,6 +187,25 @@ AverageDecay = Annotated[
         rich_help_panel=OPTIMISATION,
     ),
 ]
+LastEpoch = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="Fraction of the last epoch's batches that are trained on; --minutes may cut it short.",
+        show_default=usual("last_epoch"),
+        rich_help_panel=OPTIMISATION,
+    ),
+]
+Validations = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="About so many validations in the whole training; --minutes may allow fewer.",
+        show_default=usual("validations"),
+        rich_help_panel=OPTIMISATION,
+    ),
+]
 Patience = Annotated[
     int | None,
     typer.Option(
