@@ -20,7 +20,7 @@ OTHER: dict[str, Any] = {
     "distillation": "hard", "distill_share": 0.25, "distill_token": False, "temperature": 2.0, "guidance": 0.5,
     "minutes": 0.5, "epochs": 3, "model": "vit_nano_patch8_16", "image_size": 24, "seed": 7, "strict": True,
     "optimiser": "adamw", "learning_rate": 1e-4, "weight_decay": 0.0, "warmup": 0.2, "batch_size": 12, "accumulate": 2,
-    "clip_norm": 2.5, "average_decay": 0.9, "patience": 3, "label_smoothing": 0.0, "drop_path": 0.0,
+    "clip_norm": 2.5, "average_decay": 0.9, "last_epoch": 0.5, "validations": 7, "patience": 3, "label_smoothing": 0.0, "drop_path": 0.0,
     "class_weights": "balanced", "crop_scale": 0.8, "policy": "none", "erasing": 0.0, "mixing": 0.0,
     "growth": "0:0.5,0.3:1", "flip_average": False, "device": "cpu", "workers": 0, "fsdp": True,
     "checkpoint_minutes": 0.0, "tensorboard": True, "quiet": True,

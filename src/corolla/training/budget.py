@@ -65,6 +65,7 @@ class Amounts:
     validation: int
     before: int = 0  # predicted before the first epoch, for a head on frozen features
     test: int = 0  # predicted after the last one
+    beside: float = 0.0  # seconds an image of test, of somebody else's look at it: a teacher's
     calibration: int = 0  # and these, for the calibration, if there is time for so many
     least_calibration: int = 0
 
@@ -150,7 +151,7 @@ def costs_of(recipe: Recipe, amounts: Amounts, timer: Timer, multiple: int) -> C
         validation=amounts.validation * predicting,
         before=amounts.before * (reading + predicting) + amounts.validation * reading,  # read once and kept
         prediction=reading + predicting,
-        test=amounts.test * (reading + predicting),
+        test=amounts.test * (reading + predicting + amounts.beside),
     )
 
 

@@ -69,9 +69,11 @@ def fit_to_minutes(
     trial: "Trial",
     progress: Progress,
     started: float,
+    beside: float = 0.0,
 ) -> Plan:
     """The recipe with what the user's `changes` left open fitted to `minutes`, which began at `started`.
 
+    `beside` are seconds an image of the test split that its teacher will take at the end.
     A model, weights or a picture size set by hand leave only the epochs to fit.
     """
     ladder = suited_ladder(named.ladder, native_side(manifest))
@@ -85,7 +87,7 @@ def fit_to_minutes(
         minutes,
         recipe,
         ladder,
-        amounts_of(manifest, recipe),
+        amounts_of(manifest, recipe, beside),
         most_epochs(named.most_epochs, manifest.size("train"), recipe.batch_size),
         trial,
         patch_of,
@@ -113,7 +115,7 @@ def suited(recipe: Recipe, changes: dict[str, Any], manifest: Manifest) -> Recip
     return suited_to_few(recipe, manifest.size("train")).changed(**changes)
 
 
-def amounts_of(manifest: Manifest, recipe: Recipe) -> Amounts:
+def amounts_of(manifest: Manifest, recipe: Recipe, beside: float = 0.0) -> Amounts:
     """How many pictures a training by `recipe` works on, and what follows it."""
     from corolla.evaluation.calibrating import amount_of, can_calibrate  # which loads torch
 
@@ -125,6 +127,7 @@ def amounts_of(manifest: Manifest, recipe: Recipe) -> Amounts:
         validation=validation,
         before=train + validation if recipe.head == "probe" else 0,
         test=manifest.size("test"),
+        beside=beside,
         calibration=amount_of(manifest).passes if calibrated else 0,
         least_calibration=amount_of(manifest, 0).passes if calibrated else 0,
     )

@@ -111,5 +111,8 @@ def verdict(
     )
     reference = teacher.get("test_accuracy" if evaluation else "val_accuracy", teacher.get("val_accuracy"))
     return say_after(
-        outcome, minutes=training.get("asked_minutes"), pretrained=bool(recipe.get("weights")), reference=reference
+        outcome,
+        minutes=training.get("asked", {}).get("minutes"),
+        pretrained=bool(recipe.get("weights")),
+        reference=reference,
     )

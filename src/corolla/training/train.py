@@ -132,7 +132,8 @@ def train(
             watch.lap("teacher")
         if named and minutes is not None and "epochs" not in changes and chosen.epochs:
             trial = Trial(manifest, machine, progress, minutes, teacher, weights)
-            plan = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, trial, progress, started)
+            beside = processes.agree(taught.cost().both) if taught else 0.0
+            plan = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, trial, progress, started, beside)
             chosen = plan.recipe
             del trial
         if not config and chosen.epochs:
@@ -146,7 +147,7 @@ def train(
             if taught:
                 config.training["teacher"] = taught.facts
             if plan:
-                config.training.update(calibration_passes=plan.calibration, asked_minutes=minutes)
+                config.training["calibration_passes"] = plan.calibration
             if processes.main:
                 write_first(run, config, manifest, teacher)
         see_from_everywhere(run, processes)
