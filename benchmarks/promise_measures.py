@@ -20,6 +20,7 @@ from corolla.training.machine import Machine, choose_device, usual_workers
 from referee import Hall, wall_seconds
 
 READY = 192  # painted images that the epochs are measured on
+EPOCH_SECONDS = 3.0  # of each of them, at least
 ROUNDS = 3  # of the speed beside a peer
 
 
@@ -47,7 +48,7 @@ class Scene:
         images = self.folder / f"images {size}"
         images.mkdir()
         manifest = gather(None, images, READY, Progress())
-        return measure_epochs(manifest, size, Machine(choose_device(), usual_workers()))
+        return measure_epochs(manifest, size, Machine(choose_device(), usual_workers()), EPOCH_SECONDS)
 
     def dial(self, name: str) -> float:
         """How far the minutes of a training were off those asked for, as a share of them."""

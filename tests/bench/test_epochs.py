@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from corolla.bench.epochs import LEAST, EpochCost, divided, measure_epochs
+from corolla.bench.epochs import EpochCost, divided, measure_epochs
 from corolla.data.manifest import Manifest
 from corolla.data.sources import list_source
 from corolla.training.machine import Machine
@@ -30,10 +30,9 @@ def test_the_figures_follow_from_the_times() -> None:
 
 
 def test_few_images_are_used_again_and_each_fifth_is_for_validation(manifest: Manifest) -> None:
-    split = divided(manifest)
+    split = divided(manifest, 150)
     assert len(manifest.examples) == 60
-    assert len(split.examples) == 660 >= LEAST
-    assert split.size("val") == 132
+    assert (split.size("train"), split.size("val")) == (120, 30)
     assert split.classes == manifest.classes
 
 
@@ -41,7 +40,7 @@ def test_a_training_is_measured_and_a_pause_before_each_epoch_is_seen(
     manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = Machine("cpu", 0)
-    cost = measure_epochs(manifest, 32, machine, epochs=3, least=60)
+    cost = measure_epochs(manifest, 32, machine, 0.0, fewest=60)
     assert (cost.size, cost.epochs, cost.images, cost.validated) == (32, 2, 32, 12)
     assert 0 < cost.step_seconds < cost.seconds
     assert cost.validation_seconds > 0
@@ -52,5 +51,18 @@ def test_a_training_is_measured_and_a_pause_before_each_epoch_is_seen(
         yield from whole(feed, *asked)
 
     monkeypatch.setattr(StoredFeed, "batches", paused)
-    slower = measure_epochs(manifest, 32, machine, epochs=3, least=60)
+    slower = measure_epochs(manifest, 32, machine, 0.0, fewest=60)
     assert slower.seconds - slower.step_seconds > 2 * pause
+
+
+def test_an_epoch_of_a_moment_gets_more_images(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def trained(manifest: Manifest, size: int, machine: Machine, images: int) -> EpochCost:
+        asked.append(images)
+        return EpochCost(size, images, images, 2, 2 * images / 100, 0.0, 1.0)  # 100 images a second
+
+    monkeypatch.setattr("corolla.bench.epochs.train_epochs", trained)
+    assert measure_epochs(manifest, 64, Machine("cpu", 0), 3.0, fewest=150).images == 300
+    assert measure_epochs(manifest, 64, Machine("cpu", 0), 1.5, fewest=150).images == 150
+    assert asked == [150, 300, 150]

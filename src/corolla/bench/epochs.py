@@ -6,6 +6,7 @@ first time, the workers start.
 
 import time
 from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,10 +22,10 @@ from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
 SIZES = (64, 96, 160)  # pixels
-EPOCHS = 4
+EPOCHS = 3
 VALIDATIONS = 2  # of which the second, whose images are ready too, is told
 BATCH = 32
-LEAST = 640  # images of an epoch and its validation: an epoch of a moment tells nothing
+FEWEST, MOST = 160, 10_240  # images of an epoch and its validation
 EVERY = 5  # each fifth image is for validation
 
 
@@ -64,27 +65,34 @@ class EpochCost:
         }
 
 
-def measure_epochs(
-    manifest: Manifest, size: int, machine: Machine, epochs: int = EPOCHS, least: int = LEAST
-) -> EpochCost:
+def measure_epochs(manifest: Manifest, size: int, machine: Machine, seconds: float, fewest: int = FEWEST) -> EpochCost:
     """Train the scratch recipe's smallest model at `size` pixels on the images of `manifest`, whatever their split.
 
-    `epochs`, two or more, are trained and all but the first are counted; each with its validation has `least` so many
-    images, the same ones again where there are fewer. Nothing is left behind.
+    An epoch has `fewest` images, or as many as take about `seconds`, because what is written after a training's best
+    epoch is little beside an epoch of seconds, and much beside one of a moment. Nothing is left behind.
     """
-    split = divided(manifest, least)
+    cost = train_epochs(manifest, size, machine, fewest)
+    each = cost.seconds / cost.epochs
+    if each >= seconds:
+        return cost
+    return train_epochs(manifest, size, machine, min(round(fewest * seconds / each), max(fewest, MOST)))
+
+
+def train_epochs(manifest: Manifest, size: int, machine: Machine, images: int) -> EpochCost:
+    """Train for `EPOCHS`, of which all but the first count, on so many images, the same ones again if need be."""
+    split = divided(manifest, images)
     ends: list[tuple[float, dict[str, Any]]] = []
     with cache_of_its_own(), TemporaryDirectory(prefix="corolla-") as folder:
-        recipe = recipe_for(size, epochs, split.size("train"))
+        recipe = recipe_for(size, split.size("train"))
         trainer = Trainer(split, recipe, seed=0, machine=machine, progress=Progress())
         Loop(trainer, Run(Path(folder)), "bench", lambda row: ends.append((time.perf_counter(), row))).fit(False)
-        images = len(trainer.feed) * trainer.feed.batch_size
+        trained = len(trainer.feed) * trainer.feed.batch_size
         del trainer
     rows = [row for _, row in ends[1:]]
     validations = [row["validation_seconds"] for row in rows if "validation_seconds" in row]
     return EpochCost(
         size=size,
-        images=images,
+        images=trained,
         validated=split.size("val"),
         epochs=len(rows),
         seconds=ends[-1][0] - ends[0][0] - sum(validations),
@@ -93,21 +101,20 @@ def measure_epochs(
     )
 
 
-def divided(manifest: Manifest, least: int = LEAST) -> Manifest:
-    """The same images, as often as makes an epoch, each fifth of them for validation."""
-    times = -(-least // len(manifest.examples))
-    endless = enumerate(manifest.examples * times)
+def divided(manifest: Manifest, images: int) -> Manifest:
+    """The first `images` of the manifest, from its beginning again where it has fewer, each fifth for validation."""
+    endless = enumerate(islice(cycle(manifest.examples), images))
     return manifest.with_examples(
         tuple(replace(each, split="val" if place % EVERY == EVERY - 1 else "train") for place, each in endless)
     )
 
 
-def recipe_for(size: int, epochs: int, images: int) -> Recipe:
+def recipe_for(size: int, images: int) -> Recipe:
     """The scratch recipe at one size of image."""
     return RECIPE.changed(
         model=f"vit_micro_conv16_{size}",
         image_size=size,
-        epochs=epochs,
+        epochs=EPOCHS,
         growth=((0.0, 1.0),),
         batch_size=min(BATCH, images),
         validations=VALIDATIONS,

@@ -15,7 +15,7 @@ from corolla import __version__
 from corolla.bench import BATCHES, MODELS
 from corolla.bench.cases import Case, cases_of
 from corolla.bench.ceiling import PRECISIONS, Ceiling, Shape, find_ceiling, shapes_to_try
-from corolla.bench.epochs import EVERY, LEAST, EpochCost, measure_epochs
+from corolla.bench.epochs import EVERY, FEWEST, EpochCost, measure_epochs
 from corolla.bench.epochs import SIZES as EPOCH_SIZES
 from corolla.bench.memory import apart
 from corolla.bench.models import Speed, measure_prediction, measure_training, speed
@@ -98,10 +98,10 @@ def bench(
         speeds = measure_models(cases, machine.device, used, seconds, ceilings, plan)
         largest = max(cases, key=lambda case: case.size)
         read = measure_pictures(pictures or "painted", manifest, largest, machine, used, seconds, plan)
-        epochs, least = [], max(round(LEAST * min(seconds / SECONDS, 1)), 2 * EVERY)
+        epochs, fewest = [], round(FEWEST * min(max(seconds / SECONDS, 2 * EVERY / FEWEST), 1))
         for size in epoch_sizes:
             plan.next(f"epochs at {size} px")
-            epochs.append(measure_epochs(manifest, size, machine, least=least))
+            epochs.append(measure_epochs(manifest, size, machine, seconds, fewest))
         what = hardware(torch.device(machine.device))
     plan.next("done")
     mixed, reason = machine.precision.mixed, machine.precision.reason
