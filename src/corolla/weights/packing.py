@@ -28,7 +28,8 @@ def pack(folder: AnyPath, out: AnyPath, half: bool = False) -> float:
     refuse_occupied(out)
     packed = Run(out)
     packed.save_model(model, torch.float16 if half else None)
-    packed.save_config(replace(config, data=without_places(config.data)))
+    training = {name: value for name, value in config.training.items() if name != "asked"}  # for --resume, with paths
+    packed.save_config(replace(config, data=without_places(config.data), training=training))
     for ours, copy in ((run.card, packed.card), (run.calibration, packed.calibration)):
         if ours.is_file():
             shutil.copyfile(ours, copy)
