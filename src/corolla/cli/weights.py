@@ -213,9 +213,10 @@ def push(
     Nothing else of the run leaves the machine: no picture, no list of files. It needs a login, `hf auth login`.
     """
     from corolla.run import find_run
-    from corolla.weights.hub import check_login
+    from corolla.weights.hub import check_login, check_name
 
     find_run(run).check()
+    check_name(repository)
     check_login(repository)
 
     from corolla.weights import push as push_run

@@ -59,12 +59,16 @@ def fetch(repository: str, called: str, progress: Progress | None = None) -> Pat
         raise CorollaError(f"cannot fetch {called}: {reason(error, name)}, or {by_hand} and give its path") from None
 
 
-def check_login(repository: str) -> None:
-    """`CorollaError` unless `repository` is a name that one may push to, somebody is logged in, and the Hub answers."""
-    from huggingface_hub import get_token
-
+def check_name(repository: str) -> None:
+    """`CorollaError` unless `repository` is a name that one may push to."""
     if not repository_in(repository) or "@" in repository or repository.startswith(PREFIX):
         raise CorollaError(f"{repository!r} is no name on the Hub; give OWNER/NAME, such as me/flowers")
+
+
+def check_login(repository: str) -> None:
+    """`CorollaError` unless somebody is logged in and the Hub answers, so that `repository` can be pushed to."""
+    from huggingface_hub import get_token
+
     if get_token() is None:
         raise CorollaError("nobody is logged in to the Hub; make a token that may write, and run `hf auth login`")
     if not reachable():

@@ -22,10 +22,11 @@ def push(folder: AnyPath, repository: str, private: bool = False, to: str | None
     Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
     """
     run = Run(at(folder))
+    hub.check_name(repository)
     if to not in (None, "timm", "huggingface"):
         raise CorollaError(f"cannot push for {to!r}; choose timm or huggingface, or leave --to out")
-    hub.check_login(repository)
     run.load_model()  # so that nothing damaged is published
+    hub.check_login(repository)
     with TemporaryDirectory() as temporary:
         public = Run(Path(temporary) / "public")
         if to is None:
