@@ -24,15 +24,19 @@ from corolla.data.given import read_given
 from corolla.data.painted import paint_dataset
 from corolla.data.shards.finding import find
 from corolla.data.shards.writing import write_shards
-from corolla.data.sources import list_source
-from corolla.evaluation.evaluate import evaluate_data, read_labelled
+from corolla.data.sources import glance, list_source
+from corolla.evaluation.evaluate import asked_about, evaluate_data, read_labelled
 from corolla.explanations.maps import explain, explain_all
-from corolla.export.export import card_of, export, labelled_pictures
+from corolla.export.export import card_of, export
+from corolla.export.pictures import labelled_pictures
+from corolla.export.pictures import refuse as refuse_export
 from corolla.paths import at, word
 from corolla.portable.explaining import explain_by_file
 from corolla.portable.predictor import PortablePredictor
 from corolla.pretrained import run_folder
+from corolla.run import find_run
 from corolla.server.model import serve_file, serve_run
+from corolla.training.resuming import added, place_of
 from corolla.training.train import train
 from corolla.weights import load_weights, pack, push, write_weights
 from corolla.weights.fetching import located
@@ -70,8 +74,10 @@ CALLS: dict[str, Callable[[], object]] = {
     ),
     "corolla.data.shards.finding.find": lambda: find("~/shards/*.tar"),
     "corolla.data.shards.writing.write_shards": lambda: write_shards(PHOTOS, "~/new/shards")["shards"],
+    "corolla.data.sources.glance": lambda: glance(PHOTOS).examples,  # type: ignore[union-attr]
     "corolla.data.sources.list_source": lambda: len(list_source(PHOTOS).examples) == 60,
     "corolla.data.sources.load_data": lambda: len(corolla.load_data("~/photos").classes) == 3,
+    "corolla.evaluation.evaluate.asked_about": lambda: len(asked_about(RUN, PHOTOS, "test", None)[0].examples) == 60,
     "corolla.evaluation.evaluate.evaluate": lambda: corolla.evaluate(RUN, PHOTOS).n == 60,
     "corolla.evaluation.evaluate.evaluate_data": lambda: evaluate_data(classifier(), PHOTOS).n == 60,
     "corolla.evaluation.evaluate.read_labelled": lambda: len(read_labelled(PHOTOS, None).examples) == 60,
@@ -83,7 +89,8 @@ CALLS: dict[str, Callable[[], object]] = {
         export(RUN, "~/new/file.onnx", data=PHOTOS).n and at("~/new/file.onnx").is_file()
     ),
     "corolla.export.export.card_of": lambda: card_of(RUN, classifier(), "fp32").name == "run",
-    "corolla.export.export.labelled_pictures": lambda: labelled_pictures(RUN, PHOTOS, quiet).examples,
+    "corolla.export.pictures.labelled_pictures": lambda: labelled_pictures(RUN, PHOTOS, quiet).examples,
+    "corolla.export.pictures.refuse": lambda: refuse_export(RUN, Path("new.onnx"), PHOTOS) is None,
     "corolla.portable.explaining.explain_by_file": lambda: isinstance(
         next(explain_by_file(PortablePredictor.load(FILE), [PHOTO]))[1], list
     ),
@@ -95,8 +102,13 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.predictor.Predictor.read": lambda: hasattr(classifier().read(PHOTO), "shape"),
     "corolla.predictor.Predictor.pixels": lambda: classifier().pixels(PHOTO).shape == (16, 16, 3),
     "corolla.pretrained.run_folder": lambda: (run_folder(RUN) / "config.json").is_file(),
+    "corolla.run.find_run": lambda: find_run(RUN).check().classes,
     "corolla.server.model.serve_file": lambda: serve_file(FILE).file.is_file(),  # type: ignore[union-attr]
     "corolla.server.model.serve_run": lambda: serve_run(RUN).facts.name == "run",
+    "corolla.training.resuming.added": lambda: (
+        len(added(PHOTOS, read_labelled(PHOTOS, None).with_examples(()), ())) == 60
+    ),
+    "corolla.training.resuming.place_of": lambda: place_of(PHOTOS) == os.path.realpath(at(PHOTOS)),
     "corolla.training.train.train": lambda: (
         train(PHOTOS, "~/new/run", weights=RUN, **QUICK).weights == at("~/new/run/model.safetensors")
         and at("~/new/run/model.safetensors").is_file()
@@ -114,6 +126,7 @@ CALLS: dict[str, Callable[[], object]] = {
 # What the path is for there is an error's text, or it was expanded before.
 ONLY_TOLD = {
     "corolla.audit.audit.refusal", "corolla.data.sources.split_listing", "corolla.evaluation.evaluate.check_unchanged",
+    "corolla.training.beforehand.refuse", "corolla.training.resuming.told_of",
 }  # fmt: skip
 COMMANDS = {
     "predict": ["predict", RUN, "~/photos/red", "--csv", "~/new/answers.csv", "--plot", "~/new/grid.png"],

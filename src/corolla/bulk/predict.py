@@ -124,7 +124,7 @@ def refuse(sources: Sequence[str], out: Path, engine: Engine) -> None:
         check_ray()
     refuse_existing(out)
     for source in sources:
-        refuse_missing(source)
+        refuse_missing(word(source))
 
 
 def check_ray() -> None:

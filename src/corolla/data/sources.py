@@ -128,7 +128,7 @@ def glance(source: AnyPath) -> Listing | None:
     return _read(found)
 
 
-def refuse_untrainable(source: str | Path) -> None:
+def refuse_untrainable(source: AnyPath) -> None:
     """`CorollaError` for what `load_data` would refuse of a source, as far as a `glance` at it shows that."""
     listing = glance(source)
     if listing:

@@ -4,7 +4,6 @@
 """
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from corolla import lock
@@ -12,6 +11,7 @@ from corolla.configuration import ViTConfig
 from corolla.data.sources import refuse_untrainable
 from corolla.errors import CorollaError
 from corolla.lock import locked
+from corolla.paths import AnyPath, at
 from corolla.processes import several_wanted
 from corolla.progress import Progress
 from corolla.run import Config, Run
@@ -24,8 +24,8 @@ from corolla.weights.fetching import found
 
 
 def refuse(
-    data: str | Path,
-    out: str | Path,
+    data: AnyPath,
+    out: AnyPath,
     changes: dict[str, Any],
     *,
     recipe: str | None = None,
@@ -42,7 +42,7 @@ def refuse(
     if several_wanted():
         return
     changes = {name: value for name, value in changes.items() if value is not None}
-    run = Run(Path(out))
+    run = Run(at(out))
     with locked(run.folder, "training"):
         config = begun(run, resume)
     if tensorboard:
