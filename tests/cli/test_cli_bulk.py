@@ -90,7 +90,7 @@ def test_what_is_not_installed_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "ray":
-        monkeypatch.setattr("corolla.bulk.on_ray.find_spec", lambda _: None)
+        monkeypatch.setattr("corolla.bulk.predict.find_spec", lambda _: None)
     ended = corolla("predict", model, pictures, "--out", tmp_path / "a.parquet", "--engine", "ray", "--quiet")
     assert f"pip install 'corolla[{'parquet' if missing == 'pyarrow' else 'ray'}]'" in ended.line
 
