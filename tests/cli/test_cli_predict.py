@@ -109,7 +109,7 @@ def test_the_plot_is_a_png(corolla: Callable, trained: Path, mixed: Path, tmp_pa
         (["-", "-"], "give - once"),
         (["x.jpg", "--plot", "grid.jpg"], ".png"),
         (["x.jpg", "--csv", "."], "is a folder"),
-        (["x.jpg", "--device", "cuda:99"], "cuda:99"),
+        (["x.jpg", "--device", "abacus:99"], "abacus:99"),
     ],
     ids=" ".join,
 )
