@@ -85,12 +85,14 @@ def test_evaluate_tells_how_far_to_believe_it(corolla: Callable, calibrated: Pat
     assert one["trust"]["uncalibrated_log_loss"] == pytest.approx(other["log_loss"], abs=1e-4)
     assert one["trust"]["log_loss"] == pytest.approx(one["log_loss"], abs=1e-6)
     assert [each["promised"] for each in one["trust"]["coverages"]] == [0.8, 0.9, 0.95, 0.99]
-    said = corolla("evaluate", calibrated, many, "--quiet").out
+    report, bare = (run.with_name(f"{run.name} measured") for run in (calibrated, plain))
+    said = corolla("evaluate", calibrated, many, "--out", report, "--quiet").out
+    assert corolla("evaluate", plain, many, "--out", bare, "--quiet").status == 0
     assert f"calibration error  {one['trust']['ece']:.1%}, " in said
     assert f"accepted  {one['trust']['accepted']:.1%}, " in said
-    page = (calibrated / "report.html").read_text(encoding="utf-8")
+    page = (report / "report.html").read_text(encoding="utf-8")
     assert "before the temperature of" in page
-    assert "This run is not calibrated" in (plain / "report.html").read_text(encoding="utf-8")
+    assert "This run is not calibrated" in (bare / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_calibrated_is_refused_in_a_line(
@@ -115,8 +117,9 @@ def test_a_coverage_needs_a_calibrated_run(corolla: Callable, run_copy: Path, ca
 
 
 def test_a_browser_shows_the_report_of_a_real_run(corolla: Callable, calibrated: Path, many: Path) -> None:
-    assert corolla("evaluate", calibrated, many, "--robustness", "--quiet").status == 0
-    with opened(calibrated / "report.html") as (page, complaints):
+    measured = calibrated.with_name("measured")
+    assert corolla("evaluate", calibrated, many, "--robustness", "--out", measured, "--quiet").status == 0
+    with opened(measured / "report.html") as (page, complaints):
         assert page.evaluate("[...document.images].every(picture => picture.complete && picture.naturalWidth > 0)")
         sections = page.eval_on_selector_all("section", "parts => parts.map(part => part.id)")
         assert sections == [

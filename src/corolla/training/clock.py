@@ -2,7 +2,10 @@
 
 import time
 
-now = time.monotonic  # seconds; called as `clock.now()`
+
+def now() -> float:
+    """Seconds since some moment; called as `clock.now()`."""
+    return time.monotonic()
 
 
 class Stopwatch:
