@@ -120,7 +120,7 @@ def test_an_evaluation_in_bfloat16_is_not_kept(run: Run, capsys: Any) -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda run: predict_many(run, "photos", "rows.parquet", precision="bf16"),
+        lambda run: predict_many(run, run.parent, "rows.parquet", precision="bf16"),
         lambda run: corolla.load(run, precision="bf16"),
     ],
     ids=["table", "load"],
