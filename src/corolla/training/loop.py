@@ -27,6 +27,7 @@ from corolla.training.stopping import Stop, Stopped
 from corolla.training.trainer import Trainer, Validation
 
 CHECKPOINT_SECONDS = 300.0  # between two within an epoch, unless told otherwise
+TELLING = 0.1  # share of the epochs by which a new plan is worth a line
 CHECKPOINT_SHARE = 0.01  # of a training's time that goes into checkpoints between epochs
 
 
@@ -52,6 +53,7 @@ class Loop:
         self.run, self.key, self.tell, self.checkpoint_seconds = run, key, tell, checkpoint_seconds
         self.budget = budget
         self.position, self.stop = Position(pace=Pace(self.recipe.length)), stop or Stop()
+        self.told = self.recipe.length  # epochs that the user was told of
         self.last = self.saved = clock.now()
         self.save_seconds = 0.0  # that the last checkpoint took
         self.started = self.last if started is None else started
@@ -219,10 +221,12 @@ class Loop:
         if epochs is None:
             return
         self.position.pace = pace.replanned(done, done + epochs)
-        self.trainer.progress.note(
-            f"this machine is {'slower' if done + epochs < pace.epochs else 'faster'} than planned: "
-            f"{done + epochs:.1f} epochs instead of {pace.epochs:.1f}"
-        )
+        if abs(done + epochs - self.told) > TELLING * self.told:  # smaller changes come and go
+            slower = "slower" if done + epochs < self.told else "faster"
+            self.trainer.progress.note(
+                f"this machine is {slower} than planned: {done + epochs:.1f} epochs instead of {self.told:.1f}"
+            )
+            self.told = done + epochs
 
     def validates(self) -> bool:
         """Whether the epoch that has just ended is followed by a validation: the last one always is."""

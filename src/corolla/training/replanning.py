@@ -1,6 +1,6 @@
 """The minutes of a training while it goes on: whether the epochs that are left still fit into the time that is left."""
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import replace
 
 from corolla.training import clock
@@ -11,6 +11,7 @@ PLANS = 40  # at most so many in a training
 # A plan that is no further off stays, and every random choice with it: shares of what is left, and of the whole time
 TOLERANCE, LEAST = 0.05, 0.02
 WINDOW = 4  # plans back to which the speed is looked at
+WARM = 2  # steps of a new size of images, which are slower than those after them
 OUTLIER = 4.0  # a single step so many times as long as usual, compiling its code say, tells nothing about the next ones
 
 
@@ -28,12 +29,16 @@ class TimeBudget:
         self.ending = plan.costs.prediction * plan.calibration + plan.costs.test  # what is predicted after the training
         self.recent: deque[tuple[float, float]] = deque(maxlen=WINDOW)  # seconds taken, and seconds expected
         self.taken = self.expected = 0.0
+        self.steps: Counter[int] = Counter()  # of each size of images
         self.outlier = False
         self.planned = clock.now()
 
     def saw(self, size: int, images: int, seconds: float) -> None:
         """A step on `images` of `size` pixels took `seconds`, the wait for them included."""
         expected = images * self.costs.image[size]
+        self.steps[size] += 1
+        if self.steps[size] <= WARM:
+            return
         self.outlier = not self.outlier and seconds > OUTLIER * expected * max(self.slowness(), 1.0)
         if not self.outlier:
             self.taken += seconds
