@@ -71,8 +71,8 @@ def test_the_ladder_for_32_pixels() -> None:
         ("vit_tiny_conv4_32", 32),
         ("vit_small_conv4_32", 32),
     ]
-    assert [rung.policy for rung in ladder[:3]] == ["light", "light", None]  # with many views the recipe's own
-    assert [rung.fewest_views for rung in ladder[:3]] == [0, 50_000, 100_000]
+    assert [rung.policy for rung in ladder[:3]] == ["none", "light", None]  # with many views the recipe's own
+    assert [rung.fewest_views for rung in ladder[:3]] == [0, 25_000, 100_000]
     assert [rung.model for rung in suited_ladder(LADDER, 64)][:1] == ["vit_micro_conv8_64"]
     assert suited_ladder((), 32) == ()
 

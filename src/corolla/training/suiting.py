@@ -20,7 +20,6 @@ from corolla.training.recipe import Recipe
 LOOKED_AT = 100  # images whose headers are read
 LEAST_GRID = 6  # tokens along a side, below which a model hardly sees where something is
 SMALL = ((40, 32), (80, 64))  # images with a shorter side of at most so many pixels are trained on at so many
-FINE_VIEWS = 50_000  # of 32 pixels, below which there are 4 x 4 tokens: 8 x 8 cost several times as much
 ENLARGED = 1.25  # times that an image may be enlarged
 FEW_BATCHES = 16  # in an epoch; of fewer ones the images left over after the last are too large a share
 FEW_IMAGES = 200  # for training, of which mixed ones are too far from any that will be asked about
@@ -51,12 +50,11 @@ def suited_ladder(ladder: Sequence[Rung], side: int | None) -> tuple[Rung, ...]:
     rungs: list[Rung] = []
     for rung in ladder:
         name = suited_model(rung.model, small)
+        if small < 64 and not rungs:  # 4 x 4 tokens cost a fraction, where there is hardly time for one look at each
+            name = name.replace("_conv4_", "_conv8_")
         suited = replace(rung, model=re.sub(r"\d+$", str(small), name), image_size=small, growth=growth)
         if not rungs or replace(suited, fewest_views=0) != replace(rungs[-1], fewest_views=0):
             rungs.append(suited)
-    if small < 64:  # where there is hardly time for one look at each image, a coarse look is better than none
-        coarse = replace(rungs[0], model=rungs[0].model.replace("conv4_", "conv8_"))
-        rungs = [coarse, *(replace(rung, fewest_views=max(rung.fewest_views, FINE_VIEWS)) for rung in rungs)]
     return tuple(rungs)
 
 

@@ -18,7 +18,9 @@ RECIPE = Recipe(
     name="scratch", model="vit_micro_conv16_160", image_size=160, epochs=80, growth=GROWTH, policy="trivial", mixing=0.8
 )
 LADDER = (
-    Rung("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, policy="light", mixing=0.5),
+    # Where images are seen a few times only, finer tokens of small images, and nothing that makes learning harder.
+    Rung("vit_micro_conv8_64", 64, ((0.0, 0.75), (0.5, 1.0)), 0, policy="none", mixing=0.0),
+    Rung("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 25_000, policy="light", mixing=0.5),
     Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, policy="light", mixing=0.5),
     Rung("vit_micro_conv16_160", 160, GROWTH, 100_000),
     Rung("vit_tiny_conv16_192", 192, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 600_000),
