@@ -150,3 +150,13 @@ class Predictor(ABC):
     def pixels(self, picture: Picture) -> NDArray[np.uint8]:
         """Decode and preprocess one picture to pixels (H, W, 3), or raise `PictureError`."""
         return self.preprocessing.pixels(read_given(picture))
+
+
+def batches_of(count: int, make: Callable[[int], NDArray[np.uint8]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Where each batch begins, and its pixels (B, H, W, 3); `make(place)` works in threads, a batch ahead."""
+    with ThreadPoolExecutor(4) as pool:
+        ahead = pool.map(make, range(min(BATCH, count)))
+        for start in range(0, count, BATCH):
+            pixels = np.stack(list(ahead))
+            ahead = pool.map(make, range(start + BATCH, min(start + 2 * BATCH, count)))
+            yield start, pixels

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from corolla.cli.options import FLAG, RUNNING, Device, Quiet, Workers, check_dev
 from corolla.cli.repeating import shell_line, words_of
 from corolla.cli.usual import usual
 from corolla.errors import CorollaError
+from corolla.training.recipe import Recipe
 from corolla.training.values import growth_of
 
 EXAMPLES = (
@@ -173,45 +175,8 @@ def command(
         temperature=temperature,
         guidance=guidance,
     )
-    parsed_growth = None if growth is None else parse_growth(growth)
-
-    changes = {
-        "epochs": epochs,
-        "model": model,
-        "image_size": image_size,
-        "weights": weights,
-        "head": head,
-        "train_blocks": train_blocks,
-        "lora_rank": lora_rank,
-        "layer_decay": layer_decay,
-        "teacher": teacher,
-        "teacher_epochs": teacher_epochs,
-        "distillation": distillation,
-        "distill_share": distill_share,
-        "distill_token": distill_token,
-        "temperature": temperature,
-        "guidance": guidance,
-        "optimiser": optimiser,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "warmup": warmup,
-        "batch_size": batch_size,
-        "accumulate": accumulate,
-        "clip_norm": clip_norm,
-        "average_decay": average_decay,
-        "last_epoch": last_epoch,
-        "validations": validations,
-        "patience": patience,
-        "label_smoothing": label_smoothing,
-        "drop_path": drop_path,
-        "class_weights": class_weights,
-        "crop_scale": crop_scale,
-        "policy": policy,
-        "erasing": erasing,
-        "mixing": mixing,
-        "growth": parsed_growth,
-        "flip_average": flip_average,
-    }
+    changes = {field.name: given[field.name] for field in fields(Recipe) if field.name in given}
+    changes["growth"] = None if growth is None else parse_growth(growth)
 
     check_device(device)
     with resumable(given):

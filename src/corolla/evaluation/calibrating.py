@@ -6,7 +6,6 @@ what ordinary inputs of the head look like. The test split has no part in it.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError
+from corolla.predictor import batches_of
 from corolla.trust.calibration import Calibration
 from corolla.trust.conformal import Conformal
 from corolla.trust.novelty import KINDS, Novelty, Score, mixtures
@@ -30,7 +30,6 @@ FEWEST = 20  # validation pictures, below which nothing can be promised
 TRAINING, PER_CLASS, MOST_TRAINING = 600, 6, 1500
 DAMAGED = 60
 LEAST_TRAINING, LEAST_PER_CLASS, LEAST_DAMAGED, LEAST_VALIDATION = 200, 2, 20, 300
-BATCH = 32
 
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 
@@ -170,13 +169,3 @@ def places(examples: Sequence[Example], classes: Sequence[str]) -> NDArray[np.in
 def pixels_of(classifier: Classifier, paths: Sequence[Path]) -> Pixels:
     """The images as the model sees them (B, H, W, 3)."""
     return np.stack([classifier.pixels(path) for path in paths])
-
-
-def batches_of(count: int, make: Callable[[int], Pixels]) -> Iterator[tuple[int, Pixels]]:
-    """Where each batch begins, and its pixels (B, H, W, 3); `make(place)` works in threads, a batch ahead."""
-    with ThreadPoolExecutor(4) as pool:
-        ahead = pool.map(make, range(min(BATCH, count)))
-        for start in range(0, count, BATCH):
-            pixels = np.stack(list(ahead))
-            ahead = pool.map(make, range(start + BATCH, min(start + 2 * BATCH, count)))
-            yield start, pixels

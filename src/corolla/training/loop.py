@@ -167,7 +167,8 @@ class Loop:
             pixels, labels = next(batches)
             if number == begun:
                 trainer.objective.place(len(labels))
-            if number + 1 == whole:  # the next epoch's first views are made while this one ends
+            # The next epoch's first views are made while this one ends.
+            if number + 1 == whole and position.pace.batches(whole) > (epoch + 1) * whole:
                 trainer.feed.prepare(epoch + 1, self.image_size(epoch + 1))
             fetched = clock.now()
             trainer.set_rate(epoch, number, position.pace)
@@ -230,11 +231,14 @@ class Loop:
 
     def validates(self) -> bool:
         """Whether the epoch that has just ended is followed by a validation: the last one always is."""
-        position, whole = self.position, len(self.trainer.feed)
-        done = position.epochs_done + position.batches_done / whole
-        if round(done * whole) >= position.pace.batches(whole):
+        position, whole = self.position, self.whole
+        if position.epochs_done * whole + position.batches_done >= position.pace.batches(whole):
             return True
-        return validates(position.pace.at(done), position.validated_at, self.recipe.validations)
+        return validates(self.progress(), position.validated_at, self.recipe.validations)
+
+    def progress(self) -> float:
+        """How far the training is, in [0, 1]."""
+        return self.position.pace.at(self.position.epochs_done + self.position.batches_done / self.whole)
 
     def validate(self, epoch: int) -> dict[str, Any]:
         """Ask about the validation split and judge; a stop that is asked for meanwhile comes before the answers."""
@@ -251,8 +255,7 @@ class Loop:
         seconds = clock.now() - started
         if self.budget:
             self.budget.validated(seconds)
-        position = self.position
-        position.validated_at = position.pace.at(position.epochs_done + position.batches_done / self.whole)
+        self.position.validated_at = self.progress()
         return self.judge(epoch, validation) | {"validation_seconds": seconds}
 
     def judge(self, epoch: int, validation: Validation) -> dict[str, Any]:

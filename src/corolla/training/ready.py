@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import read_picture
-from corolla.predictor import BATCH
+from corolla.predictor import BATCH, batches_of
 from corolla.preprocessing import Preprocessing
 
 Pixels = NDArray[np.uint8]  # (B, H, W, 3)
@@ -41,7 +40,7 @@ class ReadyImages:
             return
         shape = (len(self), *self.preprocessing.image_size, 3)
         with nameless_file() as file:
-            for batch in self.decoded():
+            for _, batch in batches_of(len(self), self.read):
                 with suppress(OSError):  # the disk is full, and the file then too short
                     file.write(batch.data)
                 yield batch
@@ -50,18 +49,9 @@ class ReadyImages:
             if len(self) and os.fstat(file.fileno()).st_size == np.prod(shape):
                 self.saved = np.memmap(file, np.uint8, "r", shape=shape)  # which keeps the file, closed or not
 
-    def decoded(self) -> Iterator[Pixels]:
-        """The batches from their files, each decoded while the one before is used."""
-
-        def read(path: Path) -> Pixels:
-            return self.preprocessing.pixels(read_picture(path))
-
-        with ThreadPoolExecutor(4) as pool:
-            ahead = pool.map(read, self.paths[:BATCH])
-            for start in range(0, len(self), BATCH):
-                batch = np.stack(list(ahead))
-                ahead = pool.map(read, self.paths[start + BATCH : start + 2 * BATCH])
-                yield batch
+    def read(self, number: int) -> Pixels:
+        """One image (H, W, 3) from its file."""
+        return self.preprocessing.pixels(read_picture(self.paths[number]))
 
 
 def nameless_file() -> IO[bytes]:

@@ -157,7 +157,7 @@ def train(
             compile_blocks(trainer.model)
         watch.lap("measuring")
         budget = None
-        if plan and minutes is not None and named:
+        if plan and minutes is not None:
             an_epoch = len(trainer.feed) * trainer.feed.batch_size
             budget = TimeBudget(started + minutes * 60, minutes * 60, plan, an_epoch)
         key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
