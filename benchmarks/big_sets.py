@@ -120,7 +120,7 @@ def streaming(source: Path) -> None:
 
     stream = load_data(source).stream
     assert stream is not None
-    feed = StreamFeed(stream, Recipe("scratch", "vit_nano_patch8_32", 32, 1), 64, 0, WORKERS)
+    feed = StreamFeed(stream, Recipe("scratch", "vit_pico_patch8_32", 32, 1), 64, 0, WORKERS)
     seen = sum(len(labels) for _, labels in feed.batches(0, 32))
     assert seen == len(stream) // 64 * 64
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class Promise:
     seeds: int
     spread: str
     measure: str = ""
+    needs: Sequence[str] = ()  # arithmetic units of the processor, of which the claim is about those with one at least
     figures: Mapping[str, str] = field(default_factory=dict)
     where: Sequence[Mapping[str, str]] = ()
 
@@ -49,6 +50,10 @@ class Promise:
         """The places where the documents should state it, with its figures in them."""
         known = {"value": self.value, **self.figures}
         return [Sentence(place["file"], place["text"].format(**known)) for place in self.where]
+
+    def about(self, units: Collection[str]) -> bool:
+        """Whether it is about processors with these arithmetic units."""
+        return not self.needs or any(unit in units for unit in self.needs)
 
     def kept(self, measured: float) -> bool:
         """Whether this figure keeps the promise; one that is not a number does not."""

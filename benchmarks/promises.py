@@ -9,11 +9,12 @@ it says when they were measured and what has changed since. Ends with 1 if a pro
 """
 
 import argparse
+import functools
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,20 +22,26 @@ from typing import Any
 
 from promised import Promise, Promises, git, promised, read, shown, since
 
+CPUINFO = Path("/proc/cpuinfo")
 QUIET = 0.25  # load for each core below which a machine is
 UNITS = {"amx_tile": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX512", "avx2": "AVX2"}
 
 
-def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor, how many cores, and the arithmetic units that decide how fast it computes."""
+def processor(cpuinfo: Path = CPUINFO) -> tuple[str, list[str]]:
+    """The processor, and the arithmetic units that decide how fast it computes."""
     name, flags = platform.processor() or platform.machine(), set[str]()
     with suppress(OSError):
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             key, _, value = (part.strip() for part in line.partition(":"))
             name = value if key == "model name" else name
             flags |= set(value.split()) if key == "flags" else set()
-    units = [unit for flag, unit in UNITS.items() if flag in flags] or ["units unknown"]
-    return f"{os.cpu_count()} cores of {name} with {', '.join(units)}"
+    return name, [unit for flag, unit in UNITS.items() if flag in flags]
+
+
+def machine(cpuinfo: Path = CPUINFO) -> str:
+    """The processor with its units, and how many cores."""
+    name, units = processor(cpuinfo)
+    return f"{os.cpu_count()} cores of {name} with {', '.join(units) or 'units unknown'}"
 
 
 def surroundings() -> list[str]:
@@ -55,8 +62,12 @@ def check(
     measures: Mapping[str, Callable[[Any], float]],
     scene: Any,
     tell: Callable[[str], None] = print,
+    units: Collection[str] = (),
 ) -> bool:
-    """Measure the promises that have a measure, a row of a Markdown table each; whether all of them are kept."""
+    """Measure the promises that have a measure, a row of a Markdown table each; whether all of them are kept.
+
+    One that is about other processors than one with these `units` is measured and not held against anything.
+    """
     tell("| promise | promised | measured | kept | seconds |\n|---|---|---|---|---|")
     all_kept = True
     for promise in promises:
@@ -68,9 +79,11 @@ def check(
             told, kept = shown(measured, promise.unit), promise.kept(measured)
         except Exception as error:  # one that cannot be measured is not kept, and the others are measured all the same
             told, kept = f"failed: {' '.join(str(error).split())[:200] or type(error).__name__}", False
-        all_kept &= kept
+        elsewhere = not promise.about(units)
+        all_kept &= kept or elsewhere
+        word = f"for {' or '.join(promise.needs)}" if elsewhere else "yes" if kept else "**no**"
         seconds = time.monotonic() - begun
-        tell(f"| {promise.claim} | {promised(promise)} | {told} | {'yes' if kept else '**no**'} | {seconds:.0f} |")
+        tell(f"| {promise.claim} | {promised(promise)} | {told} | {word} | {seconds:.0f} |")
     return all_kept
 
 
@@ -102,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from promise_measures import MEASURES, Scene
 
         with TemporaryDirectory(prefix="corolla-promises-") as folder:
-            kept = check(chosen, MEASURES, Scene(Path(folder)), lambda line: print(line, flush=True))
+            tell = functools.partial(print, flush=True)
+            kept = check(chosen, MEASURES, Scene(Path(folder)), tell, processor()[1])
     for promise in chosen:
         if not promise.measure:
             print(f"\n{promise.claim}: {shown(promise.value, promise.unit)}; {since(promise, known.depends)}")

@@ -25,7 +25,7 @@ from typing import Any
 FIRST = 20  # steps that are told apart from the rest
 COUNT, EPOCHS = 225, 6  # pictures that are painted, and how long the table's trainings are
 RECIPE: dict[str, Any] = {
-    "model": "vit_nano_conv8_32", "batch_size": 21, "epochs": 4, "workers": 1, "device": "cpu", "seed": 1,
+    "model": "vit_pico_conv8_32", "batch_size": 21, "epochs": 4, "workers": 1, "device": "cpu", "seed": 1,
 }  # fmt: skip
 
 

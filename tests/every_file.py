@@ -17,7 +17,7 @@ import corolla
 from corolla.cli import main
 from corolla.progress import Progress
 
-TINY = {"model": "vit_nano_patch8_16", "batch_size": 16, "workers": 0, "device": "cpu", "epochs": 2}
+TINY = {"model": "vit_pico_patch8_16", "batch_size": 16, "workers": 0, "device": "cpu", "epochs": 2}
 TIMED = ("corolla.training", "corolla.export")  # what measures time and writes it down
 
 

@@ -37,7 +37,7 @@ def run(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Trained and validated in bfloat16."""
     folder = tmp_path_factory.mktemp("runs") / "half"
     return corolla.train(
-        swatches, folder, model="vit_nano_conv8_16", epochs=3, batch_size=8, workers=0, device="cpu", seed=3
+        swatches, folder, model="vit_pico_conv8_16", epochs=3, batch_size=8, workers=0, device="cpu", seed=3
     )
 
 

@@ -87,7 +87,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     paint_dataset(tmp_path / "few", 60, size=48)
     paint("rose", 1, 64).save(tmp_path / "rose.jpg")
-    quick = 'epochs=1, model="vit_nano_conv8_16", workers=0'
+    quick = 'epochs=1, model="vit_pico_conv8_16", workers=0'
     [block] = blocks(ROOT / "README.md", "python")
     exec(block.replace('"painted"', '"few"').replace("minutes=5", quick), {})
     assert (tmp_path / "runs" / "painted" / "model.safetensors").is_file()

@@ -171,7 +171,7 @@ def home(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home directory with photos, a run, its exported file and shards."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(swatches, home / "photos")
-    corolla.train(home / "photos", home / "run", model="vit_nano_conv8_16", **QUICK)
+    corolla.train(home / "photos", home / "run", model="vit_pico_conv8_16", **QUICK)
     export(home / "run", home / "run.onnx")
     write_shards(home / "photos", home / "shards")
     return home

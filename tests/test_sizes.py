@@ -30,7 +30,7 @@ def test_any_field_can_be_changed_by_keyword() -> None:
     assert vit_config("vit_tiny_patch16_224", 5, image_size=(96, 64), registers=4).registers == 4
 
 
-@pytest.mark.parametrize("name", [*names(), "vit_micro_conv16_160", "vit_nano_patch8_16"])
+@pytest.mark.parametrize("name", [*names(), "vit_micro_conv16_160", "vit_pico_patch8_16"])
 def test_an_architecture_is_called_by_the_name_it_is_built_from(name: str) -> None:
     config = vit_config(name, 5, drop_path=0.1)
     assert name_of(config) == name

@@ -75,7 +75,7 @@ def pictures(folder: str, policy: Policy, workers: int) -> Answer:
     begun = time.perf_counter()
     with TemporaryDirectory() as cache:
         os.environ["COROLLA_CACHE"] = cache
-        recipe = replace(PLAIN, model=named("nano"), policy=policy)
+        recipe = replace(PLAIN, model=named("pico"), policy=policy)
         trainer = trainer_of(Path(folder), recipe, workers)
         rates = []
         for epoch in range(2):

@@ -24,7 +24,8 @@ class Size:
 
 
 SIZES = {
-    "nano": Size(48, 2, 3, 96),  # for a first try and for tests; learns little
+    "pico": Size(48, 2, 3, 96),  # for a first try and for tests; learns little
+    "nano": Size(96, 4, 3, 384),  # for a few minutes on a CPU
     "micro": Size(192, 6, 3, 768),  # for few pictures and a CPU
     "tiny": Size(192, 12, 3, 768),  # Ti (arXiv 2012.12877)
     "small": Size(384, 12, 6, 1536),  # S (arXiv 2012.12877)

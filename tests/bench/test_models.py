@@ -12,7 +12,7 @@ from corolla.bench.timing import Timing
 from corolla.errors import CorollaError
 from corolla.layers import walk
 
-CASE = Case("vit_nano_patch8_32", 4)
+CASE = Case("vit_pico_patch8_32", 4)
 CEILINGS = {
     "float32": Ceiling("float32", 1e11, (1024, 1024, 1024)),
     "bfloat16": Ceiling("bfloat16", 4e11, (1024, 1024, 1024)),
@@ -52,7 +52,7 @@ def _threads() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_threads")
-@pytest.mark.parametrize("model", ["vit_nano_patch8_32", "vit_nano_conv8_32"])
+@pytest.mark.parametrize("model", ["vit_pico_patch8_32", "vit_pico_conv8_32"])
 def test_the_whole_training_step_is_measured(model: str) -> None:
     measured = measure_training(Case(model, 3), "cpu", 1, 0.01)
     assert measured.task == "training"
@@ -60,5 +60,5 @@ def test_the_whole_training_step_is_measured(model: str) -> None:
 
 
 def test_a_model_that_there_is_not() -> None:
-    with pytest.raises(CorollaError, match="vit_nano"):
+    with pytest.raises(CorollaError, match="vit_pico"):
         _ = Case("vit_nanno_patch8_32", 1).config

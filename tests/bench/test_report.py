@@ -33,7 +33,7 @@ def told() -> Told:
 @pytest.fixture(scope="module")
 def report(swatches: Path, told: Told) -> Report:
     return bench(
-        ["vit_nano_patch8_32"], batches=[2], pictures=str(swatches), seconds=0.05, device="cpu", workers=0, threads=1,
+        ["vit_pico_patch8_32"], batches=[2], pictures=str(swatches), seconds=0.05, device="cpu", workers=0, threads=1,
         epoch_sizes=[32], progress=told,
     )  # fmt: skip
 
@@ -43,8 +43,8 @@ def test_it_is_one_json_object(report: Report) -> None:
     assert figures.keys() == KEYS
     assert figures["ceilings"].keys() == {"float32", "bfloat16"}
     assert [(row["model"], row["size"], row["batch"], row["task"]) for row in figures["models"]] == [
-        ("vit_nano_patch8_32", 32, 2, "prediction"),
-        ("vit_nano_patch8_32", 32, 2, "training"),
+        ("vit_pico_patch8_32", 32, 2, "prediction"),
+        ("vit_pico_patch8_32", 32, 2, "training"),
     ]
     assert (figures["pictures"]["pictures"], figures["pictures"]["workers"]) == (32, 0)
     assert figures["threads"] == 1
@@ -98,7 +98,7 @@ def test_a_busy_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_threads_are_put_back() -> None:
     before = torch.get_num_threads()
     with pytest.raises(CorollaError):
-        bench(["vit_nano_patch8_32"], pictures="no such folder", threads=before + 1, seconds=0.01)
+        bench(["vit_pico_patch8_32"], pictures="no such folder", threads=before + 1, seconds=0.01)
     assert torch.get_num_threads() == before
 
 
@@ -111,7 +111,7 @@ def test_sizes_take_the_place_of_those_in_the_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("models", "batches"), [([], [1]), (["vit_nano_patch8_32"], []), (["vit_nano_patch8_32"], [0])]
+    ("models", "batches"), [([], [1]), (["vit_pico_patch8_32"], []), (["vit_pico_patch8_32"], [0])]
 )
 def test_nothing_is_nothing_to_measure(models: list[str], batches: list[int]) -> None:
     with pytest.raises(CorollaError, match="nothing to measure"):

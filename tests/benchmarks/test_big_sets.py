@@ -19,7 +19,7 @@ from corolla.training.streams import StreamFeed
 def peak(work: Callable[[], object]) -> int:
     """Bytes that Python and numpy hold at most while `work` goes on, beyond what they held before.
 
-    The least of three: Python's table of interned names grows by doubling, at a moment that whatever ran before decides.
+    The least of three: Python's table of interned names grows by doubling, when what ran before decides.
     """
     found = []
     for _ in range(3):
@@ -53,7 +53,7 @@ def test_an_epoch_takes_as_much_memory_of_few_pictures_as_of_many(
     monkeypatch.setattr(big_sets, "SIDE", 24)
 
     def epoch(stream: PictureStream) -> None:
-        feed = StreamFeed(stream, Recipe("scratch", "vit_nano_patch8_16", 16, 1, policy="none"), 64, 0, workers=0)
+        feed = StreamFeed(stream, Recipe("scratch", "vit_pico_patch8_16", 16, 1, policy="none"), 64, 0, workers=0)
         assert sum(len(labels) for _, labels in feed.batches(0, 16)) == len(stream) // 64 * 64
 
     counts = (100, 300, 1200)

@@ -74,6 +74,15 @@ def test_the_table_has_each_claim_beside_its_figure_and_one_broken_is_enough() -
     assert [line.split(" | ")[3] for line in told[-2:]] == ["yes", "**no**"]
 
 
+def test_a_promise_about_other_processors_is_measured_and_not_judged() -> None:
+    told: list[str] = []
+    slow = replace(PROMISE, needs=("AMX", "AVX512-BF16"))
+    for units, kept, word in (((), True, "for AMX or AVX512-BF16"), (("AVX2", "AMX"), False, "**no**")):
+        assert promises.check((slow,), {"fake": lambda scene: 90.0}, None, told.append, units) is kept
+        assert told[-1].split(" | ")[2:4] == ["90.00 seconds", word]
+    assert {unit for promise in KNOWN.promises for unit in promise.needs} <= set(promises.UNITS.values())
+
+
 def test_what_cannot_be_measured_is_not_kept_and_does_not_stop_the_others() -> None:
     def broken(scene: object) -> float:
         raise RuntimeError("no\nroom")

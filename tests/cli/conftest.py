@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from corolla.cli import main
 
 COLOURS = {"deep blue": (40, 60, 200), "grün": (40, 180, 60), "red": (200, 40, 40)}
-TINY = ["--model", "vit_nano_patch8_16", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
+TINY = ["--model", "vit_pico_patch8_16", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
 
 
 @dataclass(frozen=True)

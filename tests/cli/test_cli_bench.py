@@ -15,7 +15,7 @@ from corolla.bench.report import Report
 from corolla.bench.timing import Timing
 from corolla.cli.speeds import counted, print_report
 
-TINY = ["--model", "vit_nano_patch8_64", "--size", 32, "--batch", 2, "--seconds", 0.02, "--workers", 0, "--threads", 1]
+TINY = ["--model", "vit_pico_patch8_64", "--size", 32, "--batch", 2, "--seconds", 0.02, "--workers", 0, "--threads", 1]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_whole_command_as_json(corolla: Callable, pictures: Path) -> None:
     said = corolla("bench", *TINY, "--device", "cpu", "--pictures", pictures, "--json")
     assert said.status == 0
     figures = json.loads(said.out)
-    assert {row["model"] for row in figures["models"]} == {"vit_nano_patch8_32"}
+    assert {row["model"] for row in figures["models"]} == {"vit_pico_patch8_32"}
     assert all(row["images_per_second"] > 0 for row in figures["models"])
     assert figures["pictures"]["source"] == str(pictures)
     assert [cost["size"] for cost in figures["epochs"]] == [32]

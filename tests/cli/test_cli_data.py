@@ -105,7 +105,7 @@ def test_shard_goes_on_after_a_kill(corolla: Callable, start: Callable, painted:
 
 def test_shards_are_data_for_a_training_and_an_evaluation(corolla: Callable, painted: Path, tmp_path: Path) -> None:
     corolla("data", "shard", painted, tmp_path / "shards", "--pictures", 40)
-    tiny = ("--model", "vit_nano_patch8_16", "--epochs", 1, "--workers", 0, "--device", "cpu", "--quiet")
+    tiny = ("--model", "vit_pico_patch8_16", "--epochs", 1, "--workers", 0, "--device", "cpu", "--quiet")
     assert corolla("train", tmp_path / "shards", "--out", tmp_path / "run", *tiny).status == 0
     own = json.loads(corolla("evaluate", tmp_path / "run", "--json").out)
     given = json.loads(corolla("evaluate", tmp_path / "run", tmp_path / "shards", "--json").out)

@@ -39,7 +39,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes `scratch` a matter of seconds whatever time it is given."""
-    recipe = Recipe(name="scratch", model="vit_nano_patch8_16", image_size=16, epochs=1, batch_size=10)
+    recipe = Recipe(name="scratch", model="vit_pico_patch8_16", image_size=16, epochs=1, batch_size=10)
     rung = Rung(recipe.model, recipe.image_size, recipe.growth, 0)
     monkeypatch.setitem(recipes.RECIPES, "scratch", recipes.NamedRecipe(recipe, (rung,), 2))
 

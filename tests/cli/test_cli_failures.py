@@ -91,7 +91,7 @@ def test_a_full_disk_is_one_line(pictures: Path, tmp_path: Path, start: Callable
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # bytes a file may have
 
-    words = ["--epochs", "1", "--model", "vit_nano_patch8_16", "--workers", "0", "--device", "cpu", "--quiet"]
+    words = ["--epochs", "1", "--model", "vit_pico_patch8_16", "--workers", "0", "--device", "cpu", "--quiet"]
     with start("train", pictures, "--out", tmp_path / "run", *words, preexec_fn=limit) as process:
         said = process.stderr.read()  # type: ignore[union-attr]
     assert process.returncode == 2

@@ -18,7 +18,7 @@ from corolla.cli.train import command, parse_growth, what_is_kept
 from corolla.errors import CorollaError
 from corolla.training.recipe import Recipe
 
-TINY = ["--model", "vit_nano_patch8_16", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
+TINY = ["--model", "vit_pico_patch8_16", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
 
 
 def test_every_field_of_a_recipe_and_every_keyword_of_the_api_is_an_option() -> None:

@@ -109,7 +109,7 @@ def test_convert_writes_proves_and_says_so(
 def test_a_hybrid_is_written_and_says_what_it_needs(
     dialect: str, module: str, corolla: Callable[..., Any], pictures: Path, tmp_path: Path
 ) -> None:
-    words = ["--model", "vit_nano_conv8_16", "--epochs", "1", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
+    words = ["--model", "vit_pico_conv8_16", "--epochs", "1", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
     assert corolla("train", pictures, "--out", tmp_path / "run", "--quiet", *words).status == 0
     said = corolla("weights", "convert", tmp_path / "run", tmp_path / "out", "--to", dialect)
     assert said.out.splitlines()[1] == (
@@ -117,7 +117,7 @@ def test_a_hybrid_is_written_and_says_what_it_needs(
     )
     shown = corolla("weights", "show", tmp_path / "out").out
     assert "3 classes: deep blue" in shown
-    learned = sum(parameter.numel() for parameter in ViT(vit_config("vit_nano_conv8_16", 3)).parameters())
+    learned = sum(parameter.numel() for parameter in ViT(vit_config("vit_pico_conv8_16", 3)).parameters())
     assert f"parameters  {learned:,}" in shown
 
 
@@ -129,7 +129,7 @@ def test_what_a_dialect_has_no_words_for_is_one_line_and_nothing_is_written(
     )
     assert "not an empty folder" in corolla("weights", "convert", small, small, "--to", "timm").line
     assert "not square" in corolla("weights", "convert", small, tmp_path / "out", "--to", "google").line
-    hybrid = ViT(vit_config("vit_nano_conv8_16", 3))
+    hybrid = ViT(vit_config("vit_pico_conv8_16", 3))
     save_file(hybrid.state_dict(), tmp_path / "hybrid.safetensors")
     assert "in no dialect" in corolla("weights", "show", tmp_path / "hybrid.safetensors").line
     assert not (tmp_path / "out").exists()

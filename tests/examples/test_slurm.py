@@ -17,7 +17,7 @@ from several_processes import free_port
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "slurm.sh"
 SRUN = '#!/bin/bash\nshift\nexec "$@"\n'  # without its own option, on the one machine there is
 SCONTROL = '#!/bin/bash\nif [ "$1" = show ]; then echo 127.0.0.1; else echo "$@" >> "$ASKED"; fi\n'
-TINY = ["--model", "vit_nano_patch8_16", "--batch-size", "8", "--device", "cpu", "--epochs", "40"]
+TINY = ["--model", "vit_pico_patch8_16", "--batch-size", "8", "--device", "cpu", "--epochs", "40"]
 
 pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="SLURM's scripts are for bash")
 

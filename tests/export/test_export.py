@@ -19,7 +19,7 @@ from corolla.training.train import train
 @pytest.fixture(scope="module")
 def run(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "mine"
-    train(swatches, folder, epochs=2, model="vit_nano_patch8_16", batch_size=12, workers=0, device="cpu")
+    train(swatches, folder, epochs=2, model="vit_pico_patch8_16", batch_size=12, workers=0, device="cpu")
     return folder
 
 

@@ -149,5 +149,5 @@ def trained(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from corolla.training.train import train
 
     folder = tmp_path_factory.mktemp("runs") / "swatches"
-    train(swatches, folder, epochs=1, model="vit_nano_patch8_16", workers=0, device="cpu")
+    train(swatches, folder, epochs=1, model="vit_pico_patch8_16", workers=0, device="cpu")
     return folder

@@ -52,7 +52,7 @@ def compare(name: str, taught: bool, weights: Tensor | None, mixed: bool) -> Non
     here = processes_here()
     torch.manual_seed(3)
     recipe = RECIPE.changed(guidance=0.5, distill_share=0.4)
-    whole_model = ViT(vit_config("vit_nano_conv8_16", 3, drop_path=0.5))
+    whole_model = ViT(vit_config("vit_pico_conv8_16", 3, drop_path=0.5))
     for parameter in whole_model.parameters():
         nn.init.normal_(parameter, std=0.2)
     part_model = copy.deepcopy(whole_model)

@@ -22,7 +22,7 @@ QUICK: dict[str, Any] = {"batch_size": 8, "workers": 0, "device": "cpu"}
 def pretrained(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A plain model of the paper that has learned the three colours."""
     folder = tmp_path_factory.mktemp("runs") / "pretrained"
-    return corolla.train(swatches, folder, epochs=12, model="vit_nano_patch8_16", learning_rate=5e-3, **QUICK)
+    return corolla.train(swatches, folder, epochs=12, model="vit_pico_patch8_16", learning_rate=5e-3, **QUICK)
 
 
 def adapt(pretrained: Run, swatches: Path, out: Path, **changes: Any) -> Run:
@@ -87,7 +87,7 @@ def test_a_low_rank_run_is_an_ordinary_run(pretrained: Run, swatches: Path, tmp_
 
 @pytest.mark.parametrize("how", [{"distillation": "soft", "guidance": 1.0}, {"distillation": "hard"}])
 def test_a_run_teaches_a_student(pretrained: Run, swatches: Path, tmp_path: Path, how: dict[str, Any]) -> None:
-    changes = {"model": "vit_nano_conv8_16", "epochs": 12, "growth": ((0.0, 1.0),), **how}
+    changes = {"model": "vit_pico_conv8_16", "epochs": 12, "growth": ((0.0, 1.0),), **how}
     run = corolla.train(swatches, tmp_path / "student", teacher=str(pretrained.folder), **QUICK, **changes)
     assert run.load_config().recipe["name"] == "distill"
     facts = run.load_config().training["teacher"]
@@ -97,10 +97,10 @@ def test_a_run_teaches_a_student(pretrained: Run, swatches: Path, tmp_path: Path
 
 
 def test_a_distillation_token_takes_its_own_head(pretrained: Run, swatches: Path, tmp_path: Path) -> None:
-    changes = {"model": "vit_nano_patch8_16", "epochs": 1, "growth": ((0.0, 1.0),), "distill_token": True}
+    changes = {"model": "vit_pico_patch8_16", "epochs": 1, "growth": ((0.0, 1.0),), "distill_token": True}
     run = corolla.train(swatches, tmp_path / "student", teacher=str(pretrained.folder), **QUICK, **changes)
     assert run.load_config().architecture.distilled
-    changes["model"] = "vit_nano_conv8_16"
+    changes["model"] = "vit_pico_conv8_16"
     with pytest.raises(CorollaError, match="distillation token"):
         corolla.train(swatches, tmp_path / "none", teacher=str(pretrained.folder), **QUICK, **changes)
 
@@ -109,7 +109,7 @@ def test_an_efficientnet_is_fitted_and_an_interrupted_student_goes_on_with_it(
     swatches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after an epoch and resumed, the student has the weights of one that was not stopped."""
-    changes = {"model": "vit_nano_conv8_16", "epochs": 2, "growth": ((0.0, 1.0),), "teacher_epochs": 1}
+    changes = {"model": "vit_pico_conv8_16", "epochs": 2, "growth": ((0.0, 1.0),), "teacher_epochs": 1}
     asked = {"teacher": "efficientnet-lite0", **QUICK, **changes}
     whole = corolla.train(swatches, tmp_path / "whole", **asked)
     facts = whole.load_config().training["teacher"]
@@ -156,7 +156,7 @@ def test_minutes_leave_a_fine_tune_only_its_epochs_to_fit(
         ({"recipe": "distill"}, "the recipe distill needs --teacher"),
         ({"recipe": "scratch", "teacher": "efficientnet-lite0"}, "learns from no teacher"),
         ({"weights": "nowhere/at/all.safetensors"}, "nowhere"),
-        ({"weights": "x", "model": "vit_nano_patch8_16"}, "leave --model out"),
+        ({"weights": "x", "model": "vit_pico_patch8_16"}, "leave --model out"),
         ({"recipe": "scratch", "epochs": 0}, "would learn nothing"),
         ({"recipe": "scratch", "lora_rank": 2, "train_blocks": 1}, "choose one"),
     ],

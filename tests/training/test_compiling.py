@@ -25,7 +25,7 @@ SINGLE = Precision("no", "")
 
 def model() -> ViT:
     torch.manual_seed(0)
-    return ViT(vit_config("vit_nano_patch8_32", 3))
+    return ViT(vit_config("vit_pico_patch8_32", 3))
 
 
 def choose(steps: int) -> Compiling:
@@ -84,7 +84,7 @@ def test_the_model_is_left_as_it_was() -> None:
 
 def losses(swatches: Path, compiled: bool) -> list[float]:
     recipe = RECIPE.changed(
-        model="vit_nano_conv8_16", image_size=16, batch_size=16, mixing=0.0, growth=((0.0, 1.0),), drop_path=0.0
+        model="vit_pico_conv8_16", image_size=16, batch_size=16, mixing=0.0, growth=((0.0, 1.0),), drop_path=0.0
     )
     trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
     if compiled:
@@ -101,7 +101,7 @@ def test_compiled_blocks_learn_as_plain_ones_do(swatches: Path) -> None:
 def test_a_run_says_whether_it_was_compiled_and_resumes_so(
     swatches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2}
+    quick: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2}
     compiled: list[ViT] = []
     monkeypatch.setattr("corolla.training.trainer.choose_compiling", lambda *_: Compiling(True, "the test wants it"))
     monkeypatch.setattr("corolla.training.train.compile_blocks", compiled.append)

@@ -32,7 +32,7 @@ class Same(nn.Module):
 
 def student(**changes: bool) -> ViT:
     torch.manual_seed(0)
-    model = ViT(replace(vit_config("vit_nano_patch8_16", 3), **changes))
+    model = ViT(replace(vit_config("vit_pico_patch8_16", 3), **changes))
     for head in (model.head, model.distillation_head):
         if head is not None:
             nn.init.normal_(head.weight)
@@ -93,7 +93,7 @@ def test_the_distillation_token_learns_from_the_teacher_and_the_class_token_from
 
 
 def test_guidance_is_zero_for_the_teachers_own_map_and_two_for_its_opposite() -> None:
-    config: ViTConfig = vit_config("vit_nano_patch8_16", 3)
+    config: ViTConfig = vit_config("vit_pico_patch8_16", 3)
     feature_map = torch.randn(4, config.width, 3, 5, generator=torch.Generator().manual_seed(0)) * 7 + 3
     centre, spread = feature_map.mean(dim=(0, 2, 3), keepdim=True), feature_map.std(dim=(0, 2, 3), keepdim=True)
     tokens = ((feature_map - centre) / spread).flatten(2).transpose(1, 2)

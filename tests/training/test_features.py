@@ -91,7 +91,7 @@ def test_a_damaged_cache_is_computed_anew(manifest: Manifest) -> None:
 
 
 def test_the_digest_is_of_every_weight() -> None:
-    model = ViT(vit_config("vit_nano_patch8_16", 3))
+    model = ViT(vit_config("vit_pico_patch8_16", 3))
     before = digest(model)
     assert digest(model) == before
     with torch.no_grad():

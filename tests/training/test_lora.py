@@ -11,7 +11,7 @@ IMAGES = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 def adapted() -> tuple[ViT, torch.Tensor]:
     torch.manual_seed(0)
-    model = ViT(vit_config("vit_nano_patch8_16", 3)).eval()
+    model = ViT(vit_config("vit_pico_patch8_16", 3)).eval()
     torch.nn.init.normal_(model.head.weight)
     before = model(IMAGES).detach()
     adapt(model, 4)

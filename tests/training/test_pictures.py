@@ -12,7 +12,7 @@ from corolla.data.sources import load_data
 from corolla.training.pictures import StoredFeed, TrainingPictures
 from corolla.training.recipe import Recipe
 
-RECIPE = Recipe("scratch", "vit_nano_patch8_16", 16, 2)
+RECIPE = Recipe("scratch", "vit_pico_patch8_16", 16, 2)
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,9 @@ class MadeUpMachine:
 def settle(minutes: float, pictures: int = 1000, most: int = 300) -> Recipe:
     amounts = Amounts(train=pictures, batch=50, validation=100, test=100)
     started = clock.now() + REPORT  # so that the report takes no time of it
-    return plan(minutes, RECIPE, LADDER, amounts, most, MadeUpMachine(), lambda recipe: 16, started).recipe
+    return plan(
+        minutes, RECIPE, LADDER, lambda _: amounts, lambda _: most, MadeUpMachine(), lambda recipe: 16, started
+    ).recipe
 
 
 def test_more_minutes_climb_the_ladder_and_fill_the_time() -> None:
@@ -74,7 +76,7 @@ def test_more_minutes_climb_the_ladder_and_fill_the_time() -> None:
 
 
 def test_a_rung_has_its_own_augmentation_or_leaves_the_recipes() -> None:
-    rung = Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0, policy="none")
+    rung = Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0, {"policy": "none"})
     recipe = RECIPE.changed(policy="rand", mixing=0.7)
     assert (rung.applied_to(recipe).policy, rung.applied_to(recipe).mixing) == ("none", 0.7)
 

@@ -18,7 +18,7 @@ from corolla.run import Run
 from corolla.training.resuming import place_of, same_place
 
 QUICK: dict[str, Any] = {
-    "model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2, "growth": ((0.0, 1.0),),
+    "model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2, "growth": ((0.0, 1.0),),
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 from corolla.data.shards.writing import write_shards
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = 'epochs=2, model="vit_nano_conv8_16", batch_size=8, workers=1, device="cpu"'
+QUICK = 'epochs=2, model="vit_pico_conv8_16", batch_size=8, workers=1, device="cpu"'
 
 
 def example(data: Path, method: str) -> str:

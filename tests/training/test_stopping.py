@@ -26,7 +26,7 @@ from corolla.training.replanning import TimeBudget
 COLOURS = {"blue": (30, 40, 200), "green": (30, 180, 40), "red": (200, 40, 30)}
 SPLITS = {"train": 8, "val": 7, "test": 3}  # pictures of a class; 21 for validation are enough to calibrate with
 QUICK = ["--batch-size", "8", "--workers", "0", "--device", "cpu", "--growth", "0:1"]
-NANO = ["--model", "vit_nano_conv8_16"]
+NANO = ["--model", "vit_pico_conv8_16"]
 PROBE, TUNED = ["--recipe", "probe"], ["--epochs", "2"]
 WAYS: dict[str, list[str]] = {
     "scratch": [*QUICK, *NANO, "--epochs", "2"],
@@ -95,7 +95,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that knows other classes, so that as a teacher it is fitted first."""
     folder = tmp_path_factory.mktemp("pretrained")
     other = draw(folder / "others", dict(zip(COLOURS, "abc", strict=True)), 1)
-    words = ["train", str(other), "--out", str(folder / "run"), "--model", "vit_nano_patch8_16", "--epochs", "3"]
+    words = ["train", str(other), "--out", str(folder / "run"), "--model", "vit_pico_patch8_16", "--epochs", "3"]
     assert main([*words, *QUICK, "--quiet"]) == 0
     return folder / "run"
 

@@ -25,7 +25,7 @@ from corolla.training.lanes import Lanes, lanes_of
 from corolla.training.recipe import Recipe
 from corolla.training.streams import StreamFeed
 
-RECIPE = Recipe("scratch", "vit_nano_patch8_16", 16, 2)
+RECIPE = Recipe("scratch", "vit_pico_patch8_16", 16, 2)
 Batches = list[tuple[torch.Tensor, torch.Tensor]]
 
 

@@ -28,13 +28,13 @@ from corolla.training.machine import Machine
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
-QUICK: dict[str, Any] = {"model": "vit_nano_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}
+QUICK: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}
 WHERE: dict[str, Any] = {"seed": 0, "machine": Machine("cpu", 0), "progress": Progress()}
 GROWN = {"growth": ((0.0, 0.5), (0.5, 1.0))}
 
 
 def quick_trainer(manifest: Manifest, **changes: Any) -> Trainer:
-    recipe = RECIPE.changed(model="vit_nano_conv8_16", image_size=16, batch_size=8, growth=((0.0, 1.0),), **changes)
+    recipe = RECIPE.changed(model="vit_pico_conv8_16", image_size=16, batch_size=8, growth=((0.0, 1.0),), **changes)
     return Trainer(manifest, recipe, **WHERE)
 
 
@@ -112,7 +112,7 @@ class Halt(Progress):
             time.sleep(600)
 if __name__ == "__main__":
     growth = ((0.0, 0.5), (0.5, 1.0))
-    corolla.train(sys.argv[1], sys.argv[2], epochs=4, model="vit_nano_conv8_16", batch_size=8, workers=0,
+    corolla.train(sys.argv[1], sys.argv[2], epochs=4, model="vit_pico_conv8_16", batch_size=8, workers=0,
                   device="cpu", growth=growth, progress=Halt(), resume=sys.argv[3] == "resume")
 """
 
@@ -186,7 +186,7 @@ def test_balanced_weights_make_classes_count_the_same(swatches: Path) -> None:
 def test_accumulated_batches_take_the_step_of_one_large_batch(swatches: Path) -> None:
     """Two halves added up move every weight as the whole does; batch norm would tell them apart, so none here."""
     manifest = load_data(swatches)
-    plain = {"model": "vit_nano_patch8_16", "mixing": 0.0, "drop_path": 0.0}
+    plain = {"model": "vit_pico_patch8_16", "mixing": 0.0, "drop_path": 0.0}
     pixels = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
     whole = Trainer(manifest, RECIPE.changed(image_size=16, growth=((0.0, 1.0),), **plain), **WHERE)
@@ -270,14 +270,14 @@ def test_paths_are_taken_for_everything_that_is_one(swatches: Path, tmp_path: Pa
     config = run.load_config()
     assert config.recipe["weights"] == str(finished.folder)
     # It is called by its architecture, and beside it stands what it began with.
-    assert config.model == config.recipe["model"] == finished.load_config().model == "vit_nano_conv8_16"
-    assert "<bdi>vit_nano_conv8_16</bdi> from <bdi>whole</bdi>" in run.report.read_text(encoding="utf-8")
-    assert "Trained with corolla as `vit_nano_conv8_16` from `whole`." in run.card.read_text(encoding="utf-8")
+    assert config.model == config.recipe["model"] == finished.load_config().model == "vit_pico_conv8_16"
+    assert "<bdi>vit_pico_conv8_16</bdi> from <bdi>whole</bdi>" in run.report.read_text(encoding="utf-8")
+    assert "Trained with corolla as `vit_pico_conv8_16` from `whole`." in run.card.read_text(encoding="utf-8")
     facts = facts_of(run)
-    assert (facts.architecture, facts.began_with) == ("vit_nano_conv8_16", "whole")
+    assert (facts.architecture, facts.began_with) == ("vit_pico_conv8_16", "whole")
     assert facts_of(finished).began_with is None
     assert Facts.from_json(facts.to_json()) == facts
-    taught = {"teacher": finished.folder, "model": "vit_nano_conv8_16", "teacher_epochs": 0, "epochs": 1}
+    taught = {"teacher": finished.folder, "model": "vit_pico_conv8_16", "teacher_epochs": 0, "epochs": 1}
     run = corolla.train(swatches, tmp_path / "taught", batch_size=8, workers=0, **taught)
     assert run.load_config().recipe["teacher"] == str(finished.folder)
     assert run.load_config().data["source"] == str(swatches)

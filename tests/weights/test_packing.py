@@ -15,7 +15,7 @@ from corolla.weights import load_weights, pack
 @pytest.fixture(scope="module")
 def run(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("runs") / "run"
-    return corolla.train(swatches, out, epochs=2, model="vit_nano_conv8_16", batch_size=8, workers=0, device="cpu")
+    return corolla.train(swatches, out, epochs=2, model="vit_pico_conv8_16", batch_size=8, workers=0, device="cpu")
 
 
 @pytest.mark.parametrize("half", [False, True])

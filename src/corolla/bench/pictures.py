@@ -118,7 +118,7 @@ def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Machine,
     """
     with cache_of_its_own():
         recipe = RECIPE.changed(
-            model=f"vit_nano_patch{patch_size}_{size}", image_size=size, batch_size=BATCH, growth=((0.0, 1.0),)
+            model=f"vit_pico_patch{patch_size}_{size}", image_size=size, batch_size=BATCH, growth=((0.0, 1.0),)
         )
         few = manifest.with_examples(manifest.examples[:2])
         Trainer(few, recipe, seed=0, machine=Machine(machine.device, 0), progress=Progress())  # warms up

@@ -13,7 +13,7 @@ def command(
         typer.Argument(
             metavar="NAME",
             help="vit_SIZE_patchP_PX, or vit_SIZE_convP_PX for the hybrid with a convolutional stem. "
-            "SIZE: nano, micro, tiny, small, base, large, huge; P: pixels to a patch's side; "
+            "SIZE: pico, nano, micro, tiny, small, base, large, huge; P: pixels to a patch's side; "
             "PX: pixels to the picture's.",
         ),
     ],

@@ -6,14 +6,14 @@ The minutes hold everything from the first image read to the report. This settle
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from corolla.errors import CorollaError
 from corolla.processes import ALONE, Processes
 from corolla.training import clock
 from corolla.training.pace import Pace
-from corolla.training.recipe import Policy, Recipe
+from corolla.training.recipe import Recipe
 
 SPARE = 0.02  # share of the time that is planned for nothing
 REPORT = 4.0  # seconds for the report, its explanations, the model card and the curves
@@ -31,19 +31,12 @@ class Rung:
     image_size: int
     growth: tuple[tuple[float, float], ...]
     fewest_views: int  # pictures seen in the whole training below which a smaller rung learns more
-    # Where so few views need less regularisation than the recipe's own
-    policy: Policy | None = None
-    mixing: float | None = None
+    # Other values of the recipe, where so few views need smaller batches or less regularisation
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def applied_to(self, recipe: Recipe) -> Recipe:
         """The recipe on this rung."""
-        return recipe.changed(
-            model=self.model,
-            image_size=self.image_size,
-            growth=self.growth,
-            policy=self.policy,
-            mixing=self.mixing,
-        )
+        return recipe.changed(model=self.model, image_size=self.image_size, growth=self.growth, **self.values)
 
 
 class Timer(Protocol):
@@ -159,8 +152,8 @@ def plan(
     minutes: float,
     recipe: Recipe,
     ladder: tuple[Rung, ...],
-    amounts: Amounts,
-    most_epochs: int,
+    amounts_of: Callable[[Recipe], Amounts],
+    most_epochs: Callable[[Recipe], int],
     timer: Timer,
     multiple_of: Callable[[Recipe], int],
     started: float,
@@ -173,7 +166,7 @@ def plan(
     """
     whole = minutes * 60
 
-    def left(costs: Costs) -> float:
+    def left(costs: Costs, amounts: Amounts) -> float:
         """Seconds for steps and validations."""
         gone = processes.agree(clock.now() - started)
         calibrating = costs.prediction * calibration_within(CALIBRATING * whole, costs, amounts)
@@ -185,24 +178,25 @@ def plan(
             f"{minutes:g} minutes are too short: reading the images alone took {gone / 60:.1f}; "
             f"give --minutes {needed_minutes(3 * gone)} or more, or fewer images"
         )
-    chosen: tuple[Recipe, Costs] | None = None
+    chosen: tuple[Recipe, Costs, Amounts] | None = None
     views = 0.0
     for rung in ladder:
         # A higher rung is slower, so one that even this speed is too slow for need not be timed.
         if chosen and views < rung.fewest_views:
             break
         tried = rung.applied_to(recipe)
+        amounts = amounts_of(tried)
         costs = costs_of(tried, amounts, timer, multiple_of(tried))
-        views_here = left(costs) * (1 - VALIDATING) / costs.mean_image()
+        views_here = left(costs, amounts) * (1 - VALIDATING) / costs.mean_image()
         if chosen and views_here < rung.fewest_views:
             break
-        chosen, views = (tried, costs), views_here
+        chosen, views = (tried, costs, amounts), views_here
     assert chosen, "a ladder has a rung"
-    settled, costs = chosen
-    time = left(costs)
+    settled, costs, amounts = chosen
+    most, time = most_epochs(settled), left(costs, amounts)
     often = validations(time, costs.validation, settled.validations)
     epoch = costs.mean_image() * amounts.train
-    length = min(costs.longest(time, Pace(float(most_epochs)), 0.0, amounts.train, often), float(most_epochs))
+    length = min(costs.longest(time, Pace(float(most)), 0.0, amounts.train, often), float(most))
     if length < 1:
         enough = 1.1 * (whole - time) + FEWEST_VALIDATIONS * costs.validation + FEW_EPOCHS * epoch
         raise CorollaError(
@@ -212,7 +206,7 @@ def plan(
         )
     settled = settled.changed(validations=often, **lasting(length, amounts))
     told = f"{1 / costs.mean_image():.0f} images/s, {epoch:.0f} s an epoch"
-    return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts), most_epochs)
+    return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts), most)
 
 
 def calibration_within(seconds: float, costs: Costs, amounts: Amounts) -> int:

@@ -1,5 +1,6 @@
 """Which recipe a training really runs with: the named one, the user's changes, and the minutes dial."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,15 @@ from corolla.sizes import name_of, vit_config
 from corolla.training.budget import Amounts, Plan, Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
-from corolla.training.suiting import most_epochs, native_side, suited_ladder, suited_model, suited_to_few
+from corolla.training.suiting import (
+    batches_of_few,
+    mixing_of_few,
+    most_epochs,
+    native_side,
+    suited_ladder,
+    suited_model,
+    suited_to_few,
+)
 
 if TYPE_CHECKING:  # a recipe is chosen, or refused, without torch
     from corolla.training.trial import Trial
@@ -76,7 +85,8 @@ def fit_to_minutes(
     `beside` are seconds an image of the test split that its teacher will take at the end.
     A model, weights or a picture size set by hand leave only the epochs to fit.
     """
-    ladder = suited_ladder(named.ladder, native_side(manifest))
+    images = manifest.size("train")
+    ladder = laid_out(suited_ladder(named.ladder, native_side(manifest)), images, changes)
     if shaped_by_hand(changes):
         ladder = (Rung(recipe.model, recipe.image_size, recipe.growth, 0),)
 
@@ -87,19 +97,33 @@ def fit_to_minutes(
         minutes,
         recipe,
         ladder,
-        amounts_of(manifest, recipe, beside),
-        most_epochs(named.most_epochs, manifest.size("train"), recipe.batch_size),
+        lambda tried: amounts_of(manifest, tried, beside),
+        lambda tried: most_epochs(named.most_epochs, images, tried.batch_size),
         trial,
         patch_of,
         started,
         trial.machine.processes,
     )
-    taken = fitted.recipe.changed(**changes)  # what is set by hand stays, whatever the rung has
+    taken = fitted.recipe
     progress.note(
         f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.length:.1f} epochs: "
         f"{fitted.measured}"
     )
-    return replace(fitted, recipe=taken)
+    return fitted
+
+
+def laid_out(ladder: Sequence[Rung], images: int, changes: dict[str, Any]) -> tuple[Rung, ...]:
+    """The ladder for a training split of so many `images`; what the user's `changes` say stays, whatever a rung has."""
+
+    def values_of(rung: Rung) -> dict[str, Any]:
+        values = {name: value for name, value in rung.values.items() if name not in changes}
+        if "batch_size" in values:
+            values["batch_size"] = batches_of_few(images, values["batch_size"])
+        if "mixing" in values:
+            values["mixing"] = mixing_of_few(images, values["mixing"])
+        return values
+
+    return tuple(replace(rung, values=values_of(rung)) for rung in ladder)
 
 
 def shaped_by_hand(changes: dict[str, Any]) -> bool:

@@ -49,10 +49,8 @@ def suited_ladder(ladder: Sequence[Rung], side: int | None) -> tuple[Rung, ...]:
     growth = ((0.0, 0.75), (0.5, 1.0)) if small >= 64 else ((0.0, 1.0),)  # 48 pixels are 6 x 6 tokens still
     rungs: list[Rung] = []
     for rung in ladder:
-        name = suited_model(rung.model, small)
-        if small < 64 and not rungs:  # 4 x 4 tokens cost a fraction, where there is hardly time for one look at each
-            name = name.replace("_conv4_", "_conv8_")
-        suited = replace(rung, model=re.sub(r"\d+$", str(small), name), image_size=small, growth=growth)
+        model = re.sub(r"\d+$", str(small), suited_model(rung.model, small))
+        suited = replace(rung, model=model, image_size=small, growth=growth)
         if not rungs or replace(suited, fewest_views=0) != replace(rungs[-1], fewest_views=0):
             rungs.append(suited)
     return tuple(rungs)
@@ -73,10 +71,20 @@ def suited_model(model: str, pixels: int) -> str:
 
 def suited_to_few(recipe: Recipe, images: int) -> Recipe:
     """The recipe for a training split of so many images: batches that leave few over, and little mixing of few."""
-    batches = math.ceil(images / recipe.batch_size)
-    batch_size = max(images // batches, 1) if 0 < batches < FEW_BATCHES else recipe.batch_size
-    mixing = min(recipe.mixing, FEW_MIXING) if images < FEW_IMAGES else recipe.mixing
-    return recipe.changed(batch_size=batch_size, mixing=mixing)
+    return recipe.changed(
+        batch_size=batches_of_few(images, recipe.batch_size), mixing=mixing_of_few(images, recipe.mixing)
+    )
+
+
+def batches_of_few(images: int, usual: int) -> int:
+    """The batch size: `usual`, or one that leaves few over where an epoch has few batches."""
+    batches = math.ceil(images / usual)
+    return max(images // batches, 1) if 0 < batches < FEW_BATCHES else usual
+
+
+def mixing_of_few(images: int, usual: float) -> float:
+    """The share of the batches that are mixed: `usual`, or less where there are few images."""
+    return min(usual, FEW_MIXING) if images < FEW_IMAGES else usual
 
 
 def most_epochs(usual: int, images: int, batch_size: int) -> int:

@@ -49,7 +49,8 @@ class Trial:
 
     def trainer(self, recipe: Recipe) -> tuple[str, Trainer]:
         """A trainer of the recipe's layers, and what they are called; augmentation changes little of their speed."""
-        layers = recipe.model.rpartition("_")[0]  # vit_micro_conv16_96 and _160 are as fast at the same pixels
+        # vit_micro_conv16_96 and _160 are as fast at the same pixels
+        layers = f"{recipe.model.rpartition('_')[0]} by {recipe.batch_size}"
         if layers not in self.trainers:
             small = replace(recipe, epochs=1, last_epoch=1.0, growth=((0.0, 1.0),))
             self.trainers[layers] = Trainer(

@@ -49,7 +49,7 @@ def test_any_kind_of_timm_model_gives_a_map_and_its_own_feature(name: str, pixel
 
 
 def test_a_run_is_a_teacher_that_knows_its_classes(swatches: Path, tmp_path: Path) -> None:
-    run = corolla.train(swatches, tmp_path / "run", epochs=2, model="vit_nano_conv8_16", batch_size=8, workers=0)
+    run = corolla.train(swatches, tmp_path / "run", epochs=2, model="vit_pico_conv8_16", batch_size=8, workers=0)
     pretrained = load_backbone(str(run.folder))
     model, config = run.load_model()
     assert pretrained.classes == config.classes

@@ -26,8 +26,8 @@ RECIPE = Recipe(
     guidance=8.0,
 )
 LADDER = (
-    Rung("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, policy="light"),
-    Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, policy="light"),
+    Rung("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, {"policy": "light"}),
+    Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, {"policy": "light"}),
     Rung("vit_micro_conv16_160", 160, scratch.GROWTH, 100_000),
 )
 MOST_EPOCHS = 1000

@@ -17,12 +17,21 @@ GROWTH = ((0.0, 0.6), (0.5, 0.8), (0.8, 1.0))  # 96 pixels, then 128, then 160
 RECIPE = Recipe(
     name="scratch", model="vit_micro_conv16_160", image_size=160, epochs=80, growth=GROWTH, policy="trivial", mixing=0.8
 )
+# Where images are seen a few times only: a small model, fine tokens, many steps, and little that makes learning harder.
+FEW_VIEWS = {
+    "batch_size": 32, "policy": "none", "mixing": 0.0, "crop_scale": 0.5, "erasing": 0.0, "drop_path": 0.0
+}  # fmt: skip
 LADDER = (
-    # Where images are seen a few times only, finer tokens of small images, and nothing that makes learning harder.
-    Rung("vit_micro_conv8_64", 64, ((0.0, 0.75), (0.5, 1.0)), 0, policy="none", mixing=0.0),
-    Rung("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 25_000, policy="light", mixing=0.5),
-    Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, policy="light", mixing=0.5),
-    Rung("vit_micro_conv16_160", 160, GROWTH, 100_000),
+    Rung("vit_nano_conv8_64", 64, ((0.0, 0.75), (0.5, 1.0)), 0, FEW_VIEWS),
+    Rung("vit_nano_conv8_96", 96, ((0.0, 0.75), (0.5, 1.0)), 30_000, FEW_VIEWS | {"policy": "light", "mixing": 0.2}),
+    Rung(
+        "vit_nano_conv8_128",
+        128,
+        ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)),
+        70_000,
+        {"batch_size": 32, "policy": "light", "mixing": 0.5, "drop_path": 0.0},
+    ),
+    Rung("vit_micro_conv16_160", 160, GROWTH, 150_000),
     Rung("vit_tiny_conv16_192", 192, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 600_000),
     Rung("vit_small_conv16_224", 224, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 4_000_000),
 )

@@ -1,0 +1,30 @@
+"""A rung of the dial's ladder is fitted to few images, and gives way to what is set by hand."""
+
+import pytest
+
+from corolla.training.budget import Rung
+from corolla.training.choice import laid_out
+from corolla.training.recipes.scratch import FEW_VIEWS, LADDER, RECIPE
+
+RUNG = Rung("vit_nano_conv8_64", 64, ((0.0, 1.0),), 0, {"batch_size": 32, "mixing": 0.5, "crop_scale": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "mixing"), [(5, 5, 0.2), (142, 28, 0.2), (300, 30, 0.5), (2558, 32, 0.5), (0, 32, 0.2)]
+)
+def test_a_rungs_batches_leave_few_images_over(images: int, batch: int, mixing: float) -> None:
+    [rung] = laid_out([RUNG], images, {})
+    recipe = rung.applied_to(RECIPE)
+    assert (recipe.batch_size, recipe.mixing, recipe.crop_scale) == (batch, mixing, 0.5)
+    assert (recipe.model, recipe.image_size, recipe.growth) == (RUNG.model, 64, ((0.0, 1.0),))
+
+
+def test_what_is_set_by_hand_stays_whatever_a_rung_has() -> None:
+    by_hand = {"batch_size": 100, "policy": "rand", "drop_path": 0.3}
+    recipe = RECIPE.changed(**by_hand)
+    for rung in laid_out(LADDER, 50, by_hand):
+        taken = rung.applied_to(recipe)
+        assert {name: getattr(taken, name) for name in by_hand} == by_hand
+    lowest = laid_out(LADDER, 5000, by_hand)[0].applied_to(recipe)
+    for name in FEW_VIEWS.keys() - by_hand.keys():
+        assert getattr(lowest, name) == FEW_VIEWS[name]
