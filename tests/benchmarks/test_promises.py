@@ -123,7 +123,7 @@ def test_the_command_lists_measures_some_and_ends_with_what_it_found(
     assert promises.main(["--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(KNOWN.promises)
     for seconds, status in ((0.1, 0), (9.0, 1)):
-        monkeypatch.setitem(MEASURES, "help_seconds", lambda scene, seconds=seconds: seconds)
+        monkeypatch.setitem(MEASURES, "help_times", lambda scene, seconds=seconds: seconds)
         assert promises.main(["--only", "help", "scratch"]) == status
     out = capsys.readouterr().out
     assert "| **no** |" in out

@@ -4,7 +4,6 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -73,6 +72,8 @@ Json = Annotated[
 
 def check_device(name: str | None) -> None:
     """`CorollaError` for a name that is of no kind of device; whether one is here, only torch knows."""
+    from importlib.metadata import entry_points  # a tenth of the time of --help
+
     kind, _, number = (name or "cpu").partition(":")
     known = kind in DEVICES or any(entry_points(group="torch.backends"))  # a plugin of torch brings kinds of its own
     if not known or not (number or "0").isdecimal():
