@@ -60,5 +60,5 @@ def test_the_whole_training_step_is_measured(model: str) -> None:
 
 
 def test_a_model_that_there_is_not() -> None:
-    with pytest.raises(CorollaError, match="vit_pico"):
+    with pytest.raises(CorollaError, match="vit_nano"):
         _ = Case("vit_nanno_patch8_32", 1).config
