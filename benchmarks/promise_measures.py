@@ -94,12 +94,7 @@ def cold_start(scene: Scene) -> float:
     photo = scene.folder / "photo.jpg"
     paint("rose", 1, 500).save(photo, quality=92)
     hall = Hall(Path(sys.executable), scene.folder / "logs")
-    commands = {}
-    for name, words in (("corolla", ["corolla", "predict"]), ("timm", ["contenders.once", "timm"])):
-        saved = str(scene.folder / f"saved {name}")
-        hall.asked_once(name, "save", folder=saved, model="small")
-        commands[name] = [str(hall.python(name)), "-m", *words, saved, str(photo)]
-        wall_seconds(commands[name])  # once for the file cache
+    commands = hall.starts(("corolla", "timm"), scene.folder, str(photo))
     return statistics.median(wall_seconds(commands["timm"]) / wall_seconds(commands["corolla"]) for _ in range(STARTS))
 
 

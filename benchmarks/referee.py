@@ -101,6 +101,20 @@ class Hall:
         with self.called([name]) as contenders:
             return contenders[name].ask(do, **request)
 
+    def starts(self, names: Sequence[str], folder: Path, photo: str) -> dict[str, list[str]]:
+        """The commands of whole processes that answer for `photo` with a ViT-S/16, each run once for the file cache.
+
+        The models are saved below `folder`.
+        """
+        commands = {}
+        for name in names:
+            saved = str(folder / f"saved_{name}")
+            self.asked_once(name, "save", folder=saved, model="small")
+            words = ["corolla", "predict"] if name == "corolla" else ["contenders.once", name]
+            commands[name] = [str(self.python(name)), "-m", *words, saved, photo]
+            wall_seconds(commands[name])
+        return commands
+
 
 def wall_seconds(command: Sequence[str]) -> float:
     """How long a whole process takes; RuntimeError with what it said if it fails."""

@@ -67,13 +67,7 @@ class Speed:
 
     def cold(self) -> Iterator[Measured]:
         """Whole processes that answer for one picture."""
-        photo, commands = self.files[0], {}
-        for name in ("corolla", "transformers", "timm"):
-            folder = str(self.work / f"saved_{name}")
-            self.hall.asked_once(name, "save", folder=folder, model="small")
-            command = ["corolla", "predict"] if name == "corolla" else ["contenders.once", name]
-            commands[name] = [str(self.hall.python(name)), "-m", *command, folder, photo]
-            wall_seconds(commands[name])  # once for the file cache
+        commands = self.hall.starts(("corolla", "transformers", "timm"), self.work, self.files[0])
         answers = in_turns(tuple(commands), self.repeats, lambda name: {"seconds": wall_seconds(commands[name])})
         yield Measured("cold start, ViT-S/16, one picture, s", False, each(answers, "seconds"))
 
