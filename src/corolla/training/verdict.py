@@ -14,6 +14,7 @@ from dataclasses import dataclass
 VIEWS = 200  # of each class
 STEPS = 30
 LEARNED = 0.05  # of what the commonest class leaves wrong: a model that names less right has learned next to nothing
+APART, UNLIKE = 0.03, 0.01  # validation and test: so much accuracy apart, and so unlikely by chance
 POINTS, TIMES = 0.10, 2.0  # far below: so much less right, and so many times as much wrong
 INSTEAD = "begin with pretrained weights: --weights NAME_OR_PATH --recipe probe"
 
@@ -82,6 +83,32 @@ def say_after(
     longer = "train longer" if minutes is None else f"give it more than {minutes:g} minutes"
     instead = "look at the labels: corolla audit" if pretrained else INSTEAD
     return f"{found}; {longer}, or {instead}"
+
+
+def say_unlike(validation: Outcome, test: Outcome, drawn: bool) -> str | None:
+    """That validation and test differ beyond chance, why that may be and what to do; None where they do not.
+
+    `drawn`: the validation images were taken from the training's by corolla, and the test's were not. The test is
+    Fisher's, at `UNLIKE`: the best of many epochs is a little too good on validation in any case.
+    """
+    if abs(validation.accuracy - test.accuracy) < APART:
+        return None
+    from scipy.stats import fisher_exact
+
+    counts = [[outcome.right, outcome.of - outcome.right] for outcome in (validation, test)]
+    if fisher_exact(counts).pvalue >= UNLIKE:
+        return None
+    why = (
+        "validation was taken from the training's own images, and the test's come from elsewhere, so a column group in "
+        "a CSV, or a folder val of other images, would make validation as hard as the test"
+        if drawn
+        else "the two splits hold other kinds of images"
+    )
+    return (
+        f"validation and test differ beyond chance: {validation.accuracy:.1%} of {validation.of:,} validation images "
+        f"are right, and {test.accuracy:.1%} of {test.of:,} test images; {why}; the temperature and the promised "
+        "coverage rest on validation, so expect them to fail on images like the test's"
+    )
 
 
 def near_chance(outcome: Outcome) -> str | None:
