@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from corolla.cli import demo
-from corolla.cli.demo import Hurried, choose_data, fresh, reachable, training_minutes
+from corolla.cli.demo import Hurried, choose_data, reachable, training_minutes
 from corolla.data import flowers, sources
 from corolla.data.painted import dataset
 from corolla.data.sources import load_data
@@ -65,18 +65,6 @@ def test_the_whole_demo(corolla: Callable, tmp_path: Path, monkeypatch: pytest.M
         assert place.is_file()
         assert str(place) in end
     assert "corolla train PICTURES --out" in end
-
-
-def test_the_folder_is_always_a_fresh_one(tmp_path: Path) -> None:
-    assert fresh(tmp_path / "demo") == tmp_path / "demo"
-    (tmp_path / "demo").mkdir()
-    assert fresh(tmp_path / "demo") == tmp_path / "demo"
-    for name in ("demo", "demo-2", "demo-3"):
-        (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / "file").touch()
-    assert fresh(tmp_path / "demo") == tmp_path / "demo-4"
-    (tmp_path / "a-b").touch()
-    assert fresh(tmp_path / "a-b") == tmp_path / "a-b-2"
 
 
 @pytest.mark.parametrize(
