@@ -114,13 +114,19 @@ def test_a_run_that_was_not_evaluated_still_has_a_page(make_run: MakeRun) -> Non
     assert [a["id"] for a in page.all("section")] == ["headline", "curves", "data", "training"]
 
 
+def test_how_the_data_was_read_is_told(make_run: MakeRun) -> None:
+    run, evaluation, manifest = make_run(NAMES)
+    [said] = run.load_config().data["notes"]
+    assert " ".join(said.split()) in Page(write_report(run, evaluation, manifest)).text
+
+
 def test_missing_parts_are_left_out(make_run: MakeRun) -> None:
     run, evaluation, _ = make_run(NAMES)
     config = run.load_config()
     for part in (config.data, config.training, config.recipe, config.versions):
         part.clear()
     config.data["counts"] = {"train": "many"}
-    config.data["skipped"] = 3
+    config.data["skipped"] = config.data["notes"] = 3
     config.training["minutes"] = "long"
     run.save_config(config)
     run.metrics_file.write_text('3\n[]\n{"epoch": null}\n{"epoch": 1, "val_loss": NaN}\n', encoding="utf-8")

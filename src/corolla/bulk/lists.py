@@ -5,10 +5,11 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from corolla.data.tables import PATH_NAMES
+from corolla.data.rows import PATH_NAMES
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 
+SUFFIXES = (".csv", ".tsv", ".parquet")  # whose columns have names
 ROWS = 10_000  # of a Parquet file at once
 
 

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from corolla.bulk import places
-from corolla.bulk.lists import paths_in
+from corolla.bulk.lists import SUFFIXES, paths_in
 from corolla.bulk.shards import SUFFIX, members
-from corolla.data.folders import _files_below
 from corolla.data.hashing import sha256_of
-from corolla.data.tables import SUFFIXES
+from corolla.data.tree import files_below
 from corolla.errors import CorollaError
 
 
@@ -52,13 +51,13 @@ def expand(word: str) -> Iterator[Row]:
         return
     path = local_path(word)
     if path.is_dir():
-        yield from in_files(_files_below(path, ()))
+        yield from in_files(files_below(path))
     elif path.exists():
         yield from in_table(word, path) if word.lower().endswith(SUFFIXES) else in_files([path])
     else:
         found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
         for each in map(Path, found):
-            yield from in_files(_files_below(each, ()) if each.is_dir() else [each])
+            yield from in_files(files_below(each) if each.is_dir() else [each])
 
 
 def refuse_missing(word: str) -> None:

@@ -49,7 +49,7 @@ def command(
         raise CorollaError(f"{run} has no manifest.csv; say where labelled pictures are: corolla calibrate {run} DATA")
     classes = check_run(run, device).classes
     with progress_for(quiet) as progress, locked(folder.folder, "calibration", progress.note):
-        manifest = folder.load_manifest() if data is None else load_data(data, progress=progress.stage)
+        manifest = folder.load_manifest() if data is None else load_data(data, known=classes, progress=progress.stage)
         check_classes(manifest, classes)
 
         from corolla.classifier import Classifier

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from corolla.cli.options import Quiet, at_home, prose, refuse_infinite
+from corolla.cli.options import ClassFolders, Duplicates, Quiet, at_home, prose, refuse_infinite
 
 app = typer.Typer(
     help="Fetch or paint pictures to train on, and pack many into shards.",
@@ -76,6 +76,8 @@ def shard(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the split and the order.")] = 0,
+    class_folders: ClassFolders = None,
+    duplicates: Duplicates = None,
     quiet: Quiet = False,
 ) -> None:
     """Pack pictures into WebDataset tars with a list of them, shards.json, and print the folder.
@@ -89,7 +91,16 @@ def shard(
     from corolla.progress import progress_for
 
     with progress_for(quiet) as progress:
-        content = write_shards(data, folder, pictures=pictures, megabytes=megabytes, seed=seed, progress=progress.stage)
+        content = write_shards(
+            data,
+            folder,
+            pictures=pictures,
+            megabytes=megabytes,
+            seed=seed,
+            class_folders=class_folders or "",
+            duplicates=duplicates or "",
+            progress=progress.stage,
+        )
         for path, reason in content["skipped"][:10]:
             progress.note(f"  skipped {path}: {reason}")
         if len(content["skipped"]) > 10:

@@ -98,6 +98,8 @@ def command(
             evaluation = answer(predictor, *asked, progress.stage)
         if not processes.main:
             return
+        for note in evaluation.notes:
+            progress.note(note)
         robust = None
         if robustness:
             from corolla.evaluation.robustness import measure_robustness

@@ -124,7 +124,7 @@ def _look(path: Path, before: _Found | None) -> _Found | str:
     except PictureError as error:
         return error.reason
     except FileNotFoundError:
-        return "no such file"
+        return f"no such file in {path.parent}"
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
         return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
 

@@ -54,6 +54,8 @@ class Manifest:
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
     stream: PictureStream | None = None
+    notes: tuple[str, ...] = field(default=(), compare=False)  # how the source was read, where that is worth a line
+    drawn: tuple[Split, ...] = field(default=(), compare=False)  # splits that the source lacked
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ class Evaluation:
     groups: tuple[str, ...] = ()  # of each picture, "" for none; empty if the data has no groups
     calibration: Promises | None = None  # the model's, which the probabilities are made with
     novelty: NDArray[np.float32] | None = None  # (n,), of a calibrated model; above 1: not accepted
+    notes: tuple[str, ...] = ()  # how the data was read, where that is worth a line
 
     def __post_init__(self) -> None:
         if not self.paths:

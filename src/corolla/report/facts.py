@@ -50,6 +50,12 @@ def skipped(config: "Config") -> tuple[tuple[str, str], ...]:
     return tuple((str(p[0]), str(p[1])) for p in pairs if isinstance(p, list | tuple) and len(p) == 2)
 
 
+def notes(config: "Config") -> tuple[str, ...]:
+    """How the data was read, where that was worth a line."""
+    said = config.data.get("notes")
+    return tuple(map(str, said)) if isinstance(said, list) else ()
+
+
 def source_name(config: "Config") -> str:
     """The end of the data's place: enough to know it by, and no tour of somebody's disk."""
     place = PurePath(str(config.data.get("source", "")).replace("\\", "/"))

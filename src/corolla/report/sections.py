@@ -123,6 +123,7 @@ def data(material: Material) -> Section | None:
         "names": [facts.SPLIT_NAMES[split] for split in counts.splits],
         "source": facts.text(material.config.data.get("source")),
         "digest": facts.text(material.config.data.get("digest")),
+        "notes": facts.notes(material.config),
         "skipped": skipped[:MOST_SKIPPED],
         "skipped_in_all": len(skipped),
     }

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from corolla.data.folders import list_entries, named_like_picture
 from corolla.data.listing import SPLIT_WORDS
 from corolla.data.manifest import Split
 from corolla.data.shards.samples import SUFFIXES
-from corolla.data.tables import has_needed_columns
+from corolla.data.tables import is_table
+from corolla.data.tree import list_entries, named_like_picture
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 
@@ -81,7 +81,7 @@ def in_folder(folder: Path) -> Found | None:
 
 def is_other_data(file: Path) -> bool:
     """Whether a file is a picture, or a table of pictures."""
-    return named_like_picture(file) or (file.suffix.lower() in (".csv", ".tsv") and has_needed_columns(file))
+    return named_like_picture(file.name) or (file.suffix.lower() in (".csv", ".tsv") and is_table(file))
 
 
 def has_pictures(file: Path) -> bool:
