@@ -124,7 +124,8 @@ def data(material: Material) -> Section | None:
         "source": facts.text(material.config.data.get("source")),
         "digest": facts.text(material.config.data.get("digest")),
         "skipped": skipped[:MOST_SKIPPED],
-        "skipped_in_all": len(skipped),
+        "skipped_in_all": sum(one.count for one in skipped),
+        "skipped_more": len(skipped) > MOST_SKIPPED,
     }
     return Section("data", "Data", values)
 
