@@ -13,7 +13,8 @@ from typing import Any
 
 from corolla import __version__
 from corolla.data.checking import refuse_changed
-from corolla.data.manifest import SPLITS, Manifest
+from corolla.data.hints import hints
+from corolla.data.manifest import SPLITS, Manifest, lines_of
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.lock import locked
@@ -232,16 +233,17 @@ def see_from_everywhere(run: Run, processes: Processes) -> None:
 def describe(manifest: Manifest, progress: Progress) -> None:
     """Say what the data is, and what may be wrong with it."""
     counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
-    progress.note(
-        f"{sum(manifest.size(name) for name in SPLITS)} pictures of {len(manifest.classes)} classes: {counts}"
-    )
-    for skipped in manifest.skipped[:10]:
-        progress.note(f"  skipped {skipped.path}: {skipped.reason}")
-    if len(manifest.skipped) > 10:
-        progress.note(f"  skipped {len(manifest.skipped) - 10} more, listed in the report")
+    total = sum(manifest.size(name) for name in SPLITS)
+    progress.note(f"{total} pictures of {len(manifest.classes)} classes: {counts}")
+    for line in lines_of(manifest.skipped, "listed in the report"):
+        progress.note(line)
+    for hint in hints(manifest):
+        progress.note(hint)
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
     if most > 3 * fewest:
-        progress.note(f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help")
+        progress.note(
+            f"the classes are uneven ({fewest} to {most} training pictures); --class-weights balanced may help"
+        )
 
 
 def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Machine, progress: Progress) -> None:
@@ -277,7 +279,7 @@ def first_config(
             "root": str(manifest.root.resolve()),
             "digest": manifest.digest,
             "counts": {name: manifest.counts(name) for name in SPLITS},
-            "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+            "skipped": [skipped.to_json() for skipped in manifest.skipped],
             "stream": manifest.stream.origin if manifest.stream else None,
         },
         versions={"corolla": __version__, "python": platform.python_version()} | {n: version(n) for n in PACKAGES},
