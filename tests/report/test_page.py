@@ -30,7 +30,7 @@ def test_the_page_says_what_was_found(make_run: MakeRun) -> None:
     run, evaluation, manifest = make_run(NAMES)
     page = Page(write_report(run, evaluation, manifest))
     assert "66.7 %" in page.text
-    assert "of 9 test pictures named right; the 95 % interval runs from 35.4 to 87.9 %." in page.text
+    assert "of 9 test pictures named right; the 95 % interval runs from 35 to 88 %." in page.text
     assert "2.9 million" in page.text
     assert "6 of 6" in page.text
     assert "81.7 %" in page.text

@@ -64,6 +64,7 @@ def audit(
         near=near,
         groups=groups_across_splits(used),
         labels=judged,
+        notes=checked.notes,
     )
 
 

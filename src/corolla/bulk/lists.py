@@ -9,7 +9,6 @@ from corolla.data.rows import PATH_NAMES
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 
-SUFFIXES = (".csv", ".tsv", ".parquet")  # whose columns have names
 ROWS = 10_000  # of a Parquet file at once
 
 

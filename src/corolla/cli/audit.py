@@ -11,6 +11,7 @@ from corolla.cli.options import FLAG, ClassFolders, Device, Json, Quiet, check_d
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
 from corolla.paths import at
+from corolla.text import count
 
 EXAMPLES = (
     "Examples:\n"
@@ -121,7 +122,9 @@ def command(
         write_decisions(decisions, findings.root, fix)
         kept = sum(bool(decision.split) for decision in decisions)
         if not quiet:
-            print(f"decisions: {fix}, {kept:,} of {len(decisions):,} files are kept", file=sys.stderr)
+            print(
+                f"decisions: {fix}, {kept:,} of {count(len(decisions), 'file is', 'files are')} kept", file=sys.stderr
+            )
 
 
 def refuse_foreign(folder: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from corolla.cli.options import ClassFolders, Duplicates, Quiet, at_home, prose, refuse_infinite
+from corolla.text import count
 
 app = typer.Typer(
     help="Fetch or paint pictures to train on, and pack many into shards.",
@@ -87,6 +88,7 @@ def shard(
     """
     refuse_infinite(megabytes=megabytes)
 
+    from corolla.data.manifest import Skipped, lines_of
     from corolla.data.shards.writing import write_shards
     from corolla.progress import progress_for
 
@@ -101,12 +103,12 @@ def shard(
             duplicates=duplicates or "",
             progress=progress.stage,
         )
-        for path, reason in content["skipped"][:10]:
-            progress.note(f"  skipped {path}: {reason}")
-        if len(content["skipped"]) > 10:
-            progress.note(f"  skipped {len(content['skipped']) - 10} more, listed in {folder / 'shards.json'}")
-        count = sum(shard["pictures"] for shard in content["shards"])
-        progress.note(f"{count:,} pictures of {len(content['classes'])} classes in {len(content['shards'])} shards")
+        skipped = [Skipped.from_json(row) for row in content["skipped"]]
+        for line in lines_of(skipped, f"listed in {folder / 'shards.json'}"):
+            progress.note(line)
+        written = count(sum(shard["pictures"] for shard in content["shards"]), "picture")
+        shards = count(len(content["shards"]), "shard")
+        progress.note(f"{written} of {len(content['classes'])} classes in {shards}")
     print(folder)
 
 

@@ -9,6 +9,7 @@ from corolla.cli.options import FLAG, Json, RunFolder, at_home, prose
 from corolla.errors import CorollaError, few
 from corolla.paths import at
 from corolla.pretrained import NAMES, run_folder
+from corolla.text import count
 
 if TYPE_CHECKING:
     from corolla.preprocessing import Preprocessing
@@ -130,10 +131,10 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
     lines = {
         "dialect": weights.dialect,
         "picture": f"{columns} x {rows} pixels in patches of {config.patch_size}",
-        "blocks": f"{config.depth} of width {config.width}, {config.heads} heads, "
+        "blocks": f"{config.depth} of width {config.width}, {count(config.heads, 'head')}, "
         f"MLP {config.mlp_dim} {config.activation}",
         "tokens": ", ".join(tokens) or "patches only",
-        "head": f"{config.num_classes} classes" if weights.has_head else "none; training gives it one",
+        "head": count(config.num_classes, "class", "classes") if weights.has_head else "none; training gives it one",
         "parameters": f"{sum(tensor.numel() for tensor in learned):,}",
     }
     if weights.classes:

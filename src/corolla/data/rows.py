@@ -37,7 +37,8 @@ TOGETHER = (
     "sequence",
     "seq",
 )
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+NAMED_SUFFIXES = (".csv", ".tsv", ".parquet")  # of tables whose columns have names as a rule
+SUFFIXES = (*NAMED_SUFFIXES, ".txt")
 SAMPLE = 50  # rows that are looked at to learn what a table is
 _SPACED = re.compile(rf"(.*?\.(?:{'|'.join(ending[1:] for ending in sorted(PICTURE_SUFFIXES))}))\s+(.*)", re.IGNORECASE)
 

@@ -125,7 +125,8 @@ def data(material: Material) -> Section | None:
         "digest": facts.text(material.config.data.get("digest")),
         "notes": facts.notes(material.config),
         "skipped": skipped[:MOST_SKIPPED],
-        "skipped_in_all": len(skipped),
+        "skipped_in_all": sum(one.count for one in skipped),
+        "skipped_more": len(skipped) > MOST_SKIPPED,
     }
     return Section("data", "Data", values)
 

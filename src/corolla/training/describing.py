@@ -2,7 +2,8 @@
 
 import math
 
-from corolla.data.manifest import SPLITS, Manifest
+from corolla.data.hints import hints
+from corolla.data.manifest import SPLITS, Manifest, lines_of
 from corolla.model import written_out
 from corolla.progress import Progress
 from corolla.run import Config
@@ -17,16 +18,15 @@ from corolla.training.verdict import say_before
 def describe(manifest: Manifest, progress: Progress) -> None:
     """Say what the data is, and what may be wrong with it."""
     counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
-    progress.note(
-        f"{sum(manifest.size(name) for name in SPLITS)} pictures of {len(manifest.classes)} classes: {counts}"
-    )
+    total = sum(manifest.size(name) for name in SPLITS)
+    progress.note(f"{total} pictures of {len(manifest.classes)} classes: {counts}")
     progress.note(f"  {named(manifest)}")
     for note in manifest.notes:
         progress.note(note)
-    for skipped in manifest.skipped[:10]:
-        progress.note(f"  skipped {skipped.path}: {skipped.reason}")
-    if len(manifest.skipped) > 10:
-        progress.note(f"  skipped {len(manifest.skipped) - 10} more, listed in the report")
+    for line in lines_of(manifest.skipped, "listed in the report"):
+        progress.note(line)
+    for hint in hints(manifest):
+        progress.note(hint)
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
     if most > 3 * fewest:
         progress.note(

@@ -58,7 +58,8 @@ def finish(
     if evaluation:
         low, high = evaluation.interval
         write_json(run.evaluation_file, evaluation.to_json())
-        progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
+        accuracy, lowest, highest = (f"{share:.{evaluation.decimals}%}" for share in (evaluation.accuracy, low, high))
+        progress.note(f"test accuracy {accuracy} ({lowest} to {highest}, {evaluation.sample})")
     if since is not None:
         conclude(run, manifest, evaluation, progress, watch, since)
     progress.stage("writing the report", 0, 2)

@@ -257,7 +257,7 @@ def first_config(
             "root": str(manifest.root.resolve()),
             "digest": manifest.digest,
             "counts": {name: manifest.counts(name) for name in SPLITS},
-            "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+            "skipped": [skipped.to_json() for skipped in manifest.skipped],
             "stream": manifest.stream.origin if manifest.stream else None,
             "drawn": list(manifest.drawn),
             "notes": list(manifest.notes),

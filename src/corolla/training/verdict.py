@@ -11,6 +11,8 @@ estimate, somewhat below the 39 steps of the first epoch of flower photographs.
 import math
 from dataclasses import dataclass
 
+from corolla.text import amount, count, decimals_of
+
 VIEWS = 200  # of each class
 STEPS = 30
 LEARNED = 0.05  # of what the commonest class leaves wrong: a model that names less right has learned next to nothing
@@ -30,12 +32,13 @@ def say_before(
     needed = max(VIEWS * classes, STEPS * batch_size)
     if pretrained or views >= needed:
         return None
-    longer = (
-        "more epochs" if minutes is None else f"about {rounded_up(minutes * needed / max(views, 1))} minutes or more"
-    )
+    longer = "more epochs"
+    if minutes is not None:
+        longer = f"about {amount(rounded_up(minutes * needed / max(views, 1)), 'minute')} or more"
+    each = f"{views / classes:.0f}" if views >= classes else "not even one"
     known = f" (the teacher itself has {teacher:.1%} of validation right)" if teacher is not None else ""
     return (
-        f"expect little more than guesses: {views:,} views are {views / classes:.0f} of each of {classes} classes, and "
+        f"expect little more than guesses: {views:,} views are {each} of each of {classes} classes, and "
         f"{needed:,} are about the fewest that teach anything; give it {longer}, or {INSTEAD}{known}"
     )
 
@@ -61,6 +64,16 @@ class Outcome:
         return self.right / self.of
 
     @property
+    def decimals(self) -> int:
+        """Of a percentage of so many images."""
+        return decimals_of(self.of)
+
+    @property
+    def figure(self) -> str:
+        """The accuracy, and what it is of."""
+        return f"{self.accuracy:.{self.decimals}%} of {count(self.of, f'{self.split} image')}"
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval (Wilson) of the accuracy."""
         from scipy.stats import binomtest
@@ -80,7 +93,7 @@ def say_after(
     found = near_chance(outcome) or far_below(outcome, reference, name)
     if found is None:
         return None
-    longer = "train longer" if minutes is None else f"give it more than {minutes:g} minutes"
+    longer = "train longer" if minutes is None else f"give it more than {amount(minutes, 'minute')}"
     instead = "look at the labels: corolla audit" if pretrained else INSTEAD
     return f"{found}; {longer}, or {instead}"
 
@@ -118,7 +131,7 @@ def near_chance(outcome: Outcome) -> str | None:
     low, high = outcome.interval
     beyond = outcome.commonest + LEARNED * (1 - outcome.commonest)
     guess = f"always answering the commonest class has {outcome.commonest:.1%}"
-    figure = f"{outcome.accuracy:.1%} of {outcome.of:,} {outcome.split} images ({low:.1%} to {high:.1%})"
+    figure = f"{outcome.figure} ({low:.{outcome.decimals}%} to {high:.{outcome.decimals}%})"
     if low > outcome.commonest:
         return f"it has learned next to nothing: it names {figure}, and {guess}" if outcome.accuracy < beyond else None
     if outcome.accuracy >= beyond:  # better, but by so few images that chance may have done it
@@ -132,7 +145,4 @@ def far_below(outcome: Outcome, reference: float | None, name: str) -> str | Non
         return None
     if reference - outcome.accuracy < POINTS or 1 - outcome.accuracy < TIMES * (1 - reference):
         return None
-    return (
-        f"it is far below its {name}: {outcome.accuracy:.1%} of {outcome.of:,} {outcome.split} images, "
-        f"and the {name} has {reference:.1%}"
-    )
+    return f"it is far below its {name}: {outcome.figure}, and the {name} has {reference:.1%}"

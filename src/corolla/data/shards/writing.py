@@ -71,7 +71,7 @@ def write_shards(
         "seed": seed,
         "digest": manifest.digest,
         "limit": list(limit),
-        "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+        "skipped": [skipped.to_json() for skipped in manifest.skipped],
     }
     done = begin(folder, key)
     shards = list(plan(manifest, *limit, seed))
