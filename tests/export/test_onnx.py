@@ -17,7 +17,7 @@ from corolla.export.graph import Graph
 from corolla.export.onnx import LARGEST, OPSET, build, by_program, free, hushed, scope, with_card
 from corolla.portable.backends import BACKENDS, INPUT, Backend
 from corolla.portable.predictor import PortablePredictor
-from shapes import build_chance, noises
+from shapes import build_chance, calibrate_by_chance, noises
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def test_it_says_what_the_classifier_says(small: Classifier, file: Path, backend
 @pytest.mark.parametrize("shape", ["rotary", "rotary beside learned positions"])
 def test_rotary_positions_go_into_the_file(shape: str, card: Callable, tmp_path: Path) -> None:
     classifier = build_chance(shape, flip=True)
+    calibrate_by_chance(classifier)
     (tmp_path / "rotary.onnx").write_bytes(with_card(build(classifier), card(classifier)))
     portable = PortablePredictor.load(tmp_path / "rotary.onnx", "onnxruntime")
     pixels = noises(3)
