@@ -19,6 +19,7 @@ from corolla.weights.fetching import is_run, located
 from corolla.weights.pictures import from_hugging_face, from_timm
 from corolla.weights.reading import Checkpoint, read_checkpoint
 from corolla.weights.renaming import match, to_ours
+from corolla.weights.rotary import completed, turning_of
 from corolla.weights.shapes import architecture
 
 HEADS = ("head.", "distillation_head.")  # what our names of the heads begin with
@@ -83,7 +84,7 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
         known = ", ".join(known.name for known in DIALECTS)
         found = few(checkpoint.tensors)
         raise CorollaError(f"{checkpoint.file} is in no dialect that corolla knows ({known}); it holds {found}")
-    theirs, idle = sorted_out(checkpoint.tensors, dialect)
+    theirs, idle = sorted_out(completed(checkpoint.tensors), dialect)
     renamed = to_ours(theirs, dialect.table)
     if renamed.unknown:
         raise CorollaError(
@@ -95,8 +96,9 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
     tensors = {name: tensor.to(torch.float32) for name, tensor in renamed.tensors.items()}
     try:
         told = checkpoint.settings if heads is None else checkpoint.settings | {"num_attention_heads": heads}
+        turning, told = turning_of(checkpoint.tensors, told, dialect.name)
         after = any(name.startswith("fc_norm.") for name in theirs)
-        config = architecture(tensors, told, dialect.name, norm_after_pooling=after)
+        config = architecture(tensors, told, dialect.name, norm_after_pooling=after, turning=turning)
         check_shape(config)
         preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.pictures)
     except (ValueError, TypeError, AttributeError) as error:
@@ -107,7 +109,7 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
         expected = ViT(config)
     head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
     check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
-    return weights
+    return weights if turning is None else replace(weights, tensors=turning.reordered(tensors, config.heads))
 
 
 def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:

@@ -8,18 +8,25 @@ import torch
 from torch import Tensor
 
 from corolla.configuration import Pooling, ViTConfig
+from corolla.weights.rotary import Turning
 
 USUAL_HEAD = 64  # width of a head in every size of the paper's table 1 and of DeiT and DINO
+USUAL_SIDE = 224  # pixels
 
 
 def architecture(
-    tensors: dict[str, Tensor], settings: dict[str, Any], dialect: str, norm_after_pooling: bool = False
+    tensors: dict[str, Tensor],
+    settings: dict[str, Any],
+    dialect: str,
+    norm_after_pooling: bool = False,
+    turning: Turning | None = None,
 ) -> ViTConfig:
     """The configuration of `tensors`, which are named our way; ValueError if they are of no Vision Transformer.
 
     Of the settings only what shapes cannot tell is used: heads, epsilon, pooling, and a picture that is not square.
     Positions without a place for the class token get one, of zeros. A class token that the head does not read, as in
-    MAE's fine-tuned models, is one register more. `norm_after_pooling` is what their name of the last norm tells.
+    MAE's fine-tuned models, is one register more. `norm_after_pooling` is what their name of the last norm tells,
+    `turning` how their queries and keys are turned.
     """
     arguments = settings.get("model_args")  # where timm keeps them
     settings = (arguments if isinstance(arguments, dict) else {}) | settings
@@ -30,9 +37,13 @@ def architecture(
             raise ValueError(f"the patch embedding {tuple(kernel.shape)} does not read square patches of three colours")
         into, out_of = tensors["blocks.0.mlp.0.weight"].shape[0], tensors["blocks.0.mlp.2.weight"].shape[1]
         own = ("class_token" in tensors) + ("distillation_token" in tensors)
-        grid = grid_of(tensors, own, settings, side)
-        if "class_token" in tensors and (norm_after_pooling or settings.get("global_pool") == "avg"):
+        placed = "positions" in tensors or turning is None
+        grid = grid_of(tensors, own, settings, side) if placed else usual_grid(settings, side)
+        if "class_token" in tensors and settings.get("global_pool") == "token":
+            norm_after_pooling = False  # of the class token alone a norm is the same before and after
+        elif "class_token" in tensors and (norm_after_pooling or settings.get("global_pool") == "avg"):
             class_to_register(tensors)
+        turned = turning or Turning("none", 100.0)
         scale, registers = tensors.get("blocks.0.branch1.0.scale"), tensors.get("registers")
         return ViTConfig(
             num_classes=1 if classes is None else classes.shape[0],
@@ -46,11 +57,17 @@ def architecture(
             norm_eps=epsilon_of(settings, dialect),
             pooling=pooling_of(tensors, width),
             norm_after_pooling=norm_after_pooling,
+            positions="learned" if placed else "none",
             # What the libraries do when they resize positions.
             antialias_positions=dialect in ("timm", "torchvision", "google") or registers is not None,
             distilled="distillation_token" in tensors,
             registers=0 if registers is None else registers.shape[1],
             layer_scale=None if scale is None else float(scale.float().mean()),
+            norm_in_attention="blocks.0.attention.norm.weight" in tensors,
+            norm_in_mlp="blocks.0.mlp.norm.weight" in tensors,
+            rotary=turned.rotary,
+            rotary_base=turned.rotary_base,
+            rotary_grid=turned.rotary_grid,
         )
     except (KeyError, IndexError) as error:
         raise ValueError(f"they lack {error}" if isinstance(error, KeyError) else str(error)) from None
@@ -58,10 +75,11 @@ def architecture(
 
 def class_to_register(tensors: dict[str, Tensor]) -> None:
     """Make the class token a register, which has no position: its own is added to it."""
-    positions = tensors["positions"]
-    register = tensors.pop("class_token") + positions[:, :1]
+    register = tensors.pop("class_token")
+    if "positions" in tensors:
+        register = register + tensors["positions"][:, :1]
+        tensors["positions"] = tensors["positions"][:, 1:]
     tensors["registers"] = torch.cat([register, tensors["registers"]], dim=1) if "registers" in tensors else register
-    tensors["positions"] = positions[:, 1:]
 
 
 def pooling_of(tensors: dict[str, Tensor], width: int) -> Pooling:
@@ -120,3 +138,12 @@ def told_grid(settings: dict[str, Any], side: int) -> tuple[int, int]:
     if isinstance(size, list) and len(size) == 2 and all(isinstance(pixels, int) for pixels in size):
         return size[0] // side, size[1] // side
     return 0, 0
+
+
+def usual_grid(settings: dict[str, Any], side: int) -> tuple[int, int]:
+    """The grid of the images that a model without learned positions was made for; any other would do as well."""
+    prepared = settings.get("pretrained_cfg")
+    input_size = prepared.get("input_size") if isinstance(prepared, dict) else None
+    size = settings.get("image_size", settings.get("img_size", input_size and input_size[1:]))
+    size = [size] * 2 if isinstance(size, int) else size or [USUAL_SIDE] * 2
+    return told_grid({"image_size": list(size)}, side)
