@@ -1,8 +1,10 @@
 """From what was raised to one line on standard error and an exit status."""
 
 import errno
+import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -76,15 +78,38 @@ def mendable(error: BaseException) -> str | None:
 def system_line(error: OSError) -> str:
     """What the operating system refused, and for which file."""
     reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is None and not current_folder():
+        return "the current folder was deleted, and something in it was asked for; cd to another one and try again"
     where = f"{error.filename}: " if error.filename is not None else ""
     hint = {
         errno.ENOSPC: "; make room and try again",
         errno.EACCES: "; choose a place you may write to, or change its permissions",
         errno.EROFS: "; choose a place you may write to",
     }
-    return f"{where}{reason[:1].lower()}{reason[1:]}{hint.get(error.errno or 0, '')}"
+    told = hint.get(error.errno or 0, "")
+    if "usable temporary directory" in reason:
+        reason, told = "no folder for temporary files may be written to", "; name one by TMPDIR"
+    elif told and in_cache(error.filename):
+        told = "; name another folder for the cache by COROLLA_CACHE"
+    return f"{where}{reason[:1].lower()}{reason[1:]}{told}"
+
+
+def current_folder() -> bool:
+    """Whether there is one."""
+    try:
+        return bool(os.getcwd())  # noqa: PTH109 - no path of it is needed
+    except OSError:
+        return False
+
+
+def in_cache(file: Any) -> bool:
+    """Whether a file lies in corolla's cache."""
+    from corolla.data.cache import cache_folder
+
+    return isinstance(file, str) and os.path.abspath(file).startswith(str(cache_folder()))  # noqa: PTH100 - need not exist
 
 
 def say(text: str) -> None:
     """One line on standard error."""
-    print(f"corolla: {one_line(text)}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # the status says it too, where standard error is full
+        print(f"corolla: {one_line(text)}", file=sys.stderr, flush=True)
