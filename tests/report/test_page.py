@@ -125,7 +125,7 @@ def test_a_run_that_was_not_evaluated_still_has_a_page(make_run: MakeRun) -> Non
         (
             {"crop_scale": 0.5, "policy": "light", "erasing": 0.25, "mixing": 0.2, "teacher": "a"},
             "Training pictures are cropped, changed in colour and shape, partly covered and mixed at random to make "
-            "them harder, and what a teacher says counts in their loss too, so training loss can lie above validation loss.",
+            "them harder, and what a teacher says counts in their loss too, so training loss can lie above validation",
         ),
         ({"policy": "none", "teacher": "a"}, "What a teacher says counts too, so training loss can lie above"),
     ],
