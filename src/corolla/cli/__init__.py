@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from corolla.cli.app import app
 from corolla.cli.failures import tell
 from corolla.cli.output import make_streams_safe
+from corolla.cli.surroundings import check_current_folder
 
 STOPPED_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program whose reader went away
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = get_command(app)
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        check_current_folder()
         with command.make_context("corolla", given) as context:
             command.invoke(context)
         status = 0

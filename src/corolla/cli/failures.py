@@ -78,8 +78,6 @@ def mendable(error: BaseException) -> str | None:
 def system_line(error: OSError) -> str:
     """What the operating system refused, and for which file."""
     reason = error.strerror or str(error) or type(error).__name__
-    if error.filename is None and not current_folder():
-        return "the current folder was deleted, and something in it was asked for; cd to another one and try again"
     where = f"{error.filename}: " if error.filename is not None else ""
     hint = {
         errno.ENOSPC: "; make room and try again",
@@ -92,14 +90,6 @@ def system_line(error: OSError) -> str:
     elif told and in_cache(error.filename):
         told = "; name another folder for the cache by COROLLA_CACHE"
     return f"{where}{reason[:1].lower()}{reason[1:]}{told}"
-
-
-def current_folder() -> bool:
-    """Whether there is one."""
-    try:
-        return bool(os.getcwd())  # noqa: PTH109 - no path of it is needed
-    except OSError:
-        return False
 
 
 def in_cache(file: Any) -> bool:

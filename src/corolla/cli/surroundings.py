@@ -5,11 +5,12 @@ there is left as it is.
 """
 
 import getpass
+import logging
 import os
 import sys
-from contextlib import suppress
 
-from corolla.data.cache import home_folder, may_write, own_temporary, usual_caches
+from corolla.data.cache import cache_folder, home_folder, may_write, usual_caches
+from corolla.errors import CorollaError
 
 # Libraries that keep something in the folder for caches, by the variable that names another place for it.
 CACHES = {"HF_HOME": "huggingface", "TORCH_HOME": "torch"}
@@ -20,6 +21,16 @@ def settle() -> None:
     open_streams()
     name_user()
     place_caches()
+    # Without any handler Python prints a library's log to the terminal: where its cache lies, that it looks for fonts.
+    logging.getLogger("matplotlib").addHandler(logging.NullHandler())
+
+
+def check_current_folder() -> None:
+    """`CorollaError` where it was deleted: paths mean nothing there, and libraries end the process without a reason."""
+    try:
+        os.getcwd()  # noqa: PTH109 - nothing is done with it
+    except OSError:
+        raise CorollaError("the current folder was deleted; cd to another one and try again") from None
 
 
 def open_streams() -> None:
@@ -48,14 +59,13 @@ def name_user() -> None:
 
 def place_caches() -> None:
     """Libraries keep their caches beside ours where they could not write to their own place, or have none."""
-    usual, home = usual_caches(), home_folder()
-    with suppress(OSError):
-        for variable, name in CACHES.items():
-            if variable not in os.environ and not (usual and ((usual / name).is_dir() or may_write(usual / name))):
-                os.environ[variable] = str(own_temporary(name))
-        if "TRITON_CACHE_DIR" not in os.environ and not (home and may_write(home / ".triton")):
-            os.environ["TRITON_CACHE_DIR"] = str(own_temporary("triton"))
-        # Matplotlib wants to write to both of its folders, and without one makes a new list of fonts each time.
-        own = [usual and usual / "matplotlib", home and home / ".config" / "matplotlib"]
-        if "MPLCONFIGDIR" not in os.environ and not all(place and may_write(place) for place in own):
-            os.environ["MPLCONFIGDIR"] = str(own_temporary("matplotlib"))
+    usual, home, ours = usual_caches(), home_folder(), cache_folder() / "libraries"
+    for variable, name in CACHES.items():
+        if variable not in os.environ and not (usual and (os.path.isdir(usual / name) or may_write(usual / name))):  # noqa: PTH112 - False where nobody may look
+            os.environ[variable] = str(ours / name)
+    if "TRITON_CACHE_DIR" not in os.environ and not (home and may_write(home / ".triton")):
+        os.environ["TRITON_CACHE_DIR"] = str(ours / "triton")
+    # Matplotlib wants to write to both of its folders, and without one makes a new list of fonts each time.
+    own = [usual and usual / "matplotlib", home and home / ".config" / "matplotlib"]
+    if "MPLCONFIGDIR" not in os.environ and not all(place and may_write(place) for place in own):
+        os.environ["MPLCONFIGDIR"] = str(ours / "matplotlib")

@@ -28,9 +28,9 @@ def cache_folder() -> Path:
         return at(chosen).absolute()
     usual = usual_caches()
     if usual is None:
-        return own_temporary("cache")
+        return own_temporary()
     folder = usual / "corolla" / "cache" if sys.platform == "win32" else usual / "corolla"
-    return folder if folder.is_dir() or may_write(folder) else own_temporary("cache")
+    return folder if folder.is_dir() or may_write(folder) else own_temporary()
 
 
 def usual_caches() -> Path | None:
@@ -64,21 +64,21 @@ def may_write(folder: Path) -> bool:
 
 
 @cache
-def own_temporary(name: str) -> Path:
+def own_temporary() -> Path:
     """A folder of this user's in the one for temporary files, the same in every process; made, if that can be done."""
     try:
         place = Path(tempfile.gettempdir())
     except OSError:  # there is none that may be written to: what has to be written will say so
-        return Path(tempfile.tempdir or os.devnull) / name
-    number = os.getuid() if hasattr(os, "getuid") else "own"
+        return Path(os.devnull) / "corolla"
+    number = os.geteuid() if hasattr(os, "geteuid") else "own"
     folder = place / f"corolla-{number}"
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
         told = folder.lstat()
-        mine = not hasattr(os, "getuid") or (told.st_uid == os.getuid() and not told.st_mode & 0o022)
+        mine = not hasattr(os, "geteuid") or (told.st_uid == os.geteuid() and not told.st_mode & 0o022)
         if not (stat.S_ISDIR(told.st_mode) and mine):  # somebody else could put something into it
             folder = Path(tempfile.mkdtemp(prefix="corolla-"))
-    return folder / name
+    return folder
 
 
 @contextmanager
