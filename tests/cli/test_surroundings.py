@@ -94,6 +94,28 @@ def test_a_stranger_may_read_a_run_and_write_nowhere(everyones: Path) -> None:
     assert done.stdout
 
 
+def test_temporary_files_go_into_the_cache_where_their_folder_takes_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    monkeypatch.setenv("COROLLA_CACHE", str(tmp_path / "cache"))
+    surroundings.place_temporary()
+    assert os.environ["TMPDIR"] == tempfile.gettempdir() == str(tmp_path / "cache" / "temporary")
+    with tempfile.TemporaryDirectory() as made:
+        assert Path(made).parent == tmp_path / "cache" / "temporary"
+
+
+@posix
+def test_names_beyond_ascii_where_python_takes_none_are_told_with_the_way_out(pictures: Path, tmp_path: Path) -> None:
+    said = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = corolla("train", pictures, "--out", tmp_path / "run", "--epochs", "1", "--quiet", said=said)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.endswith("Python takes names for ascii here; set PYTHONUTF8=1")
+
+
 @posix
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["weights", "list", "--json"]])
 def test_a_full_disk_behind_standard_output_is_told(words: list[str]) -> None:

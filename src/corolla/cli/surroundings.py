@@ -8,6 +8,7 @@ import getpass
 import logging
 import os
 import sys
+import tempfile
 
 from corolla.data.cache import cache_folder, home_folder, may_write, usual_caches
 from corolla.errors import CorollaError
@@ -20,6 +21,7 @@ def settle() -> None:
     """Make good for this process, and those that it starts, what is missing."""
     open_streams()
     name_user()
+    place_temporary()
     place_caches()
     # Without any handler Python prints a library's log to the terminal: where its cache lies, that it looks for fonts.
     logging.getLogger("matplotlib").addHandler(logging.NullHandler())
@@ -55,6 +57,25 @@ def name_user() -> None:
         getpass.getuser()
     except (KeyError, ImportError, OSError):
         os.environ["USER"] = f"user-{os.getuid()}" if hasattr(os, "getuid") else "user"
+
+
+def place_temporary() -> None:
+    """Temporary files go into our cache where their own folder may not be written to, or is full.
+
+    Some libraries ask for the folder when they are loaded, whether or not they will need it; so they are told one even
+    where there is none, and what does need it fails by its name.
+    """
+    try:
+        tempfile.gettempdir()
+        return
+    except OSError:
+        ours = cache_folder() / "temporary"
+    try:
+        ours.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=ours):
+            os.environ["TMPDIR"] = tempfile.tempdir = str(ours)
+    except OSError:
+        tempfile.tempdir = os.path.join(os.sep, "tmp")  # noqa: PTH118 - a string, as Python keeps it
 
 
 def place_caches() -> None:

@@ -6,6 +6,7 @@ that a circle ends. Everything inside a class folder is taken for a picture unti
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from corolla.data.manifest import Example, Skipped, Split
 from corolla.errors import CorollaError
 
 _OUTSIDE = "it lies outside every class folder"
-_NO_TEXT = "its name is not valid text (UTF-8); rename it"
+_NO_TEXT = (
+    "its name is not valid text (UTF-8); rename it"
+    if sys.getfilesystemencoding() == "utf-8"
+    else f"Python takes names for {sys.getfilesystemencoding()} here; set PYTHONUTF8=1"
+)
 _PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
 
 

@@ -97,12 +97,13 @@ def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
     sizes = list(zip(*series(history, "image_size"), strict=True))
     changes = [now for before, now in pairwise(sizes) if before[1] != now[1]]
     for epoch, size in [*sizes[:1], *changes] if changes else []:
-        if (epoch, size) in changes:
+        later = (epoch, size) in changes
+        if later:
             axes.axvline(epoch - 0.5, color=palette.line, linewidth=1, zorder=0)
         axes.annotate(
             f"{size:.0f}{words.SPACE}px",
-            (epoch - 0.5, 1),
-            xycoords=("data", "axes fraction"),
+            (epoch - 0.5 if later else 0, 1),  # the first at the panel's edge, where it meets no figure of the scale
+            xycoords=("data" if later else "axes fraction", "axes fraction"),
             xytext=(3, 1),
             textcoords="offset points",
             color=palette.soft,
