@@ -22,6 +22,7 @@ STATIONS = [
         "precision",
         "processes",
         "processors",
+        "recipe_parts",
     },
     {"configuration", "positions", "rotary", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},

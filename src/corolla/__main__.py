@@ -10,6 +10,9 @@ def run() -> NoReturn:
     """Run the command that this process was given and end with its exit status."""
     try:
         try:
+            from corolla.cli.surroundings import settle
+
+            settle()
             from corolla.cli import main
 
             status = main()

@@ -1,12 +1,15 @@
 import os
+import stat
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from corolla.data import cache_folder
-from corolla.data.cache import DAY, new_folder
+from corolla.data.cache import DAY, new_folder, own_temporary
 from corolla.lock import locked
 
 
@@ -20,17 +23,95 @@ def test_the_environment_chooses_the_place(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize(
     ("platform", "expected"),
     [
-        ("linux", Path("/xdg/corolla")),
-        ("darwin", Path.home() / "Library" / "Caches" / "corolla"),
-        ("win32", Path("/local/corolla/cache")),
+        ("linux", "xdg/corolla"),
+        ("darwin", "home/Library/Caches/corolla"),
+        ("win32", "local/corolla/cache"),
     ],
 )
-def test_each_platform_has_its_place(monkeypatch: pytest.MonkeyPatch, platform: str, expected: Path) -> None:
+def test_each_platform_has_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, expected: str
+) -> None:
+    (tmp_path / "home").mkdir()
     monkeypatch.delenv("COROLLA_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
-    monkeypatch.setenv("LOCALAPPDATA", "/local")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     monkeypatch.setattr(sys, "platform", platform)
-    assert cache_folder() == expected
+    assert cache_folder() == tmp_path / expected
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An empty folder for temporary files, and nothing that says where a cache belongs."""
+    (tmp_path / "tmp").mkdir()
+    for name in ("COROLLA_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    own_temporary.cache_clear()
+    yield tmp_path / "tmp"
+    own_temporary.cache_clear()
+
+
+def no_home(_: type[Path] = Path) -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("home", ["none", "not there", "read only"])
+def test_without_a_home_to_write_to_it_lies_with_temporary_files(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str
+) -> None:
+    place = tmp_path / home
+    monkeypatch.setattr(Path, "home", no_home if home == "none" else lambda: place)
+    if home == "read only":
+        place.mkdir()
+        allowed = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != place and allowed(path, mode))  # root may
+    folder = cache_folder()
+    assert folder.parent == temporary
+    with new_folder(folder / "new"):
+        pass
+    assert (folder / "new").is_dir()
+    assert cache_folder() == folder
+    if os.name == "posix":
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_cache_that_is_filled_is_read_though_nobody_may_write(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    filled = cache_folder()
+    assert filled.is_relative_to(tmp_path)
+    filled.mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert cache_folder() == filled
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders of Windows have no such rights")
+def test_a_temporary_folder_that_others_may_write_to_is_not_taken(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", no_home)
+    planted = temporary / f"corolla-{os.geteuid()}"
+    planted.mkdir()
+    planted.chmod(0o777)
+    folder = cache_folder()
+    assert folder.parent == temporary
+    assert folder != planted
+    assert cache_folder() == folder
+
+
+def test_where_nothing_may_be_written_it_is_a_place_that_says_so(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(OSError, match=os.devnull), new_folder(cache_folder() / "new"):
+        pass
 
 
 def test_a_new_folder_appears_whole(tmp_path: Path) -> None:

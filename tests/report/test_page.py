@@ -120,6 +120,49 @@ def test_how_the_data_was_read_is_told(make_run: MakeRun) -> None:
     assert " ".join(said.split()) in Page(write_report(run, evaluation, manifest)).text
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"crop_scale": 1.0, "policy": "none", "erasing": 0.0, "mixing": 0.0}, ""),
+        (
+            {"crop_scale": 0.5, "policy": "none"},
+            "Training pictures are cropped at random to make them harder, so training",
+        ),
+        (
+            {"crop_scale": 0.5, "policy": "light", "erasing": 0.25, "mixing": 0.2, "teacher": "a"},
+            "Training pictures are cropped, changed in colour and shape, partly covered and mixed at random to make "
+            "them harder, and what a teacher says counts in their loss too, so training loss can lie above validation",
+        ),
+        ({"policy": "none", "teacher": "a"}, "What a teacher says counts too, so training loss can lie above"),
+    ],
+)
+def test_only_what_was_done_to_the_pictures_is_told(make_run: MakeRun, values: dict[str, Any], said: str) -> None:
+    run, _, _ = make_run(NAMES)
+    config = run.load_config()
+    config.recipe.clear()
+    config.recipe.update({"epochs": 6} | values)
+    run.save_config(config)
+    text = Page(write_report(run, None, None)).text
+    assert said in text
+    assert ("can lie above" in text) == bool(said)
+
+
+def test_a_probe_has_no_curve_and_no_augmentation(make_run: MakeRun) -> None:
+    run, _, _ = make_run(NAMES)
+    config = run.load_config()
+    config.recipe.clear()
+    config.recipe.update(
+        {"name": "probe", "epochs": 0, "head": "probe", "crop_scale": 0.3, "mixing": 0.5, "teacher": ""}
+    )
+    run.save_config(config)
+    run.metrics_file.write_text('{"epoch": 0, "val_accuracy": 0.8125, "val_loss": 0.5}\n', encoding="utf-8")
+    page = Page(write_report(run, None, None))
+    assert "Right on validation: 81.2" in page.text
+    assert not page.all("svg")
+    for word in ("cropped", "mixed", "crop_scale", "mixing", "best: "):
+        assert word not in page.text, word
+
+
 def test_missing_parts_are_left_out(make_run: MakeRun) -> None:
     run, evaluation, _ = make_run(NAMES)
     config = run.load_config()

@@ -42,7 +42,10 @@ def test_a_probe_leaves_everything_but_the_head_as_it_was(pretrained: Run, swatc
     config = run.load_config()
     assert (config.recipe["name"], config.recipe["epochs"], config.training["best_epoch"]) == ("probe", 0, 0)
     assert config.preprocessing == pretrained.load_config().preprocessing
-    assert "0 of 0" not in run.report.read_text(encoding="utf-8")
+    report = run.report.read_text(encoding="utf-8")
+    assert "0 of 0" not in report
+    assert "No epoch was trained" in report
+    assert not run.curves.exists()  # one point is no curve
 
 
 def test_a_fine_tune_begins_with_the_probe_and_keeps_the_better(
@@ -119,6 +122,18 @@ def test_a_run_teaches_a_student(pretrained: Run, swatches: Path, tmp_path: Path
     assert facts["test_accuracy"] == corolla.evaluate(pretrained.folder).accuracy
     assert corolla.evaluate(run.folder).accuracy >= 0.6
     assert not run.teacher.exists()
+
+
+def test_a_teacher_beside_weights_teaches_a_fine_tune(pretrained: Run, swatches: Path, tmp_path: Path) -> None:
+    """What the weights know is not undone by the rates of random ones: it begins with the probe and stays as good."""
+    run = adapt(pretrained, swatches, tmp_path / "both", teacher=str(pretrained.folder), epochs=2)
+    config, rows = run.load_config(), run.history()
+    assert (config.recipe["name"], config.recipe["head"], config.recipe["optimiser"]) == ("distill", "probe", "adamw")
+    assert config.training["teacher"]["val_accuracy"] >= 0.9
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert min(row["val_accuracy"] for row in rows) >= 0.8
+    assert config.model == pretrained.load_config().model
+    assert "a teacher says" in run.report.read_text(encoding="utf-8")
 
 
 def test_a_distillation_token_takes_its_own_head(pretrained: Run, swatches: Path, tmp_path: Path) -> None:

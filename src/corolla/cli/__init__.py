@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from corolla.cli.app import app
 from corolla.cli.failures import tell
 from corolla.cli.output import make_streams_safe
+from corolla.cli.surroundings import check_current_folder
 
 STOPPED_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program whose reader went away
 
@@ -29,13 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = get_command(app)
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        check_current_folder()
         with command.make_context("corolla", given) as context:
             command.invoke(context)
-        sys.stdout.flush()
+        status = 0
     except BrokenPipeError:
-        # Python would flush standard output once more on its way out, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return STOPPED_PIPE
+        return stopped_pipe()
     except (Exception, KeyboardInterrupt) as error:
-        return tell(error)
-    return 0
+        status = tell(error)
+    try:
+        sys.stdout.flush()  # also of --help, and of what was answered before something went wrong
+    except BrokenPipeError:
+        return stopped_pipe()
+    except OSError as error:
+        return status or tell(error)
+    return status
+
+
+def stopped_pipe() -> int:
+    """The status where the reader of standard output went away."""
+    # Python would flush standard output once more on its way out, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return STOPPED_PIPE

@@ -68,10 +68,8 @@ def command(
     refuse_label(label, classes)
 
     with quick_imports():
-        from tempfile import TemporaryDirectory
-
         from corolla.cli.answers import Lines
-        from corolla.cli.inputs import gather, none_readable, refuse_unreadable
+        from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_for
         from corolla.cli.overlays import write_overlays, write_sheet
         from corolla.progress import progress_for
 
@@ -80,9 +78,9 @@ def command(
     told: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
     first: list[Explained] = []
-    with TemporaryDirectory(prefix="corolla-") as scratch:
+    with scratch_for(paths) as scratch:
         with progress_for(quiet) as progress:
-            inputs = gather(paths, Path(scratch), progress)
+            inputs = gather(paths, scratch, progress)
         refuse_unreadable(inputs, json)
         with quick_imports():
             from corolla.classifier import Classifier

@@ -1,8 +1,10 @@
 """From what was raised to one line on standard error and an exit status."""
 
 import errno
+import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -82,9 +84,22 @@ def system_line(error: OSError) -> str:
         errno.EACCES: "; choose a place you may write to, or change its permissions",
         errno.EROFS: "; choose a place you may write to",
     }
-    return f"{where}{reason[:1].lower()}{reason[1:]}{hint.get(error.errno or 0, '')}"
+    told = hint.get(error.errno or 0, "")
+    if "usable temporary directory" in reason:
+        reason, told = "no folder for temporary files may be written to", "; name one by TMPDIR"
+    elif told and in_cache(error.filename):
+        told = "; name another folder for the cache by COROLLA_CACHE"
+    return f"{where}{reason[:1].lower()}{reason[1:]}{told}"
+
+
+def in_cache(file: Any) -> bool:
+    """Whether a file lies in corolla's cache."""
+    from corolla.data.cache import cache_folder
+
+    return isinstance(file, str) and os.path.abspath(file).startswith(str(cache_folder()))  # noqa: PTH100 - need not exist
 
 
 def say(text: str) -> None:
     """One line on standard error."""
-    print(f"corolla: {one_line(text)}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # the status says it too, where standard error is full
+        print(f"corolla: {one_line(text)}", file=sys.stderr, flush=True)

@@ -1,12 +1,15 @@
 """From the words after `corolla predict RUN` to the pictures they mean, in their order."""
 
 import glob
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from corolla.cli.download import download
 from corolla.cli.failures import say
@@ -72,6 +75,16 @@ def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Inpu
     for word in words:
         inputs += from_stdin(scratch) if word == "-" else expand(word)
     return fetch_all(inputs, scratch, progress)
+
+
+@contextmanager
+def scratch_for(words: Sequence[str]) -> Iterator[Path]:
+    """The folder for `gather`; none is made where all the words are files, which then need no place to write to."""
+    if not any(word == "-" or ADDRESS.match(word) for word in words):
+        yield Path(os.devnull)
+        return
+    with TemporaryDirectory(prefix="corolla-") as folder:
+        yield Path(folder)
 
 
 def expand(word: str) -> Iterator[Input]:

@@ -110,17 +110,15 @@ def command(
         return
 
     with quick_imports():
-        from tempfile import TemporaryDirectory
-
         from corolla.cli import answers
-        from corolla.cli.inputs import gather, none_readable, refuse_unreadable
+        from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_for
         from corolla.progress import progress_for
 
     shown = sys.stdout  # before a progress bar takes it over
     told: list[answers.Answer] = []
-    with TemporaryDirectory(prefix="corolla-") as scratch:
+    with scratch_for(paths) as scratch:
         with progress_for(quiet) as progress:
-            inputs = gather(paths, Path(scratch), progress)
+            inputs = gather(paths, scratch, progress)
         refuse_unreadable(inputs, json)
         classifier = open_predictor(run, device, backend, precision)
         classifier.check_coverage(coverage)

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from corolla.recipe_parts import takes_part
 from corolla.training.recipes import RECIPES, NamedRecipe
 
 FIRST = "scratch"  # the recipe of a training without any other option
-ONLY_TEACHERS = {"teacher_epochs", "distillation", "distill_share", "distill_token", "temperature", "guidance"}
-WITHOUT_EPOCHS = {"model", "image_size", "epochs", "head", "flip_average"}  # what a recipe of no epochs uses
 NOTHING = {"train_blocks": (-1, "all"), "lora_rank": (0, "no correction"), "patience": (0, "never")}
 
 
@@ -26,9 +25,7 @@ def usual(name: str) -> str:
 
 def uses(named: NamedRecipe, name: str) -> bool:
     """Whether a training by this recipe has to do with the value."""
-    if name in ONLY_TEACHERS:
-        return "teacher" in named.needs
-    return named.recipe.epochs > 0 or name in WITHOUT_EPOCHS
+    return takes_part(name, epochs=named.recipe.epochs > 0, teacher="teacher" in named.needs)
 
 
 def worded(name: str, value: Any) -> str:

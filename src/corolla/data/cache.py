@@ -3,11 +3,13 @@
 import glob
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from corolla.lock import in_use
@@ -17,15 +19,66 @@ DAY = 24 * 3600.0  # seconds after which nobody comes back to a folder that is n
 
 
 def cache_folder() -> Path:
-    """The folder named by `COROLLA_CACHE`, or the usual place of the platform; it need not exist yet."""
+    """The folder named by `COROLLA_CACHE`, or the usual place of the platform; it need not exist yet.
+
+    Where whoever runs this has no home, or one that nobody may write to, it lies in the folder for temporary files.
+    """
     chosen = os.environ.get("COROLLA_CACHE")
     if chosen:
         return at(chosen).absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "corolla"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "corolla" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "corolla"
+    usual = usual_caches()
+    if usual is None:
+        return own_temporary()
+    folder = usual / "corolla" / "cache" if sys.platform == "win32" else usual / "corolla"
+    return folder if folder.is_dir() or may_write(folder) else own_temporary()
+
+
+def usual_caches() -> Path | None:
+    """Where programs of this user keep their caches on this platform; None for one without a home."""
+    named = {"darwin": None, "win32": "LOCALAPPDATA"}.get(sys.platform, "XDG_CACHE_HOME")
+    if named and (place := os.environ.get(named)):
+        return Path(place)
+    home = home_folder()
+    if home is None:
+        return None
+    return home.joinpath(
+        *{"darwin": ("Library", "Caches"), "win32": ("AppData", "Local")}.get(sys.platform, (".cache",))
+    )
+
+
+def home_folder() -> Path | None:
+    """The home of this user, if there is one: users of a container may have none, or one that does not exist."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and no entry in the list of users
+        return None
+    return home if home.is_absolute() and os.path.isdir(home) else None  # noqa: PTH112 - False where nobody may look
+
+
+def may_write(folder: Path) -> bool:
+    """Whether this process may write into a folder, or make it."""
+    for place in (folder, *folder.parents):
+        if os.path.exists(place):  # noqa: PTH110 - False where nobody may look
+            return os.access(place, os.W_OK | os.X_OK)
+    return False
+
+
+@cache
+def own_temporary() -> Path:
+    """A folder of this user's in the one for temporary files, the same in every process; made, if that can be done."""
+    try:
+        place = Path(tempfile.gettempdir())
+    except OSError:  # there is none that may be written to: what has to be written will say so
+        return Path(os.devnull) / "corolla"
+    number = os.geteuid() if hasattr(os, "geteuid") else "own"
+    folder = place / f"corolla-{number}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        told = folder.lstat()
+        mine = not hasattr(os, "geteuid") or (told.st_uid == os.geteuid() and not told.st_mode & 0o022)
+        if not (stat.S_ISDIR(told.st_mode) and mine):  # somebody else could put something into it
+            folder = Path(tempfile.mkdtemp(prefix="corolla-"))
+    return folder
 
 
 @contextmanager

@@ -139,6 +139,12 @@ def check_header(path: Path) -> None:
         raise PictureError(_reason(error), path) from None
 
 
+def begins_as_picture(content: bytes) -> bool:
+    """Whether the first bytes are those of a format that is read here; the rest may be anything."""
+    start = content[:16].ljust(16, b"\0")  # Pillow's own questions need some
+    return any(accepts is not None and accepts(start) is True for _, accepts in (Image.OPEN[name] for name in FORMATS))
+
+
 def sides_of(path: Path) -> tuple[int, int]:
     """Width and height, upright, as the header of a file says; nothing is decoded. Raises `PictureError`."""
     _hush_pillow()

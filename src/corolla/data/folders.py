@@ -4,6 +4,7 @@ Everything inside a class folder is taken for a picture until it has been opened
 """
 
 import itertools
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from corolla.errors import CorollaError
 
 _OUTSIDE = "it lies outside every class folder"
 _BESIDE = "its folder is neither a split nor a class"
-_NO_TEXT = "its name is not valid text (UTF-8); rename it"
+_NO_TEXT = (
+    "its name is not valid text (UTF-8); rename it"
+    if sys.getfilesystemencoding() == "utf-8"
+    else f"Python takes names for {sys.getfilesystemencoding()} here; set PYTHONUTF8=1"
+)
 
 
 def list_folder(

@@ -19,7 +19,7 @@ from corolla.atomic import write_text
 from corolla.evaluation.comparing import Comparison, compare, holm
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import facts, words
-from corolla.report.drawing import Palette, bare, svg
+from corolla.report.drawing import Palette, bare, legend_above, svg
 from corolla.report.page import environment
 from corolla.report.sections import Section
 from corolla.run import Config, Run
@@ -106,7 +106,7 @@ def draw(axes: Axes, palette: Palette, rows: Sequence[Row]) -> None:
             axes.annotate(
                 row.letter, end, xytext=(5, 0), textcoords="offset points", va="center", color=colour, fontweight="bold"
             )
-    axes.legend(handles=lines, loc="lower right", frameon=False, fontsize=9.5, labelcolor=palette.soft)
+    legend_above(axes, palette, lines)
 
 
 def learning(history: Sequence[Any]) -> tuple[list[float], list[float]]:

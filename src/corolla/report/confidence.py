@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from corolla.evaluation.reliability import Bin
 from corolla.evaluation.selective import Selective
 from corolla.report import words
-from corolla.report.drawing import Palette, bare, svg
+from corolla.report.drawing import Palette, bare, legend_above, svg
 
 
 def confidence_svg(bins: Sequence[Bin], before: Sequence[Bin], curve: Selective) -> list[tuple[str, str]]:
@@ -34,7 +34,7 @@ def draw_reliability(axes: Axes, palette: Palette, bins: Sequence[Bin], before: 
     axes.set_ylim(0, 1.05)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=f"{words.SPACE}%"))
-    axes.legend(loc="upper left", frameon=False, fontsize=9.5, labelcolor=palette.soft, handlelength=1.4)
+    legend_above(axes, palette)
 
 
 def draw_selective(axes: Axes, palette: Palette, curve: Selective) -> None:

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from corolla.atomic import write_with
 from corolla.report import words
-from corolla.report.drawing import PRINTED, Palette, bare, svg
+from corolla.report.drawing import PRINTED, Palette, bare, legend_above, svg
 
 History = Sequence[Mapping[str, Any]]
 MOST = 1e6
@@ -58,10 +58,7 @@ def draw_loss(axes: Axes, palette: Palette, history: History) -> None:
     if val_epochs:
         handles += draw_line(axes, val_epochs, val_values, palette.accent, "validation")
     if handles:
-        legend = axes.legend(
-            handles=handles, loc="upper right", frameon=False, fontsize=9.5, labelcolor=palette.soft, handlelength=1.4
-        )
-        legend.set_zorder(5)
+        legend_above(axes, palette, handles)
     else:
         say_empty(axes, palette)
 
@@ -100,12 +97,13 @@ def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
     sizes = list(zip(*series(history, "image_size"), strict=True))
     changes = [now for before, now in pairwise(sizes) if before[1] != now[1]]
     for epoch, size in [*sizes[:1], *changes] if changes else []:
-        if (epoch, size) in changes:
+        later = (epoch, size) in changes
+        if later:
             axes.axvline(epoch - 0.5, color=palette.line, linewidth=1, zorder=0)
         axes.annotate(
             f"{size:.0f}{words.SPACE}px",
-            (epoch - 0.5, 1),
-            xycoords=("data", "axes fraction"),
+            (epoch - 0.5 if later else 0, 1),  # the first at the panel's edge, where it meets no figure of the scale
+            xycoords=("data" if later else "axes fraction", "axes fraction"),
             xytext=(3, 1),
             textcoords="offset points",
             color=palette.soft,
@@ -157,6 +155,11 @@ def best_epoch(history: History) -> int | None:
     if marked:
         return int(marked[-1])
     return epochs[values.index(max(values))] if epochs else None
+
+
+def learned(history: History) -> bool:
+    """Whether there is a curve to draw: not of a head alone, whose only row is of epoch 0."""
+    return any(words.number(row.get("epoch")) != 0 for row in history)
 
 
 def loss_words(history: History) -> str:

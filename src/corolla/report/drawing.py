@@ -6,10 +6,11 @@ are CSS variables, which the page can turn dark.
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -82,3 +83,21 @@ def bare(axes: Axes, palette: Palette, title: str, below: str) -> None:
         spine.set_visible(side == "bottom")
         spine.set_color(palette.line)
     axes.margins(x=0.03, y=0.08)
+
+
+def legend_above(axes: Axes, palette: Palette, handles: Sequence[Artist] | None = None) -> None:
+    """What the lines are, beside the title, where no line of any data can be; those that have a label, if not told."""
+    handles = axes.get_legend_handles_labels()[0] if handles is None else list(handles)
+    legend = axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.9,  # of the letters' height: level with the title, and above what stands on the panel's edge
+        ncols=len(handles) or 1,
+        columnspacing=1.2,
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=palette.soft,
+        handlelength=1.4,
+    )
+    legend.set_zorder(5)

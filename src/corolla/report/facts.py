@@ -3,6 +3,7 @@
 `config.json` may come from anybody, so every value is looked at before it is used and a missing one is left out.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from corolla.data.manifest import SPLITS, Skipped
 from corolla.evaluation.facts import began_with
 from corolla.evaluation.metrics import Evaluation
+from corolla.recipe_parts import takes_part
 from corolla.report import words
 from corolla.text import FEW
 
@@ -129,8 +131,48 @@ def verdict(config: "Config") -> str:
 
 
 def recipe(config: "Config") -> list[tuple[str, str]]:
-    """Every value the training ran with."""
-    return [(name, text(value)) for name, value in config.recipe.items()]
+    """Every value the training ran with; those that had no part in it are left out."""
+    said = config.recipe
+    trained, taught = words.number(said.get("epochs")) != 0, bool(said.get("teacher"))
+    always = {"name", "weights", "teacher"}
+    return [
+        (name, text(value))
+        for name, value in said.items()
+        if name in always or takes_part(name, epochs=trained, teacher=taught)
+    ]
+
+
+def learning(config: "Config", history: Sequence[Mapping[str, Any]]) -> str:
+    """What must be known to read the curves, or what was done where no epoch was trained; empty if there is nothing."""
+    said = config.recipe
+    if history and not any(words.number(row.get("epoch")) for row in history):
+        return (
+            "No epoch was trained: the pretrained model stayed as it was, and a head was fitted to what it says of "
+            "each picture and of its mirror image (logistic regression, its strength chosen on validation). No picture "
+            f"was changed at random. Right on validation: {words.percent(history[-1].get('val_accuracy'))}."
+        )
+
+    def value(name: str, otherwise: float) -> float:
+        found = words.number(said.get(name))
+        return otherwise if found is None else found
+
+    done = [
+        word
+        for word, happened in (
+            ("cropped", value("crop_scale", 1.0) < 1),
+            ("changed in colour and shape", said.get("policy", "none") != "none"),
+            ("partly covered", value("erasing", 0.0) > 0),
+            ("mixed", value("mixing", 0.0) > 0),
+        )
+        if happened
+    ]
+    reasons = []
+    if done:
+        most = " and ".join(filter(None, [", ".join(done[:-1]), done[-1]]))
+        reasons.append(f"Training pictures are {most} at random to make them harder")
+    if said.get("teacher"):
+        reasons.append("what a teacher says counts in their loss too" if done else "What a teacher says counts too")
+    return f"{', and '.join(reasons)}, so training loss can lie above validation loss." if reasons else ""
 
 
 def text(value: Any) -> str:

@@ -19,7 +19,7 @@ from corolla.evaluation.metrics import Evaluation
 from corolla.evaluation.reliability import ece, reliability
 from corolla.report import facts
 from corolla.report.confidence import confidence_svg
-from corolla.report.curves import curves_svg
+from corolla.report.curves import curves_svg, learned
 from corolla.report.gallery import Tile, mistake_tiles, right_tiles
 from corolla.report.robustness import robustness_svg
 from corolla.run import Config, Run
@@ -104,7 +104,8 @@ def curves(material: Material) -> Section | None:
     """How it learned."""
     if not material.history:
         return None
-    return Section("curves", "Learning", {"panels": curves_svg(material.history)})
+    panels = curves_svg(material.history) if learned(material.history) else []
+    return Section("curves", "Learning", {"panels": panels, "said": facts.learning(material.config, material.history)})
 
 
 def training(material: Material) -> Section:

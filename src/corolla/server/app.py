@@ -37,14 +37,26 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         401: "A token is needed.",
         408: "The request did not arrive in time.",
         413: "The request holds too much.",
-        415: "Neither a form nor JSON.",
+        415: "A content type or coding that is not taken.",
         421: "The server does not answer under this name.",
         422: "Something in the request is wrong, or no picture in it can be read.",
         429: "The server is busy; Retry-After says when to ask again.",
         504: "There was no answer in time.",
     }.items()
 }
+WHOLE = {"schema": {"type": "string", "format": "binary", "description": "The bytes of one picture, and nothing else."}}
+
+
+def as_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """An option as it is given in the address."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind["type"] != "null"]  # an address has no null
+    about = {key: value for key, value in schema.items() if key not in ("anyOf", "description")}
+    said = {"schema": about | (kinds[0] if kinds else {}), "description": schema["description"]}
+    return {"name": name, "in": "query", "required": False} | said
+
+
 ASKED = {
+    "parameters": [as_parameter(name, schema) for name, schema in Options.model_json_schema()["properties"].items()],
     "requestBody": {
         "required": True,
         "content": {
@@ -54,14 +66,20 @@ ASKED = {
                     "required": [FILES],
                     "additionalProperties": False,
                     "properties": {
-                        FILES: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                        FILES: {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "The pictures. Any other name will do for a part that is a picture.",
+                        }
                     }
                     | Options.model_json_schema()["properties"],
                 }
             },
             "application/json": {"schema": Asked.model_json_schema()},
+            "application/octet-stream": WHOLE,
         },
-    }
+    },
 }
 
 
@@ -112,6 +130,7 @@ def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) 
     """What is asked about pictures, and about the model."""
     said = describe(served, limits)
 
+    @app.post("/v1/predict/", include_in_schema=False, response_model=Answers, response_model_exclude_unset=True)
     @app.post(
         "/v1/predict",
         response_model=Answers,
@@ -125,6 +144,10 @@ def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) 
 
         Answers are in the order of the pictures. One that cannot be read has an `error` instead of an answer; where no
         picture of the request can be read, the status is 422.
+
+        Pictures come in a form, in JSON, or one as the whole body with the content type `image/jpeg`, another of
+        images, `application/octet-stream` or none; base64 and data URLs will do for any of them. Options are fields
+        beside the pictures, or parameters of the address.
         """
         answering.batcher.refuse_if_full()  # before its pictures are taken in
         named, options = await read_request(request, limits)

@@ -1,5 +1,6 @@
 """Every answer that is no answer has one shape: a status and `{"error": "one line"}`."""
 
+from difflib import get_close_matches
 from http import HTTPStatus
 
 from pydantic import ValidationError
@@ -7,9 +8,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from corolla.server.schemas import Options
 from corolla.text import one_line
 
 LONGEST = 300  # characters of a reason; it may quote what was sent
+QUOTED = 60  # characters of what was sent that it quotes at once
+OPTIONS = tuple(Options.model_fields)
+EXAMPLE = 'send {"pictures": ["BASE64"], "top": 3}'
 
 
 class Refused(Exception):  # noqa: N818 - nothing of ours went wrong
@@ -35,14 +40,45 @@ async def tell_refused(request: Request, error: Exception) -> JSONResponse:
 async def tell_http(request: Request, error: Exception) -> JSONResponse:
     """For what the framework refuses: no such page, no such method."""
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase
-    known = {404: "there is nothing at this address", 405: "this address does not take this method"}
-    reason = known.get(error.status_code, error.detail or phrase)
-    return Refused(error.status_code, reason, dict(error.headers or {})).response()
+    reason = error.detail or HTTPStatus(error.status_code).phrase
+    headers = dict(error.headers or {})
+    if error.status_code == 404:
+        reason = "there is nothing at this address"
+        if request.method in ("POST", "PUT"):
+            reason += "; pictures are sent with POST to /v1/predict, and /docs says how"
+    elif error.status_code == 405:
+        allowed = headers.get("Allow", "")
+        reason = f"this address does not take this method, {shortened(request.method)}" + (
+            f"; it takes {allowed}" if allowed else ""
+        )
+    return Refused(error.status_code, reason, headers).response()
 
 
 def first_fault(error: ValidationError) -> str:
-    """The first thing that pydantic found wrong, and where."""
-    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in fault["loc"])
-    return f"{where}: {fault['msg']}" if where else str(fault["msg"])
+    """The first thing that pydantic found wrong: where, what was sent, and what is expected."""
+    fault = error.errors(include_url=False, include_context=False)[0]
+    where = shortened(".".join(str(part) for part in fault["loc"]))
+    kind, said = fault["type"], str(fault["msg"])
+    if kind == "extra_forbidden":
+        return f"{where}: there is no such option{instead(where)}"
+    if kind == "json_invalid":
+        return said
+    if kind == "missing":
+        others = [str(name) for name in fault["input"]] if isinstance(fault["input"], dict) else []
+        came = f", only {shortened(', '.join(map(repr, others)))}" if others else ""
+        return f"{where}: it is missing{came}; {EXAMPLE}"
+    said = f"{shortened(repr(fault['input']))} was sent; {said[:1].lower()}{said[1:]}"
+    if where and not where.startswith("pictures"):
+        return f"{where}: {said}"
+    return f"{where or 'the body'}: {said}; {EXAMPLE}"
+
+
+def instead(name: str) -> str:
+    """The options that there are, and the one that was meant if one is near."""
+    near = get_close_matches(name.lower(), OPTIONS, 1)
+    return f"; {near[0]} is one" if near else f"; there are {', '.join(OPTIONS[:-1])} and {OPTIONS[-1]}"
+
+
+def shortened(text: str) -> str:
+    """What was sent as a reason quotes it."""
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"

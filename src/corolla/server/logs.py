@@ -5,6 +5,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,7 +15,8 @@ Log = Callable[..., None]  # an event's name, and whatever belongs to it
 def log_to_stdout(event: str, **fields: Any) -> None:
     """Write one line to standard output."""
     time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    print(json.dumps({"time": time, "event": event} | fields), file=sys.stdout, flush=True)
+    with suppress(OSError):  # a full disk, or a reader that went away: the server goes on answering
+        print(json.dumps({"time": time, "event": event} | fields), file=sys.stdout, flush=True)
 
 
 def fault_fields(error: BaseException) -> dict[str, Any]:

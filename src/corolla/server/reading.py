@@ -1,30 +1,40 @@
-"""From the body of a request to named pictures and options, and from a picture's bytes to what the model reads."""
+"""From the body of a request to named pictures and options, and from a picture's bytes to what the model reads.
 
-import base64
-import binascii
-import logging
+Tools send pictures in many ways. Each is taken whose meaning is certain; a refusal says what came, and what to send.
+"""
+
+import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import PictureError, begins_as_picture, read_picture
 from corolla.preprocessing import Preprocessing
+from corolla.server.encoded import decoded, described, is_text, picture_in, quoted
 from corolla.server.failures import Refused, first_fault
+from corolla.server.forms import EXAMPLE, Part, parameters, read_parts
 from corolla.server.limits import Limits
 from corolla.server.schemas import Asked, Options
-from corolla.text import count, printable
-
-# Without any handler Python prints a library's log to the terminal, and this one quotes what was sent.
-logging.getLogger("python_multipart").addHandler(logging.NullHandler())
+from corolla.text import printable
 
 LONGEST_NAME = 200  # characters that are echoed
-LARGEST_FIELD = 1000  # bytes of a form field that is no file
-FILES = "files"  # the form field of the pictures
+FILES = "files"  # the form field of the pictures; any other name will do where a picture is in it
+OPTIONS = frozenset(Options.model_fields)
+FORM = "multipart/form-data"
+URLENCODED = "application/x-www-form-urlencoded"  # what curl says of --data-binary too
+# A body of one of these, or of image/*, is a picture, or text that holds one: they say nothing, or no more than that.
+UNSAID = {"", URLENCODED, "application/octet-stream", "binary/octet-stream", "application/binary", "text/plain"}
+FIRST_FIELD = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=[^=\s]")  # of an urlencoded form; the = of base64 come last
+WAYS = "multipart/form-data with files, application/json with pictures in base64, or a picture as the whole body"
+# The first bytes of a JPEG and a PNG without those that `curl -d` leaves out.
+CUT_BY_CURL = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb\xee]|\x89PNG\x1aIHDR")
+LEFT_OUT = re.compile(rb"[\0\r\n]")
 
 
 @dataclass(frozen=True)
@@ -45,71 +55,155 @@ class Seen:
 
 async def read_request(request: Request, limits: Limits) -> tuple[list[Named], Options]:
     """The pictures and the options of a request; `Refused` for what is not asked rightly."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Refused(415, "a compressed body is not taken; pictures are compressed by themselves")
-    if kind == "multipart/form-data":
-        named, options = await read_form(request, limits)
-    elif kind == "application/json":
-        named, options = read_json(await request.body())
+    said = request.headers.get("content-type", "")
+    kind = said.partition(";")[0].strip().lower()
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise Refused(
+            415, f"Content-Encoding {quoted(coding)} is not taken; send the body as it is, pictures are compressed"
+        )
+    asked = request.query_params.multi_items()
+    if kind == FORM:
+        parts = await read_parts(request, limits.pictures + len(OPTIONS))
+        named, options = read_form(parts, asked)
+    elif kind in ("application/json", "text/json") or kind.endswith("+json"):
+        named, options = read_json(await request.body(), asked)
+    elif kind in UNSAID or kind.startswith("image/"):
+        named, options = read_whole(await request.body(), kind, request.headers.get("content-disposition", ""), asked)
     else:
-        raise Refused(415, "send multipart/form-data with files, or application/json with pictures in base64")
+        raise Refused(415, f"Content-Type {quoted(said)} is not taken; send {WAYS}")
     if len(named) > limits.pictures:
         raise Refused(413, f"{len(named)} pictures in one request are too many; send {limits.pictures} at most")
     return named, options
 
 
-async def read_form(request: Request, limits: Limits) -> tuple[list[Named], Options]:
-    """The fields of a form: `files`, one or several, and the options."""
-    fields = len(Options.model_fields)
-    try:
-        form = await request.form(max_files=limits.pictures, max_fields=fields, max_part_size=LARGEST_FIELD)
-    except HTTPException as error:
-        many = "Too many files" in error.detail
-        more = f"; send {count(limits.pictures, 'picture')} at most" if many else ""
-        raise Refused(413 if many else 400, f"the form cannot be read: {error.detail.rstrip('.')}{more}") from None
-    try:
-        named: list[Named] = []
-        values: dict[str, str] = {}
-        for field, value in form.multi_items():
-            if field == FILES:
-                if not isinstance(value, UploadFile):
-                    raise Refused(422, "files: a field without a file name; send each picture as a file")
-                name = shown(value.filename or f"picture {len(named) + 1}")
-                named.append(Named(name, await value.read()))
-            elif isinstance(value, UploadFile):
-                raise Refused(422, f"{shown(field)}: pictures go into the field {FILES!r}")
-            elif field in values:
-                raise Refused(422, f"{shown(field)}: given twice")
-            else:
-                values[field] = value
-    finally:
-        await form.close()
+def read_form(parts: Iterable[Part], asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
+    """The parts of a form: pictures under any name, and the options."""
+    named: list[Named] = []
+    given = list(asked)
+    unchosen = ""
+    for part in parts:
+        field = shown(part.field)
+        if part.field in OPTIONS and not part.file:
+            given.append((part.field, part.content.decode("utf-8", "replace")))
+        elif part.field in OPTIONS:
+            raise Refused(422, f"{field}: the file {quoted(part.file or '')} where an option is expected; {ways_for()}")
+        elif part.file == "" and not part.content:
+            unchosen = field  # what a browser sends of a field that nobody chose a file for
+        elif part.file or part.kind.startswith("image/"):
+            name = shown(part.file or f"picture {len(named) + 1}")
+            named.append(Named(name, picture_in(part.content) or part.content))
+        elif (content := picture_in(part.content)) is not None or part.file is not None:
+            named.append(Named(f"picture {len(named) + 1}", content or part.content))
+        else:
+            raise Refused(422, no_picture(part, field))
+    options = options_of(given)
     if not named:
-        raise Refused(422, f"files: no picture was sent; each goes into a field {FILES!r}")
-    try:
-        return named, Options.model_validate({name: value for name, value in values.items() if value != ""})
-    except ValidationError as error:
-        raise Refused(422, first_fault(error)) from None
+        nothing = f"{unchosen}: no file was chosen" if unchosen else f"{FILES}: no picture was sent"
+        raise Refused(422, f"{nothing}; each goes into a field {FILES!r}, {EXAMPLE}")
+    return named, options
 
 
-def read_json(body: bytes) -> tuple[list[Named], Options]:
+def no_picture(part: Part, field: str) -> str:
+    """Why a part without a file name is none of what a form may have."""
+    kind = f" of type {shown(part.kind)}" if part.kind else ""
+    came = f"{field}: a part without a file name{kind} that holds {described(part.content)}"
+    if part.kind.endswith("json"):
+        return f"{came}; send options as fields of the form: {ways_for()}"
+    known = field.rstrip("[]s0123456789").lower() in ("file", "image", "img", "picture", "photo", "pic", "upload")
+    if not known and len(part.content) < 100:
+        return f"{field}: there is no such option; {ways_for()}"
+    return f"{came}, and no picture; {EXAMPLE}"
+
+
+def ways_for() -> str:
+    """The options, and where pictures go."""
+    names = list(Options.model_fields)
+    return f"the options are {', '.join(names[:-1])} and {names[-1]}, and pictures go into {FILES!r}, {EXAMPLE}"
+
+
+def read_json(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
     """The JSON body `Asked`."""
     try:
-        asked = Asked.model_validate_json(body)
+        told = Asked.model_validate_json(as_utf8(body))
+    except ValidationError as error:
+        if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
+            said = first_fault(error)
+            raise Refused(422, f"{said}; the body is {described(body)}{as_it_is(body)}") from None
+        raise Refused(422, first_fault(error)) from None
+    named = [Named(f"picture {place}", decoded(text)) for place, text in enumerate(told.pictures, start=1)]
+    inside = told.model_dump(include=set(OPTIONS & told.model_fields_set))
+    return named, options_of([*asked, *inside.items()])
+
+
+def as_utf8(body: bytes) -> bytes:
+    """JSON in UTF-8 without a mark, whichever of Unicode's encodings it came in."""
+    encoding = json.detect_encoding(body)
+    return body if encoding == "utf-8" else body.decode(encoding, "replace").encode("utf-8", "replace")
+
+
+def as_it_is(body: bytes) -> str:
+    """What to do where a body is not what its content type says."""
+    if begins_as_picture(body):
+        return "; send it with Content-Type: application/octet-stream, or in base64"
+    if described(body) == "a form":
+        return "; leave Content-Type to what writes the form"
+    return ""
+
+
+def read_whole(
+    body: bytes, kind: str, disposition: str, asked: Iterable[tuple[str, str]]
+) -> tuple[list[Named], Options]:
+    """A body that is one picture, whatever its content type says, or text that holds one."""
+    if not body:
+        raise Refused(415 if not kind else 422, f"the body is empty; send {WAYS}")
+    name = shown(parameters("Content-Disposition", disposition).get("filename") or "picture 1")
+    if CUT_BY_CURL.match(body) and not LEFT_OUT.search(body):
+        cut = PictureError("its zero bytes and line ends are missing, as curl -d leaves them out; use --data-binary")
+        return [Named(name, cut)], options_of(asked)
+    if (content := picture_in(body)) is not None:
+        return [Named(name, content)], options_of(asked)
+    start = body.lstrip()
+    if start.startswith((b"{", b"\xef\xbb\xbf{")):
+        return read_json(start, asked)  # curl -d says that it is a form
+    if described(body) == "a form":
+        said = f"Content-Type {quoted(kind)}" if kind else "no Content-Type"
+        raise Refused(415, f"the body is a form, with {said}; leave Content-Type to what writes the form")
+    if kind == URLENCODED and FIRST_FIELD.match(start) and is_text(body):
+        return read_urlencoded(body, asked)
+    found = decoded(body.decode("ascii")) if is_text(body) else body
+    return [Named(name, found)], options_of(asked)
+
+
+def read_urlencoded(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
+    """A form in the encoding of addresses: pictures in base64, and options."""
+    try:
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        raise Refused(413, "the form has more than 1,000 fields; send fewer") from None
+    # A + that was not encoded has become a space, and base64 has no other ones.
+    return read_form([Part(field, None, "", said_in(field, value)) for field, value in fields], asked)
+
+
+def said_in(field: str, value: str) -> bytes:
+    """The value of such a field as the part of a form."""
+    if field in OPTIONS:
+        return value.encode("utf-8", "replace")
+    return value.replace(" ", "+").encode("utf-8", "replace")
+
+
+def options_of(given: Iterable[tuple[str, object]]) -> Options:
+    """The options from an address, a form and JSON together; an empty one is one that is not given."""
+    values: dict[str, object] = {}
+    for name, value in given:
+        if name in values:
+            raise Refused(422, f"{shown(name)}: given twice")
+        if value != "":
+            values[name] = value
+    try:
+        return Options.model_validate(values)
     except ValidationError as error:
         raise Refused(422, first_fault(error)) from None
-    return [Named(f"picture {place}", decoded(text)) for place, text in enumerate(asked.pictures, start=1)], asked
-
-
-def decoded(text: str) -> bytes | PictureError:
-    """The bytes that base64 or a data URL holds."""
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return PictureError("it is not base64")
 
 
 def shown(name: str) -> str:

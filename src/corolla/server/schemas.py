@@ -1,8 +1,8 @@
 """What goes in and out of the API, as OpenAPI tells it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MOST_TOP = 1000
 
@@ -20,12 +20,22 @@ class Options(BaseModel):
     ] = None
 
 
+def listed(pictures: Any) -> Any:
+    """One picture as a list of one."""
+    return [pictures] if isinstance(pictures, str) else pictures
+
+
 class Asked(Options):
     """The JSON body of `POST /v1/predict`."""
 
     pictures: Annotated[
         list[str],
-        Field(min_length=1, description="The bytes of each picture in base64; a data URL will do."),
+        BeforeValidator(listed, json_schema_input_type=list[str] | str),
+        Field(
+            min_length=1,
+            description="The bytes of each picture in base64 of either alphabet; a data URL will do, and one alone "
+            "needs no list.",
+        ),
     ]
 
 

@@ -46,10 +46,13 @@ def refuse_second_model(changes: dict[str, Any]) -> None:
 def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | None") -> tuple[NamedRecipe, Recipe]:
     """The recipe called `name`, or the one that the user's `changes` ask for, and the same with those changes.
 
+    A teacher beside weights teaches a fine-tune.
     Weights bring their model and, where they say it, the size of their pictures.
     """
     usual = "distill" if changes.get("teacher") else "finetune" if changes.get("weights") else "scratch"
     named = named_recipe(name or usual)
+    if changes.get("weights") and named.from_weights:
+        named = named.from_weights
     changes = dict(changes)
     if weights is not None:
         prepared = weights.preprocessing or weights.config

@@ -14,7 +14,7 @@ from corolla.evaluation.evaluate import evaluate_split
 from corolla.evaluation.metrics import Evaluation
 from corolla.progress import Progress
 from corolla.report.card import write_card
-from corolla.report.curves import draw_curves
+from corolla.report.curves import draw_curves, learned
 from corolla.report.page import write_report
 from corolla.run import Run
 from corolla.training import clock
@@ -41,7 +41,8 @@ def finish(
     if processes.main:
         for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
             leftover.unlink(missing_ok=True)
-        draw_curves(run.history(), run.curves)
+        if learned(run.history()):
+            draw_curves(run.history(), run.curves)
     if can_calibrate(manifest):
         most = run.load_config().training.get("calibration_passes")
         classifier.calibration = processes.from_main(lambda: calibrate(classifier, manifest, progress.stage, most))

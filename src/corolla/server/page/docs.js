@@ -32,7 +32,8 @@ function operation(path, method, said, schemas) {
   verb.className = "method";
   const section = make("section", make("h2", verb, code(path)), ...said.description.split("\n\n").map(prose));
   if (path === "/v1/predict") section.append(make("pre", `curl -F files=@rose.jpg -F top=3 ${new URL("v1/predict", location.href)}`));
-  for (const [kind, { schema }] of Object.entries(said.requestBody?.content ?? {})) section.append(make("h3", `Send ${kind}`), fields(schema));
+  for (const [kind, { schema }] of Object.entries(said.requestBody?.content ?? {})) section.append(make("h3", `Send ${kind}`), schema.properties ? fields(schema) : prose(schema.description));
+  if (said.parameters?.length) section.append(make("h3", "Options in the address"), table(said.parameters.map(({ name, schema, description }) => [name, kindOf(schema), description])));
   const answer = said.responses["200"]?.content?.["application/json"]?.schema;
   const shown = new Set();
   const show = (schema, title) => {

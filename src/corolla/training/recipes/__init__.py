@@ -16,13 +16,20 @@ class NamedRecipe:
     ladder: tuple[Rung, ...]
     most_epochs: int
     needs: frozenset[str] = frozenset()  # of "weights" and "teacher"
+    from_weights: "NamedRecipe | None" = None  # the same where it begins with weights that it does not need
 
 
 RECIPES = {
     "scratch": NamedRecipe(scratch.RECIPE, scratch.LADDER, scratch.MOST_EPOCHS),
     "probe": NamedRecipe(probe.RECIPE, (), 0, frozenset({"weights"})),
     "finetune": NamedRecipe(finetune.RECIPE, (), finetune.MOST_EPOCHS, frozenset({"weights"})),
-    "distill": NamedRecipe(distill.RECIPE, distill.LADDER, distill.MOST_EPOCHS, frozenset({"teacher"})),
+    "distill": NamedRecipe(
+        distill.RECIPE,
+        distill.LADDER,
+        distill.MOST_EPOCHS,
+        frozenset({"teacher"}),
+        NamedRecipe(distill.FROM_WEIGHTS, (), distill.MOST_EPOCHS_FROM_WEIGHTS, frozenset({"weights", "teacher"})),
+    ),
 }
 
 

@@ -3,15 +3,21 @@
 Papers: DeiT's distillation (arXiv 2012.12877), a patient teacher that sees the student's own mixed views (2106.05237),
 its feature maps as guidance for the patches (2207.10026); the rest is the scratch recipe's.
 
+Where the student begins with pretrained weights (--weights beside --teacher) it is trained as a fine-tune is, from a
+head fitted to its frozen features and by small steps: the rates of random weights would undo what it knows. The
+teacher's answers are half of the loss, and its feature maps are left out, for the student has good ones of its own.
+
 Command: corolla train DATA --out RUN --teacher efficientnet-lite0 --minutes 45
 Expect: on 2,558 training photographs of five flowers and two cores of an AMD EPYC with AVX512-BF16, 42 to 44 minutes
 with the teacher's four, 62 to 65 epochs, test accuracy 92.5 %, mean of three seeds, 91.3 to 93.3; its teacher 92.9 %
 (benchmarks/README.md).
 """
 
+from dataclasses import replace
+
 from corolla.training.budget import Rung
 from corolla.training.recipe import Recipe
-from corolla.training.recipes import scratch
+from corolla.training.recipes import finetune, scratch
 
 RECIPE = Recipe(
     name="distill",
@@ -31,3 +37,6 @@ LADDER = (
     Rung("vit_micro_conv16_160", 160, scratch.GROWTH, 100_000),
 )
 MOST_EPOCHS = 1000
+# From pretrained weights.
+FROM_WEIGHTS = replace(finetune.RECIPE, name="distill", label_smoothing=0.0)
+MOST_EPOCHS_FROM_WEIGHTS = finetune.MOST_EPOCHS
