@@ -25,7 +25,7 @@ from corolla.data.painted import paint_dataset
 from corolla.data.shards.finding import find
 from corolla.data.shards.writing import write_shards
 from corolla.data.sources import glance, is_word, list_source, refuse_untrainable
-from corolla.evaluation.evaluate import asked_about, evaluate_data, read_labelled
+from corolla.evaluation.evaluate import asked_about, asked_of, evaluate_data, read_labelled
 from corolla.explanations.maps import explain, explain_all
 from corolla.export.export import card_of, export
 from corolla.export.pictures import labelled_pictures
@@ -82,6 +82,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.evaluation.evaluate.asked_about": lambda: len(asked_about(RUN, PHOTOS, "test", None)[0].examples) == 60,
     "corolla.evaluation.evaluate.evaluate": lambda: corolla.evaluate(RUN, PHOTOS).n == 60,
     "corolla.evaluation.evaluate.evaluate_data": lambda: evaluate_data(classifier(), PHOTOS).n == 60,
+    "corolla.evaluation.evaluate.asked_of": lambda: len(asked_of(PHOTOS, "test", None, ("red",))[0].examples) == 60,
     "corolla.evaluation.evaluate.read_labelled": lambda: len(read_labelled(PHOTOS, None).examples) == 60,
     "corolla.explanations.maps.explain": lambda: explain(classifier(), PHOTO).label,
     "corolla.explanations.maps.explain_all": lambda: isinstance(

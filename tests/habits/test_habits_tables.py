@@ -8,6 +8,7 @@ import pytest
 
 from corolla.data.listing import Listing
 from corolla.data.reading import read_path
+from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 
 Reading = dict[str, dict[str, int]]
@@ -159,3 +160,10 @@ def test_an_id_that_several_files_may_have_is_named(tmp_path: Path) -> None:
     assert {e.path for e in listing.examples} == {"a/2.jpg", "a/3.png"}
     [lost] = listing.misplaced
     assert "several files may be meant: a/1.jpg, b/1.jpg (row 1 of t.csv)" in lost.reason
+
+
+@pytest.mark.parametrize("name", ["photos.tar.gz", "photos.7z"])
+def test_a_packed_folder_is_to_be_unpacked(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(CorollaError, match="unpack it and give the folder"):
+        list_source(tmp_path / name)

@@ -19,6 +19,7 @@ from corolla.data.tree import list_entries
 from corolla.errors import CorollaError, few
 
 _SMALL = 10_000_000  # bytes of a table that is read in no time
+_PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _WRAPPERS = 4  # folders within folders that are looked through
 _AGREE = 0.9  # share of the rows of a table whose label must be the folder of the image, for the two to say the same
 
@@ -36,6 +37,8 @@ def kind_of(source: object, path: Path) -> Literal["folder", "table", "zip"]:
         return "table"
     if path.suffix.lower() == ".zip":
         return "zip"
+    if path.name.lower().endswith(_PACKED):
+        raise CorollaError(f"cannot use {path} as data; unpack it and give the folder")
     raise CorollaError(
         f"cannot use {path} as data; give a folder, a table (CSV, TSV, TXT, Parquet), or a zip of either"
     )

@@ -87,7 +87,7 @@ def split_listing(
     """
     _check_classes(source, listing.classes)
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
-    notes = [*listing.notes, *_missing_classes(listing.classes)]
+    notes = [*listing.notes, *checked.notes, *_missing_classes(listing.classes)]
     pairs = [] if duplicates == "ignore" else list(near_duplicates(checked.fingerprints, progress))
     try:
         examples = split(checked.examples, pairs, seed=seed, fractions=fractions)
