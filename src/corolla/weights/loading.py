@@ -66,8 +66,9 @@ def load_weights(source: AnyPath, heads: int | None = None, progress: Progress |
     """
     path, published = located(source, progress)
     weights = read_weights(path, heads)
-    for note in weights.notes if progress else ():
-        progress.note(f"{weights.source}: {note}")
+    if progress:
+        for note in weights.notes:
+            progress.note(f"{weights.source}: {note}")
     if published is None or weights.preprocessing is not None:
         return weights
     return replace(weights, preprocessing=published.preprocessing)

@@ -62,8 +62,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not found.tensors:
         held = f" it holds {few(list(map(str, raw)))};" if isinstance(raw, Mapping) and raw else ""
         raise CorollaError(f"{file} holds no weights by name;{held} give a file that holds a model's state dict")
-    beside = [read_settings(file.with_name(name)) for name in ("config.json", "preprocessor_config.json")]
-    return Checkpoint(file, found.tensors, *beside, notes=found.notes, outside=found.outside)
+    settings, pictures = (read_settings(file.with_name(name)) for name in ("config.json", "preprocessor_config.json"))
+    return Checkpoint(file, found.tensors, settings, pictures, found.notes, found.outside)
 
 
 def is_readable(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -75,9 +76,9 @@ def agree(told: Told, found: dict[str, int]) -> None:
 def activation_of(into: int, out_of: int, told: Told) -> Activation:
     """What lies between an MLP's layers, the first of `into` channels and the second of `out_of`."""
     found: Activation = "swiglu" if into == 2 * out_of else "gelu"
-    if told.activation not in (None, found):
+    if told.activation is not None and told.activation != found:
         names = {"gelu": "a GELU without a gate", "swiglu": "a SiLU with a gate"}
-        raise ValueError(f"its settings tell of {names[told.activation or '']}, and its tensors are for {names[found]}")
+        raise ValueError(f"its settings tell of {names[told.activation]}, and its tensors are for {names[found]}")
     return found
 
 
@@ -169,7 +170,7 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
     return grid
 
 
-def ambiguous(count: int, readings: list[tuple[int, tuple[int, int] | None]], side: int) -> ValueError:
+def ambiguous(count: int, readings: Sequence[tuple[int, tuple[int, int] | None]], side: int) -> ValueError:
     """The error for positions that may be for one image or another: tokens that have one, and rows and columns."""
     said = [
         (f"{grid[0]} x {grid[1]} patches (an image {grid[0] * side} high and {grid[1] * side} wide)"
