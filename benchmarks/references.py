@@ -96,6 +96,17 @@ def timm_model(name: str, **changes: Any) -> Reference:
     )
 
 
+def save_timms(model: nn.Module, folder: Path) -> Path:
+    """As timm does it, with its own config.json."""
+    timm.models.save_for_hf(model, folder, safe_serialization=True)
+    return folder
+
+
+def timm_eva(name: str, **changes: Any) -> Reference:
+    """One of timm's architectures with rotary positions, made small, and saved with what tells how they turn."""
+    return replace(timm_model(name, **changes), save=save_timms)
+
+
 def timm_again(folder: Path) -> nn.Module:
     """As a user of timm loads a folder."""
     return timm.create_model(f"local-dir:{folder}", pretrained=True, dynamic_img_size=True).eval()
@@ -183,6 +194,7 @@ def google() -> nn.Module:
         return made_google(Path(folder))
 
 
+DINOV3: dict[str, Any] = PAPERS | {"layerscale_value": 0.1, "num_register_tokens": 4}
 DINOV2, REGISTERS = ("Dinov2Config", "Dinov2"), ("Dinov2WithRegistersConfig", "Dinov2WithRegisters")
 REFERENCES: dict[str, Reference] = {
     "timm ViT": timm_model("vit_base_patch16_224", num_classes=4),
@@ -212,6 +224,24 @@ REFERENCES: dict[str, Reference] = {
     "transformers DINOv2, registers, classifier": hugging_face(
         REGISTERS[0], f"{REGISTERS[1]}ForImageClassification", DINO, num_labels=4
     ),
+    "timm DINOv3": timm_eva("vit_small_patch16_dinov3", num_classes=0),
+    "timm DINOv3, head on the class token": timm_eva("vit_small_patch16_dinov3", num_classes=4, global_pool="token"),
+    "timm DINOv3, biases": timm_eva("vit_small_patch16_dinov3_qkvb", num_classes=4),
+    "timm DINOv3, SwiGLU": timm_eva("vit_small_plus_patch16_dinov3", num_classes=0, global_pool="token"),
+    "timm EVA-02 Ti": timm_eva("eva02_tiny_patch14_224", num_classes=4),
+    "timm EVA-02 B": timm_eva("eva02_base_patch14_448", num_classes=4),
+    "timm EVA-02 CLIP": timm_eva("eva02_base_patch16_clip_224", num_classes=4),
+    "timm EVA-02 with another pooling": timm_eva(
+        "eva02_tiny_patch14_224", num_classes=4, global_pool="token", use_fc_norm=True
+    ),
+    "timm EVA-01": timm_eva("eva_giant_patch14_224", num_classes=4),
+    "timm ViT, rotary, registers": timm_eva("vit_betwixt_patch16_rope_reg4_gap_256", num_classes=4),
+    "timm RoPE-ViT": timm_eva("vit_small_patch16_rope_224", num_classes=4),
+    "timm RoPE-ViT, learned positions too": timm_eva("vit_small_patch16_rope_ape_224", num_classes=4),
+    "transformers DINOv3": hugging_face("DINOv3ViTConfig", "DINOv3ViTModel", DINOV3),
+    "transformers DINOv3, SwiGLU": hugging_face(
+        "DINOv3ViTConfig", "DINOv3ViTModel", DINOV3, use_gated_mlp=True, hidden_act="silu", num_register_tokens=0
+    ),
     "torchvision ViT": Reference(
         "torchvision", lambda: shaken(torchvision_model()), save_pth, torchvision_again, sizes=("native",)
     ),
@@ -236,5 +266,8 @@ HYBRID: dict[str, Any] = {"stem": (12, 24, 48), "stem_blocks": 1, "pooling": "av
 BRIDGED: dict[str, ViTConfig] = {  # what neither library has words for
     "hybrid": replace(OURS, **HYBRID),
     "hybrid, SwiGLU and registers": replace(OURS, **HYBRID, activation="swiglu", registers=2),
+    "rotary, class token and mean": replace(
+        OURS, positions="none", rotary="centered", registers=2, pooling="token+average", norm_eps=1e-5
+    ),
     "class token and mean, epsilon 1e-5": replace(OURS, pooling="token+average", norm_eps=1e-5),
 }

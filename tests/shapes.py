@@ -21,6 +21,8 @@ SHAPES: dict[str, dict[str, object]] = {
     "registers": {"registers": 3},
     "mean and registers": {"pooling": "average", "registers": 2},
     "distilled": {"distilled": True},
+    "rotary": {"positions": "none", "rotary": "centered", "registers": 2, "layer_scale": 0.1},
+    "rotary beside learned positions": {"rotary": "counted", "rotary_base": 10_000.0, "rotary_grid": (4, 4)},
     "hybrid": {"stem": (4, 8), "stem_blocks": 1, "pooling": "average", "positions": "sincos"},
 }
 

@@ -23,7 +23,7 @@ STATIONS = [
         "processes",
         "processors",
     },
-    {"configuration", "positions", "branches", "stem", "head", "model", "sizes", "layers"},
+    {"configuration", "positions", "rotary", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},
     {"data"},
     {"run"},

@@ -81,6 +81,9 @@ def test_paper_parameter_counts() -> None:
     {"layer_scale": 0.1}, {"stem": (8, 16, 32)}, {"stem": (8, 16)}, {"drop_path": 0.3},
     {"stem": (8, 16), "stem_blocks": 2}, {"distilled": True}, {"distilled": True, "registers": 2},
     {"activation": "swiglu"}, {"norm_eps": 1e-12}, {"antialias_positions": False},
+    {"rotary": "centered", "positions": "none"}, {"rotary": "counted", "rotary_grid": (7, 9)},
+    {"rotary": "counted", "registers": 2, "distilled": True}, {"rotary": "centered", "positions": "sincos"},
+    {"norm_in_mlp": True, "activation": "swiglu"}, {"norm_in_attention": True, "norm_in_mlp": True},
 ])  # fmt: skip
 def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object]) -> None:
     model = randomised(replace(SMALL, **change))
@@ -145,7 +148,11 @@ def test_written_attention_survives_half_precision_scores() -> None:
     ({"stem": (8, 8, 8, 8)}, "too small"), ({"stem": (8, 16), "stem_blocks": -1}, "residual blocks"),
     ({"pooling": "max"}, "token, average"), ({"activation": "relu"}, "gelu, swiglu"), ({"norm_eps": 0.0}, "epsilon"),
     ({"distilled": True, "pooling": "average"}, "beside a class token"),
-    ({"norm_after_pooling": True}, "before the last norm"),
+    ({"norm_after_pooling": True}, "before the last norm"), ({"positions": "none"}, "needs rotary ones"),
+    ({"rotary": "mixed"}, "none, centered, counted"),
+    ({"rotary": "centered", "heads": 24}, "multiple of 4 wide, not 2"),
+    ({"rotary": "centered", "rotary_base": float("nan")}, "base of rotary"),
+    ({"rotary": "counted", "rotary_grid": (0, 3)}, r"grid of \(0, 3\)"),
 ])  # fmt: skip
 def test_shapes_that_cannot_be_built_are_refused_in_words(change: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):

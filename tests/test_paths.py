@@ -24,7 +24,7 @@ from corolla.data.given import read_given
 from corolla.data.painted import paint_dataset
 from corolla.data.shards.finding import find
 from corolla.data.shards.writing import write_shards
-from corolla.data.sources import glance, list_source, refuse_untrainable
+from corolla.data.sources import glance, is_word, list_source, refuse_untrainable
 from corolla.evaluation.evaluate import asked_about, evaluate_data, read_labelled
 from corolla.explanations.maps import explain, explain_all
 from corolla.export.export import card_of, export
@@ -75,6 +75,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.data.shards.finding.find": lambda: find("~/shards/*.tar"),
     "corolla.data.shards.writing.write_shards": lambda: write_shards(PHOTOS, "~/new/shards")["shards"],
     "corolla.data.sources.glance": lambda: glance(PHOTOS).examples,  # type: ignore[union-attr]
+    "corolla.data.sources.is_word": lambda: not is_word(PHOTOS),
     "corolla.data.sources.list_source": lambda: len(list_source(PHOTOS).examples) == 60,
     "corolla.data.sources.load_data": lambda: len(corolla.load_data("~/photos").classes) == 3,
     "corolla.data.sources.refuse_untrainable": lambda: refuse_untrainable(PHOTOS) is None,

@@ -48,6 +48,39 @@ def test_a_saved_model_comes_back_equal(run: Run) -> None:
         assert torch.equal(tensor, again.state_dict()[name])
 
 
+def test_a_run_of_before_rotary_positions_answers_as_it_did(run: Run) -> None:
+    later = ("rotary", "rotary_base", "rotary_grid", "norm_in_attention", "norm_in_mlp")
+    told = json.loads(run.config_file.read_text(encoding="utf-8"))
+    assert {name: told["architecture"].pop(name) for name in later} == {
+        "rotary": "none", "rotary_base": 100.0, "rotary_grid": None, "norm_in_attention": False, "norm_in_mlp": False
+    }  # fmt: skip
+    images = torch.randn(2, 3, 16, 16)
+    expected = run.load_model()[0](images)
+    run.config_file.write_text(json.dumps(told), encoding="utf-8")
+    model, config = run.load_model()
+    assert config.architecture == SHAPE
+    assert torch.equal(model(images), expected)
+
+
+def test_rotary_positions_are_kept_with_a_run(run: Run) -> None:
+    shape = replace(SHAPE, rotary="counted", rotary_base=50.0, rotary_grid=(7, 9), norm_in_mlp=True)
+    model = ViT(shape).eval()
+    torch.nn.init.normal_(model.head.weight)
+    run.save_model(model)
+    run.save_config(replace(run.load_config(), architecture=shape))
+    again, config = run.load_model()
+    assert config.architecture == shape
+    images = torch.randn(2, 3, 16, 32)
+    assert torch.equal(again(images), model(images))
+    told = json.loads(run.config_file.read_text(encoding="utf-8"))
+    hostile = [{"rotary": "mixed"}, {"rotary": None}, {"rotary_base": "x"}, {"rotary_base": 0}]
+    for change in [*hostile, *({"rotary_grid": grid} for grid in (7, [0, 1], ["a", "b"], [1, 2, 3]))]:
+        run.config_file.write_text(json.dumps(told | {"architecture": told["architecture"] | change}))
+        with pytest.raises(CorollaError, match=r"config\.json") as caught:
+            run.load_config()
+        assert "\n" not in str(caught.value)
+
+
 def test_a_channels_last_model_is_saved_as_it_computes(tmp_path: Path) -> None:
     torch.manual_seed(0)
     shape = replace(SHAPE, stem=(4, 8))

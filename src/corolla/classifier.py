@@ -112,8 +112,9 @@ class Classifier(Predictor):
     def pass_through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Texture (B, D), features (B, C) and logits (B, classes) of normalised pictures (B, 3, H, W)."""
         model = self.answering
-        first = model.blocks[0](model.embed(images))
-        features, logits = model.answer(model.encode_from(1, first))
+        turns = model.turns_for((images.shape[-2], images.shape[-1]), images)
+        first = model.blocks[0](model.embed(images), turns)
+        features, logits = model.answer(model.encode_from(1, first, turns))
         return model.patch_tokens(first).mean(dim=1, dtype=torch.float32), features, logits
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Pooling = Literal["token", "average", "token+average"]
-Positions = Literal["learned", "sincos"]
+Positions = Literal["learned", "sincos", "none"]
+Rotary = Literal["none", "centered", "counted"]
 Activation = Literal["gelu", "swiglu"]
 
 
@@ -26,8 +27,13 @@ class ViTConfig:
     norm_eps: float = 1e-6
     pooling: Pooling = "token"  # what the head reads: class token (eq. 4), mean of the patches, or one beside the other
     norm_after_pooling: bool = False  # the last norm reads the mean alone (arXiv 2111.06377, fine-tuned)
-    positions: Positions = "learned"  # sincos: fixed, two-dimensional (arXiv 2205.01580)
+    positions: Positions = "learned"  # added to tokens; sincos: fixed, two-dimensional (arXiv 2205.01580)
     antialias_positions: bool = True  # when learned positions are resized; published weights differ
+    rotary: Rotary = "none"  # queries and keys turned by a patch's place: from the middle (DINOv3) or counted (EVA-02)
+    rotary_base: float = 100.0  # about how many times faster the first channels turn than the last (arXiv 2104.09864)
+    rotary_grid: tuple[int, int] | None = None  # rows and columns that any grid is counted as; None: its own
+    norm_in_attention: bool = False  # one more norm before each block's last projection (arXiv 2210.06423)
+    norm_in_mlp: bool = False  # and before its last layer
     distilled: bool = False  # a second token with its own head, which learned from a teacher (arXiv 2012.12877)
     registers: int = 0  # extra tokens without a position (arXiv 2309.16588)
     layer_scale: float | None = None  # first value of each branch's learned scale (arXiv 2103.17239)
@@ -39,7 +45,8 @@ class ViTConfig:
         """Refuse shapes that cannot be built, in one line each."""
         if min(self.num_classes, self.patch_size, self.width, self.depth, self.heads, self.mlp_dim) < 1:
             raise ValueError("classes, patch size, width, depth, heads and MLP size should all be at least 1")
-        for name, known in (("pooling", Pooling), ("positions", Positions), ("activation", Activation)):
+        choices = {"pooling": Pooling, "positions": Positions, "activation": Activation, "rotary": Rotary}
+        for name, known in choices.items():
             if getattr(self, name) not in get_args(known):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(known))}")
         if not 0 < self.norm_eps < 1:
@@ -54,6 +61,7 @@ class ViTConfig:
             raise ValueError("only the mean of the patches can come before the last norm; choose pooling='average'")
         if self.positions == "sincos" and self.width % 4:
             raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
+        self.check_rotary()
         if self.stem_blocks < 0:
             raise ValueError(f"a stem cannot have {self.stem_blocks} residual blocks a stage; use 0 or more")
         if self.patch_size % 2 ** len(self.stem):
@@ -61,6 +69,19 @@ class ViTConfig:
                 f"a stem of {len(self.stem)} stages does not divide a patch size of {self.patch_size}; it is too small"
             )
         self.grid(self.image_size)
+
+    def check_rotary(self) -> None:
+        """ValueError for rotary positions that cannot be built."""
+        if self.rotary == "none":
+            if self.positions == "none":
+                raise ValueError("a model without added positions needs rotary ones; set rotary")
+            return
+        if self.width // self.heads % 4:
+            raise ValueError(f"rotary positions need heads a multiple of 4 wide, not {self.width // self.heads}")
+        if not 1 < self.rotary_base < 1e9:
+            raise ValueError(f"the base of rotary positions is {self.rotary_base}; it should be above 1, such as 100")
+        if self.rotary_grid is not None and (len(self.rotary_grid) != 2 or min(self.rotary_grid) < 1):
+            raise ValueError(f"rotary positions cannot be counted as those of a grid of {self.rotary_grid}")
 
     def grid(self, image_size: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of patches in a picture of `image_size` (height, width), which they must divide."""

@@ -6,6 +6,7 @@ and here also S = N + class token + registers, the length of the sequence, and h
 """
 
 import math
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import torch
@@ -13,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corolla.branches import DropPath, LayerScale
-from corolla.configuration import Activation
 from corolla.configuration import ViTConfig as ViTConfig  # this is where people look for it
 from corolla.head import Head
 from corolla.positions import resize_positions, sincos_positions
+from corolla.rotary import rotate, rotations
 from corolla.stem import ConvStem, ResidualBlock
 
 
@@ -61,21 +62,24 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Multi-head self-attention (eqs 5-8)."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, config: ViTConfig) -> None:
         super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)  # U_qkv
-        self.out = nn.Linear(width, width)  # U_msa
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width)  # U_qkv
+        self.norm = nn.LayerNorm(config.width, eps=config.norm_eps) if config.norm_in_attention else nn.Identity()
+        self.out = nn.Linear(config.width, config.width)  # U_msa
 
-    def forward(self, z: Tensor, seen: Inspection | None = None) -> Tensor:
-        """From (B, S, D) to (B, S, D); the weights go to `seen` when it is given."""
+    def forward(self, z: Tensor, turns: Tensor | None = None, seen: Inspection | None = None) -> Tensor:
+        """From (B, S, D) to (B, S, D), with rotary positions (2, S, d) if any; the weights go to `seen` if given."""
         q, k, v = self.qkv(z).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # eq. 5: each (B, h, S, d)
+        if turns is not None:
+            q, k = rotate(q, turns), rotate(k, turns)
         if seen is None:
             heads = attend(q, k, v)  # eqs 6, 7
         else:
             heads, weights = attend_written(q, k, v)
             seen.attention.append(weights)
-        joined: Tensor = self.out(heads.transpose(1, 2).flatten(2))  # eq. 8: (B, S, D)
+        joined: Tensor = self.out(self.norm(heads.transpose(1, 2).flatten(2)))  # eq. 8: (B, S, D)
         return joined
 
 
@@ -95,10 +99,13 @@ class SwiGLU(nn.Module):
 class MLP(nn.Sequential):
     """Two layers with a non-linearity between them, applied to each token alone: (B, S, D) to (B, S, D)."""
 
-    def __init__(self, width: int, hidden: int, activation: Activation) -> None:
-        gated = activation == "swiglu"
+    def __init__(self, config: ViTConfig) -> None:
+        width, hidden, gated = config.width, config.mlp_dim, config.activation == "swiglu"
         first = nn.Linear(width, 2 * hidden if gated else hidden)
-        super().__init__(first, SwiGLU() if gated else nn.GELU(), nn.Linear(hidden, width))
+        layers: dict[str, nn.Module] = {"0": first, "1": SwiGLU() if gated else nn.GELU()}
+        if config.norm_in_mlp:
+            layers["norm"] = nn.LayerNorm(hidden, eps=config.norm_eps)
+        super().__init__(OrderedDict(layers | {"2": nn.Linear(hidden, width)}))
 
 
 class Block(nn.Module):
@@ -116,15 +123,15 @@ class Block(nn.Module):
             return nn.Sequential(*parts)
 
         self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.attention = Attention(config.width, config.heads)
+        self.attention = Attention(config)
         self.branch1 = end_of_branch()
         self.norm2 = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.mlp = MLP(config.width, config.mlp_dim, config.activation)
+        self.mlp = MLP(config)
         self.branch2 = end_of_branch()
 
-    def forward(self, z: Tensor, seen: Inspection | None = None) -> Tensor:
+    def forward(self, z: Tensor, turns: Tensor | None = None, seen: Inspection | None = None) -> Tensor:
         """From z_(l-1) to z_l, both (B, S, D)."""
-        z = z + self.branch1(self.attention(self.norm1(z), seen))  # eq. 2
+        z = z + self.branch1(self.attention(self.norm1(z), turns, seen))  # eq. 2
         z = z + self.branch2(self.mlp(self.norm2(z)))  # eq. 3
         if seen is not None:
             seen.blocks.append(z)
@@ -204,20 +211,29 @@ class ViT(nn.Module):
             if head is not None:
                 nn.init.zeros_(head.weight)
 
-    def positions_for(self, image_size: tuple[int, int], like: Tensor) -> tuple[Tensor | None, Tensor]:
-        """The positions of class and distillation token (1, 1 or 2, D), if there are, and of the patches (1, N, D)."""
+    def positions_for(self, image_size: tuple[int, int], like: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """What is added to class and distillation token (1, 1 or 2, D) and to patches (1, N, D); None for nothing."""
         grid = self.config.grid(image_size)
+        if self.config.positions == "none":
+            return None, None
         if self.positions is None:
             return None, sincos_positions(grid, self.trained_grid, self.config.width).to(like)
         own = self.positions[:, : self.own_tokens] if self.own_tokens else None
         patches = self.positions[:, self.own_tokens :]
         return own, resize_positions(patches, self.trained_grid, grid, self.config.antialias_positions)
 
+    def turns_for(self, image_size: tuple[int, int], like: Tensor) -> Tensor | None:
+        """The rotary positions (2, S, d) of all tokens, if the model has any; in single precision."""
+        if self.config.rotary == "none":
+            return None
+        before = self.own_tokens + self.config.registers
+        return rotations(self.config, self.config.grid(image_size), before, like.device)
+
     def embed(self, images: Tensor, tokens: Tensor | None = None) -> Tensor:
         """z_0, the sequence that enters the encoder: (B, 3, H, W) to (B, S, D); `tokens` are its patches if at hand."""
         tokens = self.patches(images) if tokens is None else tokens  # [x_1 E; ...; x_N E]: (B, N, D)
         own_positions, patch_positions = self.positions_for((images.shape[-2], images.shape[-1]), tokens)
-        sequence = [tokens + patch_positions]  # eq. 1
+        sequence = [tokens if patch_positions is None else tokens + patch_positions]  # eq. 1
         if self.registers is not None:
             sequence.insert(0, self.registers.expand(tokens.shape[0], -1, -1).to(tokens))
         own: list[Tensor] = [token for token in (self.class_token, self.distillation_token) if token is not None]
@@ -244,12 +260,12 @@ class ViT(nn.Module):
         z = self.embed(images, tokens)  # eq. 1
         if seen is not None:
             seen.embedded = z
-        return self.encode_from(0, z, seen)
+        return self.encode_from(0, z, self.turns_for((images.shape[-2], images.shape[-1]), z), seen)
 
-    def encode_from(self, layer: int, z: Tensor, seen: Inspection | None = None) -> Tensor:
-        """The same, going on from z_layer (B, S, D)."""
+    def encode_from(self, layer: int, z: Tensor, turns: Tensor | None, seen: Inspection | None = None) -> Tensor:
+        """The same, going on from z_layer (B, S, D), with what `turns_for` says of the images' size."""
         for place in range(layer, len(self.blocks)):
-            z = self.blocks[place](z, seen)  # eqs 2, 3
+            z = self.blocks[place](z, turns, seen)  # eqs 2, 3
         return z if self.config.norm_after_pooling else self.norm(z)
 
     def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:

@@ -241,7 +241,8 @@ def find_run(run: AnyPath) -> Run:
 
 def shape_from(values: dict[str, Any]) -> ViTConfig:
     """An architecture from plain values; ValueError, TypeError or KeyError if they are of none."""
-    return ViTConfig(**values | {key: tuple(values[key]) for key in ("image_size", "stem")})
+    tuples = ["image_size", "stem"] + (["rotary_grid"] if values.get("rotary_grid") is not None else [])
+    return ViTConfig(**values | {key: tuple(values[key]) for key in tuples})
 
 
 def check_bounds(config: Config) -> None:

@@ -85,4 +85,6 @@ def name_of(shape: ViTConfig) -> str:
     sizes = {size: name for name, size in SIZES.items()}
     size = sizes.get(Size(shape.width, shape.depth, shape.heads, shape.mlp_dim), f"w{shape.width}d{shape.depth}")
     registers = f"_reg{shape.registers}" if shape.registers else ""
-    return f"vit_{size}_{'conv' if shape.stem else 'patch'}{shape.patch_size}{registers}_{max(shape.image_size)}"
+    rotary = "" if shape.rotary == "none" else "_rope"
+    kind = "conv" if shape.stem else "patch"
+    return f"vit_{size}_{kind}{shape.patch_size}{rotary}{registers}_{max(shape.image_size)}"

@@ -45,6 +45,7 @@ def test_every_flaw_is_counted_once(flawed: Path) -> None:
         "Sides below 64 pixels": "1",
         "Longer than 2 : 1": "1",
         "Damaged EXIF": "1",
+        "Likely placeholders": "0",
     }
     assert said(found) == (
         "1 photograph is filed under more than one class. 1 file cannot be read and would be left out. "

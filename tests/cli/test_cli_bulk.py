@@ -50,7 +50,7 @@ def test_bad_pictures_are_counted(corolla: Callable, model: Path, tmp_path: Path
     assert (said.status, said.out.split(",")[:2]) == (0, [f"{tmp_path / '1.parquet'}: 2 rows", " 1 of them unreadable"])
     said = corolla("predict", model, tmp_path / "mixed", "--out", tmp_path / "2.parquet", "--quiet")
     assert said.status == 2
-    assert said.err == "corolla: none of the 1 pictures could be read\n"
+    assert said.err == "corolla: not even the one picture could be read\n"
     assert pq.read_table(tmp_path / "2.parquet").to_pylist()[0]["error"] == "not a picture in a known format"
 
 

@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from corolla.cli import demo
-from corolla.cli.demo import Hurried, choose_data, fresh, reachable, training_minutes
+from corolla.cli.demo import Hurried, choose_data, reachable, training_minutes
 from corolla.data import flowers, sources
 from corolla.data.painted import dataset
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.progress import Progress
+from corolla.text import decimals_of
 from corolla.training import recipes
 from corolla.training.budget import Rung
 from corolla.training.recipe import Recipe
@@ -54,7 +55,7 @@ def test_the_whole_demo(corolla: Callable, tmp_path: Path, monkeypatch: pytest.M
     run = Path("demo-2") / "run"
     assert list((tmp_path / "demo").iterdir()) == [tmp_path / "demo" / "mine"]
     figures = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
-    assert f"{figures['accuracy']:.1%}" in said.out
+    assert f"{figures['accuracy']:.{decimals_of(figures['n'])}%}" in said.out
     for command in ("train flowers --out demo-2/run --minutes 1.", "evaluate demo-2/run", "predict demo-2/run"):
         assert f"$ corolla {command}" in said.out
     assert sum(line.endswith("%") and "flower_photos" in line for line in said.out.splitlines()) == figures["n"]
@@ -65,18 +66,6 @@ def test_the_whole_demo(corolla: Callable, tmp_path: Path, monkeypatch: pytest.M
         assert place.is_file()
         assert str(place) in end
     assert "corolla train PICTURES --out" in end
-
-
-def test_the_folder_is_always_a_fresh_one(tmp_path: Path) -> None:
-    assert fresh(tmp_path / "demo") == tmp_path / "demo"
-    (tmp_path / "demo").mkdir()
-    assert fresh(tmp_path / "demo") == tmp_path / "demo"
-    for name in ("demo", "demo-2", "demo-3"):
-        (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / "file").touch()
-    assert fresh(tmp_path / "demo") == tmp_path / "demo-4"
-    (tmp_path / "a-b").touch()
-    assert fresh(tmp_path / "a-b") == tmp_path / "a-b-2"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from corolla.cli.figures import print_figures
 from corolla.evaluation.facts import facts_of
 from corolla.evaluation.metrics import Evaluation
 from corolla.run import Run
+from corolla.text import FEW, decimals_of
 
 
 def test_json_is_one_object_with_the_apis_figures(corolla: Callable, run_copy: Path) -> None:
@@ -29,8 +30,10 @@ def test_the_table_holds_the_same_figures(corolla: Callable, run_copy: Path) -> 
     assert said.status == 0
     figures = api.evaluate(run_copy, split="train")
     lines = [line.split() for line in said.out.splitlines()]
-    assert f"{figures.accuracy:.1%}" in lines[0]
-    assert f"{figures.interval[0]:.1%}" in lines[0]
+    assert figures.n < FEW  # of so few no decimals are told
+    assert f"{figures.accuracy:.0%}" in lines[0]
+    assert f"{figures.interval[0]:.0%}" in lines[0]
+    assert f"{figures.n} pictures say little" in said.out.replace("\N{NO-BREAK SPACE}", " ")
     assert ["log", "loss", f"{figures.log_loss:.3f}"] in lines
     counts = [str(count) if count else "·" for count in figures.confusion[1]]
     assert ["grün", *counts] in lines
@@ -64,7 +67,7 @@ def test_only_its_own_test_pictures_change_what_the_run_says_of_itself(
     kept = json.loads((tmp_path / "figures" / "evaluation.json").read_text(encoding="utf-8"))
     assert kept == json.loads(said.out)
     page = (tmp_path / "figures" / "report.html").read_text(encoding="utf-8")
-    assert f"{100 * kept['accuracy']:.1f}" in page
+    assert f"{100 * kept['accuracy']:.{decimals_of(kept['n'])}f}" in page
     assert "is not an empty folder" in corolla("evaluate", run_copy, "--out", tmp_path / "figures").line
 
 

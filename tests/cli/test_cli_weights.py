@@ -14,6 +14,7 @@ from corolla.sizes import vit_config
 from corolla.weights.dialects import TIMM
 from corolla.weights.renaming import to_theirs
 from hub_standin import Hub
+from references import REFERENCES
 
 
 @pytest.fixture
@@ -152,3 +153,26 @@ def test_push_says_where_it_went_or_what_it_needs(
     said = corolla("weights", "push", trained, "me/flowers", "--to", "timm")
     assert said.out == f"{hub.address}/me/flowers\n"
     assert "model.safetensors" in hub.pushed
+
+
+def test_rotary_positions_are_shown_and_converted_to_what_has_words_for_them(
+    corolla: Callable[..., Any], tmp_path: Path
+) -> None:
+    theirs = REFERENCES["timm DINOv3, SwiGLU"]
+    folder = theirs.save(theirs.make(), tmp_path / "dinov3")
+    shown = corolla("weights", "show", folder).out
+    assert "positions   rotary, from the middle, base 100\n" in shown
+    assert "tokens      class, 4 registers\n" in shown
+    for to in ("timm", "huggingface"):
+        said = corolla("weights", "convert", folder, tmp_path / to, "--to", to)
+        assert said.status == 0, said.err
+        assert "read back" in said.out
+        assert "positions   rotary, from the middle, base 100\n" in corolla("weights", "show", tmp_path / to).out
+    assert (
+        "torchvision has no words for SwiGLU, rotary positions"
+        in corolla("weights", "convert", folder, tmp_path / "none", "--to", "torchvision").line
+    )
+    assert not (tmp_path / "none").exists()
+    eva = REFERENCES["timm EVA-02 Ti"]
+    folder = eva.save(eva.make(), tmp_path / "eva")
+    assert "rotary, counted as 16 x 16, base 10000, beside learned ones" in corolla("weights", "show", folder).out

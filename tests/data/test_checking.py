@@ -8,6 +8,7 @@ from PIL import Image
 
 from corolla.data import checking
 from corolla.data.checking import check, refuse_changed
+from corolla.data.decoding import Header
 from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
@@ -21,13 +22,13 @@ def examples(*paths: str) -> list[Example]:
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The pictures that were really opened, through the real reader."""
     opened: list[Path] = []
-    read = checking.read_picture
+    read = checking.read_with_header
 
-    def reading(path: Path, **options: int) -> Image.Image:
+    def reading(path: Path, **options: int) -> tuple[Image.Image, Header]:
         opened.append(path)
         return read(path, **options)
 
-    monkeypatch.setattr(checking, "read_picture", reading)
+    monkeypatch.setattr(checking, "read_with_header", reading)
     return opened
 
 

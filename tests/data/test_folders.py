@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from corolla.data.folders import find_tables, list_folder
+from corolla.data.folders import list_folder
 from corolla.errors import CorollaError
 
 
@@ -61,10 +61,13 @@ def test_train_may_be_a_class_beside_bus_and_car(tmp_path: Path) -> None:
     assert [label for _, label, _ in rows(tmp_path)] == ["bus", "car", "train"]
 
 
-def test_splits_beside_classes_are_refused(tmp_path: Path) -> None:
+def test_what_lies_beside_splits_is_listed_and_told(tmp_path: Path) -> None:
     lay(tmp_path, "train/rose/1.jpg", "test/rose/2.jpg", "extra/3.jpg")
-    with pytest.raises(CorollaError, match=r"test, train.*extra"):
-        list_folder(tmp_path)
+    listing = list_folder(tmp_path)
+    assert [skipped.path for skipped in listing.misplaced] == ["extra/3.jpg"]
+    assert listing.notes == ("beside the splits, and left out: extra (1 files)",)
+    with pytest.raises(CorollaError, match=r"split folder train beside others \(extra\)"):
+        list_folder(lay(tmp_path / "other", "train/rose/1.jpg", "extra/3.jpg"))
 
 
 def test_an_unlabelled_test_folder_is_listed_and_not_used(tmp_path: Path) -> None:
@@ -167,10 +170,3 @@ def test_thousands_of_files(tmp_path: Path) -> None:
     listing = list_folder(tmp_path)
     assert len(listing.examples) == 5000
     assert list(listing.examples) == sorted(listing.examples, key=lambda example: example.path)
-
-
-def test_tables_are_found_at_the_top_or_in_the_lone_folder(tmp_path: Path) -> None:
-    lay(tmp_path, "wrapped/a.csv", "wrapped/b.parquet", "wrapped/1.jpg")
-    assert [table.name for table in find_tables(tmp_path, (".csv", ".parquet"))] == ["a.csv", "b.parquet"]
-    lay(tmp_path, "top.CSV")
-    assert [table.name for table in find_tables(tmp_path, (".csv", ".parquet"))] == ["top.CSV"]

@@ -86,12 +86,38 @@ def test_a_folder_with_splits(tree: Path, make_picture) -> None:
     assert {e.path.split("/")[0] for e in carved.split("val")} == {"train"}
 
 
-def test_splits_whose_classes_differ_are_refused_with_both_lists(tmp_path: Path, make_picture) -> None:
-    for number, place in enumerate(("train/daisy", "train/rose", "val/rose", "val/tulip")):
+def test_a_class_that_training_lacks_is_refused_and_one_that_others_lack_is_told(tmp_path: Path, make_picture) -> None:
+    for number, place in enumerate(("train/daisy", "train/rose", "val/rose", "test/daisy")):
         make_picture(tmp_path / "d" / place / "1.png", number)
+    manifest = load_data(tmp_path / "d")
+    assert manifest.classes == ("daisy", "rose")
+    assert manifest.counts("val") == {"daisy": 0, "rose": 1}
+    assert manifest.notes == (
+        "val has no picture of 1 class of 2: daisy",
+        "test has no picture of 1 class of 2: rose",
+    )
+    make_picture(tmp_path / "d" / "val" / "tulip" / "1.png", 9)
     message = refusal(tmp_path / "d")
-    assert "train has daisy, rose; val has rose, tulip" in message
-    assert "only in train: daisy; only in val: tulip" in message
+    assert message.startswith(f"val of {tmp_path / 'd'} has 1 class that train lacks (tulip)")
+    assert len(message) < 300
+
+
+def test_pictures_too_alike_to_be_kept_together_are_spread_and_told(tmp_path: Path, make_picture) -> None:
+    for number, label in enumerate(("scratched", "whole")):
+        with Image.open(make_picture(tmp_path / "parts" / label / "0.png", number)) as first:
+            for n in range(1, 12):
+                picture = first.copy()
+                picture.putpixel((n, n), (255, 0, 0))
+                picture.save(tmp_path / "parts" / label / f"{n}.png")
+    manifest = load_data(tmp_path / "parts")
+    assert sizes(manifest) == (16, 4, 4)
+    [note] = manifest.notes
+    assert note.startswith("24 of 24 pictures are so alike")
+    assert load_data(tmp_path / "parts", duplicates="ignore").examples == manifest.examples
+    assert load_data(tmp_path / "parts", duplicates="ignore").notes == ()
+    message = refusal(tmp_path / "parts", duplicates="group")
+    assert "'scratched' has too few pictures (12 in 1 independent sets), and so have 'whole'" in message
+    assert "--duplicates ignore" in message
 
 
 def test_a_class_that_is_unreadable_in_one_split_is_noticed(tmp_path: Path, make_picture) -> None:
@@ -165,8 +191,8 @@ def test_a_csv(tree: Path) -> None:
         file.write("\nrose/gone.jpg,rose,")
     manifest = load_data(table)
     assert sizes(manifest) == (14, 3, 3)
-    assert [(s.path, s.reason) for s in manifest.skipped] == [("rose/gone.jpg", "no such file")]
-    assert "gone.jpg: no such file" in refusal(table, strict=True)
+    assert [(s.path, s.reason) for s in manifest.skipped] == [("rose/gone.jpg", f"no such file in {tree / 'rose'}")]
+    assert "gone.jpg: no such file in " in refusal(table, strict=True)
 
 
 def test_rows_that_the_table_leaves_out_do_not_stop_a_strict_run(tree: Path) -> None:

@@ -12,11 +12,12 @@ from PIL import Image
 from corolla.classifier import Classifier
 from corolla.data.painted import paint
 from corolla.errors import CorollaError
+from corolla.explanations.maps import explain_pixels
 from corolla.export.graph import Graph
 from corolla.export.onnx import LARGEST, OPSET, build, by_program, free, hushed, scope, with_card
 from corolla.portable.backends import BACKENDS, INPUT, Backend
 from corolla.portable.predictor import PortablePredictor
-from shapes import build_chance, noises
+from shapes import build_chance, calibrate_by_chance, noises
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,19 @@ def test_it_says_what_the_classifier_says(small: Classifier, file: Path, backend
         assert portable.explain(pixels).shape == (n, 2, 5)
 
 
+@pytest.mark.parametrize("shape", ["rotary", "rotary beside learned positions"])
+def test_rotary_positions_go_into_the_file(shape: str, card: Callable, tmp_path: Path) -> None:
+    classifier = build_chance(shape, flip=True)
+    calibrate_by_chance(classifier)
+    (tmp_path / "rotary.onnx").write_bytes(with_card(build(classifier), card(classifier)))
+    portable = PortablePredictor.load(tmp_path / "rotary.onnx", "onnxruntime")
+    pixels = noises(3)
+    for one, other in zip(portable.reply(pixels), classifier.reply(pixels), strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-5)
+    for found, expected in zip(portable.explain(pixels), explain_pixels(classifier, pixels, ["rollout"]), strict=True):
+        np.testing.assert_allclose(found, expected[0].map, atol=2e-5)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [(64, 48), (40, 16), (17, 90), (1, 1)])
 def test_it_prepares_pictures_of_any_size_itself(
@@ -51,7 +65,7 @@ def test_it_prepares_pictures_of_any_size_itself(
     np.testing.assert_allclose(found[0], small.probabilities([picture])[0], atol=5e-3)
 
 
-@pytest.mark.parametrize("shape", ["registers", "distilled", "class token and mean"])
+@pytest.mark.parametrize("shape", ["registers", "distilled", "class token and mean", "rotary"])
 def test_the_exporter_of_programs_takes_every_kind_of_token(shape: str) -> None:
     classifier = build_chance(shape)
     with torch.no_grad(), hushed():

@@ -72,6 +72,7 @@ def make(
                 "digest": words,
                 "counts": {split: dict.fromkeys(classes, 7) for split in ("train", "val", "test")},
                 "skipped": [[f"{words}.jpg", words]],
+                "notes": [f"{words} were read so"],
             },
             versions={"corolla": words},
             training={

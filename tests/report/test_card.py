@@ -50,7 +50,7 @@ def test_the_card_says_what_was_found(make_run: MakeRun) -> None:
     assert result["metrics"][0] == {"type": "accuracy", "value": 0.6667}
     flat = body.replace("\u00a0", " ").replace("&nbsp;", " ")
     assert "daisy, rose, tulip." in flat
-    assert "**66.7 %** of 9 test pictures are named right (95 % interval 35.4 to 87.9 %)." in flat
+    assert "**67 %** of 9 test pictures are named right (95 % interval 35 to 88 %)." in flat
     assert "| daisy | 3 | 66.7 % | 66.7 % | 0.667 |" in flat
     assert "| class | training | validation | test |\n|---|--:|--:|--:|\n| daisy | 7 | 7 | 7 |\n" in flat
     assert "| together | 21 | 21 | 21 |\n\n" in flat

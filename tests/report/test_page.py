@@ -30,7 +30,7 @@ def test_the_page_says_what_was_found(make_run: MakeRun) -> None:
     run, evaluation, manifest = make_run(NAMES)
     page = Page(write_report(run, evaluation, manifest))
     assert "66.7 %" in page.text
-    assert "of 9 test pictures named right; the 95 % interval runs from 35.4 to 87.9 %." in page.text
+    assert "of 9 test pictures named right; the 95 % interval runs from 35 to 88 %." in page.text
     assert "2.9 million" in page.text
     assert "6 of 6" in page.text
     assert "81.7 %" in page.text
@@ -114,13 +114,19 @@ def test_a_run_that_was_not_evaluated_still_has_a_page(make_run: MakeRun) -> Non
     assert [a["id"] for a in page.all("section")] == ["headline", "curves", "data", "training"]
 
 
+def test_how_the_data_was_read_is_told(make_run: MakeRun) -> None:
+    run, evaluation, manifest = make_run(NAMES)
+    [said] = run.load_config().data["notes"]
+    assert " ".join(said.split()) in Page(write_report(run, evaluation, manifest)).text
+
+
 def test_missing_parts_are_left_out(make_run: MakeRun) -> None:
     run, evaluation, _ = make_run(NAMES)
     config = run.load_config()
     for part in (config.data, config.training, config.recipe, config.versions):
         part.clear()
     config.data["counts"] = {"train": "many"}
-    config.data["skipped"] = 3
+    config.data["skipped"] = config.data["notes"] = 3
     config.training["minutes"] = "long"
     run.save_config(config)
     run.metrics_file.write_text('3\n[]\n{"epoch": null}\n{"epoch": 1, "val_loss": NaN}\n', encoding="utf-8")

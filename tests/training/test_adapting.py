@@ -14,6 +14,7 @@ import corolla
 from corolla.errors import CorollaError
 from corolla.run import Run
 from corolla.training import clock
+from references import REFERENCES
 
 QUICK: dict[str, Any] = {"batch_size": 8, "workers": 0, "device": "cpu"}
 
@@ -63,6 +64,30 @@ def test_a_fine_tune_at_another_size_lays_the_positions_out_anew(
     assert config.architecture.image_size == config.preprocessing.image_size == (24, 24)
     assert model.positions is not None
     assert model.positions.shape[1] == 1 + 9
+
+
+@pytest.mark.parametrize("name", ["timm DINOv3", "timm EVA-02 Ti", "transformers DINOv3"])
+def test_weights_with_rotary_positions_are_probed_and_tuned_at_any_size(
+    name: str, swatches: Path, tmp_path: Path
+) -> None:
+    reference = REFERENCES[name]
+    folder = reference.save(reference.make(), tmp_path / "theirs")
+    before = corolla.weights.load_weights(folder)
+    begun = {"weights": str(folder), **QUICK}
+    probe = corolla.train(swatches, tmp_path / "probe", recipe="probe", image_size=32, **begun)
+    after = load_file(probe.weights)
+    assert all(torch.equal(after[n], t) for n, t in before.tensors.items() if not n.startswith("head."))
+    tuned = corolla.train(swatches, tmp_path / "tuned", image_size=40, epochs=1, head="zeros", **begun)
+    model, config = tuned.load_model()
+    shape = config.architecture
+    assert (shape.rotary, shape.rotary_base, shape.rotary_grid) == (
+        before.config.rotary, before.config.rotary_base, before.config.rotary_grid
+    )  # fmt: skip
+    assert shape.image_size == config.preprocessing.image_size == (40, 40)
+    assert not torch.equal(
+        model.state_dict()["blocks.0.attention.qkv.weight"], before.tensors["blocks.0.attention.qkv.weight"]
+    )
+    assert corolla.evaluate(tuned.folder).n > 0
 
 
 def test_frozen_blocks_stay_and_the_last_ones_learn(pretrained: Run, swatches: Path, tmp_path: Path) -> None:

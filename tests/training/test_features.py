@@ -1,5 +1,6 @@
 """Frozen features: of a picture and its mirror image, once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,19 @@ def test_the_digest_is_of_every_weight() -> None:
     with torch.no_grad():
         model.blocks[1].mlp[2].weight[3, 4] += 1e-6
     assert digest(model) != before
+
+
+def test_the_digest_is_of_what_no_weight_tells() -> None:
+    """Equal tensors answer otherwise where heads are cut otherwise, or queries and keys turned otherwise."""
+    config = vit_config("vit_pico_patch8_16", 3, rotary="counted")
+    model = ViT(config)
+    names = {digest(model)}
+    turned = ({"rotary_base": 50.0}, {"rotary": "centered"}, {"rotary_grid": (3, 3)})
+    for change in (*turned, {"heads": 4}, {"norm_eps": 1e-5}):
+        other = ViT(replace(config, **change))
+        other.load_state_dict(model.state_dict())
+        names.add(digest(other))
+    assert len(names) == 6
+    resting = ViT(replace(config, drop_path=0.1))  # which features do not see
+    resting.load_state_dict(model.state_dict())
+    assert digest(resting) == digest(model)

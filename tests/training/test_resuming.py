@@ -88,7 +88,9 @@ def test_what_was_not_asked_for_at_first_is_refused_in_one_line_whether_finished
 def test_minutes_are_held_against_those_that_were_asked_for(finished: Run, data: Path, tmp_path: Path) -> None:
     run = Run(Path(shutil.copytree(finished.folder, tmp_path / "run")))
     config = json.loads(run.config_file.read_text(encoding="utf-8"))
-    assert config["training"]["asked"] == {"data": os.path.realpath(data), "recipe": None, "minutes": None}
+    assert config["training"]["asked"] == {
+        "data": os.path.realpath(data), "recipe": None, "minutes": None, "class_folders": "", "duplicates": "",
+    }  # fmt: skip
     config["training"]["asked"] |= {"minutes": 30.0, "recipe": "scratch"}
     run.config_file.write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(CorollaError, match=r"another minutes \(30\.0\)"):
@@ -134,12 +136,12 @@ def test_a_link_is_what_it_points_to(data: Path, tmp_path: Path) -> None:
     assert place_of(tmp_path / "link") == place_of(data)
 
 
-def test_a_word_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_is_a_folder_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "painted").mkdir()
     assert place_of("painted") == "painted"
-    assert not same_place(place_of("painted"), place_of(Path("painted")))
-    assert place_of("./painted") == place_of(Path("painted"))
+    (tmp_path / "painted").mkdir()
+    assert place_of("painted") == place_of("./painted") == os.path.realpath(tmp_path / "painted")
+    assert not same_place("painted", place_of("painted"))
 
 
 def test_images_that_came_later_are_named_and_not_trained_on(begun: Run, finished: Run, data: Path) -> None:

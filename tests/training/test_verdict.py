@@ -2,7 +2,7 @@
 
 import pytest
 
-from corolla.training.verdict import Outcome, rounded_up, say_after, say_before
+from corolla.training.verdict import Outcome, rounded_up, say_after, say_before, say_unlike
 
 # 102 classes, 10 training images of each, 4 minutes of which the teacher took most: 5 epochs
 FEW = {"views": 5 * 1020, "classes": 102, "batch_size": 64, "minutes": 4.0, "pretrained": False}
@@ -75,3 +75,19 @@ def test_far_below_its_teacher_is_said() -> None:
 )  # fmt: skip
 def test_nothing_is_said_of_a_good_run(right: int, of: int, commonest: float, reference: float | None) -> None:
     assert after(right, of, commonest, reference) == ""
+
+
+def test_validation_unlike_test_is_said_with_the_reason() -> None:
+    easy, hard = Outcome(170, 180, 0.1, "validation"), Outcome(541, 1000, 0.1, "test")
+    said = say_unlike(easy, hard, drawn=True)
+    assert said
+    assert "94.4% of 180 validation images are right, and 54.1% of 1,000 test images" in said
+    assert "column group" in said
+    assert "other kinds of images" in (say_unlike(easy, hard, drawn=False) or "")
+    assert say_unlike(hard, easy, drawn=True), "also where the test is the easier one"
+
+
+def test_what_chance_may_have_done_is_not_called_unlike() -> None:
+    assert say_unlike(Outcome(9, 10, 0.5, "validation"), Outcome(6, 10, 0.5, "test"), drawn=True) is None
+    # 2 points on very many images: certain, and no matter.
+    assert say_unlike(Outcome(92_000, 100_000, 0.5, "validation"), Outcome(90_000, 100_000, 0.5, "test"), True) is None

@@ -100,10 +100,29 @@ def test_a_path_wins(hub: Hub, tensors: dict[str, Tensor], tmp_path: Path, monke
 
 def test_what_the_hub_refuses_is_one_line_with_what_to_do(hub: Hub) -> None:
     hub.files["somebody/empty/README.md"] = b""
-    hub.refusals = {"somebody/gated": (403, "GatedRepo")}
-    assert "accept the terms at" in refused("somebody/gated")
     assert "no repository somebody/nothing" in refused("somebody/nothing")
     assert "holds no model.safetensors" in refused("somebody/empty")
+
+
+def test_a_gated_repository_says_how_to_get_in(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "facebook/dinov3-vits16-pretrain-lvd1689m"
+    hub.refusals = {name: (401, "GatedRepo")}  # nobody is logged in
+    page, tokens = f"{hub.address}/{name}", f"{hub.address}/settings/tokens"
+    for source in (name, f"hf-hub:{name}"):
+        said = refused(source)
+        assert said.startswith(f"cannot fetch {source}: {name} is gated: ")
+        assert f"log in at {page} and accept the terms, then make a token at {tokens}" in said
+        assert "`hf auth login`" in said
+    monkeypatch.setenv("HF_TOKEN", "hf_somebodys")
+    hub.refusals = {name: (403, "GatedRepo")}  # somebody is, who has not been let in
+    said = refused(name)
+    assert "is gated, and whoever is logged in has no access to it yet" in said
+    assert f"accept the terms at {page}" in said
+    assert "gated repositories" in said
+    hub.refusals = {name: (403, "")}  # with a token that may not read gated repositories
+    assert f"does not let this login read {name}; make a token that may read it, gated" in refused(name)
+    hub.refusals = {name: (401, "")}  # or one that is worn out
+    assert "log in with `hf auth login`" in refused(name)
 
 
 def test_offline_the_cache_is_enough_and_nothing_is_asked(

@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from corolla.errors import CorollaError
 from corolla.weights import load_weights, proof, write_weights
@@ -73,13 +74,48 @@ def test_a_remark_of_timm_s_that_we_misread_is_found_out(tmp_path: Path) -> None
 def test_what_is_written_is_asked_of_its_library(name: str, tmp_path: Path) -> None:
     reference = REFERENCES[name]
     (tmp_path / "in").mkdir()
-    weights = load_weights(reference.save(reference.make(), tmp_path / "in"))
+    source = reference.save(reference.make(), tmp_path / "in")
+    weights = load_weights(source)
     notes = write_weights(weights, tmp_path / "out", reference.to).notes
     library = {"timm": "timm", "huggingface": "transformers"}.get(reference.to)
     if library:
         assert notes[-1].startswith(f"{library} ")
         assert "computes the same" in notes[-1]
     assert not any("could not be asked" in note for note in notes)
+    if source.is_dir():  # with its library's own settings
+        assert f"computes the same of {source}" in notes[0]
+
+
+def test_rotary_positions_that_we_misread_are_found_out(tmp_path: Path) -> None:
+    for name, change in (
+        ("timm RoPE-ViT", {"model_args": TIMM | {"num_classes": 4, "rope_temperature": 20.0}}),
+        ("timm DINOv3", {"model_args": TIMM | {"global_pool": "token"}}),
+        ("transformers DINOv3", {"rope_theta": 20.0}),
+        ("transformers DINOv3", {"hidden_act": "relu"}),
+    ):
+        source = REFERENCES[name].save(REFERENCES[name].make(), tmp_path)
+        weights = load_weights(source)
+        told = json.loads((source / "config.json").read_text())
+        (source / "config.json").write_text(json.dumps(told | change))
+        with pytest.raises(CorollaError, match=rf"{name.split()[0]} .* computes something else of"):
+            proof.of_source(weights)
+
+
+def test_dinov3_under_its_published_names_is_asked_of_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of transformers' files, without `model.` in front of a layer, and of facebookresearch's, read by timm."""
+    reference = REFERENCES["transformers DINOv3"]
+    folder = reference.save(reference.make(), tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    save_file({name.removeprefix("model."): tensor for name, tensor in tensors.items()}, folder / "model.safetensors")
+    [note] = proof.of_source(load_weights(folder))
+    assert "computes the same" in note
+    model = shaken(timm.create_model("vit_small_patch16_dinov3_qkvb", num_classes=0, **TIMM))
+    timm.models.save_for_hf(model, tmp_path / "timm", safe_serialization=True)
+    state = {name.replace("reg_token", "storage_tokens"): tensor for name, tensor in model.state_dict().items()}
+    torch.save(state, tmp_path / "timm/dinov3.pth")
+    [note] = proof.of_source(load_weights(tmp_path / "timm/dinov3.pth"))
+    assert "computes the same" in note
+    assert capsys.readouterr().out == ""
 
 
 def test_without_the_library_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

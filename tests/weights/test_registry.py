@@ -18,7 +18,9 @@ BY_TIMM = {  # our name, where timm knows the same weights under another
     "dinov2_vitl14": "vit_large_patch14_dinov2.lvd142m", "dinov2_vitl14_reg": "vit_large_patch14_reg4_dinov2.lvd142m",
     "mae_vit_base": "vit_base_patch16_224.mae", "mae_vit_large": "vit_large_patch16_224.mae",
 }  # fmt: skip
-TIMMS = [each for each in PUBLISHED if re.match(r"(vit_.*augreg|deit|dino|mae_vit_(base|large)$)", each.name)]
+TIMMS = [
+    each for each in PUBLISHED if re.match(r"(vit_.*(augreg|dinov3)|deit|dino|eva02|mae_vit_(base|large)$)", each.name)
+]
 TORCHVISIONS = [each for each in PUBLISHED if each.source.startswith("https://download.pytorch.org")]
 
 

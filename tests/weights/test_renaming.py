@@ -9,6 +9,8 @@ from corolla.weights.dialects import (
     GOOGLE,
     HUGGING_FACE_DEIT,
     HUGGING_FACE_DINOV2,
+    HUGGING_FACE_DINOV3,
+    HUGGING_FACE_DINOV3_GATED,
     HUGGING_FACE_REGISTERS,
     TIMM,
     Dialect,
@@ -24,10 +26,17 @@ def config_for(dialect: Dialect) -> ViTConfig:
     more: dict[str, object] = {}
     if dialect in (TIMM, HUGGING_FACE_DEIT):
         more["distilled"] = True
-    if dialect in (TIMM, HUGGING_FACE_DINOV2, HUGGING_FACE_REGISTERS):
+    dinov3 = (HUGGING_FACE_DINOV3, HUGGING_FACE_DINOV3_GATED)
+    if dialect in (TIMM, HUGGING_FACE_DINOV2, HUGGING_FACE_REGISTERS, *dinov3):
         more["layer_scale"] = 0.1
-    if dialect in (TIMM, HUGGING_FACE_REGISTERS):
+    if dialect in (TIMM, HUGGING_FACE_REGISTERS, *dinov3):
         more["registers"] = 2
+    if dialect is TIMM:
+        more |= {"norm_in_attention": True, "norm_in_mlp": True}
+    if dialect in dinov3:
+        more |= {"positions": "none", "rotary": "centered"}
+    if dialect is HUGGING_FACE_DINOV3_GATED:
+        more["activation"] = "swiglu"
     if dialect in (HUGGING_FACE_DINOV2, HUGGING_FACE_REGISTERS):
         more["pooling"] = "token+average"
     return ViTConfig(**PLAIN | more)
@@ -36,7 +45,9 @@ def config_for(dialect: Dialect) -> ViTConfig:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_names_go_there_and_back(dialect: Dialect) -> None:
     ours = dict(ViT(config_for(dialect)).state_dict())
-    there = to_theirs(ours, dialect.table, "gelu")
+    if dialect in (HUGGING_FACE_DINOV3, HUGGING_FACE_DINOV3_GATED):  # it has no class with a head
+        ours = {name: tensor for name, tensor in ours.items() if not name.startswith("head.")}
+    there = to_theirs(ours, dialect.table, config_for(dialect).activation)
     assert there.unknown == []
     assert recognise(there.tensors) is dialect
     assert recognise(f"{dialect.prefix}{name}" for name in there.tensors) is dialect
@@ -56,7 +67,7 @@ def test_a_template_gives_back_its_words(words: list[str]) -> None:
 
 
 def test_a_third_that_is_missing_is_told() -> None:
-    table = tuple(Row(f"{part}.weight", f"qkv.weight#{number}") for number, part in enumerate(("q", "k", "v")))
+    table = tuple(Row(f"{part}.weight", f"qkv.weight#{number}/3") for number, part in enumerate(("q", "k", "v")))
     parts = {f"{part}.weight": torch.full((2, 4), float(number)) for number, part in enumerate(("q", "k", "v"))}
     assert to_ours(parts, table).tensors["qkv.weight"][:, 0].tolist() == [0, 0, 1, 1, 2, 2]
     del parts["k.weight"]

@@ -64,7 +64,8 @@ def test_an_architecture_that_we_read_is_built_as_ours(name: str) -> None:
 @pytest.mark.parametrize("name", [
     "vit_large_patch16_siglip_gap_512", "vit_so400m_patch16_siglip_gap_256",  # another GELU
     "vit_base_patch16_rpn_224",  # norms after the branches
-    "vit_small_patch16_rope_ape_224", "vit_mediumd_patch16_rope_reg1_gap_256",  # positions in attention, in no file
+    "vit_small_patch16_rope_mixed_224", "vit_pe_core_base_patch16_224",  # other rotary positions
+    "eva02_enormous_patch14_clip_224", "vit_huge_plus_patch16_dinov3_and_more", "vit_wide_patch16_dinov3",
     "vit_base_patch16_clip_quickgelu_224", "vit_base_patch16_clip_224", "resnet50", "vit_base_patch16_224_and_more",
 ])  # fmt: skip
 def test_an_architecture_of_another_kind_is_refused_by_name(name: str, tmp_path: Path) -> None:

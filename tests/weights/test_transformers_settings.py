@@ -80,11 +80,20 @@ def test_what_we_do_not_know_is_refused_by_key_and_value(tmp_path: Path) -> None
 
 
 def test_every_configuration_of_transformers_own_is_known() -> None:
-    for name in ("ViTConfig", "DeiTConfig", "ViTMSNConfig", "Dinov2Config", "Dinov2WithRegistersConfig"):
+    for name in (
+        "ViTConfig",
+        "DeiTConfig",
+        "ViTMSNConfig",
+        "Dinov2Config",
+        "Dinov2WithRegistersConfig",
+        "DINOv3ViTConfig",
+    ):
         settings = json.loads(getattr(transformers, name)().to_json_string(use_diff=False))
         found = told(settings)
-        assert (found.heads, found.epsilon) == (12, settings["layer_norm_eps"])
-        assert found.epsilon == told({"model_type": settings["model_type"]}).epsilon  # where it says nothing
+        assert (found.heads, found.epsilon) == (settings["num_attention_heads"], settings["layer_norm_eps"])
+        usual = told({"model_type": settings["model_type"]})  # where it says nothing
+        assert (usual.heads, usual.epsilon, usual.turning) == (found.heads, found.epsilon, found.turning)
+        assert (found.turning is None) == (name != "DINOv3ViTConfig")
 
 
 def test_old_configurations_are_known() -> None:

@@ -4,6 +4,7 @@ from corolla.audit.copies import exact_copies, groups_across_splits, near_copies
 from corolla.audit.findings import Findings, Picture
 from corolla.audit.pictures import look_at
 from corolla.data.checking import Checked, check
+from corolla.data.layout import ClassFolders
 from corolla.data.listing import Listing
 from corolla.data.manifest import Example
 from corolla.data.sources import list_source, split_listing
@@ -17,6 +18,7 @@ def audit(
     weights: AnyPath | None = None,
     *,
     seed: int = 0,
+    class_folders: ClassFolders = "",
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Findings:
@@ -24,11 +26,12 @@ def audit(
 
     `data` is whatever `corolla.load_data` takes, also where that refuses it: the reason is one of the findings.
     `weights` is a run, a checkpoint or a name, as for a training, or one of efficientnet-lite0 to 2. `seed` draws the
-    folds. Rows that the user's table leaves out are looked at as files, for copies of theirs may be in use, and have no
-    part in anything else. Raises `CorollaError` if nothing can be listed, or if `weights` cannot be had or used.
+    folds, and `class_folders` settles which of nested folders are the classes. Rows that the user's table leaves out
+    are looked at as files, for copies of theirs may be in use, and have no part in anything else. Raises `CorollaError`
+    if nothing can be listed, or if `weights` cannot be had or used.
     """
     progress = progress or Progress()
-    listing = list_source(data, progress.stage)
+    listing = list_source(data, progress.stage, class_folders=class_folders)
     checked = check(listing.root, listing.examples, progress=progress.stage)
     listed = {example.path: example for example in listing.examples}
     reasons = {skipped.path: skipped.reason for skipped in listing.left_out if skipped.path not in listed}
@@ -61,6 +64,7 @@ def audit(
         near=near,
         groups=groups_across_splits(used),
         labels=judged,
+        notes=checked.notes,
     )
 
 

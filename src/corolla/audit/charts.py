@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from corolla.audit.pictures import Look
 from corolla.report.drawing import Palette, bare, svg
+from corolla.text import count
 
 BINS = 32
 RATIOS = {1 / 4: "1:4", 1 / 2: "1:2", 2 / 3: "2:3", 1: "1:1", 3 / 2: "3:2", 2: "2:1", 4: "4:1"}
@@ -25,7 +26,8 @@ def size_charts(looks: Sequence[Look]) -> list[tuple[str, str]]:
             histogram("Shorter side", "pixels", np.log2(shorter), pixel_ticks, "sizes-"),
         ),
         (
-            f"{wide:,} pictures are wider than high, {tall:,} higher than wide, {len(looks) - wide - tall:,} square.",
+            f"{count(wide, 'picture is', 'pictures are')} wider than high, {tall:,} higher than wide, "
+            f"{len(looks) - wide - tall:,} square.",
             histogram("Shape", "width : height", np.log2(ratios), ratio_ticks, "shapes-"),
         ),
     ]

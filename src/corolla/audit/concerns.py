@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from corolla.audit.findings import UNEVEN, Copies, Findings
 from corolla.audit.pictures import KINDS
+from corolla.data.hints import class_hints
 from corolla.report.words import count, listed, percent
 
 NOT_JUDGED = "not looked at"
@@ -79,6 +80,14 @@ def concerns(findings: Findings) -> list[str]:
             f"The largest class has {findings.imbalance:.1f} times as many pictures as the smallest; "
             "--class-weights balanced may help."
         )
+    if findings.unusable:
+        first, n = findings.unusable[0], sum(skipped.count for skipped in findings.unusable)
+        said.append(f"{count(n, 'file has', 'files have')} no class or no place, such as {first.path}: {first.reason}.")
+    said += [f"{hint[0].upper()}{hint[1:]}." for hint in (*findings.notes, *class_hints(findings.classes))]
+    if stand_ins := findings.odd("placeholder"):
+        one, why = stand_ins[0]
+        many = count(len(stand_ins), "picture")
+        said.append(f"{many} may stand for one that was not there, such as {one.path} ({why}).")
     if blank := findings.odd("blank"):
         said.append(f"{count(len(blank), 'picture shows', 'pictures show')} nothing.")
     return said

@@ -11,8 +11,12 @@ import numpy as np
 
 from corolla.audit.labels import LabelCheck
 from corolla.audit.pictures import KINDS, Look
+from corolla.data.hints import class_hints, named_like_placeholder
 from corolla.data.manifest import SPLITS, Example, Skipped
 
+REPEATED = 3  # times that one file has to be there to look like a stand-in
+PLAIN = 0.85  # of a picture in one color: a text on a ground, and hardly a photograph
+RARE = 0.02  # of all pictures: more, and they are drawings or things on a white ground
 UNEVEN = 3.0  # so many times as many pictures in the largest class as in the smallest
 
 
@@ -74,6 +78,7 @@ class Findings:
     near: tuple[Copies, ...]  # at least two of a set are not the same bytes
     groups: tuple[tuple[str, tuple[str, ...]], ...]  # the user's groups that stand in more than one split
     labels: LabelCheck | None  # None: no weights were given
+    notes: tuple[str, ...] = ()  # what is odd about all of them
 
     @property
     def name(self) -> str:
@@ -110,7 +115,25 @@ class Findings:
 
     def odd(self, kind: str) -> list[tuple[Picture, str]]:
         """The used pictures of a kind of `corolla.audit.pictures.KINDS`, each with its details."""
+        if kind == "placeholder":
+            return self.placeholders
         return [(picture, odd[kind]) for picture in self.used if kind in (odd := picture.look.oddities())]
+
+    @cached_property
+    def placeholders(self) -> list[tuple[Picture, str]]:
+        """Pictures that may stand for one that was not there, each with what speaks for it.
+
+        Files named so; the same file several times; and, where that is rare, pictures that are nearly one color.
+        """
+        found = {p.path: (p, "by its name") for p in self.used if named_like_placeholder(p.path)}
+        for copies in self.exact:
+            same = [picture for picture in copies.pictures if not picture.left_out]
+            if len(same) >= REPEATED:
+                found |= {p.path: (p, f"the same file {len(same):,} times") for p in same if p.path not in found}
+        plain = [p for p in self.used if p.look.plain >= PLAIN and not p.look.blank]
+        if len(plain) <= RARE * len(self.used):
+            found |= {p.path: (p, f"{p.look.plain:.0%} of it is one color") for p in plain if p.path not in found}
+        return sorted(found.values(), key=lambda pair: pair[0].path)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values: what `corolla audit --json` prints and `audit.json` holds."""
@@ -125,6 +148,7 @@ class Findings:
             ],
             "imbalance": self.imbalance,
             "refusal": self.refusal or None,
+            "hints": [*self.notes, *class_hints(self.classes)],
             "unreadable": [{"path": e.path, "label": e.label, "reason": reason} for e, reason in self.unreadable],
             "unusable": [{"path": skipped.path, "reason": skipped.reason} for skipped in self.unusable],
             "left_out": [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from corolla.audit import exif
@@ -19,6 +20,7 @@ LONG = 2.0  # times as long as wide: more than half of it lies outside the squar
 GREY = 8  # levels of 255 between the strongest and the weakest channel: less is compression
 FLAT = 8  # levels of 255 between the lightest and the darkest: less is noise
 BULK = 0.98  # of the pixels must be so: a date in a corner is no colour and no content
+NEAR = 8  # levels of 255 from one color that are that color still
 BATCH = 32
 
 KINDS = {
@@ -27,6 +29,7 @@ KINDS = {
     "small": f"Sides below {SMALL} pixels",
     "long": f"Longer than {LONG:g} : 1",
     "exif": "Damaged EXIF",
+    "placeholder": "Likely placeholders",
 }
 
 
@@ -39,6 +42,7 @@ class Look:
     grey: bool
     blank: bool
     exif: str  # what is wrong with its EXIF block, empty if nothing is
+    plain: float = 0.0  # how much of it is one color
 
     @property
     def ratio(self) -> float:
@@ -46,7 +50,7 @@ class Look:
         return self.width / self.height
 
     def oddities(self) -> dict[str, str]:
-        """The kinds of `KINDS` that it is one of, each with its details in a few words."""
+        """The kinds of `KINDS` that it is by itself, each with its details in a few words."""
         size = f"{self.width} x {self.height} pixels"
         long = max(self.ratio, 1 / self.ratio) > LONG
         found = {
@@ -73,7 +77,15 @@ def look(path: Path) -> Look:
         grey=bool(np.quantile(chroma, BULK) < GREY),
         blank=bool((lightest - darkest).max() < FLAT),
         exif=exif.fault(header.exif),
+        plain=one_color(pixels),
     )
+
+
+def one_color(pixels: NDArray[np.int16]) -> float:
+    """The share of pixels (n, 3) that have the commonest color."""
+    bins = (pixels // NEAR) @ np.array([32 * 32, 32, 1])
+    commonest = pixels[bins == np.bincount(bins).argmax()].mean(axis=0)
+    return float((np.abs(pixels - commonest).max(axis=1) <= NEAR).mean())
 
 
 def look_at(paths: Sequence[Path], progress: Progress) -> list[Look]:

@@ -62,7 +62,7 @@ def gather(data: str | None, folder: Path, count: int, progress: Progress) -> Ma
     """
     if data is None:
         return painted(folder, count, progress)
-    listing = list_source(data, progress.stage)
+    listing = list_source(data, progress.stage, class_folders="leaf")  # what is what does not matter here
     stride = max(len(listing.examples) // count, 1)
     chosen = [Example(e.path, e.label, "train") for e in listing.examples[::stride][:count]]
     readable = []

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from corolla.data.tables import PATH_NAMES
+from corolla.data.rows import PATH_NAMES
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 

@@ -21,6 +21,7 @@ from corolla.portable.backends import Backend, needed
 from corolla.predictor import BATCH, Numbers, Predictor
 from corolla.processors import processors
 from corolla.progress import Progress
+from corolla.text import count, rate
 
 Engine = Literal["local", "ray"]
 TOP = 5
@@ -91,9 +92,9 @@ def predict(
     }
 
     def listing() -> Any:
-        for count, row in enumerate(rows_of(words), start=1):
-            if count % 1000 == 0:
-                progress.stage("listing", count, count)
+        for number, row in enumerate(rows_of(words), start=1):
+            if number % 1000 == 0:
+                progress.stage("listing", number, number)
             yield row
 
     try:
@@ -166,12 +167,16 @@ class Clock:
         told = self.told
         told.made, told.kept, told.failed = told.made + rows, told.kept + rows, told.failed + failed
         told.seconds = time.monotonic() - self.begun
-        self.progress.stage("predicting", told.kept, told.rows, f"{told.rate:,.0f} rows/s")
+        self.progress.stage("predicting", told.kept, told.rows, f"{rate(told.rate)} rows/s")
 
 
 def explained(error: OSError, out: Path, told: Told) -> str:
     """What the operating system refused, and what is kept."""
     why = (error.strerror or str(error) or type(error).__name__).lower()
     mend = "; make room" if error.errno == errno.ENOSPC else ""
-    kept = f"; {told.kept:,} of {told.rows:,} rows are kept, and the same command goes on" if told.rows else ""
+    kept = (
+        f"; {told.kept:,} of {count(told.rows, 'row is', 'rows are')} kept, and the same command goes on"
+        if told.rows
+        else ""
+    )
     return f"{error.filename or out}: {why}{mend}{kept}"

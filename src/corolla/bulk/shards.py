@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from corolla.data.folders import _PICTURE_SUFFIXES
 from corolla.data.listing import is_noise
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import DamageError
+from corolla.data.tree import named_like_picture
 
 SUFFIX = ".tar"
 
@@ -31,7 +31,7 @@ def members(file: BinaryIO) -> Iterator[Member]:
     try:
         for found in headers(file):
             path = PurePosixPath(found.name)
-            if path.suffix.lower() not in _PICTURE_SUFFIXES or is_noise(path.name) or found.isdir():
+            if not named_like_picture(path.name) or is_noise(path.name) or found.isdir():
                 continue
             if is_ordinary(found):
                 yield Member(found.name, found.offset_data, found.size)

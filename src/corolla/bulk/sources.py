@@ -16,9 +16,9 @@ from typing import Any
 from corolla.bulk import places
 from corolla.bulk.lists import paths_in
 from corolla.bulk.shards import SUFFIX, members
-from corolla.data.folders import _files_below
 from corolla.data.hashing import sha256_of
-from corolla.data.tables import SUFFIXES
+from corolla.data.rows import NAMED_SUFFIXES
+from corolla.data.tree import files_below
 from corolla.errors import CorollaError
 
 
@@ -52,13 +52,13 @@ def expand(word: str) -> Iterator[Row]:
         return
     path = local_path(word)
     if path.is_dir():
-        yield from in_files(_files_below(path, ()))
+        yield from in_files(files_below(path))
     elif path.exists():
-        yield from in_table(word, path) if word.lower().endswith(SUFFIXES) else in_files([path])
+        yield from in_table(word, path) if word.lower().endswith(NAMED_SUFFIXES) else in_files([path])
     else:
         found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
         for each in map(Path, found):
-            yield from in_files(_files_below(each, ()) if each.is_dir() else [each])
+            yield from in_files(files_below(each) if each.is_dir() else [each])
 
 
 def refuse_missing(word: str) -> None:
@@ -124,7 +124,7 @@ def elsewhere(word: str) -> Iterator[Row]:
         if not on_web and glob.has_magic(path):
             for found in sorted(system.glob(path)):
                 yield from at_addresses(system, files_at(system, found))
-        elif word.lower().endswith(SUFFIXES):
+        elif word.lower().endswith(NAMED_SUFFIXES):
             with places.reading(word) as file:
                 base = word.rpartition("/")[0]
                 for name in paths_in(file, word):
@@ -173,7 +173,7 @@ def opened(where: str, size: int = -1) -> Iterator[Any]:
 def identity(word: str) -> str:
     """What a word means wherever the command is given from, and for a table what is in it."""
     whole = absolute(word)
-    if places.protocol(word) or not word.lower().endswith(SUFFIXES) or not Path(whole).is_file():
+    if places.protocol(word) or not word.lower().endswith(NAMED_SUFFIXES) or not Path(whole).is_file():
         return whole
     return f"{whole} {sha256_of(Path(whole))}"
 

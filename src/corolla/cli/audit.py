@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.options import FLAG, Device, Json, Quiet, check_device, usable_device
+from corolla.cli.naming import called
+from corolla.cli.options import FLAG, ClassFolders, Device, Json, Quiet, check_device, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
 from corolla.paths import at
+from corolla.text import count
 
 EXAMPLES = (
     "Examples:\n"
@@ -60,6 +62,7 @@ def command(
     seed: Annotated[
         int, typer.Option(metavar="S", min=0, help="Of the folds, and of the split that --fix makes if there is none.")
     ] = 0,
+    class_folders: ClassFolders = None,
     json: Json = False,
     device: Device = None,
     quiet: Quiet = False,
@@ -102,7 +105,9 @@ def command(
 
     with progress_for(quiet) as progress:
         computing = usable_device(device) if weights is not None else "cpu"
-        findings = audit(data, weights, seed=seed, device=computing, progress=progress)
+        findings = audit(
+            data, weights, seed=seed, class_folders=class_folders or "", device=computing, progress=progress
+        )
     if json:
         print_json(findings.to_json())
     else:
@@ -117,13 +122,9 @@ def command(
         write_decisions(decisions, findings.root, fix)
         kept = sum(bool(decision.split) for decision in decisions)
         if not quiet:
-            print(f"decisions: {fix}, {kept:,} of {len(decisions):,} files are kept", file=sys.stderr)
-
-
-def called(data: str) -> str:
-    """What the data is called, as a part of a file name."""
-    place = at(data).resolve()
-    return (place.stem if place.is_file() else place.name) or "data"
+            print(
+                f"decisions: {fix}, {kept:,} of {count(len(decisions), 'file is', 'files are')} kept", file=sys.stderr
+            )
 
 
 def refuse_foreign(folder: Path) -> None:

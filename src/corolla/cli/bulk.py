@@ -9,6 +9,7 @@ from corolla.cli.opening import is_file
 from corolla.cli.options import usable_device
 from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
+from corolla.text import count, rate
 
 
 def refuse_others(out: Path | None, engine: str | None, **others: Any) -> None:
@@ -56,12 +57,16 @@ def write(
             )
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped; {told.kept:,} of {told.rows:,} rows are kept, and the same command goes on"
+            f"stopped; {told.kept:,} of {count(told.rows, 'row is', 'rows are')} kept, and the same command goes on"
             if told.rows
             else "stopped before the pictures were listed; the same command begins again"
         ) from None
     failed = f", {told.failed:,} of them unreadable" if told.failed else ""
-    rate = f", {told.rate:,.1f} rows/s" if told.made else ""
-    print(f"{out}: {told.rows:,} rows{failed}{rate}")
+    speed = f", {rate(told.rate)} rows/s" if told.made else ""
+    print(f"{out}: {count(told.rows, 'row')}{failed}{speed}")
     if told.rows and told.failed == told.rows:
-        raise CorollaError(f"none of the {told.rows:,} pictures could be read")
+        raise CorollaError(
+            f"none of the {told.rows:,} pictures could be read"
+            if told.rows > 1
+            else "the one picture could not be read"
+        )

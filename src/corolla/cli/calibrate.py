@@ -35,6 +35,7 @@ def command(
     With --json one object is printed: temperature, novelty, val, train, auroc_on_damaged.
     """
     from corolla.cli.opening import check_run
+    from corolla.data.manifest import lines_of
     from corolla.data.sources import load_data
     from corolla.evaluation.evaluate import check_classes
     from corolla.lock import locked
@@ -49,7 +50,9 @@ def command(
         raise CorollaError(f"{run} has no manifest.csv; say where labelled pictures are: corolla calibrate {run} DATA")
     classes = check_run(run, device).classes
     with progress_for(quiet) as progress, locked(folder.folder, "calibration", progress.note):
-        manifest = folder.load_manifest() if data is None else load_data(data, progress=progress.stage)
+        manifest = folder.load_manifest() if data is None else load_data(data, known=classes, progress=progress.stage)
+        for line in lines_of(manifest.skipped):
+            progress.note(line)
         check_classes(manifest, classes)
 
         from corolla.classifier import Classifier

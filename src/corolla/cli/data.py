@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from corolla.cli.options import Quiet, at_home, prose, refuse_infinite
+from corolla.cli.options import ClassFolders, Duplicates, Quiet, at_home, prose, refuse_infinite
+from corolla.text import count
 
 app = typer.Typer(
     help="Fetch or paint pictures to train on, and pack many into shards.",
@@ -76,6 +77,8 @@ def shard(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the split and the order.")] = 0,
+    class_folders: ClassFolders = None,
+    duplicates: Duplicates = None,
     quiet: Quiet = False,
 ) -> None:
     """Pack pictures into WebDataset tars with a list of them, shards.json, and print the folder.
@@ -85,17 +88,27 @@ def shard(
     """
     refuse_infinite(megabytes=megabytes)
 
+    from corolla.data.manifest import Skipped, lines_of
     from corolla.data.shards.writing import write_shards
     from corolla.progress import progress_for
 
     with progress_for(quiet) as progress:
-        content = write_shards(data, folder, pictures=pictures, megabytes=megabytes, seed=seed, progress=progress.stage)
-        for path, reason in content["skipped"][:10]:
-            progress.note(f"  skipped {path}: {reason}")
-        if len(content["skipped"]) > 10:
-            progress.note(f"  skipped {len(content['skipped']) - 10} more, listed in {folder / 'shards.json'}")
-        count = sum(shard["pictures"] for shard in content["shards"])
-        progress.note(f"{count:,} pictures of {len(content['classes'])} classes in {len(content['shards'])} shards")
+        content = write_shards(
+            data,
+            folder,
+            pictures=pictures,
+            megabytes=megabytes,
+            seed=seed,
+            class_folders=class_folders or "",
+            duplicates=duplicates or "",
+            progress=progress.stage,
+        )
+        skipped = [Skipped.from_json(row) for row in content["skipped"]]
+        for line in lines_of(skipped, f"listed in {folder / 'shards.json'}"):
+            progress.note(line)
+        written = count(sum(shard["pictures"] for shard in content["shards"]), "picture")
+        shards = count(len(content["shards"]), "shard")
+        progress.note(f"{written} of {len(content['classes'])} classes in {shards}")
     print(folder)
 
 

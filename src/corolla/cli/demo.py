@@ -1,6 +1,5 @@
 """`corolla demo`: the main job from pictures to answers in a few minutes, each step an ordinary command."""
 
-import itertools
 import os
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corolla.cli import evaluate, predict, train
+from corolla.cli.naming import fresh
 from corolla.cli.options import Quiet
 from corolla.cli.repeating import shell_line
 from corolla.errors import CorollaError
@@ -75,31 +75,25 @@ def training_minutes(minutes: float, spent: float) -> float:
     return round(max(minutes - (spent + ANSWERS) / 60, minutes * LEAST), 2)
 
 
-def fresh(folder: Path) -> Path:
-    """`folder`, or the first of `folder-2`, `folder-3`, … that does not exist or is empty."""
-    for number in itertools.count(1):
-        place = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        if not place.exists() or (place.is_dir() and not any(place.iterdir())):
-            return place
-    raise AssertionError("there is always a higher number")
-
-
 def choose_data(progress: "Progress") -> str:
     """`flowers` if the photographs are here or quickly fetched, else `painted`, painted now if it was not before."""
     from corolla.data import flowers
-    from corolla.data.sources import list_source
+    from corolla.data.sources import at_hand, is_word
+
+    def by_name(word: str) -> str:  # by its path where the user's own folder has the word for a name
+        return word if is_word(word) else str(at_hand(word, progress.stage))
 
     if flowers.available():
-        return "flowers"
+        return by_name("flowers")
     if "COROLLA_DATA" not in os.environ and reachable(flowers.URL):
         try:
             flowers.fetch(Hurried(progress))
-            return "flowers"
+            return by_name("flowers")
         except CorollaError:
             pass
     progress.note("the real flower photographs are not at hand or quickly downloaded: this demo uses painted ones")
-    list_source("painted", progress.stage)  # so that the training's minutes are not spent on painting
-    return "painted"
+    at_hand("painted", progress.stage)  # so that the training's minutes are not spent on painting
+    return by_name("painted")
 
 
 def reachable(address: str) -> bool:

@@ -71,7 +71,8 @@ def command(
     """
     from functools import partial
 
-    from corolla.evaluation.evaluate import answer, asked_about, evaluate_data
+    from corolla.data.manifest import lines_of
+    from corolla.evaluation.evaluate import answer, asked_about, asked_of
     from corolla.pretrained import run_folder
     from corolla.progress import progress_for
 
@@ -91,13 +92,17 @@ def command(
     with progress_for(quiet or not processes.main) as progress:
         if is_file(run):
             predictor = open_predictor(run, device, backend, precision)
-            evaluation = evaluate_data(predictor, str(data), split, progress.stage)
+            asked = (*asked_of(str(data), split, progress.stage, predictor.classes), frozenset[str]())
         else:
             asked = asked_about(run, data, split, progress.stage)
             predictor = open_predictor(run, device, backend, precision)
-            evaluation = answer(predictor, *asked, progress.stage)
+        for line in lines_of(asked[0].skipped):
+            progress.note(line)
+        evaluation = answer(predictor, *asked, progress.stage)
         if not processes.main:
             return
+        for note in evaluation.notes:
+            progress.note(note)
         robust = None
         if robustness:
             from corolla.evaluation.robustness import measure_robustness

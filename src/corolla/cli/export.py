@@ -9,6 +9,7 @@ import typer
 from corolla.cli.options import Json, Quiet, RunFolder
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
+from corolla.text import count
 
 if TYPE_CHECKING:
     from corolla.export.proof import Proof
@@ -71,7 +72,10 @@ def command(
     if json:
         print_json(proof.to_json())
     else:
-        print(f"{file}: {precision}, {file.stat().st_size / 1e6:.1f} MB, held against the run on {proof.n:,} pictures")
+        print(
+            f"{file}: {precision}, {file.stat().st_size / 1e6:.1f} MB, held against the run on "
+            f"{count(proof.n, 'picture')}"
+        )
         for name, value in lines(proof):
             print(f"{name:<20} {value}")
     if precision == "int8" and proof.slower and not quiet:

@@ -13,6 +13,7 @@ from corolla.evaluation.metrics import Evaluation
 from corolla.evaluation.reliability import Trust
 from corolla.report import words
 from corolla.report.facts import caveats
+from corolla.text import count
 
 if TYPE_CHECKING:  # an exported file is evaluated without torch
     from corolla.report.comparison import Row
@@ -26,11 +27,14 @@ def print_figures(evaluation: Evaluation) -> None:
     """Write accuracy, interval, the figures of each class and the confusions to standard output."""
     console = answer_console()
     low, high = evaluation.interval
-    which = "" if evaluation.split == "all" else f"{evaluation.split} "
+
+    def share(value: float) -> str:
+        return f"{value:.{evaluation.decimals}%}"
+
     for name, value in (
         (
             "accuracy",
-            f"{evaluation.accuracy:.1%}   95 % interval {low:.1%} to {high:.1%}, {evaluation.n:,} {which}pictures",
+            f"{share(evaluation.accuracy)}   95 % interval {share(low)} to {share(high)}, {evaluation.sample}",
         ),
         ("macro F1", f"{evaluation.macro_f1:.3f}"),
         ("log loss", f"{evaluation.log_loss:.3f}"),
@@ -92,15 +96,15 @@ def print_comparison(rows: "Sequence[Row]") -> None:
             ]
         table.add_row(
             label(f"{row.letter} {row.name}"),
-            f"{row.evaluation.accuracy:.1%}",
-            f"{low:.1%} to {high:.1%}",
+            f"{row.evaluation.accuracy:.{row.evaluation.decimals}%}",
+            f"{low:.{row.evaluation.decimals}%} to {high:.{row.evaluation.decimals}%}",
             *against,
             words.decimal(minutes, 1),
             row.verdict if row.comparison else "",
         )
     console = answer_console()
     console.print(table)
-    console.print(Text(f"{rows[0].evaluation.n:,} pictures; differences in percent points", "dim"))
+    console.print(Text(f"{count(rows[0].evaluation.n, 'picture')}; differences in percent points", "dim"))
     for row in rows:
         for caveat in caveats(row.evaluation):
             console.print(Text(f"{row.letter}: {caveat}", "yellow"))

@@ -7,6 +7,7 @@ from corolla.audit.concerns import NOT_JUDGED, concerns, counts
 from corolla.audit.findings import Findings
 from corolla.cli.figures import label, plain_table
 from corolla.cli.output import answer_console, printable
+from corolla.text import count
 
 SUSPECTS = 10
 WIDEST = 20  # classes; of more, the five largest and smallest are listed
@@ -18,7 +19,7 @@ def print_findings(findings: Findings) -> None:
     splits = ", ".join(
         f"{sum(findings.counts[name, split] for name in findings.classes):,} {split}" for split in findings.splits
     )
-    said = f"{len(findings.used):,} pictures of {len(findings.classes):,} classes"
+    said = f"{count(len(findings.used), 'picture')} of {count(len(findings.classes), 'class', 'classes')}"
     console.print(Text(f"{said}: {splits}" if splits else f"{said}, without splits", "bold"))
     for concern in concerns(findings):
         console.print(Text(printable(concern), "yellow"), soft_wrap=True)

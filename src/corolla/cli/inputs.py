@@ -12,7 +12,7 @@ from corolla.cli.download import download
 from corolla.cli.failures import say
 from corolla.cli.output import print_json
 from corolla.data.decoding import MAX_BYTES, PictureError, check_header, read_picture
-from corolla.data.folders import _files_below
+from corolla.data.tree import files_below
 from corolla.errors import CorollaError
 from corolla.paths import word as at_home
 from corolla.progress import Progress
@@ -95,7 +95,7 @@ def expand(word: str) -> Iterator[Input]:
 def in_folder(folder: Path) -> Iterator[Input]:
     """Every file of a folder and of those below it, as `corolla train` would find them in a class folder."""
     empty = True
-    for file in _files_below(folder, ()):
+    for file in files_below(folder):
         empty = False
         yield Input(str(file), file)
     if empty:

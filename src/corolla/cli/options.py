@@ -58,6 +58,20 @@ Workers = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+ClassFolders = Annotated[
+    Literal["top", "leaf"] | None,
+    typer.Option(
+        help="Which of nested folders are the classes: the outer ones, or the innermost.",
+        show_default="what is certain; else they are refused",
+    ),
+]
+Duplicates = Annotated[
+    Literal["group", "ignore"] | None,
+    typer.Option(
+        help="Keep near-duplicates in one split, or spread them as any pictures.",
+        show_default="group, unless too few sets of a class would be left",
+    ),
+]
 AskedSplit = Annotated[
     Literal["train", "val", "test"],
     typer.Option(help="The pictures to ask about; DATA without splits is used whole."),

@@ -7,6 +7,7 @@ from rich.text import Text
 from corolla.bench.report import Report
 from corolla.cli.figures import plain_table
 from corolla.cli.output import answer_console, printable
+from corolla.text import rate
 
 
 def print_report(report: Report) -> None:
@@ -87,8 +88,3 @@ def epoch_table(report: Report) -> Table:
 def counted(number: int, what: str) -> str:
     """Such as "1 thread", "2 threads" and "no workers"."""
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
-
-
-def rate(value: float) -> str:
-    """A figure with three digits or more."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

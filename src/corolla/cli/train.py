@@ -13,7 +13,19 @@ import typer
 
 from corolla.cli import recipe_options
 from corolla.cli.failures import Interrupted
-from corolla.cli.options import FLAG, RUNNING, Device, Quiet, Workers, check_device, refuse_infinite, usable_device
+from corolla.cli.naming import called, fresh
+from corolla.cli.options import (
+    FLAG,
+    RUNNING,
+    ClassFolders,
+    Device,
+    Duplicates,
+    Quiet,
+    Workers,
+    check_device,
+    refuse_infinite,
+    usable_device,
+)
 from corolla.cli.repeating import shell_line, words_of
 from corolla.cli.usual import usual
 from corolla.errors import CorollaError
@@ -36,13 +48,20 @@ def command(
         typer.Argument(
             metavar="DATA",
             help="A folder with a folder of pictures for each class, with or without train/ val/ test/ above them; "
-            "a CSV, TSV or Parquet table with the columns path and label; a zip of either; "
+            "a table (CSV, TSV, text or Parquet) with the columns path and label; a zip of either; "
             "shards: a folder of `corolla data shard`, WebDataset tars (a folder, or a pattern such as "
             "'train-{000..099}.tar'), or Parquet or Arrow files of Hugging Face datasets; "
             "or one of the words flowers (real photographs, downloaded) and painted (made on the spot).",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="The run folder to make.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="The run folder to make.",
+            show_default="runs/NAME after the data, or else NAME-2, …; with --resume runs/NAME",
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -104,6 +123,8 @@ def command(
         bool,
         typer.Option("--strict", metavar=FLAG, help="Stop at the first unusable picture instead of leaving it out."),
     ] = False,
+    class_folders: ClassFolders = None,
+    duplicates: Duplicates = None,
     optimiser: recipe_options.OptimiserName = None,
     learning_rate: recipe_options.LearningRate = None,
     weight_decay: recipe_options.WeightDecay = None,
@@ -163,6 +184,7 @@ def command(
     Several processes share each batch where torchrun starts it, as in `torchrun --nproc-per-node 4 -m corolla train …`;
     --batch-size is then that of all of them together, and the run is the one that a single process would have left.
     """
+    out = out or unnamed(data, resume)
     given, started = dict(locals()), time.monotonic()
     if minutes is not None and epochs is not None:
         raise CorollaError("--minutes and --epochs were both given; give the time or the epochs, not both")
@@ -193,6 +215,8 @@ def command(
                 seed=seed,
                 resume=resume,
                 tensorboard=tensorboard,
+                class_folders=class_folders or "",
+                duplicates=duplicates or "",
                 progress=progress,
             )
 
@@ -211,10 +235,22 @@ def command(
                 fsdp=fsdp,
                 checkpoint_minutes=checkpoint_minutes,
                 tensorboard=tensorboard,
+                class_folders=class_folders or "",
+                duplicates=duplicates or "",
                 progress=progress,
                 started=started,
                 **changes,
             )
+
+
+def unnamed(data: str, resume: bool) -> Path:
+    """The run folder where --out names none; of several processes none could know which the others take."""
+    from corolla.processes import several_wanted
+
+    if several_wanted():
+        raise CorollaError("several processes need one run folder: give it with --out")
+    place = Path("runs") / called(data)
+    return place if resume else fresh(place)
 
 
 def parse_growth(text: str) -> tuple[tuple[float, float], ...]:

@@ -9,8 +9,10 @@ from corolla.cli.options import FLAG, Json, RunFolder, at_home, prose
 from corolla.errors import CorollaError, few
 from corolla.paths import at
 from corolla.pretrained import NAMES, run_folder
+from corolla.text import count
 
 if TYPE_CHECKING:
+    from corolla.configuration import ViTConfig
     from corolla.preprocessing import Preprocessing
     from corolla.weights import Weights
     from corolla.weights.registry import Published
@@ -130,10 +132,11 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
     lines = {
         "dialect": weights.dialect,
         "picture": f"{columns} x {rows} pixels in patches of {config.patch_size}",
-        "blocks": f"{config.depth} of width {config.width}, {config.heads} heads, "
+        "blocks": f"{config.depth} of width {config.width}, {count(config.heads, 'head')}, "
         f"MLP {config.mlp_dim} {config.activation}",
         "tokens": ", ".join(tokens) or "patches only",
-        "head": f"{config.num_classes} classes" if weights.has_head else "none; training gives it one",
+        **({} if config.rotary == "none" else {"positions": rotary_words(config)}),
+        "head": count(config.num_classes, "class", "classes") if weights.has_head else "none; training gives it one",
         "parameters": f"{sum(tensor.numel() for tensor in learned):,}",
     }
     if weights.classes:
@@ -143,6 +146,15 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
     if weights.idle:
         lines["left out"] = ", ".join(weights.idle)
     return lines
+
+
+def rotary_words(config: "ViTConfig") -> str:
+    """How its queries and keys are turned, in one line."""
+    where = "from the middle" if config.rotary == "centered" else "counted from the edge"
+    if config.rotary_grid is not None:
+        where = "counted as {} x {}".format(*config.rotary_grid)
+    beside = "" if config.positions == "none" else f", beside {config.positions} ones"
+    return f"rotary, {where}, base {config.rotary_base:g}{beside}"
 
 
 def prepared(asked: "Preprocessing") -> str:

@@ -22,7 +22,9 @@ from corolla.data.cache import cache_folder, new_folder
 from corolla.data.hashing import sha256_of
 from corolla.data.listing import is_noise
 from corolla.data.progress import Progress
-from corolla.errors import CorollaError
+from corolla.data.shards.tars import PICTURES
+from corolla.data.zipnames import names_of
+from corolla.errors import CorollaError, few
 
 MAX_FILES = 1_000_000
 MAX_RATIO = 100  # unpacked to packed; photographs hardly shrink at all
@@ -30,6 +32,7 @@ _ALWAYS_FINE = 64 * 2**20  # bytes: a small archive may have any ratio
 _MAX_DEPTH = 32
 _DAMAGE = (zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, OverflowError)
 _NOT_ON_WINDOWS = '<>:"|?*'
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def unzip(archive: Path, progress: Progress | None = None) -> Path:
@@ -97,16 +100,30 @@ def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None
 def _wanted(content: zipfile.ZipFile, archive: Path) -> dict[tuple[str, ...], zipfile.ZipInfo]:
     """The files to unpack by the parts of their paths; `CorollaError` for what is not to be unpacked."""
     wanted: dict[tuple[str, ...], zipfile.ZipInfo] = {}
-    for info in content.infolist():
-        parts = _safe_parts(_name(info), archive)
-        if info.is_dir() or any(is_noise(part) for part in parts):
+    infos = content.infolist()
+    for info, name in zip(infos, names_of(infos, archive), strict=True):
+        parts = _safe_parts(name, archive)
+        if _is_folder(info, name) or any(is_noise(part) for part in parts):
             continue
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise CorollaError(f"{archive} holds a link ({info.filename}); pack the files themselves")
+            raise CorollaError(f"{archive} holds a link ({name}); pack the files themselves")
         if info.flag_bits & 0x1:
             raise CorollaError(f"{archive} is encrypted; unpack it yourself and give the folder")
-        wanted[parts] = info
+        before = wanted.setdefault(parts, info)
+        if (before.CRC, before.file_size) != (info.CRC, info.file_size):
+            raise CorollaError(_two_of(archive, "/".join(parts)))
+    inner = sorted("/".join(parts) for parts in wanted if parts[-1].lower().endswith(_ARCHIVES))
+    endings = {parts[-1].lower().rpartition(".")[::2] for parts in wanted}
+    if inner and not any(not stem or ending in PICTURES for stem, ending in endings):
+        raise CorollaError(
+            f"{archive} holds archives and no pictures ({few(inner)}); unpack those too, and give the folder"
+        )
     return wanted
+
+
+def _is_folder(info: zipfile.ZipInfo, name: str) -> bool:
+    """Whether an entry is a folder; some writers say so by a backslash or by an attribute only."""
+    return name.endswith(("/", "\\")) or (bool(info.external_attr & 0x10) and not info.file_size)
 
 
 def _unzip(content: zipfile.ZipFile, archive: Path, folder: Path, progress: Progress | None) -> None:
@@ -123,15 +140,6 @@ def _ordinary(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:
     if not member.isreg():
         raise CorollaError(f"{archive} holds a link or a device ({member.name}); it is not unpacked")
     return member
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    if info.flag_bits & 0x800:  # the zip says that its names are UTF-8
-        return info.filename
-    try:  # macOS writes UTF-8 and does not say so
-        return info.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return info.filename
 
 
 def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
@@ -173,4 +181,8 @@ def _write(source: IO[bytes], target: Path, archive: Path) -> None:
         with target.open("xb") as file:
             shutil.copyfileobj(source, file, 1 << 20)
     except FileExistsError:
-        raise CorollaError(f"{archive} holds two files of one name ({target.name}); it is not unpacked") from None
+        raise CorollaError(_two_of(archive, target.name)) from None
+
+
+def _two_of(archive: Path, name: str) -> str:
+    return f"{archive} holds two files of one name ({name}); it is not unpacked"

@@ -19,16 +19,18 @@ import PIL
 
 from corolla.atomic import write_with
 from corolla.data.cache import cache_folder
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import PictureError, read_with_header
+from corolla.data.depths import note_on
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
 from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest, Skipped
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError, few
+from corolla.text import count
 
 _BATCH = 32
 _DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
-_FORMAT = f"3 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
+_FORMAT = f"4 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Checked:
     examples: tuple[Example, ...]
     fingerprints: tuple[bytes, ...]
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()  # what is odd about all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class _Found:
     touched: int  # ctime, which nobody can set: a file put in another's place, with its size and time, has its own
     sha256: str
     fingerprint: bytes
+    bits: int  # as `corolla.data.decoding.Header` has them
 
 
 def check(
@@ -61,6 +65,7 @@ def check(
     remembered = _recall(root)
     kept: list[Example] = []
     fingerprints: list[bytes] = []
+    bits: list[int] = []
     news = False
     skipped: list[Skipped] = []
 
@@ -76,6 +81,7 @@ def check(
                 if remembered.get(example.path) is not result:
                     remembered[example.path], news = result, True
                 fingerprints.append(result.fingerprint)
+                bits.append(result.bits)
                 kept.append(replace(example, sha256=result.sha256))
             elif strict:
                 raise CorollaError(f"cannot read {root / example.path}: {result}")
@@ -87,7 +93,8 @@ def check(
         pool.shutdown(cancel_futures=True)
         if news:
             _remember(root, remembered)
-    return Checked(tuple(kept), tuple(fingerprints), tuple(skipped))
+    notes = [note] if (note := note_on(bits)) else []
+    return Checked(tuple(kept), tuple(fingerprints), tuple(skipped), tuple(notes))
 
 
 def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None:
@@ -105,7 +112,8 @@ def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None
     ]
     if faults:
         raise CorollaError(
-            f"{len(faults)} of {len(known)} pictures under {manifest.root} are not as they were when this "
+            f"{len(faults)} of {count(len(known), 'picture')} under {manifest.root} "
+            f"{'is' if len(faults) == 1 else 'are'} not as when this "
             f"training began ({few(faults)}); put them back and go on, or start anew with another --out"
         )
 
@@ -119,12 +127,12 @@ def _look(path: Path, before: _Found | None) -> _Found | str:
             return before
         # First the picture, then the hash: whatever is no picture (a film, an archive) is not read to its
         # end.
-        bits = fingerprint(read_picture(path, draft=_DRAFT))
-        return _Found(*state, sha256_of(path), bits)
+        picture, header = read_with_header(path, draft=_DRAFT)
+        return _Found(*state, sha256_of(path), fingerprint(picture), header.bits)
     except PictureError as error:
         return error.reason
     except FileNotFoundError:
-        return "no such file"
+        return f"no such file in {path.parent}"
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
         return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
 
@@ -153,8 +161,8 @@ def _recall(root: Path) -> dict[str, _Found]:
     return {}
 
 
-def _found(size: int, changed: int, touched: int, sha256: str, bits: str) -> _Found:
-    found = _Found(size, changed, touched, sha256, bytes.fromhex(bits))
+def _found(size: int, changed: int, touched: int, sha256: str, fingerprint: str, bits: int) -> _Found:
+    found = _Found(size, changed, touched, sha256, bytes.fromhex(fingerprint), int(bits))
     if len(found.fingerprint) != FINGERPRINT_BYTES or len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size:
         raise ValueError("not a line that was written here")
     return found
@@ -164,7 +172,7 @@ def _remember(root: Path, known: dict[str, _Found]) -> None:
     def lines() -> Iterator[str]:  # one by one: all of it as one text takes as much memory again
         yield json.dumps({"format": _FORMAT}) + "\n"
         for path, f in known.items():
-            yield json.dumps([path, f.size, f.changed, f.touched, f.sha256, f.fingerprint.hex()]) + "\n"
+            yield json.dumps([path, f.size, f.changed, f.touched, f.sha256, f.fingerprint.hex(), f.bits]) + "\n"
 
     def write(temporary: Path) -> None:
         digest = hashlib.sha256()

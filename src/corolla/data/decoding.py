@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from corolla.data.depths import color_bits, deep_color, from_deep_grey, is_deep_grey, is_signed
 from corolla.errors import CorollaError
 
 MAX_BYTES = 64_000_000  # of a file that comes over a network or out of an archive
@@ -57,6 +57,7 @@ class Header:
     width: int  # in pixels, upright
     height: int
     exif: bytes  # the block as it lies in the file, empty where there is none; a TIFF file is one itself
+    bits: int = 0  # of 16 a channel, how many the largest value takes; 0 of 8 bits, and where the file says its depth
 
 
 class PictureError(CorollaError):
@@ -71,6 +72,7 @@ class PictureError(CorollaError):
         return self if self.path or count == 1 else PictureError(self.reason, f"image {number} of {count}")
 
 
+_NO_RANGE = "its values ({}) have no agreed black and white; save it with 8 or 16 bits"
 _CLOSED = "its file was closed before it was decoded"
 _OPENING = threading.Lock()  # an open file or a Pillow image may be given twice, and has one place to read from
 
@@ -80,7 +82,8 @@ def read_picture(
 ) -> Image.Image:
     """Read one picture as RGB, upright (EXIF), on white where it is transparent, 8 bits a channel.
 
-    Of an animation the first frame is taken; 16-bit greys are scaled to 8 bits, not clipped. With `draft`, a
+    Of an animation the first frame is taken; greys of more than 8 bits are scaled, not clipped, by the range that
+    their file says (see `corolla.data.depths`), and a TIFF whose zero is white comes as it is shown. With `draft`, a
     JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels:
     several times faster, but the pixels differ a little from a full decoding followed by a resize, so it is
     for training only. What says in its header that it has more than `most` pixels is refused before it is decoded.
@@ -174,22 +177,30 @@ def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, 
     _check_head(file)
     with Image.open(file, formats=FORMATS) as picture:
         _check_size(picture, most)
-        whole = picture.size
+        whole, deep = picture.size, deep_color(picture)
         if draft is not None:
             picture.draft(picture.mode, (draft, draft))
         shrunk = picture.size != whole
         picture.load()
-        return _upright(picture, whole if shrunk else picture.size)  # Pillow has turned a TIFF by now
+        size = whole if shrunk else picture.size  # Pillow has turned a TIFF by now
+        return _upright(picture, size, color_bits(picture) if deep else 0)
 
 
-def _upright(picture: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Header]:
+def _upright(picture: Image.Image, size: tuple[int, int], bits: int = 0) -> tuple[Image.Image, Header]:
     """A loaded picture as RGB and the way up it should be, with its header; `size` is that of the whole picture."""
     exif = picture.info.get("exif", b"")
     turn = _turn(picture)
     width, height = reversed(size) if turn in _ON_ITS_SIDE else size
+    if is_deep_grey(picture):  # before it is turned: that would be no file's picture any more, and have no tags
+        try:
+            picture, bits = from_deep_grey(picture)
+        except ValueError as error:
+            raise PictureError(_NO_RANGE.format(error)) from None
+    elif is_signed(picture):
+        raise PictureError(_NO_RANGE.format("int8"))
     result = _to_rgb(picture if turn is None else picture.transpose(turn))
     result.info.clear()  # no EXIF may travel on, or a later reader could turn the picture twice
-    return result, Header(width, height, exif if isinstance(exif, bytes) else b"")
+    return result, Header(width, height, exif if isinstance(exif, bytes) else b"", bits)
 
 
 def _check_head(file: BinaryIO) -> None:
@@ -221,26 +232,12 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith(("I", "F")):
-        return _from_deep_grey(picture)
     if picture.mode == "La":  # greys that were multiplied by their opacity, which Pillow leads to LA alone
         picture = picture.convert("LA")
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return picture.convert("RGB")
-
-
-def _from_deep_grey(picture: Image.Image) -> Image.Image:
-    """Greys of more than 8 bits; Pillow's own `convert` would clip them all to white."""
-    grey = np.asarray(picture)
-    if grey.dtype.kind == "f" or grey.min() < 0 or grey.max() > 65535:
-        raise PictureError(f"its values ({grey.dtype}) have no agreed black and white; save it with 8 or 16 bits")
-    clear = picture.info.get("transparency")  # one value that stands for "nothing here"
-    if isinstance(clear, int):
-        grey = np.where(grey == clear, np.uint32(65535), grey)
-    scaled = (grey.astype(np.uint32) + 128) // 257  # 65535 / 255 == 257; + 128 rounds to the nearest
-    return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
 
 
 def _check_is_file(path: Path) -> None:

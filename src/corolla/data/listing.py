@@ -41,6 +41,7 @@ class Listing:
     misplaced: tuple[Skipped, ...] = ()
     left_out: tuple[Skipped, ...] = ()
     stream: PictureStream | None = None
+    notes: tuple[str, ...] = ()  # how it was read, where that is worth a line
 
 
 def class_name(text: str) -> str:

@@ -8,10 +8,11 @@ import csv
 import hashlib
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from corolla.atomic import write_with
 from corolla.data.shards.stream import PictureStream
@@ -40,6 +41,24 @@ class Skipped:
     path: str
     reason: str
     label: str = ""  # what the user's table calls it all the same
+    count: int = 1  # how many pictures it stands for, where many of one file are left out for one reason
+
+    def to_json(self) -> list[Any]:
+        """Path and reason, and the count where it is not one."""
+        return [self.path, self.reason, *([self.count] if self.count > 1 else [])]
+
+    @staticmethod
+    def from_json(row: Sequence[Any]) -> "Skipped":
+        """From what `to_json` gave."""
+        return Skipped(str(row[0]), str(row[1]), count=int(row[2]) if len(row) > 2 else 1)
+
+
+def lines_of(skipped: Sequence[Skipped], where: str = "", most: int = 10) -> Iterator[str]:
+    """A line for each of the first, and one that counts the rest; `where` says where they are listed."""
+    for one in skipped[:most]:
+        yield f"  skipped {one.path}: {one.reason}"
+    if left := sum(one.count for one in skipped[most:]):
+        yield f"  skipped {left:,} more{where and ', ' + where}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,8 @@ class Manifest:
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
     stream: PictureStream | None = None
+    notes: tuple[str, ...] = field(default=(), compare=False)  # how the source was read, where that is worth a line
+    drawn: tuple[Split, ...] = field(default=(), compare=False)  # splits that the source lacked
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from corolla.data.hashing import sha256_of
 from corolla.lock import in_use, locked
 from corolla.sealed import load_sealed, save_sealed
 
-VERSION = 2  # of the format and of what `shrink` does
+VERSION = 3  # of the format and of what `shrink` does
 LIMIT = 16 * 2**30  # bytes of all stores together; the longest unused ones go first
 SHARE_OF_DISK = 0.5  # of what is free, for a new store
 INDEX = "index.safetensors"

@@ -2,38 +2,41 @@
 
 A source is one of
 
-- a class-per-folder tree, with or without `train/`, `val/` and `test/` above the classes; other files beside
-  the class folders are ignored, so a table that lies there must be named itself to be used. A folder without
-  class folders but with one table in it means that table;
-- a `.csv`, `.tsv` or `.parquet` table (see `corolla.data.tables`);
+- a class-per-folder tree, with or without `train/`, `val/` and `test/` above the classes (see `corolla.data.layout`).
+  A folder without class folders but with one table in it, or one for each split, means that table (see
+  `corolla.data.reading` for tables beside class folders);
+- a `.csv`, `.tsv`, `.txt` or `.parquet` table (see `corolla.data.tables`);
 - a `.zip` of either; a table at its top is preferred to its folders, since nobody can name it from outside;
 - many pictures in each file, which are never unpacked whole: a folder that `corolla data shard` made; WebDataset tars,
   as a folder, a pattern or a range (`shards/{train,val}-*.tar`, `train-{000..099}.tar`); Parquet or Arrow files with
   the pictures in a column, as Hugging Face `datasets` writes them. Splits are told by the files' names. The
   manifest's training examples then are a few of each class, and its `stream` has all of them;
-- the words `flowers` (real photographs) and `painted` (made on the spot). A folder of such a name is given as
-  a `Path`, or as `./flowers`.
+- the words `flowers` (real photographs) and `painted` (made on the spot), unless a folder here has that name.
 """
 
-from collections.abc import Collection, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from corolla.data.checking import Checked, check
 from corolla.data.duplicates import near_duplicates
-from corolla.data.folders import find_tables, list_folder
+from corolla.data.folders import list_folder
+from corolla.data.layout import ClassFolders
 from corolla.data.listing import Listing, classes_by_split
-from corolla.data.manifest import Example, Manifest, Skipped
+from corolla.data.manifest import SPLITS, Example, Manifest, Skipped
 from corolla.data.progress import Progress
+from corolla.data.reading import kind_of, read_path, read_unpacked, skim
 from corolla.data.shards.finding import find
 from corolla.data.shards.unpacking import list_stream
-from corolla.data.splitting import FRACTIONS, Fractions, split
-from corolla.data.tables import SUFFIXES, check_columns, has_needed_columns, read_table
-from corolla.errors import CorollaError
+from corolla.data.splitting import FRACTIONS, Fractions, TooFewError, split
+from corolla.data.tables import read_table
+from corolla.errors import CorollaError, few
 from corolla.paths import AnyPath, at
 
 PAINTED_COUNT = 2500
-_SMALL = 10_000_000  # bytes of a table that is read in no time
+WORDS = ("flowers", "painted")  # corolla's own sets
+Duplicates = Literal["", "group", "ignore"]
 
 
 def load_data(
@@ -42,21 +45,29 @@ def load_data(
     seed: int = 0,
     strict: bool = False,
     fractions: Fractions = FRACTIONS,
+    class_folders: ClassFolders = "",
+    duplicates: Duplicates = "",
+    known: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Manifest:
     """List, check and split the pictures of `source`; see the top of this module for what it may be.
 
     Every example of the manifest is readable, hashed and in one of train, val and test; splits that the
     source has are kept, and one that it lacks is taken from its training pictures. With `strict`, the first
-    picture that cannot be used raises instead of being listed in `Manifest.skipped`. `progress(what, done,
-    of)` is called as work goes on. Nothing in the user's folders is changed. Raises `CorollaError`.
+    picture that cannot be used raises instead of being listed in `Manifest.skipped`. `class_folders`, or the names of
+    `known` classes, settles which of nested folders are the classes. Near-duplicates stay in one split, unless too few
+    sets of a class would be left for that; `duplicates` makes it so always (`group`) or never (`ignore`).
+    `progress(what, done, of)` is called as work goes on. Nothing in the user's folders is changed. Raises
+    `CorollaError`.
     """
-    listing = list_source(source, progress, seed=seed, fractions=fractions)
+    listing = list_source(source, progress, seed=seed, fractions=fractions, class_folders=class_folders, known=known)
     if strict and listing.misplaced:
         raise CorollaError(f"cannot use {listing.misplaced[0].path}: {listing.misplaced[0].reason}")
     _check_classes(source, listing.classes)
     checked = check(listing.root, listing.examples, strict=strict, progress=progress)
-    return split_listing(source, listing, checked, seed=seed, fractions=fractions, progress=progress)
+    return split_listing(
+        source, listing, checked, seed=seed, fractions=fractions, duplicates=duplicates, progress=progress
+    )
 
 
 def split_listing(
@@ -66,126 +77,114 @@ def split_listing(
     *,
     seed: int = 0,
     fractions: Fractions = FRACTIONS,
+    duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> Manifest:
     """The manifest of what a source lists once its pictures were opened; refuses what no training can use.
 
-    Raises `CorollaError` for a single class, for classes that differ between splits, for a class without a readable
-    picture, and for one with too few pictures to be split.
+    Raises `CorollaError` for a single class, for a class that only other splits than the training's have, for a class
+    without a readable picture, and for one with too few pictures to be split.
     """
     _check_classes(source, listing.classes)
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
-    examples = split(checked.examples, near_duplicates(checked.fingerprints, progress), seed=seed, fractions=fractions)
+    notes = [*listing.notes, *_missing_classes(listing.classes)]
+    pairs = [] if duplicates == "ignore" else list(near_duplicates(checked.fingerprints, progress))
+    try:
+        examples = split(checked.examples, pairs, seed=seed, fractions=fractions)
+    except TooFewError as error:
+        if not pairs:
+            raise
+        if duplicates == "group":
+            raise CorollaError(f"{error}; or spread near-duplicates over the splits with --duplicates ignore") from None
+        examples = split(checked.examples, seed=seed, fractions=fractions)
+        alike = len({place for pair in pairs for place in pair})
+        notes.append(
+            f"{alike} of {len(examples)} pictures are so alike that near-duplicates in one split would leave too few "
+            "sets of a class: they are spread over the splits, and the test accuracy may be too good; give a CSV with "
+            "a column group for what belongs together, or --duplicates group to stop instead"
+        )
     skipped = sorted((*listing.misplaced, *listing.left_out, *checked.skipped), key=lambda s: s.path)
-    return Manifest(listing.root, examples, tuple(skipped), listing.stream)
+    given = {example.split for example in checked.examples}
+    drawn = tuple(name for name in SPLITS if name not in given)
+    return Manifest(listing.root, examples, tuple(skipped), listing.stream, tuple(notes), drawn)
 
 
 def list_source(
-    source: AnyPath, progress: Progress | None = None, *, seed: int = 0, fractions: Fractions = FRACTIONS
+    source: AnyPath,
+    progress: Progress | None = None,
+    *,
+    seed: int = 0,
+    fractions: Fractions = FRACTIONS,
+    class_folders: ClassFolders = "",
+    known: Collection[str] = (),
 ) -> Listing:
     """What a source names, before any picture is opened; it is fetched, painted or unpacked first if need be.
 
-    `seed` and `fractions` choose what a source of many pictures in each file holds out. Raises `CorollaError`.
+    `seed` and `fractions` choose what a source of many pictures in each file holds out. The names of `known` classes,
+    a model's, tell which of nested folders are classes where `class_folders` does not. Raises `CorollaError`.
     """
-    if source == "flowers":
-        from corolla.data import flowers
-
-        folder = flowers.fetch(progress)
-        return read_table(folder / "splits.csv") if (folder / "splits.csv").is_file() else list_folder(folder)
-    if source == "painted":
-        return list_folder(_painted(progress))
+    if is_word(source):
+        return _read(at_hand(str(source), progress))
     path = at(source).absolute()
     if many := find(source):
         return list_stream(many, seed, fractions, progress)
-    if _kind(source, path) == "zip":
+    if kind_of(source, path) == "zip":
         from corolla.data.archives import unzip
 
-        return _inside(_read(_tree_or_table(unzip(path, progress), prefer_table=True)), path)
-    return _read(_tree_or_table(path) if path.is_dir() else path)
+        return read_unpacked(unzip(path, progress), path, class_folders)
+    listing = read_path(path, class_folders, known)
+    if source in WORDS:
+        note = f"your own folder {source} is used; corolla's set of that name is had from another working folder"
+        listing = replace(listing, notes=(note, *listing.notes))
+    return listing
 
 
-def glance(source: AnyPath) -> Listing | None:
+def is_word(source: AnyPath) -> bool:
+    """Whether a source is one of corolla's own sets; a folder of that name is the user's."""
+    return isinstance(source, str) and source in WORDS and not Path(source).is_dir()
+
+
+def at_hand(word: str, progress: Progress | None = None) -> Path:
+    """The folder or table of one of corolla's own sets, fetched or painted if need be."""
+    if word == "flowers":
+        from corolla.data import flowers
+
+        folder = flowers.fetch(progress)
+        return folder / "splits.csv" if (folder / "splits.csv").is_file() else folder
+    from corolla.data.painted import kept_set
+
+    return kept_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
+
+
+def glance(source: AnyPath, class_folders: ClassFolders = "") -> Listing | None:
     """What a source names, with the first file of each class alone, in no time: nothing is opened, fetched or unpacked.
 
     None for what cannot be known so soon: shards, a zip, a large table, pictures that are fetched or painted. Raises
     `CorollaError` as `list_source`, so that the wrong path is refused before anything slow is done for its sake.
     """
-    if source in ("flowers", "painted"):
+    if is_word(source):
         return None
     path = at(source).absolute()
     if find(source):
         return None
-    kind = _kind(source, path)
-    if kind == "zip":
+    if kind_of(source, path) == "zip":
         from corolla.data.archives import check_zip
 
         check_zip(path)
         return None
-    found = _tree_or_table(path, whole=False) if kind == "folder" else path
-    if isinstance(found, Path) and found.stat().st_size > _SMALL:
-        check_columns(found)
-        return None
-    return _read(found)
+    return skim(path, class_folders)
 
 
-def refuse_untrainable(source: AnyPath) -> None:
+def refuse_untrainable(source: AnyPath, class_folders: ClassFolders = "") -> None:
     """`CorollaError` for what `load_data` would refuse of a source, as far as a `glance` at it shows that."""
-    listing = glance(source)
+    listing = glance(source, class_folders)
     if listing:
         _check_classes(source, listing.classes)
         _check_none_lost(source, listing.classes, listing.examples, listing.misplaced)
 
 
-def _kind(source: AnyPath, path: Path) -> Literal["folder", "table", "zip"]:
-    """What a path to no shards is; `CorollaError` for what is not there and for what is no data."""
-    if path.is_dir():
-        return "folder"
-    if not path.exists():
-        raise CorollaError(
-            f"there is no {str(source)!r}; give a folder of class folders, a table, a zip, shards, "
-            "or one of the words 'flowers' and 'painted'"
-        )
-    if path.suffix.lower() in SUFFIXES:
-        return "table"
-    if path.suffix.lower() == ".zip":
-        return "zip"
-    raise CorollaError(f"cannot use {path} as data; give a folder, a CSV, TSV or Parquet table, or a zip of either")
-
-
-def _read(found: Listing | Path) -> Listing:
-    return read_table(found) if isinstance(found, Path) else found
-
-
-def _tree_or_table(folder: Path, *, prefer_table: bool = False, whole: bool = True) -> Listing | Path:
-    """The listing of the class folders in `folder`, or the table there that is meant instead."""
-    tables = find_tables(folder, SUFFIXES)
-    if prefer_table and len(usable := [table for table in tables if has_needed_columns(table)]) == 1:
-        return usable[0]
-    try:
-        listing = list_folder(folder, whole)
-    except CorollaError:
-        if len(tables) != 1:
-            raise
-        return tables[0]
-    # One folder of pictures beside a table: the folder is no class.
-    if len(frozenset().union(*listing.classes.values())) < 2 and len(tables) == 1:
-        return tables[0]
-    return listing
-
-
-def _inside(listing: Listing, archive: Path) -> Listing:
-    """Refuse a table in a zip that points out of it: the user's other files are none of its business."""
-    for example in listing.examples:
-        path = PurePosixPath(example.path)
-        if path.is_absolute() or ".." in path.parts or PureWindowsPath(example.path).drive:
-            raise CorollaError(f"{archive}: its table names {example.path}, which lies outside the zip")
-    return listing
-
-
-def _painted(progress: Progress | None) -> Path:
-    from corolla.data.painted import kept_set
-
-    return kept_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
+def _read(found: Path) -> Listing:
+    return list_folder(found) if found.is_dir() else read_table(found)
 
 
 def _check_classes(source: AnyPath, classes: dict[str, frozenset[str]]) -> None:
@@ -195,14 +194,30 @@ def _check_classes(source: AnyPath, classes: dict[str, frozenset[str]]) -> None:
             f"{source} has {'the single class ' + repr(everything[0]) if everything else 'no class'}; "
             "a classifier needs two or more"
         )
-    (first, expected), *others = sorted(classes.items(), key=lambda item: item[0] != "train")
-    for other, names in others:
-        if names != expected:
+    if "" in classes:
+        return
+    if "train" not in classes:
+        raise CorollaError(
+            f"{source} has {' and '.join(sorted(classes))} but nothing to train on; add the training images as a split "
+            "train, or give the folder or table of one split alone as DATA"
+        )
+    for name, names in classes.items():
+        if unknown := names - classes["train"]:
             raise CorollaError(
-                f"the classes of {first} and {other} differ in {source}: {first} has {_listed(expected)}; "
-                f"{other} has {_listed(names)} (only in {first}: {_listed(expected - names)}; "
-                f"only in {other}: {_listed(names - expected)})"
+                f"{name} of {source} has {_classes(unknown)} that train lacks ({few(sorted(unknown))}), which no "
+                "classifier could learn; add training pictures of them or leave them out"
             )
+
+
+def _missing_classes(classes: dict[str, frozenset[str]]) -> Iterator[str]:
+    """What to say of splits that lack classes of the training's: they are used as they are."""
+    for name in SPLITS:
+        if missing := classes.get("train", frozenset()) - classes.get(name, classes.get("train", frozenset())):
+            yield f"{name} has no picture of {_classes(missing)} of {len(classes['train'])}: {few(sorted(missing), 5)}"
+
+
+def _classes(names: Collection[str]) -> str:
+    return f"{len(names)} class{'es' if len(names) > 1 else ''}"
 
 
 def _check_none_lost(

@@ -12,10 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from corolla.data.manifest import SPLITS, Example, Split
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, few
 
 Fractions = tuple[float, float, float]
 FRACTIONS: Fractions = (0.70, 0.15, 0.15)
+
+
+class TooFewError(CorollaError):
+    """A class has too few independent sets of pictures to stand in every split."""
 
 
 def units(examples: Sequence[Example], alike: Iterable[tuple[int, int]] = ()) -> list[list[int]]:
@@ -120,13 +124,19 @@ def _assign(
 
 
 def _check_enough(units_of: Counter[str], total: Counter[str], wanted: dict[Split, float]) -> None:
-    for label in sorted(units_of):
-        if units_of[label] < len(wanted):
-            sets = "" if units_of[label] == total[label] else f" in {units_of[label]} independent sets"
-            raise CorollaError(
-                f"class {label!r} has too few pictures ({total[label]}{sets}) to be split into "
-                f"{', '.join(wanted)}; {len(wanted)} are the least: add some, or give a CSV with a split"
-            )
+    lacking = [label for label in sorted(units_of) if units_of[label] < len(wanted)]
+    if not lacking:
+        return
+
+    def described(label: str) -> str:
+        sets = "" if units_of[label] == total[label] else f" in {units_of[label]} independent sets"
+        return f"{label!r} has too few pictures ({total[label]}{sets})"
+
+    others = f", and so have {few(map(repr, lacking[1:]), 5)}" if len(lacking) > 1 else ""
+    raise TooFewError(
+        f"class {described(lacking[0])}{others} to be split into {', '.join(wanted)}; "
+        f"{len(wanted)} are the least: add some, or give a CSV with a split"
+    )
 
 
 def _name_groups(examples: Sequence[Example], joined: list[list[int]]) -> list[Example]:

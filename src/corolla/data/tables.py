@@ -1,167 +1,176 @@
-"""A CSV, TSV or Parquet file that names pictures and their classes.
+"""A table that names images and their classes, or one table for each split.
 
-Columns are found by name, in any case and order (the first name that occurs in the table is taken):
+Columns (see `corolla.data.rows` for how they are found):
 
-- path: `path`, `filepath`, `file_path`, `filename`, `file_name`, `file`, `image`, `image_path`, `img`
-- label: `label`, `class`, `class_name`, `category`, `target`
+- path: `path`, `filepath`, `file_path`, `filename`, `file_name`, `file`, `image`, `image_path`, `img`, `image_name`,
+  `img_name`, `image_id`, `img_id`, `id`
+- label: `label`, `class`, `class_name`, `category`, `target`, `labels`, `class_id`, `species`, `breed`, `dx`
 - optional `split` (train, val, valid, validation or test), `group` (pictures that must stay on one side) and
   `note`.
 
-No other column is ever taken for a group. Paths are relative to the table's folder, or absolute. Where some
-rows have a split and others have none, those others are left out, with their note as the reason.
+Paths are relative to the table's folder, or absolute; where nothing lies there, they are looked for from the current
+folder and by their names in the folders below the table's (see `corolla.data.locating`). Labels that are numbers get
+the names of a file of class names beside the table. Where some rows have a split and others have none, those others are
+left out, with their note as the reason.
 """
 
-import csv
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
 
+from corolla.data.class_names import names_beside
 from corolla.data.listing import SPLIT_WORDS, Listing, class_name, classes_by_split
+from corolla.data.locating import LostError, Places, places_of, portable
 from corolla.data.manifest import Example, Skipped
-from corolla.errors import CorollaError
+from corolla.data.rows import SAMPLE, SUFFIXES, Row, Table, open_table
+from corolla.errors import CorollaError, few
 
-PATH_NAMES = ("path", "filepath", "file_path", "filename", "file_name", "file", "image", "image_path", "img")
-LABEL_NAMES = ("label", "class", "class_name", "category", "target")
-OPTIONAL_NAMES = ("split", "group", "note")
-SUFFIXES = (".csv", ".tsv", ".parquet")
 LEFT_OUT = "left out by the table"  # how the reason of such a row begins
 
 
-class _Row(NamedTuple):
-    """The cells of a row, "" where the table has none."""
+@dataclass
+class _Read:
+    """What was read so far, and under which names."""
 
-    path: str
-    label: str
-    split: str
-    group: str
-    note: str
+    root: Path
+    names: Mapping[str, str]  # from a label that is a number to its name
+    examples: dict[str, Example] = field(default_factory=dict)
+    left_out: list[Skipped] = field(default_factory=list)
+    misplaced: list[Skipped] = field(default_factory=list)
 
 
-def read_table(table: Path) -> Listing:
-    """List the pictures that a table names; none is opened yet.
+@dataclass(frozen=True)
+class _Facts:
+    """What a first reading of all rows tells."""
+
+    places: Places
+    has_splits: bool
+    numbers: frozenset[str] | None  # the labels, where all are numbers
+
+
+def read_table(file: Path) -> Listing:
+    """List the images that a table names; none is opened yet.
 
     Rows are taken one after another, and words that they share are kept once. Raises `CorollaError` if the table cannot
-    be read, lacks a path or label column, uses an unknown split, or gives one picture two labels or two splits.
+    be read, lacks a path or label column, uses an unknown split, or gives one image two labels, splits or groups.
     """
-    root = table.parent
-    has_splits = any(row.split for row in _rows(table))
-    examples: dict[str, Example] = {}
-    left_out: list[Skipped] = []
-    misplaced: list[Skipped] = []
-    number = 0
-    for number, row in enumerate(_rows(table), start=1):
-        if not row.path:
-            misplaced.append(Skipped(f"row {number} of {table.name}", "the row has no path"))
-            continue
-        path = _portable(row.path, root)
-        if has_splits and not row.split:
-            reason = LEFT_OUT + (f": {row.note}" if row.note else "")
-            left_out.append(Skipped(path, sys.intern(reason), _class(row.label)))
-            continue
-        if not row.label:
-            misplaced.append(Skipped(path, "the row has no label"))
-            continue
-        example = Example(path, _class(row.label), _split(row.split, table, number), sys.intern(row.group))
-        before = examples.setdefault(path, example)
-        if (before.label, before.split) != (example.label, example.split):
-            raise CorollaError(
-                f"{table}, row {number}: {path} is listed twice, as {_described(before)} and as {_described(example)}; "
-                "corolla gives a picture one label and one split, so remove one row"
-            )
-    if not number:
-        raise CorollaError(f"{table} has no rows")
-    ordered = tuple(sorted(examples.values(), key=attrgetter("path")))
-    return Listing(root, ordered, classes_by_split(ordered), tuple(misplaced), tuple(left_out))
+    return read_tables({"": file})
 
 
-def has_needed_columns(table: Path) -> bool:
-    """Whether a table has a path and a label column."""
+def read_tables(files: Mapping[str, Path]) -> Listing:
+    """The same of one table for each split, all in one folder; a table's own split column counts for more."""
+    opened = [(split, open_table(file)) for split, file in files.items()]
+    tables = [(split, table, _facts(table)) for split, table in opened]
+    names, notes = _names(tables[0][1], [facts for _, _, facts in tables])
+    for guess in dict.fromkeys(table.guess for _, table, _ in tables if table.guess):
+        those = few(table.file.name for _, table, _ in tables if table.guess == guess)
+        notes.append(f"without a line of column names, {guess} ({those}); a first line such as path,label settles it")
+    for column in dict.fromkeys(table.together for _, table, _ in tables if table.together):
+        notes.append(f"if the images of one {column} belong in one split, call that column group")
+    read = _Read(tables[0][1].file.parent, names)
+    for split, table, facts in tables:
+        notes += facts.places.notes
+        number = 0
+        for number, row in enumerate(table.rows(), start=1):
+            _add(read, table, facts, number, row, split)
+        if not number:
+            raise CorollaError(f"{table.file} has no rows")
+    ordered = tuple(sorted(read.examples.values(), key=attrgetter("path")))
+    return Listing(
+        read.root,
+        ordered,
+        classes_by_split(ordered),
+        tuple(read.misplaced),
+        tuple(read.left_out),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def is_table(file: Path) -> bool:
+    """Whether a file is a table with a path and a label column, or a list of paths whose folders are the labels."""
     try:
-        check_columns(table)
+        open_table(file)
     except CorollaError:
         return False
     return True
 
 
-def check_columns(table: Path) -> None:
-    """`CorollaError` for a table that cannot be read, or lacks a path or label column."""
-    next(_rows(table), None)
+def labels_sampled(file: Path) -> list[tuple[str, str]]:
+    """The path of the file and the label of the first rows whose image is there."""
+    table = open_table(file)
+    facts = _facts(table, SAMPLE)
+    names, found = _names(table, [facts])[0], []
+    for row in itertools.islice(table.rows(), SAMPLE):
+        try:
+            path = facts.places.locate(portable(row.path, file.parent))
+        except LostError:
+            continue
+        if (file.parent / path).is_file():
+            found.append((path, _label(row, path, table, names)))
+    return found
 
 
-def _rows(table: Path) -> Iterator[_Row]:
-    return _parquet_rows(table) if table.suffix.lower() == ".parquet" else _text_rows(table)
+def _facts(table: Table, most: int | None = None) -> _Facts:
+    """What all rows tell, or the first `most` of them."""
+    has_splits, sample, labels = False, list[str](), set[str]()
+    for row in itertools.islice(table.rows(), most):
+        has_splits = has_splits or bool(row.split)
+        if len(sample) < SAMPLE and row.path:
+            sample.append(portable(row.path, table.file.parent))
+        labels.add(row.label if row.label.isdecimal() or not row.label else "a name")
+    numbers = frozenset(labels - {""})
+    places = places_of(sample, table.file.parent, table.file.name)
+    return _Facts(places, has_splits, numbers if numbers and "a name" not in numbers else None)
 
 
-def _text_rows(table: Path) -> Iterator[_Row]:
+def _names(table: Table, facts: Sequence[_Facts]) -> tuple[Mapping[str, str], list[str]]:
+    """The names of the classes of all tables, where all of them are told by numbers, and what to say of it."""
+    numbers = frozenset[str]()
+    for each in facts:
+        if each.numbers is None:
+            return {}, []
+        numbers |= each.numbers
+    names, notes = names_beside(table.file, numbers)
+    return names, [*notes]
+
+
+def _add(read: _Read, table: Table, facts: _Facts, number: int, row: Row, split: str) -> None:
+    """Take one row in."""
+    file = table.file
+    if row.fault or not row.path:
+        read.misplaced.append(Skipped(f"row {number} of {file.name}", row.fault or "the row has no path"))
+        return
+    path = portable(row.path, read.root)
     try:
-        # -sig: Excel begins its UTF-8 with a byte order mark
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=header.count)  # Excel writes ; where the comma is the decimal sign
-            reader = csv.reader(file, delimiter=delimiter)
-            try:
-                places = [*_columns(next(reader, []), table).values()]
-                for cells in reader:
-                    if any(cells):
-                        yield _Row(*(cells[p].strip() if p is not None and p < len(cells) else "" for p in places))
-            except csv.Error as error:
-                raise CorollaError(f"{table}, line {reader.line_num}: {error}") from None
-    except UnicodeDecodeError:
-        raise CorollaError(f"{table} is not UTF-8; save it as 'CSV UTF-8'") from None
-    except OSError as error:
-        raise CorollaError(f"cannot read {table}: {error.strerror}") from None
-
-
-def _parquet_rows(table: Path) -> Iterator[_Row]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
+        path = facts.places.locate(path)
+    except LostError as error:
+        read.misplaced.append(Skipped(path, f"{error} (row {number} of {file.name})"))
+        return
+    label = _label(row, path, table, read.names)
+    if facts.has_splits and not row.split:
+        reason = LEFT_OUT + (f": {row.note}" if row.note else "")
+        read.left_out.append(Skipped(path, sys.intern(reason), label))
+        return
+    if not label:
+        read.misplaced.append(Skipped(path, "the row has no label"))
+        return
+    example = Example(path, label, _split(row.split, file, number) or split, sys.intern(row.group))
+    before = read.examples.setdefault(path, example)
+    if before != example:
         raise CorollaError(
-            f"reading {table} needs pyarrow: pip install 'corolla[parquet]', or save it as CSV"
-        ) from None
-    try:
-        with pq.ParquetFile(table) as file:
-            schema = file.schema_arrow
-            columns = _columns(schema.names, table)
-            wanted = {name: schema.names[place] for name, place in columns.items() if place is not None}
-            for column in wanted.values():
-                kind = schema.field(column).type
-                if pa.types.is_nested(kind) or pa.types.is_binary(kind):
-                    raise CorollaError(f"{table}: the column {column!r} holds {kind}, not text")
-            for batch in file.iter_batches(columns=list(dict.fromkeys(wanted.values()))):
-                cells = (
-                    _texts(batch.column(wanted[name])) if name in wanted else itertools.repeat("", batch.num_rows)
-                    for name in _Row._fields
-                )
-                yield from map(_Row, *cells)
-    except (pa.ArrowException, OSError) as error:
-        raise CorollaError(f"cannot read {table}: {str(error).splitlines()[0]}") from None
+            f"{file}, row {number}: {path} is listed twice, as {_described(before)} and as {_described(example)}; "
+            "corolla gives a picture one label, one split and one group, so remove one row"
+        )
 
 
-def _texts(column: Any) -> Iterator[str]:
-    return ("" if value is None else str(value).strip() for value in column.to_pylist())
-
-
-def _columns(header: Iterable[str], table: Path) -> Mapping[str, int | None]:
-    """Where the columns path, label, split, group and note stand."""
-    shown = [name.strip() for name in header]
-    places = {name.lower(): place for place, name in reversed(list(enumerate(shown)))}
-    found: dict[str, int | None] = {}
-    for wanted, names in (("path", PATH_NAMES), ("label", LABEL_NAMES)):
-        place = next((places[name] for name in names if name in places), None)
-        if place is None:
-            raise CorollaError(
-                f"{table} has no {wanted} column; name one of its columns {wanted!r} "
-                f"(it has {', '.join(shown) or 'none'})"
-            )
-        found[wanted] = place
-    return found | {name: places.get(name) for name in OPTIONAL_NAMES}
+def _label(row: Row, path: str, table: Table, names: Mapping[str, str]) -> str:
+    if not table.labelled:
+        return _class(PurePosixPath(path).parent.name)
+    return _class(names.get(row.label, row.label))
 
 
 @lru_cache(maxsize=2**16)
@@ -178,12 +187,11 @@ def _split(word: str, table: Path, number: int) -> str:
     return SPLIT_WORDS[word.lower()]
 
 
-def _portable(path: str, root: Path) -> str:
-    """The path with forward slashes, without a leading `./`; a table made on Windows works elsewhere."""
-    if "\\" in path and not (root / path).exists():
-        path = path.replace("\\", "/")
-    return str(PurePosixPath(path))
-
-
 def _described(example: Example) -> str:
-    return f"{example.label!r}" + (f" in {example.split}" if example.split else "")
+    said = f"{example.label!r}" + (f" in {example.split}" if example.split else "")
+    return said + (f" of group {example.group!r}" if example.group else "")
+
+
+def tables_in(files: Iterable[Path]) -> list[Path]:
+    """Those of some files that are tables of images."""
+    return [file for file in files if file.suffix.lower() in SUFFIXES and is_table(file)]

@@ -11,6 +11,7 @@ import numpy as np
 from corolla.data.checking import check
 from corolla.data.manifest import SPLITS, Example, Manifest, Split
 from corolla.data.progress import Progress
+from corolla.data.shards.unpacking import MEASURED
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
@@ -72,9 +73,7 @@ def asked_about(
         check_unchanged(manifest, examples_of(manifest, part), run)
         trained = trained_hashes(manifest)
     else:
-        manifest = read_labelled(data, progress)
-        if not any(example.split for example in manifest.examples):
-            part = "all"
+        manifest, part = asked_of(data, split, progress, known)
         trained = trained_hashes(folder.load_manifest()) if folder.manifest_file.is_file() else frozenset()
     check_classes(manifest, known)
     examples_of(manifest, part)
@@ -85,9 +84,13 @@ def evaluate_data(
     predictor: Predictor, data: AnyPath, split: Split = "test", progress: Progress | None = None
 ) -> Evaluation:
     """The same of anything that answers, about `data`; what it was trained on is not known."""
-    manifest = read_labelled(data, progress)
-    part: Part = split if any(example.split for example in manifest.examples) else "all"
-    return answer(predictor, manifest, part, frozenset(), progress)
+    return answer(predictor, *asked_of(data, split, progress, predictor.classes), frozenset(), progress)
+
+
+def asked_of(data: AnyPath, split: Split, progress: Progress | None, known: Sequence[str]) -> tuple[Manifest, Part]:
+    """The pictures of a source, and the part of them to ask about: `split`, or all where it has none."""
+    manifest = read_labelled(data, progress, known)
+    return manifest, split if any(example.split for example in manifest.examples) else "all"
 
 
 def evaluate_split(
@@ -126,6 +129,7 @@ def answer(
         groups=tuple(example.group for example in examples) if any(example.group for example in examples) else (),
         calibration=classifier.calibration,
         novelty=np.array(novelty, np.float32) if classifier.calibration else None,
+        notes=manifest.notes,
     )
 
 
@@ -154,14 +158,18 @@ def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:
     return examples
 
 
-def read_labelled(data: AnyPath, progress: Progress | None) -> Manifest:
-    """The readable pictures of a source with the splits it brings along; none are made up."""
-    listing = list_source(data, progress)
+def read_labelled(data: AnyPath, progress: Progress | None, known: Sequence[str] = ()) -> Manifest:
+    """The readable pictures of a source with the splits it brings along; none are made up.
+
+    The names of the `known` classes, a model's, tell which of nested folders are the classes.
+    """
+    listing = list_source(data, progress, fractions=MEASURED, known=known)
     checked = check(listing.root, listing.examples, progress=progress)
     if not checked.examples:
         first = f"; {checked.skipped[0].path}: {checked.skipped[0].reason}" if checked.skipped else ""
         raise CorollaError(f"{data} has no picture that can be read{first}")
-    return Manifest(listing.root, checked.examples, checked.skipped)
+    skipped = (*listing.misplaced, *listing.left_out, *checked.skipped)
+    return Manifest(listing.root, checked.examples, skipped, notes=listing.notes)
 
 
 def check_classes(manifest: Manifest, known: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from corolla.evaluation.reliability import Trust, measure_trust, surprise
 from corolla.evaluation.selective import Selective, selective
+from corolla.text import count, decimals_of
 from corolla.trust.calibration import Promises
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
@@ -65,6 +66,7 @@ class Evaluation:
     groups: tuple[str, ...] = ()  # of each picture, "" for none; empty if the data has no groups
     calibration: Promises | None = None  # the model's, which the probabilities are made with
     novelty: NDArray[np.float32] | None = None  # (n,), of a calibrated model; above 1: not accepted
+    notes: tuple[str, ...] = ()  # how the data was read, where that is worth a line
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -104,6 +106,16 @@ class Evaluation:
     def accuracy(self) -> float:
         """The share of right answers."""
         return int(self.correct.sum()) / self.n
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals a percentage of all of these pictures can bear."""
+        return decimals_of(self.n)
+
+    @property
+    def sample(self) -> str:
+        """How many pictures of which split, in words: `1 test picture`."""
+        return count(self.n, "picture" if self.split == "all" else f"{self.split} picture")
 
     @cached_property
     def interval(self) -> tuple[float, float]:

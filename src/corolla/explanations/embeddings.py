@@ -5,7 +5,9 @@ embedding E. The hybrid's E reads feature maps, whose channels have no colours t
 kernels of the stem's first convolution.
 
 Centre: how similar each patch's position is to that of every other patch. Positions that are fixed sinusoids were not
-learned, so their picture shows the scheme and nothing of the training.
+learned, so their picture shows the scheme and nothing of the training. Nor were rotary ones; where nothing is added to
+the tokens, theirs are shown: the mean cosine of the angles between two patches, which is what is left of a product of
+equal queries and keys (arXiv 2104.09864, eq. 16).
 """
 
 from pathlib import Path
@@ -48,6 +50,10 @@ def position_similarity(model: ViT) -> NDArray[np.float32]:
     rows, columns = model.trained_grid
     with torch.no_grad():
         _, positions = model.positions_for(model.config.image_size, model.head.weight)
+        turns = model.turns_for(model.config.image_size, model.head.weight)
+        if positions is None and turns is not None:
+            positions = model.patch_tokens(torch.cat(list(turns), dim=-1)[None])  # (1, N, 2 d)
+        assert positions is not None  # a model has one or the other
         unit = F.normalize(positions[0].float(), dim=-1).view(rows, columns, -1)  # (rows, columns, D)
         down, across = (torch.linspace(0, side - 1, min(side, MOST_TILES)).round().long() for side in (rows, columns))
         similar = torch.einsum("abd,rcd->abrc", unit[down][:, across], unit)
@@ -99,5 +105,9 @@ def about_filters(model: ViT) -> str:
 
 def about_positions(model: ViT) -> str:
     """What `draw_positions` shows of this model, in words."""
-    kind = "learned positions" if model.positions is not None else "positions, which are fixed waves and not learned"
-    return f"cosine similarity of its {kind}"
+    kinds = {
+        "learned": "learned positions",
+        "sincos": "positions, which are fixed waves and not learned",
+        "none": "rotary positions, which are fixed angles and not learned",
+    }
+    return f"cosine similarity of its {kinds[model.config.positions]}"

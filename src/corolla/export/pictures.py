@@ -40,7 +40,7 @@ def labelled_pictures(run: AnyPath, data: AnyPath | None, progress: Progress | N
     """The pictures of `data`, or those the run was split with."""
     folder = find_run(run)
     if data is not None:
-        return read_labelled(data, progress)
+        return read_labelled(data, progress, folder.check().classes)
     if not folder.manifest_file.is_file():
         raise CorollaError(
             f"{run} came without its pictures, and a file is proven on some; say where labelled ones are with --data"

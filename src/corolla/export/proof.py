@@ -15,6 +15,7 @@ from corolla.data.decoding import read_picture
 from corolla.evaluation.calibrating import pixels_of
 from corolla.portable.card import Precision
 from corolla.portable.predictor import PortablePredictor
+from corolla.text import count
 
 AGREEMENT: Mapping[Precision, float] = {"fp32": 0.995, "fp16": 0.995, "int8": 0.99}  # at least
 PROBABILITY = 1e-3  # by which fp32 may differ at most
@@ -55,7 +56,10 @@ class Proof:
         """Why it is not good enough, in words; none if it is."""
         least = AGREEMENT[self.precision]
         found = []
-        shares = {f"{self.n} pictures": self.agreement, f"{self.whole_n} whole pictures": self.whole_agreement}
+        shares = {
+            count(self.n, "picture"): self.agreement,
+            count(self.whole_n, "whole picture"): self.whole_agreement,
+        }
         for what, share in shares.items():
             if share < least:
                 found.append(

@@ -55,7 +55,7 @@ def write_card(run: Run, evaluation: Evaluation | None) -> Path:
         recipe=facts.recipe(config),
         counts=counts,
         splits=[facts.SPLIT_NAMES[split] for split in counts.splits] if counts else [],
-        skipped=len(facts.skipped(config)),
+        skipped=sum(one.count for one in facts.skipped(config)),
         source=facts.source_name(config),
         digest=facts.text(config.data.get("digest")),
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from corolla.data.manifest import SPLITS
+from corolla.data.manifest import SPLITS, Skipped
 from corolla.evaluation.facts import began_with
 from corolla.evaluation.metrics import Evaluation
 from corolla.report import words
+from corolla.text import FEW
 
 if TYPE_CHECKING:
     from corolla.run import Config
@@ -43,11 +44,21 @@ def counts(config: "Config") -> Counts | None:
     return Counts(splits, rows) if splits else None
 
 
-def skipped(config: "Config") -> tuple[tuple[str, str], ...]:
-    """Path and reason of every picture that was left out."""
+def skipped(config: "Config") -> tuple[Skipped, ...]:
+    """What was left out and why."""
     said = config.data.get("skipped")
-    pairs = said if isinstance(said, list) else []
-    return tuple((str(p[0]), str(p[1])) for p in pairs if isinstance(p, list | tuple) and len(p) == 2)
+    rows = said if isinstance(said, list) else []
+    return tuple(
+        Skipped(str(row[0]), str(row[1]), count=int(words.number(row[2]) or 1) if len(row) > 2 else 1)
+        for row in rows
+        if isinstance(row, list | tuple) and len(row) in (2, 3)
+    )
+
+
+def notes(config: "Config") -> tuple[str, ...]:
+    """How the data was read, where that was worth a line."""
+    said = config.data.get("notes")
+    return tuple(map(str, said)) if isinstance(said, list) else ()
 
 
 def source_name(config: "Config") -> str:
@@ -168,6 +179,12 @@ def caveats(evaluation: Evaluation) -> list[str]:
         said.append("These pictures chose the best epoch, so the figure is a little too kind; the test split's is not.")
     if evaluation.split == "all":
         said.append("The data had no splits, so all of its pictures were used.")
+    if evaluation.n < FEW:
+        low, high = evaluation.interval
+        said.append(
+            f"{words.count(evaluation.n, 'picture says', 'pictures say')} little: of many more it may as well name "
+            f"{words.percent(low, 0)} right as {words.percent(high, 0)}."
+        )
     absent = [figures.label for figures in evaluation.per_class if figures.n == 0]
     if absent:
         said.append(f"Not judged, because no picture here bears the label: {words.listed(absent, 10)}.")

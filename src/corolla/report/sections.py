@@ -123,8 +123,10 @@ def data(material: Material) -> Section | None:
         "names": [facts.SPLIT_NAMES[split] for split in counts.splits],
         "source": facts.text(material.config.data.get("source")),
         "digest": facts.text(material.config.data.get("digest")),
+        "notes": facts.notes(material.config),
         "skipped": skipped[:MOST_SKIPPED],
-        "skipped_in_all": len(skipped),
+        "skipped_in_all": sum(one.count for one in skipped),
+        "skipped_more": len(skipped) > MOST_SKIPPED,
     }
     return Section("data", "Data", values)
 

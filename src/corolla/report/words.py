@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from corolla import text
+
 SPACE = "\u00a0"  # between a figure and its unit, where a line must not break
 NONE = "–"
 
@@ -20,9 +22,9 @@ def percent(share: Any, digits: int = 1) -> str:
     return NONE if value is None else f"{100 * value:.{digits}f}{SPACE}%"
 
 
-def interval(ends: Sequence[float]) -> str:
+def interval(ends: Sequence[float], digits: int = 1) -> str:
     """(0.801, 0.863) as `80.1 to 86.3 %`."""
-    return f"{100 * ends[0]:.1f} to {percent(ends[1])}"
+    return f"{100 * ends[0]:.{digits}f} to {percent(ends[1], digits)}"
 
 
 def points(difference: Any) -> str:
@@ -45,7 +47,7 @@ def whole(value: Any) -> str:
 
 def count(n: int, one: str, many: str = "") -> str:
     """`1 picture`, `3,670 pictures`."""
-    return f"{n:,}{SPACE}{one if n == 1 else many or one + 's'}"
+    return text.count(n, one, many).replace(" ", SPACE, 1)
 
 
 def parameters(value: Any) -> str:

@@ -22,6 +22,7 @@ from corolla.predictor import Predictor, Reply
 from corolla.server.failures import Refused
 from corolla.server.limits import Limits
 from corolla.server.metrics import Metrics
+from corolla.text import count
 
 PACE = 0.1  # weight of the newest batch in the running mean of seconds a picture
 LONGEST_WAIT = 60  # seconds that anybody is asked to come back after
@@ -87,7 +88,7 @@ class Batcher:
             seconds = min(max(ceil(self.held * self.pace), 1), LONGEST_WAIT)
             raise Refused(
                 429,
-                f"the server is busy with {self.held} pictures; ask again in {seconds} s",
+                f"the server is busy with {count(self.held, 'picture')}; ask again in {seconds} s",
                 {"Retry-After": str(seconds)},
             )
 

@@ -17,7 +17,7 @@ from corolla.preprocessing import Preprocessing
 from corolla.server.failures import Refused, first_fault
 from corolla.server.limits import Limits
 from corolla.server.schemas import Asked, Options
-from corolla.text import printable
+from corolla.text import count, printable
 
 # Without any handler Python prints a library's log to the terminal, and this one quotes what was sent.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
@@ -66,7 +66,7 @@ async def read_form(request: Request, limits: Limits) -> tuple[list[Named], Opti
         form = await request.form(max_files=limits.pictures, max_fields=fields, max_part_size=LARGEST_FIELD)
     except HTTPException as error:
         many = "Too many files" in error.detail
-        more = f"; send {limits.pictures} pictures at most" if many else ""
+        more = f"; send {count(limits.pictures, 'picture')} at most" if many else ""
         raise Refused(413 if many else 400, f"the form cannot be read: {error.detail.rstrip('.')}{more}") from None
     try:
         named: list[Named] = []

@@ -8,7 +8,8 @@ from typing import Any
 
 from corolla import lock
 from corolla.configuration import ViTConfig
-from corolla.data.sources import refuse_untrainable
+from corolla.data.layout import ClassFolders
+from corolla.data.sources import Duplicates, refuse_untrainable
 from corolla.errors import CorollaError
 from corolla.lock import locked
 from corolla.paths import AnyPath, at
@@ -33,6 +34,8 @@ def refuse(
     seed: int = 0,
     resume: bool = False,
     tensorboard: bool = False,
+    class_folders: ClassFolders = "",
+    duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> None:
     """`CorollaError` for arguments of `train` that it would refuse; leaves nothing behind.
@@ -48,7 +51,7 @@ def refuse(
     if tensorboard:
         check_tensorboard()
     if config:
-        chosen = recipe_of(config, Asked(data, recipe, minutes, seed, changes))
+        chosen = recipe_of(config, Asked(data, recipe, minutes, seed, changes, class_folders, duplicates))
     else:
         refuse_second_model(changes)
         _, chosen = named_with(recipe, changes, None)
@@ -60,7 +63,7 @@ def refuse(
         if chosen.teacher:
             check_pretrained(chosen.teacher)
     if not config:
-        refuse_untrainable(data)
+        refuse_untrainable(data, class_folders)
 
 
 def begun(run: Run, resume: bool) -> Config | None:

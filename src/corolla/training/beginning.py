@@ -45,7 +45,8 @@ def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> B
 def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> Beginning:
     """The pretrained model with a new head, its learned positions laid out for the recipe's pictures.
 
-    Fixed positions keep the scale they were trained with and are computed for each size as it comes.
+    Fixed positions keep the scale they were trained with and are computed for each size as it comes; rotary ones have
+    none to keep but what `rotary_grid` says.
     """
     config, tensors = weights.config, {k: t for k, t in weights.tensors.items() if not k.startswith(HEADS)}
     size = (recipe.image_size, recipe.image_size)
@@ -55,6 +56,7 @@ def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> Beginnin
         positions = tensors["positions"]
         patches = resize_positions(positions[:, own:], old, new, config.antialias_positions)
         tensors["positions"] = torch.cat([positions[:, :own], patches], dim=1)
+    if config.positions != "sincos":
         config = replace(config, image_size=size)
     config = replace(config, num_classes=num_classes, drop_path=recipe.drop_path)
     if recipe.distill_token and not config.distilled:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from corolla.errors import CorollaError
 from corolla.processes import ALONE, Processes
+from corolla.text import amount, count, rate
 from corolla.training import clock
 from corolla.training.pace import Pace
 from corolla.training.recipe import Recipe
@@ -175,7 +176,7 @@ def plan(
     gone = processes.agree(clock.now() - started)
     if gone > whole * 0.8:
         raise CorollaError(
-            f"{minutes:g} minutes are too short: reading the images alone took {gone / 60:.1f}; "
+            f"{amount(minutes, 'minute is', 'minutes are')} too short: reading the images alone took {gone / 60:.1f}; "
             f"give --minutes {needed_minutes(3 * gone)} or more, or fewer images"
         )
     chosen: tuple[Recipe, Costs, Amounts] | None = None
@@ -200,12 +201,13 @@ def plan(
     if length < 1:
         enough = 1.1 * (whole - time) + FEWEST_VALIDATIONS * costs.validation + FEW_EPOCHS * epoch
         raise CorollaError(
-            f"{minutes:g} minutes are too short for one epoch of {amounts.train} images: it takes about {epoch:.0f} s "
+            f"{amount(minutes, 'minute is', 'minutes are')} too short for one epoch of "
+            f"{count(amounts.train, 'training image')}: it takes about {epoch:.0f} s "
             f"here, reading, calibrating and measuring {whole - time:.0f} s; "
             f"give --minutes {needed_minutes(enough)} or more, or fewer images"
         )
     settled = settled.changed(validations=often, **lasting(length, amounts))
-    told = f"{1 / costs.mean_image():.0f} images/s, {epoch:.0f} s an epoch"
+    told = f"{rate(1 / costs.mean_image())} images/s, {rate(epoch)} s an epoch"
     return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts), most)
 
 

@@ -8,6 +8,7 @@ from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.sizes import name_of, vit_config
+from corolla.text import amount
 from corolla.training.budget import Amounts, Plan, Rung, plan
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
@@ -106,8 +107,8 @@ def fit_to_minutes(
     )
     taken = fitted.recipe
     progress.note(
-        f"{minutes:g} minutes fit {taken.model} at {taken.image_size} px for {taken.length:.1f} epochs: "
-        f"{fitted.measured}"
+        f"{amount(minutes, 'minute fits', 'minutes fit')} {taken.model} at {taken.image_size} px "
+        f"for {taken.length:.1f} epochs: {fitted.measured}"
     )
     return fitted
 

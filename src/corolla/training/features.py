@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import read_picture
 from corolla.data.manifest import Example
+from corolla.model import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.sealed import DamagedError, load_sealed, save_sealed
 
@@ -109,8 +111,11 @@ def compute_features(
 
 
 def digest(network: nn.Module) -> str:
-    """A name for a network's weights: equal for equal tensors."""
+    """A name for what a network computes: equal for equal tensors in equal architectures."""
     whole = hashlib.sha256()
+    for module in network.modules():
+        if isinstance(module, ViT):  # heads, rotary positions and what is pooled are in no tensor
+            whole.update(repr(replace(module.config, drop_path=0.0)).encode())
     for name, tensor in network.state_dict().items():
         whole.update(name.encode())
         whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)

@@ -1,5 +1,6 @@
 """The end of a training: calibrate the weights that were kept, measure them once, and write down what came out."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from corolla.report.page import write_report
 from corolla.run import Run
 from corolla.training import clock
 from corolla.training.machine import Machine
-from corolla.training.verdict import Outcome, say_after
+from corolla.training.verdict import Outcome, say_after, say_unlike
 
 
 def finish(
@@ -57,7 +58,8 @@ def finish(
     if evaluation:
         low, high = evaluation.interval
         write_json(run.evaluation_file, evaluation.to_json())
-        progress.note(f"test accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, {evaluation.n} pictures)")
+        accuracy, lowest, highest = (f"{share:.{evaluation.decimals}%}" for share in (evaluation.accuracy, low, high))
+        progress.note(f"test accuracy {accuracy} ({lowest} to {highest}, {evaluation.sample})")
     if since is not None:
         conclude(run, manifest, evaluation, progress, watch, since)
     progress.stage("writing the report", 0, 2)
@@ -83,15 +85,18 @@ def conclude(
     """Keep what the training took and whether it has worked, and say so if it has not."""
     config = run.load_config()
     training: dict[str, Any] = dict(config.training)
-    said = verdict(training, config.recipe, manifest, evaluation)
+    found = [verdict(training, config.recipe, manifest, evaluation)]
+    if evaluation:
+        found.append(unlike(training, config.data.get("drawn", ()), manifest, evaluation))
+    said = [sentence for sentence in found if sentence]
     training |= {
         "minutes": (clock.now() - since) / 60,
         "phases": {phase: round(seconds, 1) for phase, seconds in watch.seconds.items()},
-        "verdict": said,
+        "verdict": ". ".join(f"{sentence[0].upper()}{sentence[1:]}" for sentence in said) or None,
     }
     run.save_config(replace(config, training=training))
-    if said:
-        progress.note(f"WARNING: {said}")
+    for sentence in said:
+        progress.note(f"WARNING: {sentence}")
 
 
 def verdict(
@@ -116,3 +121,18 @@ def verdict(
         pretrained=bool(recipe.get("weights")),
         reference=reference,
     )
+
+
+def unlike(training: dict[str, Any], drawn: Collection[str], manifest: Manifest, evaluation: Evaluation) -> str | None:
+    """That the validation and the test split are not alike, if the model finds it out; `drawn` are not the user's."""
+    labels = np.array(manifest.labels("val"))
+    if not len(labels) or training.get("best_val_accuracy") is None:
+        return None
+    validation, test = (
+        Outcome(round(share * len(those)), len(those), float(np.bincount(those).max() / len(those)), split)
+        for share, those, split in (
+            (training["best_val_accuracy"], labels, "validation"),
+            (evaluation.accuracy, evaluation.labels, "test"),
+        )
+    )
+    return say_unlike(validation, test, "val" in drawn and "test" not in drawn)

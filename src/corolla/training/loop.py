@@ -14,6 +14,7 @@ from torch import Tensor
 from corolla.data.manifest import Split
 from corolla.errors import CorollaError
 from corolla.run import Run
+from corolla.text import rate
 from corolla.training import clock
 from corolla.training.budget import validates
 from corolla.training.checkpoint import Position, gather_state, load_checkpoint, save_checkpoint
@@ -180,7 +181,7 @@ class Loop:
             passed = self.count_time()
             position.epoch_seconds += passed
             speed = (number - begun) * trainer.feed.batch_size / (self.last - started)
-            told = f"loss {loss:.3f}  {speed:.0f} images/s"
+            told = f"loss {loss:.3f}  {rate(speed)} images/s"
             trainer.progress.stage(f"epoch {epoch + 1}/{math.ceil(position.pace.epochs)}", number, end, told)
             if self.budget:
                 self.budget.saw(size, trainer.feed.batch_size, passed)
@@ -317,4 +318,4 @@ def describe(row: dict[str, Any], position: Position) -> str:
     if "val_accuracy" in row:
         said += f"  val {row['val_accuracy']:.1%} (loss {row['val_loss']:.3f})"
         said += "  best" if row["best"] else f"  best {position.best_accuracy:.1%} at {position.best_epoch}"
-    return f"{said}  {row['images_per_second']:.0f} images/s  {row['seconds']:.1f} s"
+    return f"{said}  {rate(row['images_per_second'])} images/s  {row['seconds']:.1f} s"

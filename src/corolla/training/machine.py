@@ -19,6 +19,7 @@ from accelerate.state import AcceleratorState
 from corolla.errors import CorollaError
 from corolla.precision import Precision, choose_precision
 from corolla.processes import Processes, processes_here, several_wanted
+from corolla.text import count
 
 PATIENCE = timedelta(hours=12)  # for the other processes: one of them may have a teacher to fit
 
@@ -90,7 +91,7 @@ def hardware(device: torch.device) -> str:
     """What computes, in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads of {processor()} with {torch.backends.cpu.get_cpu_capability()}"
+    return f"{count(torch.get_num_threads(), 'thread')} of {processor()} with {torch.backends.cpu.get_cpu_capability()}"
 
 
 def processor() -> str:

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from corolla.data.layout import ClassFolders
 from corolla.data.manifest import Manifest
 from corolla.data.progress import Progress
-from corolla.data.sources import list_source
+from corolla.data.sources import WORDS, Duplicates, is_word, list_source
 from corolla.errors import CorollaError, few
 from corolla.paths import AnyPath, at
 from corolla.run import Config
 from corolla.training.recipe import Recipe
 from corolla.training.values import real
 
-WORDS = ("flowers", "painted")  # sources that are no path
 PLACES = ("weights", "teacher")  # fields of a recipe that may be paths
 
 
@@ -27,11 +27,14 @@ class Asked:
     minutes: float | None
     seed: int
     changes: Mapping[str, Any]
+    class_folders: ClassFolders = ""
+    duplicates: Duplicates = ""
 
     def to_json(self) -> dict[str, Any]:
         """What of it a run's config keeps under `asked`, beside its recipe and its seed."""
         minutes = self.minutes if self.minutes is None else real(self.minutes)
-        return {"data": place_of(self.data), "recipe": self.recipe, "minutes": minutes}
+        reading = {"class_folders": self.class_folders, "duplicates": self.duplicates}
+        return {"data": place_of(self.data), "recipe": self.recipe, "minutes": minutes} | reading
 
 
 def recipe_of(config: Config, asked: Asked) -> Recipe:
@@ -58,6 +61,9 @@ def recipe_of(config: Config, asked: Asked) -> Recipe:
         had["recipe"] = recipe.name
     if "minutes" in kept and asked.minutes is not None and kept["minutes"] != asked.minutes:
         had["minutes"] = kept["minutes"]
+    for name in ("class_folders", "duplicates"):
+        if getattr(asked, name) and getattr(asked, name) != (before := kept.get(name, "")):
+            had[name] = before or None
     if had:
         told = ", ".join(f"{name} ({'none' if had[name] is None else had[name]})" for name in sorted(had))
         raise CorollaError(
@@ -69,8 +75,8 @@ def recipe_of(config: Config, asked: Asked) -> Recipe:
 
 def place_of(data: AnyPath) -> str:
     """A name for a source of images that is the same however it is spelled: its absolute path, or its word."""
-    if isinstance(data, str) and data in WORDS:
-        return data
+    if is_word(data):
+        return str(data)
     return os.path.realpath(at(data))
 
 
@@ -85,8 +91,18 @@ def same_place(one: str, other: str) -> bool:
         return os.path.normcase(os.path.realpath(first)) == os.path.normcase(os.path.realpath(second))
 
 
+def class_folders_of(config: Config) -> ClassFolders:
+    """How the run's source is to be read once more."""
+    found: ClassFolders = config.training.get("asked", {}).get("class_folders", "")
+    return found
+
+
 def added(
-    data: AnyPath, manifest: Manifest, skipped: Iterable[Sequence[str]], progress: Progress | None = None
+    data: AnyPath,
+    manifest: Manifest,
+    skipped: Iterable[Sequence[str]],
+    class_folders: ClassFolders = "",
+    progress: Progress | None = None,
 ) -> list[str]:
     """The images that lie in the source of a run and that it knows nothing of: they came after it had begun.
 
@@ -96,7 +112,7 @@ def added(
     if manifest.stream is not None:
         return []
     try:
-        listing = list_source(data, progress)
+        listing = list_source(data, progress, class_folders=class_folders)
     except (CorollaError, OSError):
         return []  # what is missing or damaged is told of the images themselves
     known = {example.path for example in manifest.examples} | {path for path, *_ in skipped}

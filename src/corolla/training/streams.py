@@ -13,6 +13,7 @@ from corolla.data.decoding import PictureError
 from corolla.data.pixels import Picture, shrink
 from corolla.data.shards.stream import PictureStream
 from corolla.errors import CorollaError
+from corolla.text import count
 from corolla.training.lanes import Drawn, Lanes, lanes_of
 from corolla.training.pictures import MARGIN
 from corolla.training.recipe import Recipe
@@ -130,7 +131,8 @@ class StreamFeed:
         self.mine = range(rank * lanes // processes, (rank + 1) * lanes // processes)
         if lanes < processes:
             raise CorollaError(
-                f"batches of {self.batch_size} can be shared by {lanes} processes at most, and there are {processes}; "
+                f"batches of {self.batch_size} can be shared by {count(lanes, 'process', 'processes')} at most, "
+                f"and there are {processes}; "
                 f"use a batch size that {processes} divides"
             )
         self.workers = min(workers, len(self.mine))

@@ -1,6 +1,5 @@
 """From data to a finished run folder: the whole of `corolla train` as one function."""
 
-import math
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +12,12 @@ from typing import Any
 
 from corolla import __version__
 from corolla.data.checking import refuse_changed
+from corolla.data.layout import ClassFolders
 from corolla.data.manifest import SPLITS, Manifest
-from corolla.data.sources import load_data
+from corolla.data.sources import Duplicates, load_data
 from corolla.errors import CorollaError
 from corolla.lock import locked
 from corolla.memory import keep_freed_memory
-from corolla.model import written_out
 from corolla.paths import AnyPath, at, word
 from corolla.processes import Processes
 from corolla.progress import Progress
@@ -28,17 +27,17 @@ from corolla.training.beforehand import begun, check_tensorboard
 from corolla.training.budget import Plan
 from corolla.training.choice import fit_to_minutes, named_with, suited, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
+from corolla.training.describing import describe, describe_computing, warn_before
 from corolla.training.finishing import finish
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
 from corolla.training.machine import Machine, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
-from corolla.training.resuming import Asked, added, recipe_of, told_of
+from corolla.training.resuming import Asked, added, class_folders_of, recipe_of, told_of
 from corolla.training.stopping import Stop, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, keep_teacher, save_teacher
 from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
-from corolla.training.verdict import say_before
 from corolla.weights import load_weights
 
 TEACHER_SHARE = 0.3  # of the minutes, at most, for fitting a teacher
@@ -60,6 +59,8 @@ def train(
     fsdp: bool = False,
     checkpoint_minutes: float = CHECKPOINT_SECONDS / 60,
     tensorboard: bool = False,
+    class_folders: ClassFolders = "",
+    duplicates: Duplicates = "",
     progress: Progress | None = None,
     started: float | None = None,
     **changes: Any,
@@ -72,7 +73,8 @@ def train(
     the machine becomes slower or faster on the way; `changes` sets any field of `Recipe` by hand, and what is set by
     hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (between epochs as often
     as it costs little, and every `checkpoint_minutes` in any case), to the same weights as if it had not been
-    interrupted. The figures of the test split, if there is one, stand in the run's report.
+    interrupted. The figures of the test split, if there is one, stand in the run's report. `class_folders` and
+    `duplicates` settle how `data` is read, as in `corolla.data.sources.load_data`.
 
     Where a launcher such as `torchrun` has started it several times, the processes share each batch, and the run is
     that of one process; with `fsdp` they share out the model too. Only the main process writes.
@@ -88,7 +90,7 @@ def train(
     # A recipe is text, as the run keeps it.
     changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
     data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers
-    asked = Asked(data, recipe, minutes, seed, changes)
+    asked = Asked(data, recipe, minutes, seed, changes, class_folders, duplicates)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
     with Stop() as stop, locking, ExitStack() as stopping:
         progress = Watched(progress, stop)
@@ -97,7 +99,8 @@ def train(
         if config:
             chosen, manifest = recipe_of(config, asked), processes.from_main(run.load_manifest)
             skipped = config.data.get("skipped", [])
-            if new := processes.from_main(lambda: added(data, manifest, skipped, progress.stage)):
+            read = class_folders_of(config)
+            if new := processes.from_main(lambda: added(data, manifest, skipped, read, progress.stage)):
                 progress.note(told_of(new, data))
             processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             if config.training.get("finished"):
@@ -111,7 +114,16 @@ def train(
         else:
             weights = weights_of(changes, progress)
             named, chosen = named_with(recipe, changes, weights)
-            manifest = processes.from_main(lambda: load_data(data, seed=seed, strict=strict, progress=progress.stage))
+            manifest = processes.from_main(
+                lambda: load_data(
+                    data,
+                    seed=seed,
+                    strict=strict,
+                    class_folders=class_folders,
+                    duplicates=duplicates,
+                    progress=progress.stage,
+                )
+            )
             describe(manifest, progress)
             chosen = suited(chosen, changes, manifest)
         watch.lap("reading")
@@ -229,38 +241,6 @@ def see_from_everywhere(run: Run, processes: Processes) -> None:
         time.sleep(0.5)
 
 
-def describe(manifest: Manifest, progress: Progress) -> None:
-    """Say what the data is, and what may be wrong with it."""
-    counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
-    progress.note(
-        f"{sum(manifest.size(name) for name in SPLITS)} pictures of {len(manifest.classes)} classes: {counts}"
-    )
-    for skipped in manifest.skipped[:10]:
-        progress.note(f"  skipped {skipped.path}: {skipped.reason}")
-    if len(manifest.skipped) > 10:
-        progress.note(f"  skipped {len(manifest.skipped) - 10} more, listed in the report")
-    most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
-    if most > 3 * fewest:
-        progress.note(f"the classes are uneven ({fewest} to {most} pictures); --class-weights balanced may help")
-
-
-def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Machine, progress: Progress) -> None:
-    """Say what is trained, how it is computed, and why so."""
-    compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
-    patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
-    written = written_out(machine.device, precision.dtype, patches, trains=True)
-    model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
-    said = [
-        f"{model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
-        f"mixed precision: {precision.mixed}, for {precision.reason}",
-        f"attention: {'written out' if written else 'fused'}",
-        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
-    ]
-    if count > 1:
-        said.append(f"{count} processes share {'the model and ' if machine.fsdp else ''}each batch")
-    progress.note("; ".join(said))
-
-
 def first_config(
     recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer, compiling: Compiling
 ) -> Config:
@@ -277,8 +257,10 @@ def first_config(
             "root": str(manifest.root.resolve()),
             "digest": manifest.digest,
             "counts": {name: manifest.counts(name) for name in SPLITS},
-            "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+            "skipped": [skipped.to_json() for skipped in manifest.skipped],
             "stream": manifest.stream.origin if manifest.stream else None,
+            "drawn": list(manifest.drawn),
+            "notes": list(manifest.notes),
         },
         versions={"corolla": __version__, "python": platform.python_version()} | {n: version(n) for n in PACKAGES},
         training={
@@ -292,22 +274,6 @@ def first_config(
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         },
     )
-
-
-def warn_before(
-    recipe: Recipe, manifest: Manifest, minutes: float | None, taught: FittedTeacher | None, progress: Progress
-) -> None:
-    """Say what cannot work in the time there is, before it is spent."""
-    said = say_before(
-        views=math.floor(recipe.length * manifest.size("train")),
-        classes=len(manifest.classes),
-        batch_size=recipe.batch_size,
-        minutes=minutes,
-        pretrained=bool(recipe.weights),
-        teacher=taught.facts.get("val_accuracy") if taught else None,
-    )
-    if said:
-        progress.note(f"WARNING: {said}")
 
 
 @contextmanager

@@ -32,7 +32,12 @@ def affine(theirs: str, ours: str, weight: str, third: str = "") -> Table:
     )
 
 
-TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE and DINOv2, which timm took its names from
+def apart(theirs: str, ours: str) -> Table:
+    """The rows of queries, keys and values; `{part}` in their name is q, k or v."""
+    return tuple(Row(theirs.replace("{part}", part), f"{ours}#{number}/3") for number, part in enumerate("qkv"))
+
+
+TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and DINOv3, which timm took its names from
     name="timm",
     sign="patch_embed.proj.weight",
     table=(
@@ -40,16 +45,25 @@ TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE and DINOv2, which timm
         Row("dist_token", "distillation_token"),
         Row("reg_token", "registers"),
         Row("register_tokens", "registers"),  # DINOv2's own files
+        Row("storage_tokens", "registers"),  # DINOv3's own files
         Row("pos_embed", "positions"),
         Row("patch_embed.proj.{}", "patches.project.{}"),
         Row("blocks.{}.norm1.{}", "blocks.{}.norm1.{}"),
         Row("blocks.{}.attn.qkv.{}", "blocks.{}.attention.qkv.{}"),
+        *apart("blocks.{}.attn.{part}_proj.{}", "blocks.{}.attention.qkv.{}"),  # EVA-02's larger ones
+        *apart("blocks.{}.attn.{part}_bias", "blocks.{}.attention.qkv.bias"),  # and its smaller ones
+        Row("blocks.{}.attn.norm.{}", "blocks.{}.attention.norm.{}"),
         Row("blocks.{}.attn.proj.{}", "blocks.{}.attention.out.{}"),
         Row("blocks.{}.ls1.gamma", "blocks.{}.branch1.0.scale"),
         Row("blocks.{}.gamma_1", "blocks.{}.branch1.0.scale"),  # DeiT III's own files
         Row("blocks.{}.norm2.{}", "blocks.{}.norm2.{}"),
         Row("blocks.{}.mlp.fc1.{}", "blocks.{}.mlp.0.{}"),
         Row("blocks.{}.mlp.fc2.{}", "blocks.{}.mlp.2.{}"),
+        Row("blocks.{}.mlp.fc1_g.{}", "blocks.{}.mlp.0.{}#0/2", kind="swiglu"),
+        Row("blocks.{}.mlp.fc1_x.{}", "blocks.{}.mlp.0.{}#1/2", kind="swiglu"),
+        Row("blocks.{}.mlp.norm.{}", "blocks.{}.mlp.norm.{}"),
+        Row("blocks.{}.mlp.w1.{}", "blocks.{}.mlp.0.{}#0/2", kind="swiglu"),  # DINOv3's own files
+        Row("blocks.{}.mlp.w2.{}", "blocks.{}.mlp.0.{}#1/2", kind="swiglu"),
         Row("blocks.{}.mlp.w12.{}", "blocks.{}.mlp.0.{}", kind="swiglu"),  # DINOv2's own files
         Row("blocks.{}.mlp.w3.{}", "blocks.{}.mlp.2.{}", kind="swiglu"),
         Row("blocks.{}.ls2.gamma", "blocks.{}.branch2.0.scale"),
@@ -59,7 +73,7 @@ TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE and DINOv2, which timm
         Row("head.{}", "head.{}"),
         Row("head_dist.{}", "distillation_head.{}"),
     ),
-    idle=("mask_token", "masked_embed", "decoder_*"),  # of DINOv2, iBOT and MAE
+    idle=("mask_token", "masked_embed", "decoder_*", "local_cls_norm.{}"),  # of DINO's second and third, iBOT and MAE
 )
 
 TORCHVISION = Dialect(
@@ -88,9 +102,9 @@ SHARED_BY_HUGGING_FACE = (
     Row("embeddings.cls_token", "class_token"),
     Row("embeddings.position_embeddings", "positions"),
     Row("embeddings.patch_embeddings.projection.{}", "patches.project.{}"),
-    Row(f"{ATTENTION}.attention.query.{{}}", "blocks.{}.attention.qkv.{}#0"),
-    Row(f"{ATTENTION}.attention.key.{{}}", "blocks.{}.attention.qkv.{}#1"),
-    Row(f"{ATTENTION}.attention.value.{{}}", "blocks.{}.attention.qkv.{}#2"),
+    Row(f"{ATTENTION}.attention.query.{{}}", "blocks.{}.attention.qkv.{}#0/3"),
+    Row(f"{ATTENTION}.attention.key.{{}}", "blocks.{}.attention.qkv.{}#1/3"),
+    Row(f"{ATTENTION}.attention.value.{{}}", "blocks.{}.attention.qkv.{}#2/3"),
     Row(f"{ATTENTION}.output.dense.{{}}", "blocks.{}.attention.out.{}"),
     Row("layernorm.{}", "norm.{}"),
 )
@@ -147,6 +161,45 @@ HUGGING_FACE_REGISTERS = Dialect(
     prefix="dinov2_with_registers.",
 )
 
+LAYER = "layer.{}"
+
+
+def dinov3(name: str, sign: str, *mlp: Row) -> Dialect:
+    """One of transformers' DINOv3, which has no head; its rotary positions are told by its config.json alone."""
+    return Dialect(
+        name=name,
+        sign=sign,
+        table=(
+            Row("embeddings.cls_token", "class_token"),
+            Row("embeddings.register_tokens", "registers"),
+            Row("embeddings.patch_embeddings.{}", "patches.project.{}"),
+            Row(f"{LAYER}.norm1.{{}}", "blocks.{}.norm1.{}"),
+            *apart(f"{LAYER}.attention.{{part}}_proj.{{}}", "blocks.{}.attention.qkv.{}"),
+            Row(f"{LAYER}.attention.o_proj.{{}}", "blocks.{}.attention.out.{}"),
+            Row(f"{LAYER}.layer_scale1.lambda1", "blocks.{}.branch1.0.scale"),
+            Row(f"{LAYER}.norm2.{{}}", "blocks.{}.norm2.{}"),
+            *mlp,
+            Row(f"{LAYER}.mlp.down_proj.{{}}", "blocks.{}.mlp.2.{}"),
+            Row(f"{LAYER}.layer_scale2.lambda1", "blocks.{}.branch2.0.scale"),
+            Row("norm.{}", "norm.{}"),
+        ),
+        idle=("embeddings.mask_token",),
+        prefix="model.",  # in files of transformers 5, in front of the layers
+    )
+
+
+HUGGING_FACE_DINOV3 = dinov3(
+    "huggingface-dinov3",
+    f"{LAYER}.attention.q_proj.weight",
+    Row(f"{LAYER}.mlp.up_proj.{{}}", "blocks.{}.mlp.0.{}"),
+)
+HUGGING_FACE_DINOV3_GATED = dinov3(
+    "huggingface-dinov3-gated",
+    f"{LAYER}.mlp.gate_proj.weight",
+    Row(f"{LAYER}.mlp.gate_proj.{{}}", "blocks.{}.mlp.0.{}#0/2"),
+    Row(f"{LAYER}.mlp.up_proj.{{}}", "blocks.{}.mlp.0.{}#1/2"),
+)
+
 BLOCK, MSA = "Transformer.encoderblock_{}", "Transformer.encoderblock_{}.MultiHeadDotProductAttention_1"
 GOOGLE = Dialect(  # with dots for slashes, see corolla.weights.google
     name="google",
@@ -156,9 +209,9 @@ GOOGLE = Dialect(  # with dots for slashes, see corolla.weights.google
         Row("Transformer.posembed_input.pos_embedding", "positions"),
         *affine("embedding", "patches.project", "kernel"),
         *affine(f"{BLOCK}.LayerNorm_0", "blocks.{}.norm1", "scale"),
-        *affine(f"{MSA}.query", "blocks.{}.attention.qkv", "kernel", third="#0"),
-        *affine(f"{MSA}.key", "blocks.{}.attention.qkv", "kernel", third="#1"),
-        *affine(f"{MSA}.value", "blocks.{}.attention.qkv", "kernel", third="#2"),
+        *affine(f"{MSA}.query", "blocks.{}.attention.qkv", "kernel", third="#0/3"),
+        *affine(f"{MSA}.key", "blocks.{}.attention.qkv", "kernel", third="#1/3"),
+        *affine(f"{MSA}.value", "blocks.{}.attention.qkv", "kernel", third="#2/3"),
         *affine(f"{MSA}.out", "blocks.{}.attention.out", "kernel"),
         *affine(f"{BLOCK}.LayerNorm_2", "blocks.{}.norm2", "scale"),
         *affine(f"{BLOCK}.MlpBlock_3.Dense_0", "blocks.{}.mlp.0", "kernel"),
@@ -172,6 +225,8 @@ DIALECTS = (
     TIMM,
     TORCHVISION,
     HUGGING_FACE_DEIT,
+    HUGGING_FACE_DINOV3_GATED,  # before the one without, whose sign it has too
+    HUGGING_FACE_DINOV3,  # before DINOv2's, whose registers it has too
     HUGGING_FACE_REGISTERS,  # before the one without, whose sign it has too
     HUGGING_FACE_DINOV2,
     HUGGING_FACE_VIT,

@@ -14,6 +14,7 @@ from corolla.weights.reading import IN_A_FOLDER, INDEX, WANTED, first_line, shar
 PREFIX = "hf-hub:"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?", re.ASCII)
 TIMEOUT = 10  # seconds
+UNAUTHORIZED, FORBIDDEN = 401, 403
 SETTINGS = ("config.json", "preprocessor_config.json")
 
 
@@ -123,11 +124,9 @@ def reason(error: Exception, repository: str) -> str:
     """Why the Hub gave nothing, and what can be done about it."""
     from huggingface_hub import errors
 
+    status = status_of(error)
     if isinstance(error, errors.GatedRepoError):
-        return (
-            f"its owner asks for your agreement first; accept the terms at {endpoint()}/{repository}, make a token at "
-            f"{endpoint()}/settings/tokens and log in with `hf auth login`"
-        )
+        return gated(repository, known=status == FORBIDDEN)
     if isinstance(error, errors.RepositoryNotFoundError):
         return (
             f"no file is called so, and {endpoint()} has no repository {repository}, or keeps it private; correct the "
@@ -135,6 +134,31 @@ def reason(error: Exception, repository: str) -> str:
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{repository} has no such revision; correct what stands after the @"
+    if status in (UNAUTHORIZED, FORBIDDEN):
+        return (
+            f"{endpoint()} does not let this login read {repository}; make a token that may read it, gated "
+            f"repositories too, at {endpoint()}/settings/tokens and log in with `hf auth login`"
+        )
     if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
         return f"it is not in the Hub's cache and {endpoint()} cannot be reached; try again with a network"
     return f"{first_line(error).rstrip('.')}; try again"
+
+
+def gated(repository: str, known: bool) -> str:
+    """What to do about a repository that its owner opens to those who have agreed to the terms; `known`: logged in."""
+    page, tokens = f"{endpoint()}/{repository}", f"{endpoint()}/settings/tokens"
+    if known:
+        return (
+            f"{repository} is gated, and whoever is logged in has no access to it yet; ask for it and accept the terms "
+            f"at {page}, wait until it is granted, and see that the token may read gated repositories ({tokens})"
+        )
+    return (
+        f"{repository} is gated: its owner asks for your agreement first; log in at {page} and accept the terms, then "
+        f"make a token at {tokens} and log in here with `hf auth login`"
+    )
+
+
+def status_of(error: BaseException) -> int | None:
+    """The status of the answer that an error of the Hub's client, or what caused it, tells of."""
+    told = [getattr(each, "response", None) for each in (error, error.__cause__)]
+    return next((answer.status_code for answer in told if answer is not None), None)

@@ -19,6 +19,7 @@ from corolla.weights.fetching import is_run, located
 from corolla.weights.pictures import from_hugging_face, from_timm
 from corolla.weights.reading import Checkpoint, read_checkpoint
 from corolla.weights.renaming import to_ours
+from corolla.weights.rotary import completed, reordered, told_by_tensors
 from corolla.weights.settings import told
 from corolla.weights.shapes import architecture
 
@@ -87,10 +88,11 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
     if dialect is None:
         raise unrecognised(checkpoint)
     try:
-        asked = told(checkpoint.settings, heads)
+        asked = told_by_tensors(checkpoint.tensors, told(checkpoint.settings, heads), dialect.name)
     except (ValueError, TypeError, AttributeError) as error:
         raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
-    theirs, idle = sorted_out(checkpoint.tensors, dialect)
+    held = checkpoint.tensors if asked.turning is None else completed(checkpoint.tensors)
+    theirs, idle = sorted_out(held, dialect)
     renamed = to_ours(theirs, dialect.table)
     if renamed.unknown:
         raise CorollaError(
@@ -120,7 +122,7 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
         expected = ViT(config)
     head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
     check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
-    return weights
+    return replace(weights, tensors=reordered(tensors, asked.turning, config.heads))
 
 
 def unrecognised(checkpoint: Checkpoint) -> CorollaError:

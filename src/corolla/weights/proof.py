@@ -5,8 +5,9 @@ from the settings file as it reads that, not as we do.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from importlib import import_module, metadata
+from io import StringIO
 from logging import ERROR
 from pathlib import Path
 from typing import Any
@@ -88,12 +89,13 @@ def compared(library: str, where: str, weights: Weights, reads: Callable[[], tup
 def timm_reads(weights: Weights) -> tuple[Answers, Size]:
     """The entry of timm that the settings name, with the file's tensors as timm's own loading takes them."""
     import timm
-    from timm.models.vision_transformer import checkpoint_filter_fn
 
     classes = weights.config.num_classes if weights.has_head else 0
     model = timm.create_model(f"local-dir:{weights.source.parent}", pretrained=False, num_classes=classes)
     tensors = read_checkpoint(weights.source).tensors
-    model.load_state_dict(checkpoint_filter_fn(dict(tensors), model, adapt_layer_scale=True))  # type: ignore[arg-type]
+    module = import_module(type(model).__module__)  # each of timm's families takes other people's names its own way
+    options = {"adapt_layer_scale": True} if hasattr(module, "VisionTransformer") else {}
+    model.load_state_dict(module.checkpoint_filter_fn(dict(tensors), model, **options))
     return timm_answers(model, weights)
 
 
@@ -138,9 +140,9 @@ def transformers_reads(folder: Path, weights: Weights) -> tuple[Answers, Size]:
     return answers, weights.config.image_size
 
 
-def quiet(library: str) -> AbstractContextManager[None]:
-    """Without transformers' bars and remarks on what it loads."""
-    return transformers_quiet() if library == "transformers" else nullcontext()
+def quiet(library: str) -> AbstractContextManager[object]:
+    """Without transformers' bars and remarks on what it loads, and without what timm prints of names that it skips."""
+    return transformers_quiet() if library == "transformers" else redirect_stdout(StringIO())
 
 
 @contextmanager

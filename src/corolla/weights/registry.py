@@ -13,6 +13,7 @@ from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation, Pr
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 HALF: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # mean and deviation: pixels from -1 to 1
 IMAGENET: Colours = (IMAGENET_MEAN, IMAGENET_STD)
+CLIP: Colours = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ DINO = Family(
 DINOV2 = Family(
     "Apache-2.0", "arXiv 2304.07193", IMAGENET, 0.875, "bicubic", f"{LINEAR}, README.md of facebookresearch/dinov2"
 )
+DINOV3 = Family("DINOv3-License (Meta's own terms)", "arXiv 2508.10104", IMAGENET, 1.0, "bicubic")
+EVA02 = Family("MIT", "arXiv 2303.11331", CLIP, 1.0, "bicubic", TIMMS_TABLE)
 MAE = Family("CC-BY-NC-4.0 (not for commercial use)", "arXiv 2111.06377", IMAGENET, 0.875, "bicubic")
 MAE_FINETUNED = replace(MAE, measured="ImageNet-1k top-1, FINETUNE.md of facebookresearch/mae")
 TORCHVISIONS = "ImageNet-1k top-1, torchvision.models.vision_transformer"
@@ -135,6 +138,24 @@ PUBLISHED: tuple[Published, ...] = (
     *dinov2("vits14", (22_056_192, 22_057_344), (81.1, 80.9)),
     *dinov2("vitb14", (86_579_712, 86_582_016), (84.5, 84.6)),
     *dinov2("vitl14", (304_367_616, 304_370_688), (86.3, 86.7)),
+    *(
+        Published(f"vit_{size}_patch16_dinov3.lvd1689m", DINOV3, f"timm/vit_{size}_patch16_dinov3.lvd1689m", count, 256)
+        for size, count in (
+            ("small", 21_586_944),
+            ("small_plus", 28_683_264),
+            ("base", 85_641_216),
+            ("large", 303_079_424),
+        )
+    ),
+    *(
+        Published(name, EVA02, f"timm/{name}", parameters, side, accuracy)
+        for name, parameters, side, accuracy in (
+            ("eva02_tiny_patch14_336.mim_in22k_ft_in1k", 5_756_584, 336, 80.63),
+            ("eva02_small_patch14_336.mim_in22k_ft_in1k", 22_129_000, 336, 85.716),
+            ("eva02_base_patch14_448.mim_in22k_ft_in22k_in1k", 87_117_544, 448, 88.692),
+            ("eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", 305_080_232, 448, 90.052),
+        )
+    ),
     Published("mae_vit_base", MAE, f"{META}/mae/pretrain/mae_pretrain_vit_base.pth", 85_798_656, 224),
     Published("mae_vit_large", MAE, f"{META}/mae/pretrain/mae_pretrain_vit_large.pth", 303_301_632, 224),
     *(

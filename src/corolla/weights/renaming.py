@@ -1,8 +1,8 @@
 """Tensors renamed by a table that is read in both directions.
 
 A row pairs their name with ours. `{}` stands for one word between dots, the same on both sides in the same order:
-`("blocks.{}.attn.proj.{}", "blocks.{}.attention.out.{}")`. `#0`, `#1`, `#2` after our name is a third of our tensor,
-for checkpoints that keep queries, keys and values apart.
+`("blocks.{}.attn.proj.{}", "blocks.{}.attention.out.{}")`. `#0/3`, `#1/3`, `#2/3` after our name is a third of our
+tensor, for checkpoints that keep queries, keys and values apart; `#0/2` and `#1/2` are the halves of a gated layer.
 """
 
 import re
@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-
-THIRDS = 3
 
 
 @dataclass
@@ -34,14 +32,14 @@ class Row:
 
     @property
     def our_name(self) -> str:
-        """Our name without the third."""
+        """Our name without the part."""
         return self.ours.partition("#")[0]
 
     @property
-    def third(self) -> int | None:
-        """Which third of our tensor theirs is, or None for the whole."""
-        _, _, number = self.ours.partition("#")
-        return int(number) if number else None
+    def part(self) -> tuple[int, int] | None:
+        """Which part of our tensor theirs is, and of how many; None for the whole."""
+        number, _, of = self.ours.partition("#")[2].partition("/")
+        return (int(number), int(of)) if of else None
 
 
 Table = tuple[Row, ...]
@@ -55,23 +53,25 @@ def match(template: str, name: str) -> tuple[str, ...] | None:
 
 
 def to_ours(theirs: Mapping[str, Tensor], table: Table) -> Renamed:
-    """Their tensors under our names, thirds put together."""
+    """Their tensors under our names, parts put together."""
     result = Renamed()
-    thirds: defaultdict[str, dict[int, Tensor]] = defaultdict(dict)
+    parts: defaultdict[tuple[str, int], dict[int, Tensor]] = defaultdict(dict)
     for name, tensor in theirs.items():
         fitting = ((row, words) for row in table if (words := match(row.theirs, name)) is not None)
         row, words = next(fitting, (None, ()))
         if row is None or row.ours.format(*words) in result.tensors:
             result.unknown.append(name)
-        elif row.third is None:
+        elif row.part is None:
             result.tensors[row.ours.format(*words)] = tensor
         else:
-            thirds[row.our_name.format(*words)][row.third] = tensor
-    for name, parts in thirds.items():
-        if len(parts) == THIRDS and len({part.shape for part in parts.values()}) == 1:
-            result.tensors[name] = torch.cat([parts[number] for number in range(THIRDS)])
+            number, of = row.part
+            parts[row.our_name.format(*words), of].setdefault(number, tensor)
+    for (name, of), found in parts.items():
+        whole = len(found) == of and len({part.shape for part in found.values()}) == 1
+        if whole and name not in result.tensors:
+            result.tensors[name] = torch.cat([found[number] for number in range(of)])
         else:
-            result.unknown.append(f"{name} (queries, keys and values that do not belong together)")
+            result.unknown.append(f"{name} ({of} parts that do not belong together)")
     return result
 
 
@@ -87,10 +87,8 @@ def to_theirs(ours: Mapping[str, Tensor], table: Table, kind: str) -> Renamed:
         if not rows:
             result.unknown.append(name)
             continue
-        if rows[0][0].third is None:
-            rows = rows[:1]
-        parts = tensor.chunk(THIRDS)
-        for row, words in rows:
-            part = tensor if row.third is None else parts[row.third]
+        first = rows[0][0].part
+        for row, words in rows[: first[1] if first else 1]:
+            part = tensor if row.part is None else tensor.chunk(row.part[1])[row.part[0]]
             result.tensors[row.theirs.format(*words)] = part.contiguous()
     return result

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from corolla.configuration import Activation, Pooling, ViTConfig
-from corolla.weights.told import Told
+from corolla.weights.told import Told, Turning
 
 USUAL_HEAD = 64  # width of a head in most published sizes
+USUAL_SIDE = 224  # pixels
 HEADS = {1152: 16, 1280: 16, 1408: 16, 1664: 16}  # So400m, Huge, giant and gigantic: widths whose heads are wider
 EPSILON = {"huggingface": 1e-12, "huggingface-deit": 1e-12}
 HOW_TO_TELL = '{"img_size": [HEIGHT, WIDTH]}'
@@ -35,7 +36,9 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
         agree(told, {"depth": depth, "width": width, "patch_size": side})
         if told.without_biases:
             without_biases(tensors, depth)
-        grid = grid_of(tensors, told, side, dialect)
+        turning = told.turning or Turning()
+        placed = "positions" in tensors or turning.rotary == "none"
+        grid = grid_of(tensors, told, side, dialect) if placed else usual_grid(told, side)
         if "distillation_token" in tensors and "head.weight" in tensors and "distillation_head.weight" not in tensors:
             token_to_register(tensors, "distillation_token", 1)
         mean = told.pooling == "average" or (norm_after_pooling and told.pooling is None)
@@ -56,11 +59,17 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
             norm_eps=told.epsilon or EPSILON.get(dialect, 1e-6),
             pooling=pooling_of(tensors, width),
             norm_after_pooling=norm_after_pooling and mean,  # of the class token alone it is the norm of all tokens
+            positions="learned" if placed else "none",
             # What the libraries do when they resize positions.
             antialias_positions=dialect in ("timm", "torchvision", "google") or registers is not None,
             distilled="distillation_token" in tensors,
             registers=0 if registers is None else registers.shape[1],
             layer_scale=None if scale is None else float(scale.float().mean()),
+            norm_in_attention="blocks.0.attention.norm.weight" in tensors,
+            norm_in_mlp="blocks.0.mlp.norm.weight" in tensors,
+            rotary=turning.rotary,
+            rotary_base=turning.rotary_base,
+            rotary_grid=turning.rotary_grid,
         )
     except (KeyError, IndexError) as error:
         raise ValueError(f"they lack {error}" if isinstance(error, KeyError) else str(error)) from None
@@ -92,10 +101,12 @@ def without_biases(tensors: dict[str, Tensor], depth: int) -> None:
 
 def token_to_register(tensors: dict[str, Tensor], name: str, place: int) -> None:
     """Make a token a register, which has no position: its own, which stands at `place`, is added to it."""
-    positions = tensors["positions"]
-    register = tensors.pop(name) + positions[:, place : place + 1]
+    register = tensors.pop(name)
+    if "positions" in tensors:
+        positions = tensors["positions"]
+        register = register + positions[:, place : place + 1]
+        tensors["positions"] = torch.cat([positions[:, :place], positions[:, place + 1 :]], dim=1)
     tensors["registers"] = torch.cat([register, tensors["registers"]], dim=1) if "registers" in tensors else register
-    tensors["positions"] = torch.cat([positions[:, :place], positions[:, place + 1 :]], dim=1)
 
 
 def pooling_of(tensors: dict[str, Tensor], width: int) -> Pooling:
@@ -168,6 +179,12 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
         tensors["registers"] = tensors["registers"] + positions[:, own:before]
     tensors["positions"] = torch.cat([place, positions[:, before:]], dim=1)
     return grid
+
+
+def usual_grid(told: Told, side: int) -> tuple[int, int]:
+    """The grid of the images that a model without learned positions was made for; any other would do as well."""
+    height, width = told.image_sizes[0] if told.image_sizes else (USUAL_SIDE, USUAL_SIDE)
+    return height // side, width // side
 
 
 def ambiguous(count: int, readings: Sequence[tuple[int, tuple[int, int] | None]], side: int) -> ValueError:

@@ -2,13 +2,15 @@
 
 timm builds the entry that `architecture` names, with `model_args` over the entry's own arguments. So the name says a
 lot that no key does (`vit_large_patch16_siglip_gap_512` has another GELU); those in `ARCHITECTURES` are built as ours
-is, which `tests/weights/test_timm_settings.py` asks timm itself.
+is, which `tests/weights/test_timm_settings.py` asks timm itself. Those with rotary positions are in `timm_eva`.
 """
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
+from corolla.weights import timm_eva
 from corolla.weights.told import Told, check, number_of_heads, pixels, refused, unknown, whole
 
 LIBRARY = "timm"
@@ -80,17 +82,19 @@ def told_by_timm(settings: Mapping[str, Any]) -> Told:
     """What timm's settings tell; ValueError, by name, for what we do not compute. timm reads no other key of them."""
     arguments, pretrained = part(settings, "model_args"), part(settings, "pretrained_cfg")
     name = settings.get("architecture")
-    if isinstance(name, str) and not ARCHITECTURES.fullmatch(name.partition(".")[0]):
-        raise refused("architecture", name, "plain ViTs such as vit_base_patch16_224", LIBRARY)
-    check(arguments, ONLY, LIBRARY, "model_args.")
+    entry = timm_eva.entry_of(name)
+    if isinstance(name, str) and not entry and not ARCHITECTURES.fullmatch(name.partition(".")[0]):
+        known = "plain ViTs such as vit_base_patch16_224 and rotary ones such as vit_small_patch16_dinov3"
+        raise refused("architecture", name, known, LIBRARY)
+    evas = entry is not None or (not isinstance(name, str) and "use_rot_pos_emb" in arguments)
+    only, known_keys = (timm_eva.ONLY, timm_eva.KNOWN) if evas else (ONLY, ONLY.keys() | IN_SHAPES | READ)
+    check(arguments, only, LIBRARY, "model_args.")
     check(pretrained, PRETRAINED_ONLY, LIBRARY, "pretrained_cfg.")
-    for key in sorted(arguments.keys() - ONLY.keys() - IN_SHAPES - READ - OF_NO_MATTER):
+    for key in sorted(arguments.keys() - known_keys - OF_NO_MATTER):
         raise unknown(f"model_args.{key}", arguments[key], LIBRARY)
     for key in sorted(pretrained.keys() - PRETRAINED_ONLY.keys() - PRETRAINED):
         raise unknown(f"pretrained_cfg.{key}", pretrained[key], LIBRARY)
-    act, positions = arguments.get("act_layer"), arguments.get("no_embed_class")
-    if positions is None and isinstance(name, str):
-        positions = bool(NO_CLASS_POSITION.search(name))
+    found = timm_eva.told_by_eva(arguments, entry) if evas else told_by_plain(arguments, name)
     input_size = pretrained.get("input_size")
     sizes = [
         *(where.get(key) for where in (arguments, settings) for key in ("img_size", "image_size")),
@@ -99,24 +103,43 @@ def told_by_timm(settings: Mapping[str, Any]) -> Told:
     heads = (
         number_of_heads(where, key) for where in (arguments, settings) for key in ("num_heads", "num_attention_heads")
     )
-    return Told(
-        heads=next((each for each in heads if each is not None), None),
-        activation=None if act is None else "gelu" if act == "gelu" else "swiglu",
-        pooling=pooling_in(settings, arguments, pretrained, name),
+    built = arguments.get("global_pool", built_with(name, entry, pretrained.get("global_pool")))
+    return replace(
+        found,
+        heads=next((each for each in heads if each is not None), found.heads),
+        pooling=pooling_in(settings, built),
         image_sizes=tuple(size for each in sizes if (size := pixels(each)) is not None),
+    )
+
+
+def told_by_plain(arguments: Mapping[str, Any], name: Any) -> Told:
+    """What the arguments of timm's class VisionTransformer tell of the architecture `name`, or of one without."""
+    act, positions = arguments.get("act_layer"), arguments.get("no_embed_class")
+    if positions is None and isinstance(name, str):
+        positions = bool(NO_CLASS_POSITION.search(name))
+    return Told(
+        activation=None if act is None else "gelu" if act == "gelu" else "swiglu",
         class_position=None if positions is None else not positions,
         without_biases=isinstance(name, str) or arguments.get("qkv_bias") is False,
+        plain=isinstance(name, str),
         shapes=whole(arguments, {"depth": "depth", "embed_dim": "width", "patch_size": "patch_size"}),
     )
 
 
-def pooling_in(
-    settings: Mapping[str, Any], arguments: Mapping[str, Any], pretrained: Mapping[str, Any], name: Any
-) -> Literal["token", "average"] | None:
-    """What the head reads, as timm builds it; `global_pool` at the top is a remark, which may contradict that."""
-    built = arguments.get("global_pool", pretrained.get("global_pool"))
-    if built is None and isinstance(name, str):
-        built = "avg" if MEAN.search(name) else "token"
+def built_with(name: Any, entry: timm_eva.Entry | None, pretrained: Any) -> Any:
+    """What the head reads if no argument says it; None without a name.
+
+    `pretrained` is what `pretrained_cfg` says of it, which counts where the architecture itself says nothing.
+    """
+    if pretrained is None or (entry is not None and entry.pooling == "token"):
+        if entry is not None:
+            return entry.pooling
+        return ("avg" if MEAN.search(name) else "token") if isinstance(name, str) else None
+    return pretrained
+
+
+def pooling_in(settings: Mapping[str, Any], built: Any) -> Literal["token", "average"] | None:
+    """What the head reads, as timm has `built` it; `global_pool` at the top is a remark, which may contradict that."""
     remark = settings.get("global_pool")
     said = remark if built is None else built
     if said == "" and settings.get("num_classes") == 0:
@@ -126,8 +149,8 @@ def pooling_in(
             raise refused("global_pool", asked, '"token" or "avg"', LIBRARY)
     if remark is not None and remark != said:
         raise ValueError(
-            f'its global_pool is "{remark}" at the top, and timm builds {name or "it"} with "{said}"; '
-            "put the right one into model_args"
+            f'its global_pool is "{remark}" at the top, and timm builds {settings.get("architecture") or "it"} '
+            f'with "{said}"; put the right one into model_args'
         )
     return None if said is None else POOLINGS[said]
 

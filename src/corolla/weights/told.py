@@ -5,7 +5,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from corolla.configuration import Rotary
+
 LONGEST_VALUE = 60  # characters of a value that a refusal shows
+
+
+@dataclass(frozen=True)
+class Turning:
+    """How queries and keys are turned by a patch's place; the first three are fields of `ViTConfig`."""
+
+    rotary: Rotary = "none"
+    rotary_base: float = 100.0
+    rotary_grid: tuple[int, int] | None = None
+    neighbours: bool = False  # a pair is two channels side by side, and not half a head apart
+    columns_first: bool = False  # the first half of the pairs turns with the column
 
 
 @dataclass(frozen=True)
@@ -19,6 +32,8 @@ class Told:
     image_sizes: tuple[tuple[int, int], ...] = ()  # that the positions may be for, the likeliest first
     class_position: bool | None = None  # whether the class token has a position of its own
     without_biases: bool = False  # queries, keys and values may lack theirs
+    plain: bool = False  # named as one of timm's without rotary positions
+    turning: Turning | None = None  # told of an architecture that may have rotary positions, be it that it has none
     idle_pooler: bool = False  # a pooler beside a head is known to be read by nobody
     shapes: Mapping[str, int] = field(default_factory=dict)  # what they say of fields of `ViTConfig`
 
@@ -81,6 +96,14 @@ def epsilon_in(settings: Mapping[str, Any]) -> float | None:
     if epsilon is not None and (not isinstance(epsilon, float) or not 0 < epsilon < 1):
         raise ValueError(f"layer_norm_eps is {shown(epsilon)}; it should be a small number above 0")
     return epsilon
+
+
+def base_in(settings: Mapping[str, Any], key: str, usual: float, place: str = "") -> float:
+    """The base of rotary positions that `key` names; ValueError for what is none."""
+    base = settings.get(key, usual)
+    if isinstance(base, bool) or not isinstance(base, int | float) or not base > 1:
+        raise ValueError(f"its {place}{key} is {shown(base)}; it should be a number above 1, such as {usual:g}")
+    return float(base)
 
 
 def shown(value: Any) -> str:

@@ -3,7 +3,18 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from corolla.weights.told import Told, check, epsilon_in, number_of_heads, pixels, refused, unknown, whole
+from corolla.weights.told import (
+    Told,
+    Turning,
+    base_in,
+    check,
+    epsilon_in,
+    number_of_heads,
+    pixels,
+    refused,
+    unknown,
+    whole,
+)
 
 LIBRARY = "transformers"
 EPSILON = {
@@ -13,8 +24,9 @@ EPSILON = {
     "vit_mae": 1e-12,
     "dinov2": 1e-6,
     "dinov2_with_registers": 1e-6,
+    "dinov3_vit": 1e-5,
 }
-HEADS = 12  # where it says nothing, in every one of them
+HEADS = {"dinov3_vit": 6}  # where it says nothing; 12 in the others
 ONLY: dict[str, Collection[Any]] = {
     "model_type": tuple(EPSILON),
     "hidden_act": ("gelu", "gelu_python"),  # two names of the same function
@@ -56,6 +68,11 @@ OF_NO_MATTER = {  # to the answers of a trained classifier
     "begin_suppress_tokens", "tokenizer_class", "prefix", "bos_token_id", "pad_token_id", "eos_token_id",
     "sep_token_id", "decoder_start_token_id", "task_specific_params", "use_cache", "output_past",
 }  # fmt: skip
+DINOV3 = {  # its own: rope_theta is read, the biases and the gate are in the tensors' names, the rest is training's
+    "rope_theta", "query_bias", "key_bias", "value_bias", "proj_bias", "mlp_bias", "use_gated_mlp", "attention_dropout",
+    "pos_embed_shift", "pos_embed_jitter", "pos_embed_rescale", "return_class_token",
+}  # fmt: skip
+SILU = ("silu", "swish")  # two names of the same function
 NAMES = {"num_hidden_layers": "depth", "hidden_size": "width", "patch_size": "patch_size"}
 
 
@@ -66,14 +83,19 @@ def is_transformers(settings: Mapping[str, Any]) -> bool:
 
 def told_by_transformers(settings: Mapping[str, Any]) -> Told:
     """What transformers' settings tell; ValueError, by name, for what we do not compute or do not know."""
-    gated = settings.get("use_swiglu_ffn") is True  # with a gate of its own, whatever hidden_act is
+    kind = settings.get("model_type", "")
+    dinov3 = kind == "dinov3_vit"
+    gated = settings.get("use_gated_mlp" if dinov3 else "use_swiglu_ffn") is True
     check({key: value for key, value in settings.items() if key != "hidden_act" or not gated}, ONLY, LIBRARY)
-    known = ONLY.keys() | IN_SHAPES | READ | OF_NO_MATTER
+    act = settings.get("hidden_act") or "gelu"
+    if dinov3 and gated and act not in SILU:  # DINOv2's gate has a SiLU of its own, whatever hidden_act is
+        raise refused("hidden_act", act, '"silu" in an MLP with a gate', LIBRARY)
+    known = ONLY.keys() | IN_SHAPES | READ | OF_NO_MATTER | (DINOV3 if dinov3 else set())
     for key in sorted(settings.keys() - known):
         if settings[key] is not None and not key.startswith("_"):  # what it keeps for itself
             raise unknown(key, settings[key], LIBRARY)
     shapes = whole(settings, NAMES)
-    heads = number_of_heads(settings, "num_attention_heads") or HEADS
+    heads = number_of_heads(settings, "num_attention_heads") or HEADS.get(kind, 12)
     each = settings.get("head_dim")
     if each is not None and "width" in shapes and each * heads != shapes["width"]:
         raise refused("head_dim", each, f"{shapes['width']} / {heads} heads", LIBRARY)
@@ -81,10 +103,11 @@ def told_by_transformers(settings: Mapping[str, Any]) -> Told:
     named = settings.get("architectures")
     return Told(
         heads=heads,
-        epsilon=epsilon_in(settings) or EPSILON.get(settings.get("model_type", "")),
+        epsilon=epsilon_in(settings) or EPSILON.get(kind),
         activation="swiglu" if gated else "gelu",
         image_sizes=tuple(size for size in sizes if size is not None),
         class_position=True,
+        turning=Turning("centered", base_in(settings, "rope_theta", 100.0)) if dinov3 else None,
         without_biases=settings.get("qkv_bias") is False,
         idle_pooler=isinstance(named, list) and any("ForImageClassification" in str(name) for name in named),
         shapes=shapes,

@@ -29,20 +29,11 @@ from corolla.weights.google import write_npz
 from corolla.weights.loading import HEADS, Weights, read_weights
 from corolla.weights.pictures import said_by_hugging_face, to_hugging_face, to_timm
 from corolla.weights.renaming import Row, to_theirs
+from corolla.weights.rotary_writing import for_dinov3, for_eva, is_evas
+from corolla.weights.targets import BOTH, POOLINGS, Target, timm_arguments, timm_settings
 
-BOTH = "a head on class token and mean together"
-POOLINGS = {"token": "a class token", "average": "average pooling", "token+average": BOTH}
 OURS = Dialect("corolla", "", ())  # for the bridges
 TOLERANCE = 1e-5  # of the largest answer: what another order of the same sums may change
-
-
-@dataclass(frozen=True)
-class Target:
-    """A dialect to write, what it cannot say, and its `config.json`."""
-
-    dialect: Dialect
-    faults: list[str]
-    settings: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +130,7 @@ def proved(weights: Weights, out: Path) -> float:
 def with_positions(weights: Weights) -> dict[str, Tensor]:
     """The tensors, with the fixed positions written out where there are no learned ones."""
     config, tensors = weights.config, dict(weights.tensors)
-    if "positions" not in tensors:
+    if config.positions == "sincos":
         grid = config.grid(config.image_size)
         own = torch.zeros(1, ("token" in config.pooling) + config.distilled, config.width)
         tensors["positions"] = torch.cat([own, sincos_positions(grid, grid, config.width)], dim=1)
@@ -148,17 +139,9 @@ def with_positions(weights: Weights) -> dict[str, Tensor]:
 
 def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
     """A `VisionTransformer` of timm, for `timm.create_model("local-dir:FOLDER", pretrained=True)`."""
-    arguments: dict[str, Any] = {
-        "img_size": list(config.image_size),
-        "patch_size": config.patch_size,
-        "embed_dim": config.width,
-        "depth": config.depth,
-        "num_heads": config.heads,
-        "mlp_ratio": config.mlp_dim / config.width,
-        "global_pool": config.pooling.replace("average", "avg"),
-        "class_token": config.pooling == "token",
-        "fc_norm": config.norm_after_pooling,
-    }
+    if is_evas(config):
+        return for_eva(config, tensors, has_head)
+    arguments = timm_arguments(config) | {"fc_norm": config.norm_after_pooling}
     dialect = replace(TIMM, table=(Row("fc_norm.{}", "norm.{}"), *TIMM.table)) if config.norm_after_pooling else TIMM
     faults = [BOTH] if config.pooling == "token+average" else []
     faults += [] if config.norm_eps == 1e-6 else [f"norms with an epsilon of {config.norm_eps:g}"]
@@ -179,19 +162,7 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
         faults += ["registers beside a distillation token"] if config.registers else []
         for name in ("class_token", "global_pool", "fc_norm"):
             del arguments[name]
-    classes = config.num_classes if has_head else 0
-    size = [3, *config.image_size]
-    pretrained = {"input_size": size, "num_classes": classes, "first_conv": "patch_embed.proj", "classifier": "head"}
-    if config.distilled:
-        pretrained["classifier"] = ["head", "head_dist"]
-    settings = {
-        "architecture": base,
-        "num_classes": classes,
-        "num_features": config.width,
-        "pretrained_cfg": pretrained,
-        "model_args": arguments,
-    }
-    return Target(dialect, faults, settings)
+    return Target(dialect, faults, timm_settings(base, config, arguments, has_head))
 
 
 def for_torchvision(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
@@ -200,6 +171,8 @@ def for_torchvision(config: ViTConfig, tensors: dict[str, Tensor], has_head: boo
         "a picture that is not square": config.image_size[0] != config.image_size[1],
         POOLINGS[config.pooling]: config.pooling != "token",
         "SwiGLU": config.activation == "swiglu",
+        "rotary positions": config.rotary != "none",
+        "norms inside the blocks' branches": config.norm_in_attention or config.norm_in_mlp,
         f"norms with an epsilon of {config.norm_eps:g}": config.norm_eps != 1e-6,
         "no head": not has_head,
     }
@@ -213,6 +186,8 @@ def for_google(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) ->
 
 def for_hugging_face(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
     """A folder for `AutoModelForImageClassification.from_pretrained`, or `AutoModel` where there is no head."""
+    if is_evas(config):
+        return for_dinov3(config, tensors, has_head)
     settings: dict[str, Any] = {
         "hidden_size": config.width,
         "num_hidden_layers": config.depth,

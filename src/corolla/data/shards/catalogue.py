@@ -4,16 +4,17 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from corolla.data.listing import class_name
 from corolla.data.manifest import SPLITS, Skipped, Split
 from corolla.data.progress import Progress
-from corolla.data.shards.finding import INDEX, Found, split_of
+from corolla.data.shards.finding import INDEX, Found, splits_of
 from corolla.data.shards.index import index_of
+from corolla.data.shards.samples import LeftOut
 from corolla.errors import CorollaError
 
 FORMAT = "corolla shards 1"
@@ -27,7 +28,7 @@ class Piece:
 
     path: Path
     number: int
-    split: Split
+    split: Split | Literal[""]  # "" where no file says one and none is to be made up
     counts: Mapping[str, int]  # samples by the word for their class
     content: str  # a hash of what is in it, as far as that is known without reading the pictures
     bytes: int  # about so many in the file
@@ -47,19 +48,22 @@ class Catalogue:
     names: Mapping[str, str]
     misplaced: tuple[Skipped, ...] = ()
 
-    def of(self, split: Split) -> list[Piece]:
+    def of(self, split: str) -> list[Piece]:
         """The pieces of one split."""
         return [piece for piece in self.pieces if piece.split == split]
 
     def classes(self) -> dict[str, frozenset[str]]:
         """The class names that occur in each split that there is."""
-        found = {split: Counter(word for piece in self.of(split) for word in piece.counts) for split in SPLITS}
+        found = {split: Counter(word for piece in self.of(split) for word in piece.counts) for split in ("", *SPLITS)}
         return {split: frozenset(self.names[word] for word in words) for split, words in found.items() if words}
 
 
-def catalogue_of(found: Found, progress: Progress | None = None) -> Catalogue:
-    """Look at every file, at headers and labels only; raises `CorollaError`."""
-    return written_here(found) if found.written_here else by_others(found, progress)
+def catalogue_of(found: Found, progress: Progress | None = None, unsplit: Literal["", "train"] = "train") -> Catalogue:
+    """Look at every file, at headers and labels only; `unsplit` is the split of files that say none.
+
+    Raises `CorollaError`, also where no file has a labelled picture.
+    """
+    return written_here(found) if found.written_here else by_others(found, progress, unsplit)
 
 
 def written_here(found: Found) -> Catalogue:
@@ -110,27 +114,57 @@ def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> Piece:
     return Piece(path, 0, split, {place[label]: n for label, n in counts.items()}, str(said["sha256"]), size)
 
 
-def by_others(found: Found, progress: Progress | None) -> Catalogue:
+def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "train"]) -> Catalogue:
     """Files that came without an index of ours: each is counted once, and what it is not is said."""
     pieces: list[Piece] = []
     misplaced: list[Skipped] = []
+    splits = splits_of(found)
+    usual = "train" if any(splits.values()) else unsplit
     for done, file in enumerate(found.files, start=1):
         index, where = index_of(file), file.relative_to(found.folder).as_posix()
         if index.fault:
             misplaced.append(Skipped(where, f"{index.fault}; what lies before that is used"))
+        misplaced += left_out(index.left, where)
         rows, size = sum(len(piece) for piece in index.pieces), file.stat().st_size
-        split = split_of(file, found.folder) or "train"
         content = hashlib.sha256(f"{where} {size} {index.digest}".encode()).hexdigest()
         for number, piece in enumerate(index.pieces):
             if len(piece):
                 counts = index.counts(number)
-                pieces.append(Piece(file, number, split, counts, content, size * len(piece) // rows))
-            elif not index.fault:
+                part = size * len(piece) // rows
+                pieces.append(Piece(file, number, splits[file] or usual, counts, content, part))
+            elif not index.fault and not index.left.counts:
                 misplaced.append(Skipped(where, "no sample in it has both a picture and a label"))
         if progress:
             progress("indexing", done, len(found.files))
+    if not pieces:
+        raise CorollaError(nothing_labelled(found, misplaced))
     words = sorted({word for piece in pieces for word in piece.counts})
     return Catalogue(found.source, tuple(pieces), names_of(words, found), tuple(misplaced))
+
+
+def left_out(left: LeftOut, where: str) -> Iterator[Skipped]:
+    """What a file holds beside its samples: each by its name if they are few, or else how many for which reason."""
+    for reason, count in left.counts.items():
+        names = left.names[reason]
+        if count <= len(names):
+            yield from (Skipped(f"{where}: {name}", reason) for name in names)
+        else:
+            yield Skipped(where, f"{count:,} samples, the first of them {names[0]}: {reason}", count=count)
+
+
+def nothing_labelled(found: Found, misplaced: Sequence[Skipped]) -> str:
+    """What to say of files without a single labelled picture."""
+    said = f"{found.source} has no picture with a class"
+    if misplaced:
+        said += (
+            f"; the first of {sum(s.count for s in misplaced):,} left out is {misplaced[0].path}: {misplaced[0].reason}"
+        )
+    if found.files[0].suffix == ".tar":
+        said += (
+            "; a tar is read as WebDataset writes it, KEY.jpg beside KEY.cls: if the folders in it are the classes, "
+            "unpack it and give the folder"
+        )
+    return said
 
 
 def names_of(words: Sequence[str], found: Found) -> dict[str, str]:

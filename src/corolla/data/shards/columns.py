@@ -7,14 +7,14 @@ are in the memory at a time. `datasets` in streaming mode counts rows from the b
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corolla.data.shards.samples import MAX_WORD, DamageError, Sample, Wanted
-from corolla.data.tables import LABEL_NAMES
+from corolla.data.rows import LABEL_NAMES
+from corolla.data.shards.samples import MAX_WORD, TOO_LONG, DamageError, LeftOut, Sample, Wanted
 from corolla.errors import CorollaError
 
 _PICTURE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
@@ -55,19 +55,36 @@ def find_columns(schema: Any) -> Columns | None:
     return Columns(pictures[0], labels[0], tuple(names) if named and names else ())
 
 
-def read_words(path: Path) -> Iterator[Iterator[str]]:
-    """The labels of every piece: a row group of a Parquet file, the whole of an Arrow file."""
+def read_words(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
+    """The labels of every piece: a row group of a Parquet file, the whole of an Arrow file; `left` gets the others."""
     with arrow_errors():
         columns = needed(path)
         if path.suffix == ".arrow":
-            yield (word for batch in batches_of(path) for word in words(batch, columns) if word)
+            yield labels(batches_of(path), columns, path, 0, left)
             return
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(path) as file:
             for piece in range(file.num_row_groups):
                 group = file.read_row_group(piece, columns=[columns.label], use_threads=False)
-                yield (word for batch in group.to_batches() for word in words(batch, columns) if word)
+                yield labels(group.to_batches(), columns, path, piece, left)
+
+
+def labels(batches: Iterable[Any], columns: Columns, path: Path, piece: int, left: LeftOut) -> Iterator[str]:
+    """The words of the rows that have one."""
+    row = 0
+    for batch in batches:
+        for number, word in enumerate(words(batch, columns)):
+            if reason := no_label(word):
+                left.add(row_name(row + number, piece, path), reason)
+            else:
+                yield word
+        row += batch.num_rows
+
+
+def row_name(row: int, piece: int, path: Path) -> str:
+    """What a row is called, without its file."""
+    return f"row {row}" if path.suffix == ".arrow" else f"row {row} of row group {piece}"
 
 
 def read_columns(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
@@ -77,9 +94,9 @@ def read_columns(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
         for batch in batches_of(path) if path.suffix == ".arrow" else group_batches(path, piece, columns):
             pictures = batch.column(columns.picture)
             for number, word in enumerate(words(batch, columns)):
-                if word:
+                if not no_label(word):
                     content = bytes_of(pictures[number].as_py()) if wanted(place) else None
-                    yield Sample(place, f"{path.name}, row {row + number} of piece {piece}", word, content)
+                    yield Sample(place, f"{path.name}, {row_name(row + number, piece, path)}", word, content)
                     place += 1
             row += batch.num_rows
 
@@ -130,9 +147,17 @@ def needed(path: Path) -> Columns:
 
 
 def words(batch: Any, columns: Columns) -> list[str]:
-    """The word of every row, "" where it has no label; a negative number is the usual sign for none."""
-    found = ("" if value is None else str(value).strip() for value in batch.column(columns.label).to_pylist())
-    return ["" if len(word) > MAX_WORD or _NONE.fullmatch(word) else word for word in found]
+    """The word of every row, "" where the cell is empty."""
+    return ["" if value is None else str(value).strip() for value in batch.column(columns.label).to_pylist()]
+
+
+def no_label(word: str) -> str:
+    """Why a word names no class, "" if it does; a negative number is the usual sign for none."""
+    if not word:
+        return "it has no label"
+    if _NONE.fullmatch(word):
+        return f"its label is {word[:20]}, which stands for none"
+    return TOO_LONG if len(word) > MAX_WORD else ""
 
 
 def bytes_of(value: Any) -> bytes:

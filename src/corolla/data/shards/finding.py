@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from corolla.data.folders import list_entries, named_like_picture
 from corolla.data.listing import SPLIT_WORDS
 from corolla.data.manifest import Split
 from corolla.data.shards.samples import SUFFIXES
-from corolla.data.tables import has_needed_columns
+from corolla.data.tables import is_table
+from corolla.data.tree import list_entries, named_like_picture
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 
@@ -21,6 +21,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _MOST_FILES = 1_000_000
 _INNER = {*SPLIT_WORDS, "data"}  # folders that files may lie in, beside the top one
+_NUMBERING = ("of", "part", "shard")  # words around a number: test-00000-of-00001
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def in_folder(folder: Path) -> Found | None:
 
 def is_other_data(file: Path) -> bool:
     """Whether a file is a picture, or a table of pictures."""
-    return named_like_picture(file) or (file.suffix.lower() in (".csv", ".tsv") and has_needed_columns(file))
+    return named_like_picture(file.name) or (file.suffix.lower() in (".csv", ".tsv") and is_table(file))
 
 
 def has_pictures(file: Path) -> bool:
@@ -97,13 +98,24 @@ def has_pictures(file: Path) -> bool:
         return False
 
 
-def split_of(file: Path, folder: Path) -> Split | None:
-    """The split that a file's name or its folder's says: `train-00000-of-00002.parquet`, `validation/0.tar`."""
+def splits_of(found: Found) -> dict[Path, Split | None]:
+    """The split that each file's name or its folder's says: `train-00000-of-00002.parquet`, `validation/0.tar`.
+
+    Where all files say the same, a word inside a longer name is part of the name: `contest-test-animals.tar`.
+    """
+    said = {file: split_of(file, found.folder) for file in found.files}
+    if len(set(said.values())) == 1 and not all(alone for _, alone in said.values()):
+        return dict.fromkeys(found.files)
+    return {file: split for file, (split, _) in said.items()}
+
+
+def split_of(file: Path, folder: Path) -> tuple[Split | None, bool]:
+    """The split that a name says, and whether it says nothing else."""
     for part in (file.stem, *file.parent.relative_to(folder).parts[::-1]):
-        words = [SPLIT_WORDS[word] for word in re.split("[^a-z]+", part.lower()) if word in SPLIT_WORDS]
-        if words:
-            return words[0]
-    return None
+        words = [word for word in re.split("[^a-z]+", part.lower()) if word]
+        if splits := [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]:
+            return splits[0], not {*words} - {*SPLIT_WORDS, *_NUMBERING}
+    return None, False
 
 
 def expand(pattern: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ Places = dict[int, NDArray[np.int64]]  # from a piece's place in the catalogue t
 def hold_out(catalogue: Catalogue, seed: int, fractions: Fractions) -> dict[Split, Places]:
     """The training samples that become validation or test pictures, where there are none."""
     missing = [split for split in SPLITS if not catalogue.of(split)]
-    if not missing or "train" in missing:
+    if not missing or "train" in missing:  # also where no split is to be made up
         return {}
     training = [(place, piece) for place, piece in enumerate(catalogue.pieces) if piece.split == "train"]
     names = sorted(set(catalogue.names.values()))

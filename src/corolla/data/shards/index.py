@@ -5,8 +5,9 @@ The index is remembered in the cache by path, size and time of change.
 
 import hashlib
 import json
+from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -16,20 +17,24 @@ from numpy.typing import NDArray
 
 from corolla.atomic import write_with
 from corolla.data.cache import cache_folder
-from corolla.data.shards.samples import DamageError, words_of
+from corolla.data.shards.samples import DamageError, LeftOut, words_of
 from corolla.errors import CorollaError
 
-VERSION = 1
+VERSION = 2
 MAX_WORDS = 100_000  # classes; more are no classes
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """The words of a file's samples, as numbers into `vocabulary`, piece by piece; `fault` is where it broke off."""
+    """The words of a file's samples, as numbers into `vocabulary`, piece by piece; `fault` is where it broke off.
+
+    `left` is what in it is no sample.
+    """
 
     vocabulary: tuple[str, ...]
     pieces: tuple[NDArray[np.int32], ...]
     fault: str = ""
+    left: LeftOut = field(default_factory=LeftOut)
 
     @property
     def digest(self) -> str:
@@ -66,9 +71,9 @@ def made(path: Path) -> Index:
     """The index of a file, read from it."""
     numbers: dict[str, int] = {}
     pieces: list[NDArray[np.int32]] = []
-    fault = ""
+    fault, left = "", LeftOut()
     try:
-        for words in words_of(path):
+        for words in words_of(path, left):
             found: list[int] = []
             try:
                 for word in words:
@@ -81,16 +86,17 @@ def made(path: Path) -> Index:
         fault = str(error)
     except OSError as error:
         raise CorollaError(f"cannot read {path}: {error.strerror or error}") from None
-    return Index(tuple(numbers), tuple(pieces), fault)
+    return Index(tuple(numbers), tuple(pieces), fault, left)
 
 
 def save(index: Index, path: Path) -> None:
     """Write an index as arrays."""
-    vocabulary = np.frombuffer(json.dumps(index.vocabulary).encode(), np.uint8)
+    told = {"counts": dict(index.left.counts), "names": index.left.names}
+    vocabulary, left = (np.frombuffer(json.dumps(said).encode(), np.uint8) for said in (index.vocabulary, told))
     numbers = np.concatenate(index.pieces) if index.pieces else np.empty(0, np.int32)
     ends = np.cumsum([0, *(len(piece) for piece in index.pieces)], dtype=np.int64)
     with path.open("wb") as file:
-        np.savez(file, vocabulary=vocabulary, numbers=numbers, ends=ends)
+        np.savez(file, vocabulary=vocabulary, numbers=numbers, ends=ends, left=left)
 
 
 @lru_cache(maxsize=4)  # a file of many pieces is asked for once a piece
@@ -98,8 +104,9 @@ def load(path: Path) -> Index:
     """Read what `save` wrote; ValueError, KeyError, EOFError or OSError if it is not that."""
     with np.load(path, allow_pickle=False) as arrays:
         vocabulary = json.loads(arrays["vocabulary"].tobytes())
+        left = json.loads(arrays["left"].tobytes())
         numbers, ends = arrays["numbers"], arrays["ends"]
     if numbers.dtype != np.int32 or ends[-1] != len(numbers) or (len(numbers) and numbers.max() >= len(vocabulary)):
         raise ValueError("not an index that was written here")
     pieces = tuple(numbers[start:end] for start, end in pairwise(ends))
-    return Index(tuple(vocabulary), pieces)
+    return Index(tuple(vocabulary), pieces, left=LeftOut(Counter(left["counts"]), left["names"]))

@@ -1,12 +1,15 @@
 """What lies in a file of many pictures: its pieces, and the samples of a piece one after another."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SUFFIXES = (".tar", ".parquet", ".arrow")
 MAX_WORD = 1000  # characters of a class's name
 MAX_PICTURE = 2**28  # bytes of a picture's file; more is not read into the memory
+MOST_NAMED = 20  # samples of a file that are left out for one reason; of more only the first is named
+TOO_LONG = f"its class has more than {MAX_WORD:,} characters"
 
 Wanted = Callable[[int], bool]  # whether the picture of the sample of this number is to be read
 
@@ -26,6 +29,20 @@ class Sample:
     group: str = ""
 
 
+@dataclass
+class LeftOut:
+    """What in a file is no labelled picture: how many for which reason, and the first of them by name."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, reason: str) -> None:
+        """One more."""
+        self.counts[reason] += 1
+        if len(named := self.names.setdefault(reason, [])) < MOST_NAMED:
+            named.append(name)
+
+
 def read_samples(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
     """The samples of one piece of a file in their order; pictures that are not `wanted` are passed over unread.
 
@@ -40,11 +57,16 @@ def read_samples(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
     return read_columns(path, piece, wanted)
 
 
-def words_of(path: Path) -> Iterator[Iterator[str]]:
-    """The words of the samples of every piece of a file, without reading a picture; raises as `read_samples` does."""
+def words_of(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
+    """The words of the samples of every piece of a file, without reading a picture; raises as `read_samples` does.
+
+    What is no sample is added to `left`.
+    """
     if path.suffix == ".tar":
-        yield (sample.word for sample in read_samples(path, 0, lambda place: False))
+        from corolla.data.shards.tars import read_tar
+
+        yield (sample.word for sample in read_tar(path, lambda place: False, left))
         return
     from corolla.data.shards.columns import read_words
 
-    yield from read_words(path)
+    yield from read_words(path, left)

@@ -1,84 +1,218 @@
 """WebDataset tars: the members of one key, side by side, are a sample (`000123.jpg`, `000123.cls`, `000123.json`).
 
+The key is the name up to its first dot, so that a sample may have several parts of a kind (`1.left.jpg`). People's own
+names hold dots too (`trip.2019.jpg`, `trip.2019.cls`): where a picture and a label agree up to their last dot, they are
+a sample of their own. What is no sample for all that is told with its reason.
+
 Nothing about a tar is trusted. Only ordinary files are looked at, none is ever written under the name that it has in
 there, and neither a header nor a member can make the reader take more memory than its limit.
 """
 
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from corolla.data.listing import is_noise
+from corolla.data.rows import LABEL_NAMES
 from corolla.data.shards.headers import headers, is_ordinary
-from corolla.data.shards.samples import MAX_PICTURE, MAX_WORD, DamageError, Sample, Wanted
-from corolla.data.tables import LABEL_NAMES
+from corolla.data.shards.samples import (
+    MAX_PICTURE,
+    MAX_WORD,
+    TOO_LONG,
+    DamageError,
+    LeftOut,
+    Sample,
+    Wanted,
+)
 
 PICTURES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
 _LABELS = ("cls", "json", "txt")  # the first that says something counts
 _MAX_LABEL = 2**20
 _JSON_LABELS = (*LABEL_NAMES, "cls")
+_MOST_PARTS = 100_000  # of one key that are looked at together
+_MOST_WAITING = 1_000_000  # halves of samples whose other half may come yet
+
+NO_CLASS = "it has no class: a part .cls, .json or .txt beside the picture"
+NO_PICTURE = "it has a class and no picture"
+APART = "its picture and its class lie apart in the tar; pack it in the order of names (tar --sort=name)"
 
 
-def read_tar(path: Path, wanted: Wanted) -> Iterator[Sample]:
-    """The samples of a tar in their order; raises `DamageError` where it does not go on as a tar."""
-    place, key, picture = 0, "", None  # type: int, str, bytes | None
-    has_picture, labels = False, {}  # type: bool, dict[str, bytes]
-    damage: DamageError | None = None
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A member that may belong to a sample, and where its bytes lie."""
+
+    stem: str  # its name up to the last dot
+    ending: str  # what comes after that, in small letters
+    start: int
+    size: int
+    fault: str  # why it cannot be used, empty if it can
+
+
+@dataclass(slots=True)
+class Draft:
+    """What goes by one stem: the parts that a sample is made of."""
+
+    picture: Part | None = None
+    labels: dict[str, Part] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)  # endings that mean nothing here
+
+
+def read_tar(path: Path, wanted: Wanted, left: LeftOut | None = None) -> Iterator[Sample]:
+    """The samples of a tar in their order; raises `DamageError` where it does not go on as a tar.
+
+    What is no sample is added to `left` at the end.
+    """
+    place, halves = 0, Halves()
     with path.open("rb") as file:
         try:
-            for member in members(file):
-                _, dot, suffix = member.name.rpartition("/")[2].partition(".")
-                name, suffix = member.name.removesuffix(dot + suffix), suffix.lower()
-                if name != key:
-                    if has_picture and (sample := sample_of(place, key, picture, labels)):
-                        yield sample
+            for key, parts in groups(file):
+                for stem, draft in drafts_of(key, parts, halves):
+                    labels = {ending: content_of(file, part) for ending, part in draft.labels.items()}
+                    facts = facts_of(labels.get("json", b""))
+                    word = word_of(labels, facts)
+                    if draft.picture and word and len(word) <= MAX_WORD:
+                        group = facts.get("group")
+                        picture = content_of(file, draft.picture) if wanted(place) else None
+                        yield Sample(place, stem, word, picture, group if isinstance(group, str) else "")
                         place += 1
-                    key, picture, has_picture, labels = name, None, False, {}
-                if suffix in PICTURES and not has_picture and member.size <= MAX_PICTURE:
-                    picture = content_of(file, member) if wanted(place) else None
-                    has_picture = True
-                elif suffix in _LABELS and member.size <= _MAX_LABEL:
-                    labels[suffix] = content_of(file, member)
-        except DamageError as error:
-            damage = error
-    if has_picture and (sample := sample_of(place, key, picture, labels)):
-        yield sample
+                    else:
+                        halves.left[stem] = TOO_LONG if word else f"its {' and '.join(draft.labels)} names no class"
+        finally:
+            if left is not None:
+                halves.tell(left)
+
+
+@dataclass
+class Halves:
+    """Samples that lack something, by their stem, and labels alone that are worth a word only if a picture has none."""
+
+    left: dict[str, str] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
+
+    def picture(self, stem: str) -> None:
+        """A picture without a class."""
+        if len(self.left) < _MOST_WAITING:
+            self.left[stem] = APART if stem in self.texts or self.left.get(stem) == NO_PICTURE else NO_CLASS
+
+    def label(self, stem: str, draft: Draft) -> None:
+        """A class without a picture; a text that stands alone may be anything, a list of classes or a licence."""
+        if self.left.get(stem) == NO_CLASS:
+            self.left[stem] = APART
+        elif len(self.left) + len(self.texts) >= _MOST_WAITING:
+            return
+        elif "cls" in draft.labels or draft.others:
+            kinds = f" (only {', '.join(sorted(set(draft.others))[:5])})" if draft.others else ""
+            self.left[stem] = NO_PICTURE + kinds
+        else:
+            self.texts.add(stem)
+
+    def tell(self, left: LeftOut) -> None:
+        """Add all of them."""
+        for stem, reason in self.left.items():
+            left.add(stem, reason)
+
+
+def groups(file: BinaryIO) -> Iterator[tuple[str, list[Part]]]:
+    """The parts of each key, side by side as they lie; `DamageError` after those that lie before the damage."""
+    key, parts, damage = "", [], None  # type: str, list[Part], DamageError | None
+    try:
+        for member in members(file):
+            folder, slash, base = member.name.rpartition("/")
+            name = folder + slash + base.partition(".")[0]
+            if name != key or len(parts) >= _MOST_PARTS:
+                if parts:
+                    yield key, parts
+                key, parts = name, []
+            parts.append(part_of(member))
+    except DamageError as error:
+        damage = error
+    if parts:
+        yield key, parts
     if damage:
         raise damage
 
 
+def part_of(member: tarfile.TarInfo) -> Part:
+    """A member as a part, and what is wrong with it if it is a picture or a label."""
+    folder, slash, base = member.name.rpartition("/")
+    stem, dot, ending = base.rpartition(".")
+    ending = ending.lower() if dot else ""
+    most = MAX_PICTURE if ending in PICTURES else _MAX_LABEL
+    fault = ""
+    if not is_ordinary(member):
+        fault = f"its {ending} is a link or no file"
+    elif not 0 <= member.size <= most:
+        fault = f"its {ending} has {member.size:,} bytes, more than {most:,}"
+    return Part(folder + slash + (stem if dot else base), ending, member.offset_data, member.size, fault)
+
+
+def drafts_of(key: str, parts: Sequence[Part], halves: Halves) -> Iterator[tuple[str, Draft]]:
+    """The samples among the parts of one key, each with a picture and labels; `halves` gets what is none."""
+    found: dict[str, Draft] = {}
+    for part in parts:
+        draft = found.setdefault(part.stem, Draft())
+        if part.ending not in PICTURES and part.ending not in _LABELS:
+            draft.others.append(part.ending)
+        elif part.fault:
+            draft.faults.append(part.fault)
+        elif part.ending in PICTURES:
+            draft.picture = draft.picture or part
+        else:
+            draft.labels[part.ending] = part
+    for stem, draft in [*found.items()]:  # 1.jpg and 1.jpg.cls
+        if draft.picture and not draft.labels and (named := found.get(f"{stem}.{draft.picture.ending}")):
+            draft.labels, named.labels = named.labels, {}
+    pictures = [stem for stem, draft in found.items() if draft.picture]
+    own = found.get(key)
+    if own and own.labels and len(pictures) == 1 and not found[pictures[0]].labels:  # 1.photo.jpg and 1.cls
+        own.picture = found.pop(pictures[0]).picture
+    whole = [(stem, draft) for stem, draft in found.items() if draft.picture and draft.labels]
+    yield from whole
+    if any(stem == key for stem, _ in whole):
+        return  # what else has this key belongs to it
+    if own and own.labels and len(pictures) > 1 and not whole:
+        halves.left[key] = f"its class stands beside {len(pictures)} pictures, none of which is called {key}.jpg"
+        return
+    for stem, draft in found.items():
+        if draft.picture and draft.labels:
+            continue
+        if draft.faults:
+            halves.left[stem] = draft.faults[0]
+        elif draft.picture:
+            halves.picture(stem)
+        elif draft.labels:
+            halves.label(stem, draft)
+
+
 def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """The headers of ordinary files, one after another."""
+    """The headers of everything but folders, one after another."""
     for member in headers(file):
-        if is_ordinary(member) and not is_noise(member.name.rpartition("/")[2]):
+        if not member.isdir() and not is_noise(member.name.rpartition("/")[2]):
             yield member
 
 
-def content_of(file: BinaryIO, member: tarfile.TarInfo) -> bytes:
+def content_of(file: BinaryIO, part: Part) -> bytes:
     """The bytes of a member."""
-    file.seek(member.offset_data)
-    content = file.read(member.size)
-    if len(content) < member.size:
+    file.seek(part.start)
+    content = file.read(part.size)
+    if len(content) < part.size:
         raise DamageError("it is cut short")
     return content
 
 
-def sample_of(place: int, key: str, picture: bytes | None, labels: dict[str, bytes]) -> Sample | None:
-    """A sample, if its labels name a class."""
-    facts = facts_of(labels.get("json", b""))
+def word_of(labels: dict[str, bytes], facts: dict[str, object]) -> str:
+    """What the labels call the class; "" if they name none."""
     said = next((facts[name] for name in _JSON_LABELS if isinstance(facts.get(name), str | int)), "")
     words = {
         "cls": labels.get("cls", b"").decode("utf-8", "replace"),
         "json": str(said),
         "txt": labels.get("txt", b"").decode("utf-8", "replace"),
     }
-    word = next((words[name].strip() for name in _LABELS if words[name].strip()), "")
-    if not word or len(word) > MAX_WORD:
-        return None
-    group = facts.get("group")
-    return Sample(place, key, word, picture, group if isinstance(group, str) else "")
+    return next((words[name].strip() for name in _LABELS if words[name].strip()), "")
 
 
 def facts_of(text: bytes) -> dict[str, object]:

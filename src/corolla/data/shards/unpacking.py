@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,7 +28,8 @@ from corolla.data.shards.stream import Part, PictureStream, gone
 from corolla.data.splitting import Fractions
 from corolla.errors import CorollaError
 
-VERSION = 1  # of what is unpacked and how it is called
+MEASURED: Fractions = (0.0, 0.0, 1.0)  # nothing is to be trained on
+VERSION = 2  # of what is unpacked and how it is called
 STREAM_FILE = "stream.json"  # beside the pictures
 
 
@@ -37,16 +38,19 @@ class Order:
     """Samples of one piece that are to be unpacked for a split; all of them if `places` is None."""
 
     piece: int
-    split: Split
+    split: Split | Literal[""]
     places: frozenset[int] | None
 
 
 def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progress | None = None) -> Listing:
-    """The listing of a source of many pictures; its `stream` has all the training pictures. Raises `CorollaError`."""
-    catalogue = catalogue_of(found, progress)
+    """The listing of a source of many pictures; its `stream` has all the training pictures. Raises `CorollaError`.
+
+    With the fractions `MEASURED` files that say no split have none, and all their pictures are there as files.
+    """
+    catalogue = catalogue_of(found, progress, "" if fractions == MEASURED else "train")
     held = hold_out(catalogue, seed, fractions)
     stream = stream_of(catalogue, held, seed, fractions)
-    others = [piece.content for piece in catalogue.pieces if piece.split != "train"]
+    others = [f"{piece.split}: {piece.content}" for piece in catalogue.pieces if piece.split != "train"]
     key = "/".join([str(VERSION), stream.digest, str(seed), *others, *sorted(catalogue.names)])
     folder = cache_folder() / "streams" / hashlib.sha256(key.encode()).hexdigest()[:32]
     try:

@@ -19,12 +19,13 @@ import numpy as np
 from corolla.atomic import refuse_occupied, write_json, write_with
 from corolla.data.decoding import suffix_of
 from corolla.data.hashing import sha256_of
+from corolla.data.layout import ClassFolders
 from corolla.data.listing import is_noise
 from corolla.data.manifest import SPLITS, Example, Manifest, Split
 from corolla.data.progress import Progress
 from corolla.data.shards.catalogue import FORMAT
 from corolla.data.shards.finding import INDEX
-from corolla.data.sources import load_data
+from corolla.data.sources import Duplicates, load_data
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 
@@ -49,6 +50,8 @@ def write_shards(
     pictures: int | None = None,
     megabytes: float | None = None,
     seed: int = 0,
+    class_folders: ClassFolders = "",
+    duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write the pictures of a source into tar shards in `folder`, and return what `shards.json` says of them.
@@ -58,7 +61,7 @@ def write_shards(
     an interrupted call has left there is kept. Raises `CorollaError`, also for a folder with anything else in it.
     """
     folder = at(folder)
-    manifest = load_data(source, seed=seed, progress=progress)
+    manifest = load_data(source, seed=seed, class_folders=class_folders, duplicates=duplicates, progress=progress)
     if manifest.stream:
         raise CorollaError(f"{source} is read in order as it is; train on it, or give the pictures it was made from")
     limit = (pictures, megabytes or (None if pictures else MEGABYTES))
@@ -68,7 +71,7 @@ def write_shards(
         "seed": seed,
         "digest": manifest.digest,
         "limit": list(limit),
-        "skipped": [[skipped.path, skipped.reason] for skipped in manifest.skipped],
+        "skipped": [skipped.to_json() for skipped in manifest.skipped],
     }
     done = begin(folder, key)
     shards = list(plan(manifest, *limit, seed))

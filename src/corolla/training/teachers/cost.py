@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from corolla.preprocessing import Preprocessing
+from corolla.text import count
 from corolla.training.features import Extract, compute_features
 
 TRIAL_IMAGES, TRIAL_STEPS = 24, 2
@@ -64,7 +65,7 @@ class TeacherPlan:
         left_out = []
         if self.epochs < wanted:
             each = f"{math.ceil(cost.epoch)} s each"
-            left_out.append(f"{self.epochs} of {wanted} epochs of fine-tuning ({each})")
+            left_out.append(f"{self.epochs} of {count(wanted, 'epoch')} of fine-tuning ({each})")
         if self.views == 1:
             left_out.append("one view of each image")
         if self.share < 1:

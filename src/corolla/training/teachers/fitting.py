@@ -19,6 +19,7 @@ from corolla.evaluation.calibrating import some
 from corolla.memory import give_back_freed_memory
 from corolla.progress import Progress
 from corolla.sealed import DamagedError, load_sealed, save_sealed
+from corolla.text import count
 from corolla.training.features import digest, file_of, picture_features
 from corolla.training.head import fit_head
 from corolla.training.machine import Machine
@@ -278,7 +279,7 @@ def fit_or_read(fitted: FittedTeacher, kept: Path | None, key: str, until: float
         fitted.facts["probe_test_accuracy"] = fitted.accuracy("test")
     fitted.facts["epochs"], fitted.facts["val_accuracy"] = fitted.fine_tune(fitted.plan.epochs, left())
     if fitted.facts["epochs"]:
-        told = f"{fitted.facts['epochs']} epochs: val {fitted.facts['val_accuracy']:.1%}"
+        told = f"{count(fitted.facts['epochs'], 'epoch')}: val {fitted.facts['val_accuracy']:.1%}"
         progress.note(f"teacher {recipe.teacher}, fine-tuned for {told}")
 
 

@@ -1,0 +1,65 @@
+"""What names alone tell about a set: folders that are hardly classes, and files that stand for a missing picture."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from corolla.data.manifest import Manifest
+from corolla.errors import few
+from corolla.text import count
+
+_NO_CLASS = re.compile(
+    r"(background|none|null|nan|unknown|un ?label+ed|un ?classified|un ?categori[sz]ed|undefined|other|others|misc|"
+    r"miscellaneous|trash|garbage|junk|rubbish|deleted?|rejected|rejects?|te?mp|backup|new folder|untitled folder)"
+    r"|background .*|.*\bipynb checkpoints"
+)
+_PICTURE = r"(image|img|photo|picture|pic|thumbnail|thumb)s?"
+_PLACEHOLDER = re.compile(
+    rf"not ?(found|available|avail)\b|\bunavailable\b|placeholder|\bno ?{_PICTURE}\b|\bmissing ?{_PICTURE}\b"
+    rf"|\b(default|dummy|broken|blank|empty) ?{_PICTURE}\b|\bcoming ?soon\b|^(404|dummy)$"
+)
+
+
+def no_class(label: str) -> bool:
+    """Whether a class is called as what is left over is: `BACKGROUND_Google`, `unknown`, `ipynb_checkpoints`."""
+    return _NO_CLASS.fullmatch(re.sub("[^a-z]+", " ", label.lower()).strip()) is not None
+
+
+def named_like_placeholder(path: str) -> bool:
+    """Whether a file is called as pictures are that say there is none: `imageNotFound.gif`, `no-photo.png`."""
+    return _PLACEHOLDER.search(re.sub("[^a-z0-9]+", " ", PurePosixPath(path).stem.lower()).strip()) is not None
+
+
+def spelled_alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Classes whose names differ in nothing but capitals and what stands between words."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        found[re.sub(r"[\s_-]+", " ", label.casefold()).strip()].append(label)
+    return sorted(tuple(sorted(same)) for same in found.values() if len(same) > 1)
+
+
+def class_hints(labels: Iterable[str]) -> list[str]:
+    """A line for what is odd about the names of classes."""
+    labels = sorted(labels)
+    said = []
+    if left_over := [label for label in labels if no_class(label)]:
+        said.append(
+            f"what is called {few(left_over)} may be no class but what was left over; it is learned like any other, so "
+            "leave it out if that is not meant"
+        )
+    if alike := spelled_alike(labels):
+        said.append(
+            f"names of classes differ in their spelling only ({few(' and '.join(same) for same in alike)}); they are "
+            "learned as different ones"
+        )
+    return said
+
+
+def hints(manifest: Manifest) -> list[str]:
+    """What is worth a line before a training."""
+    said = class_hints(manifest.classes)
+    if named := sorted(example.path for example in manifest.examples if named_like_placeholder(example.path)):
+        files = count(len(named), "file is named", "files are named")
+        said.append(f"{files} like a stand-in for a missing picture ({few(named)}); look, and leave out what is one")
+    return said

@@ -1,0 +1,211 @@
+"""What the folders of a data set mean: which are splits, which are classes, and what lies beside them.
+
+What is certain is read and said in a line; what could mean two things is refused with both, and with the option that
+settles it. A folder of pictures is never taken for a class because nothing else came to mind.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from corolla.data.listing import SPLIT_WORDS, class_name
+from corolla.data.manifest import Split
+from corolla.data.tree import Tree, grow
+from corolla.errors import CorollaError, few
+
+ClassFolders = Literal["", "top", "leaf"]
+# What may stand beside the word of a split: train_images, test-set.
+_BESIDE = {"", "set", "data", "dataset", "images", "imgs", "img", "pictures", "photos", "split", "folder"}
+_WRAPPERS = 4  # folders within folders that are looked through
+_RECUR = 0.5  # share of the classes of one split that another has as well
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a tree is read."""
+
+    root: Path
+    parts: tuple[tuple[Split | Literal[""], Tree], ...]  # the folder of class folders of each split, or of all
+    leaves: bool  # the innermost folders are the classes, and not those right below
+    aside: tuple[Tree, ...] = ()  # neither a split nor a class
+    notes: tuple[str, ...] = ()  # what is worth a line
+
+    def classes(self, known: Collection[str] = ()) -> Iterator[tuple[Split | Literal[""], Tree, str]]:
+        """Each class folder with its split and label: its name, or its path where another class has that name too.
+
+        A path that is the name of a `known` class is the label in any case.
+        """
+        found = [(split, part, folder) for split, part in self.parts for folder in class_folders(part, self.leaves)]
+        paths = {_below(part, folder) for _, part, folder in found}
+        times = Counter(path.rpartition("/")[2] for path in paths)
+        for split, part, folder in found:
+            path = _below(part, folder)
+            yield split, folder, path if times[folder.name] > 1 or path in known else folder.name
+
+    def files(self, folder: Tree) -> Iterator[Path]:
+        """The files of a class folder."""
+        return (folder.path / name for name in folder.files) if self.leaves else folder.all_files()
+
+    def outside(self) -> Iterator[Path]:
+        """The files that lie between the folder of a split and those of its classes."""
+        for _, part in self.parts:
+            yield from (part.path / name for name in part.files)
+
+
+def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collection[str] = ()) -> Layout:
+    """How the tree in `folder` is read; `class_folders`, or else the names of `known` classes, settles which they are.
+
+    A lone folder that wraps the tree is looked through. Raises `CorollaError` for splits without class folders, and for
+    folders that could be read in two ways.
+    """
+    whole = grow(folder)
+    bare, documents = _without_documents(whole)
+    tree = _unwrapped(bare)
+    parts, aside = _splits(tree)
+    if not parts:
+        inner = [each for each in tree.folders if _is_split_tree(each)]
+        if len(inner) == 1:
+            parts, aside = _splits(_unwrapped(inner[0]))
+            aside += [each for each in tree.folders if each not in inner and each.holds_pictures()]
+    within = [(split, _without_wrapper(part)) for split, part in parts]
+    meant: list[tuple[Split | Literal[""], Tree]] = [*within] if within else [("", tree)]
+    leaves, notes = _class_level([part for _, part in meant], class_folders, known, tree.path)
+    if whole.runs:
+        shown = few(run.relative_to(whole.path).as_posix() for run in whole.runs)
+        notes.append(f"passed over, for they are runs and no images: {shown}")
+    if documents:
+        notes.append(f"without images, and left out: {few(_below(whole, each) for each in documents)}")
+    if aside:
+        told = few([f"{each.name} ({sum(1 for _ in each.all_files())} files)" for each in aside])
+        notes.append(f"beside the splits, and left out: {told}")
+    return Layout(tree.path, tuple(meant), leaves, tuple(aside), tuple(notes))
+
+
+def split_of(name: str) -> tuple[Split | None, str]:
+    """The split that a folder's name tells, and the name without its word: `*` for `train`, `seg_*` for `seg_test`."""
+    parts = re.split(r"([A-Za-z]+)", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name))
+    places = [place for place, part in enumerate(parts) if part.lower() in SPLIT_WORDS]
+    if len(places) != 1:
+        return None, name
+    [place] = places
+    rest = "".join([*parts[:place], "*", *parts[place + 1 :]])
+    return SPLIT_WORDS[parts[place].lower()], re.sub(r"\d+", "", rest).lower()
+
+
+def class_folders(part: Tree, leaves: bool) -> list[Tree]:
+    """The folders of the classes in the folder of a split."""
+    if not leaves:
+        return list(part.folders)
+    return [folder for top in part.folders for folder in top.below() if folder.files]
+
+
+def _without_documents(tree: Tree) -> tuple[Tree, list[Tree]]:
+    """The tree without folders that only describe it, as lists of the splits and annotations do, and those."""
+    kept, left = list[Tree](), list[Tree]()
+    for folder in tree.folders:
+        if folder.holds_documents_alone():
+            left.append(folder)
+        else:
+            bare, more = _without_documents(folder)
+            kept.append(bare)
+            left += more
+    return replace(tree, folders=tuple(kept)), left
+
+
+def _unwrapped(tree: Tree) -> Tree:
+    """Step into a lone folder whose own folders are the classes or splits, which a zip often holds."""
+    for _ in range(_WRAPPERS):
+        if len(tree.folders) != 1 or tree.pictured:
+            break
+        [inner] = tree.folders
+        if not inner.folders or inner.pictured or split_of(inner.name)[1] == "*":
+            break
+        tree = inner
+    return tree
+
+
+def _without_wrapper(part: Tree) -> Tree:
+    """Step from the folder of a split into a lone one that says no more: seg_train/seg_train, train/images."""
+    while len(part.folders) == 1 and not part.pictured:
+        [inner] = part.folders
+        if not inner.folders or inner.pictured or inner.name.lower() not in {part.name.lower(), *_BESIDE}:
+            break
+        part = inner
+    return part
+
+
+def _is_split_tree(tree: Tree) -> bool:
+    """Whether the folders of `tree` are splits, the training's among them."""
+    try:
+        return bool(_splits(_unwrapped(tree))[0])
+    except CorollaError:
+        return False
+
+
+def _splits(tree: Tree) -> tuple[list[tuple[Split, Tree]], list[Tree]]:
+    """The folders of the splits and what lies beside them, or neither if the folders of `tree` are classes."""
+    read = [(folder, *split_of(folder.name)) for folder in tree.folders]
+    named = [(split, folder, pattern) for folder, split, pattern in read if split is not None]
+    others = [folder for folder, split, _ in read if split is None and folder.holds_pictures()]
+    exact = [(split, folder) for split, folder, pattern in named if pattern == "*"]
+    splits = {split for split, _, _ in named}
+    beside = {pattern.strip("*-_ .()") for _, _, pattern in named}
+    alike = len(beside) == 1 or beside <= _BESIDE
+    # "train" may also be the class beside "bus" and "car": a split holds class folders, a class holds pictures.
+    if any(split == "train" and folder.folders for split, folder in exact):
+        if others and len({split for split, _ in exact}) == 1:
+            raise CorollaError(
+                f"{tree.path} holds the split folder {exact[0][1].name} beside others "
+                f"({few([folder.name for folder in others])}); keep either splits or classes there"
+            )
+        return exact, [*others, *(folder for _, folder, pattern in named if pattern != "*")]
+    if len(splits) < 2 and not (len(exact) == 1 == len(tree.folders) and exact[0][1].folders):
+        return [], []
+    if not alike or others:
+        return [], []
+    if not any(folder.folders for split, folder, _ in named):
+        names = " and ".join(folder.name for _, folder, _ in named)
+        raise CorollaError(
+            f"{names} in {tree.path} are splits and have no class folders; put each class into a folder with its name "
+            "(train/daisy), or give a CSV with the columns path,label,split"
+        )
+    return [(split, folder) for split, folder, _ in named], []
+
+
+def _class_level(
+    parts: Sequence[Tree], wanted: ClassFolders, known: Collection[str], root: Path
+) -> tuple[bool, list[str]]:
+    """Whether the innermost folders are the classes, and what to say of it."""
+    tops = [top for part in parts for top in part.folders]
+    if wanted:
+        return wanted == "leaf", []
+    if any(top.pictured for top in tops) or not any(top.holds_pictures() for top in tops):
+        return False, []
+    by_part = [{_below(part, leaf) for leaf in class_folders(part, True) if leaf.pictured} for part in parts]
+    by_top = [[leaf for leaf in top.below() if leaf.pictured] for top in tops]
+    if all(len(leaves) <= 1 for leaves in by_top):
+        return False, []  # rose/images/1.jpg
+    filled = [leaves for leaves in by_part if leaves]
+    shown = sorted(filled[0])
+    if len(filled) > 1 and all(len(filled[0] & other) >= _RECUR * len(other) for other in filled[1:]):
+        return True, [f"the innermost folders are the classes, as in every split: {few(shown)}"]
+    if known and all(class_name(top.name) in known for top in tops):
+        return False, []
+    if known and all({class_name(leaf), class_name(Path(leaf).name)} & set(known) for leaf in shown):
+        return True, []
+    times = Counter(leaf.name for leaves in by_top for leaf in leaves)
+    if len(parts) == 1 and len(tops) > 1 and all(count == len(tops) for count in times.values()):
+        return False, [
+            f"every class has the same folders inside ({few(sorted(times))}): the outer ones are the classes"
+        ]
+    raise CorollaError(
+        f"the folders in {root} are nested, and either the outer or the innermost could be the classes: "
+        f"{few(sorted({top.name for top in tops}))}, or {few(shown)}; choose with --class-folders top or leaf"
+    )
+
+
+def _below(part: Tree, folder: Tree) -> str:
+    return folder.path.relative_to(part.path).as_posix()

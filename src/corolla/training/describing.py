@@ -1,0 +1,75 @@
+"""What a training says before its first epoch: the data, how it is computed, and what cannot work in the time."""
+
+import math
+
+from corolla.data.hints import hints
+from corolla.data.manifest import SPLITS, Manifest, lines_of
+from corolla.model import written_out
+from corolla.progress import Progress
+from corolla.run import Config
+from corolla.training.compiling import Compiling
+from corolla.training.machine import Machine
+from corolla.training.recipe import Recipe
+from corolla.training.teachers import FittedTeacher
+from corolla.training.trainer import Trainer
+from corolla.training.verdict import say_before
+
+
+def describe(manifest: Manifest, progress: Progress) -> None:
+    """Say what the data is, and what may be wrong with it."""
+    counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
+    total = sum(manifest.size(name) for name in SPLITS)
+    progress.note(f"{total} pictures of {len(manifest.classes)} classes: {counts}")
+    progress.note(f"  {named(manifest)}")
+    for note in manifest.notes:
+        progress.note(note)
+    for line in lines_of(manifest.skipped, "listed in the report"):
+        progress.note(line)
+    for hint in hints(manifest):
+        progress.note(hint)
+    most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
+    if most > 3 * fewest:
+        progress.note(
+            f"the classes are uneven ({fewest} to {most} training pictures); --class-weights balanced may help"
+        )
+
+
+def named(manifest: Manifest, most: int = 10) -> str:
+    """The first classes with all of their pictures, and how many more there are."""
+    counts = [sum(manifest.counts(split)[name] for split in SPLITS) for name in manifest.classes[:most]]
+    told = ", ".join(f"{name} ({count})" for name, count in zip(manifest.classes, counts, strict=False))
+    more = len(manifest.classes) - most
+    return told + (f", and {more} more" if more > 0 else "")
+
+
+def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Machine, progress: Progress) -> None:
+    """Say what is trained, how it is computed, and why so."""
+    compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
+    patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
+    written = written_out(machine.device, precision.dtype, patches, trains=True)
+    model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
+    said = [
+        f"{model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
+        f"mixed precision: {precision.mixed}, for {precision.reason}",
+        f"attention: {'written out' if written else 'fused'}",
+        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
+    ]
+    if count > 1:
+        said.append(f"{count} processes share {'the model and ' if machine.fsdp else ''}each batch")
+    progress.note("; ".join(said))
+
+
+def warn_before(
+    recipe: Recipe, manifest: Manifest, minutes: float | None, taught: FittedTeacher | None, progress: Progress
+) -> None:
+    """Say what cannot work in the time there is, before it is spent."""
+    said = say_before(
+        views=math.floor(recipe.length * manifest.size("train")),
+        classes=len(manifest.classes),
+        batch_size=recipe.batch_size,
+        minutes=minutes,
+        pretrained=bool(recipe.weights),
+        teacher=taught.facts.get("val_accuracy") if taught else None,
+    )
+    if said:
+        progress.note(f"WARNING: {said}")

@@ -1,0 +1,49 @@
+"""What writing for another library comes to, whichever writer does it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from corolla.model import ViTConfig
+from corolla.weights.dialects import Dialect
+
+BOTH = "a head on class token and mean together"
+POOLINGS = {"token": "a class token", "average": "average pooling", "token+average": BOTH}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dialect to write, what it cannot say, and its `config.json`."""
+
+    dialect: Dialect
+    faults: list[str]
+    settings: dict[str, Any] | None
+
+
+def timm_arguments(config: ViTConfig) -> dict[str, Any]:
+    """The arguments that all of timm's Vision Transformers have."""
+    return {
+        "img_size": list(config.image_size),
+        "patch_size": config.patch_size,
+        "embed_dim": config.width,
+        "depth": config.depth,
+        "num_heads": config.heads,
+        "mlp_ratio": (config.mlp_dim + 0.25) / config.width,  # timm cuts its product with the width to a whole number
+        "global_pool": config.pooling.replace("average", "avg"),
+        "class_token": config.pooling == "token",
+    }
+
+
+def timm_settings(base: str, config: ViTConfig, arguments: dict[str, Any], has_head: bool) -> dict[str, Any]:
+    """The `config.json` for the architecture `base` of timm with other arguments."""
+    classes = config.num_classes if has_head else 0
+    size = [3, *config.image_size]
+    pretrained = {"input_size": size, "num_classes": classes, "first_conv": "patch_embed.proj", "classifier": "head"}
+    if config.distilled:
+        pretrained["classifier"] = ["head", "head_dist"]
+    return {
+        "architecture": base,
+        "num_classes": classes,
+        "num_features": config.width,
+        "pretrained_cfg": pretrained,
+        "model_args": arguments,
+    }

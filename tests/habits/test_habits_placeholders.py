@@ -1,0 +1,138 @@
+"""Class folders that are no classes, and files that stand for a picture that was not there: a hint for each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from corolla.audit.audit import audit
+from corolla.audit.concerns import concerns, counts
+from corolla.data.hints import class_hints, hints, named_like_placeholder, no_class, spelled_alike
+from corolla.data.sources import load_data
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("BACKGROUND_Google", True), ("background", True), ("none", True), ("None", True), ("unknown", True),
+        ("un-labelled", True), ("unlabeled", True), ("trash", True), ("ipynb_checkpoints", True), ("99_others", True),
+        ("New folder (2)", True), ("_tmp", True),
+        ("backgammon", False), ("nonedible", False), ("mother", False), ("unknown_soldier", False), ("rose", False),
+        ("template", False), ("miscanthus", False), ("junkers", False), ("notumor", False),
+    ],
+)  # fmt: skip
+def test_names_of_classes(name: str, expected: bool) -> None:
+    assert no_class(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("ants/imageNotFound.gif", True), ("a/image_not_available.png", True), ("a/no-photo.jpg", True),
+        ("a/noimage.jpg", True), ("a/placeholder (3).png", True), ("a/default image.png", True), ("a/404.jpg", True),
+        ("a/missing_img.png", True), ("a/unavailable.jpg", True), ("a/dummy.png", True), ("a/coming_soon.jpg", True),
+        ("notfound/rose.jpg", False), ("a/404123.jpg", False), ("a/piano picture.jpg", False), ("a/nomad.jpg", False),
+        ("a/forget-me-not.jpg", False), ("a/blank wall.jpg", False), ("a/img_0404.jpg", False),
+    ],
+)  # fmt: skip
+def test_names_of_files(path: str, expected: bool) -> None:
+    assert named_like_placeholder(path) == expected
+
+
+def test_names_that_differ_in_their_spelling_only() -> None:
+    names = ["Maine Coon", "maine_coon", "MAINE-COON", "Birman", "C", "C++", "cat", "cats"]
+    assert spelled_alike(names) == [("MAINE-COON", "Maine Coon", "maine_coon")]
+    assert class_hints(["Cat", "cat", "unknown"]) == [
+        "what is called unknown may be no class but what was left over; it is learned like any other, so leave it out "
+        "if that is not meant",
+        "names of classes differ in their spelling only (Cat and cat); they are learned as different ones",
+    ]
+    assert class_hints(["cat", "dog"]) == []
+
+
+def photo(seed: int) -> Image.Image:
+    """A picture of random blobs, a different one for every seed."""
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((96, 80), Image.Resampling.BICUBIC)
+
+
+def not_there(words: str = "image not available") -> Image.Image:
+    """A grey picture with words on it."""
+    picture = Image.new("RGB", (200, 200), (204, 204, 204))
+    draw = ImageDraw.Draw(picture)
+    draw.text((40, 145), words, fill=(90, 90, 90))
+    draw.rectangle((70, 60, 130, 110), outline=(90, 90, 90), width=6)
+    return picture
+
+
+@pytest.fixture
+def insects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Ants and bees, and files that are given by their paths."""
+    monkeypatch.setenv("COROLLA_CACHE", str(tmp_path / "cache"))
+
+    def make(**extra: Image.Image) -> Path:
+        for number, name in enumerate(("ants", "bees")):
+            (tmp_path / "data" / name).mkdir(parents=True)
+            for n in range(30):
+                photo(100 * number + n).save(tmp_path / "data" / name / f"{n}.png")
+        for path, picture in extra.items():
+            (tmp_path / "data" / path).parent.mkdir(exist_ok=True)
+            picture.save(tmp_path / "data" / path)
+        return tmp_path / "data"
+
+    return make
+
+
+def test_a_placeholder_gets_a_hint_for_each_reason(insects: Callable[..., Path]) -> None:
+    twin = photo(7000)
+    source = insects(
+        **{
+            "ants/imageNotFound.gif": photo(5000),
+            "bees/17.jpg": not_there(),
+            "bees/a.png": twin, "bees/b.png": twin, "ants/c.png": twin,
+        }
+    )  # fmt: skip
+    found = audit(source)
+    assert [(picture.path, why) for picture, why in found.odd("placeholder")] == [
+        ("ants/c.png", "the same file 3 times"),
+        ("ants/imageNotFound.gif", "by its name"),
+        ("bees/17.jpg", found.odd("placeholder")[2][1]),
+        ("bees/a.png", "the same file 3 times"),
+        ("bees/b.png", "the same file 3 times"),
+    ]
+    assert found.odd("placeholder")[2][1].endswith("% of it is one color")
+    assert [each.found for each in counts(found) if each.what == "Likely placeholders"] == ["5"]
+    assert "5\N{NO-BREAK SPACE}pictures may stand for one that was not there, such as ants/c.png (the same file 3" in (
+        " ".join(concerns(found))
+    )
+    assert {row["path"] for row in found.to_json()["odd"]["placeholder"]} == {
+        picture.path for picture, _ in found.odd("placeholder")
+    }
+
+
+def test_many_things_on_a_white_ground_are_no_placeholders(insects: Callable[..., Path]) -> None:
+    some = {f"bees/{n}.jpg": not_there(f"drawing {n * 7919}") for n in range(100, 108)}
+    assert audit(insects(**some)).odd("placeholder") == []
+
+
+def test_a_training_and_an_audit_say_it(insects: Callable[..., Path]) -> None:
+    more = {f"BACKGROUND_Google/{n}.png": photo(9000 + n) for n in range(8)}
+    source = insects(**more, **{"ants/imageNotFound.gif": photo(5000)})
+    assert hints(load_data(source)) == [
+        "what is called BACKGROUND_Google may be no class but what was left over; it is learned like any other, so "
+        "leave it out if that is not meant",
+        "1 file is named like a stand-in for a missing picture (ants/imageNotFound.gif); look, and leave out what is "
+        "one",
+    ]
+    assert any(said.startswith("What is called BACKGROUND_Google may be no class") for said in concerns(audit(source)))
+
+
+def test_an_audit_says_what_has_no_class_and_what_is_dark(insects: Callable[..., Path]) -> None:
+    source = insects()
+    Image.fromarray(np.arange(4000, dtype=np.uint16).reshape(50, 80)).save(source / "ants" / "deep.png")
+    photo(1).save(source / "loose.png")
+    said = concerns(audit(source))
+    assert any(line.startswith("1 picture of 61 holds 16 bits a channel") and line.endswith(".") for line in said)
+    assert any("1\N{NO-BREAK SPACE}file has no class or no place, such as loose.png" in line for line in said)
