@@ -83,7 +83,7 @@ def test_show_says_what_a_checkpoint_is_and_expects(corolla: Callable[..., Any],
     said = corolla("weights", "show", small)
     assert said.status == 0
     for words in (
-        "timm", "48 x 32 pixels in patches of 8", "2 of width 64, 1 heads", "class", "mask_token",
+        "timm", "48 x 32 pixels in patches of 8", "2 of width 64, 1 head,", "class", "mask_token",
         "3 classes: oak, elm, ash",
         "mean 0.5, 0.5, 0.5; std 0.5, 0.5, 0.5; bicubic; crop 0.875",  # timm's where nothing is said
     ):  # fmt: skip
