@@ -22,6 +22,16 @@ def test_the_crop_is_centred_inside_the_picture_and_of_the_right_shape(
     assert (right - left) * rows == pytest.approx((bottom - top) * columns)
 
 
+@given(st.integers(1, 5000), st.integers(1, 5000), st.floats(0.1, 1.0))
+def test_squashing_keeps_the_same_share_of_either_side(width: int, height: int, fraction: float) -> None:
+    squash = Preprocessing((24, 40), fraction, crop_mode="squash")
+    left, top, right, bottom = squash.crop_box(width, height)
+    assert 0 <= left <= right <= width
+    assert 0 <= top <= bottom <= height
+    assert (left + right, top + bottom) == (pytest.approx(width), pytest.approx(height))
+    assert (right - left, bottom - top) == (pytest.approx(width * fraction), pytest.approx(height * fraction))
+
+
 @pytest.mark.parametrize("side", [29, 225, 450])  # 224 / side * side is a hair more than 224
 def test_rounding_puts_no_edge_outside(side: int) -> None:
     assert Preprocessing((224, 224))(Image.new("RGB", (side, side))).shape == (3, 224, 224)
@@ -52,12 +62,13 @@ def test_shrinking_is_antialiased() -> None:
 
 
 def test_it_survives_json() -> None:
-    preprocessing = Preprocessing((96, 128), 0.875, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    preprocessing = Preprocessing((96, 128), 0.875, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "squash")
     assert Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json()))) == preprocessing
 
 
 @pytest.mark.parametrize("change", [
     {"image_size": [0, 5]}, {"image_size": [10**9, 5]}, {"interpolation": "lanczos"}, {"crop_fraction": 0},
+    {"crop_mode": "border"},
     {"std": [0, 1, 1]}, {"mean": [0, 1]}, {"unknown": 1},
 ])  # fmt: skip
 def test_hostile_values_are_refused(change: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ reports of "the model answers differently outside training" are two preprocessin
 """
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # an exported model answers where there is no torch
     from torch import Tensor
 
 Interpolation = Literal["bilinear", "bicubic"]
+CropMode = Literal["center", "squash"]  # by timm's names
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -22,21 +23,28 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The largest centred crop of the right shape, resized once with antialiasing, scaled and normalised."""
+    """The largest centered crop of the right shape, resized once with antialiasing, scaled and normalised.
+
+    A crop mode of "squash" takes the whole image instead, whatever its shape, as many published models were trained.
+    """
 
     image_size: tuple[int, int]  # height, width in pixels
     crop_fraction: float = 1.0  # share of the crop's sides that is kept, 0.875 for many published weights
     interpolation: Interpolation = "bicubic"
     mean: tuple[float, float, float] = IMAGENET_MEAN  # of red, green, blue in [0, 1]
     std: tuple[float, float, float] = IMAGENET_STD
+    crop_mode: CropMode = "center"
 
     def crop_box(self, width: int, height: int) -> tuple[float, float, float, float]:
         """The crop (left, top, right, bottom) of a `width` x `height` picture, in pixels and parts of pixels."""
         rows, columns = self.image_size
-        scale = min(width / columns, height / rows) * self.crop_fraction
+        across, down = width / columns, height / rows  # pixels of the picture under one of the result
+        if self.crop_mode == "center":
+            across = down = min(across, down)
+        wide, tall = columns * across * self.crop_fraction, rows * down * self.crop_fraction
         # Rounding may put an edge a hair outside, which Pillow refuses.
-        left, top = max((width - columns * scale) / 2, 0.0), max((height - rows * scale) / 2, 0.0)
-        return left, top, min(left + columns * scale, width), min(top + rows * scale, height)
+        left, top = max((width - wide) / 2, 0.0), max((height - tall) / 2, 0.0)
+        return left, top, min(left + wide, width), min(top + tall, height)
 
     def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
         """The cropped and resized picture (H, W, 3); an RGB picture of any size comes in."""
@@ -73,6 +81,8 @@ class Preprocessing:
             raise ValueError(f"image_size {sides} should be two whole numbers of pixels")
         if preprocessing.interpolation not in FILTERS or not 0 < preprocessing.crop_fraction <= 1:
             raise ValueError("interpolation or crop_fraction is out of range")
+        if preprocessing.crop_mode not in get_args(CropMode):
+            raise ValueError(f"crop_mode is {preprocessing.crop_mode!r}; it should be center or squash")
         if len(preprocessing.mean) != 3 or len(preprocessing.std) != 3 or not all(s > 0 for s in preprocessing.std):
             raise ValueError("mean and std should be three numbers each, std above zero")
         return preprocessing

@@ -37,8 +37,8 @@ def test_the_table_the_page_and_the_json(corolla: Callable, own: Path) -> None:
     assert "Unreadable files 1" in lines
     assert "Labels likely wrong not looked at; give --weights" in lines
     assert "red 14" in lines
-    assert "audit: audit-my pictures/audit.html" in said.err.replace("\\", "/")
-    folder = own.parent / "audit-my pictures"
+    assert "audit: audit-my-pictures/audit.html" in said.err.replace("\\", "/")
+    folder = own.parent / "audit-my-pictures"
     assert {file.name for file in folder.iterdir()} == {"audit.html", "audit.json"}
     assert "<html" in (folder / "audit.html").read_text(encoding="utf-8")
     told = json.loads((folder / "audit.json").read_text(encoding="utf-8"))

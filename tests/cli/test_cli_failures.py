@@ -16,7 +16,7 @@ from corolla.errors import CorollaError
     [
         (["trian"], "train"),
         (["train"], "DATA"),
-        (["train", "x"], "--out"),
+        (["audit"], "DATA"),
         (["train", "x", "--out", "y", "--epoch", "3"], "--epochs"),
         (["train", "x", "--out", "y", "--epochs", "three"], "--epochs"),
         (["train", "x", "--out", "y", "--epochs", "0"], "--epochs"),

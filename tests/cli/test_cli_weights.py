@@ -83,9 +83,9 @@ def test_show_says_what_a_checkpoint_is_and_expects(corolla: Callable[..., Any],
     said = corolla("weights", "show", small)
     assert said.status == 0
     for words in (
-        "timm", "48 x 32 pixels in patches of 8", "2 of width 64, 1 heads", "class", "mask_token",
+        "timm", "48 x 32 pixels in patches of 8", "2 of width 64, 1 head,", "class", "mask_token",
         "3 classes: oak, elm, ash",
-        "mean 0.5, 0.5, 0.5; std 0.5, 0.5, 0.5; bicubic; crop 1",
+        "mean 0.5, 0.5, 0.5; std 0.5, 0.5, 0.5; bicubic; crop 0.875",  # timm's where nothing is said
     ):  # fmt: skip
         assert words in said.out
 
@@ -99,6 +99,13 @@ def test_convert_writes_proves_and_says_so(
     assert "read back, its answers differ" in said.out
     assert any((tmp_path / "out").glob("model.*"))
     assert "import" not in said.out
+    library = {"timm": "timm", "huggingface": "transformers"}[dialect]
+    [asked] = [line for line in said.out.splitlines() if " computes the same of " in line]
+    assert asked.startswith(f"{library} ")
+    assert f" {tmp_path / 'out'}, to " in asked
+    squashed = "transformers has no words for the largest crop of this shape" in said.out
+    assert squashed == (dialect == "huggingface")
+    assert f"no library was asked of {small / 'model.safetensors'}" in said.out
     if dialect in ("timm", "huggingface"):
         assert "3 classes: oak, elm, ash" in corolla("weights", "show", tmp_path / "out").out
     if dialect == "huggingface":

@@ -58,8 +58,8 @@ REFUSALS = [
     Refusal("train {empty} --out {new}", "no class folders"),
     Refusal("train {single} --out {new}", "the single class 'only'"),
     Refusal("train {hollow} --out {new}", "no readable picture"),
-    Refusal("train {uneven} --out {new}", "the classes of train and val differ"),
-    Refusal("train {text} --out {new}", "cannot use"),
+    Refusal("train {uneven} --out {new}", "has 1 class that train lacks (green)"),
+    Refusal("train {text} --out {new}", "no path column"),
     Refusal("train {broken_zip} --out {new}", "damaged or not a zip"),
     Refusal("train {unsafe_zip} --out {new}", "not safe to unpack"),
     Refusal("train {no_label} --out {new}", "has no label column"),
@@ -195,13 +195,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[d
     root = tmp_path_factory.mktemp("scene")
     for folder in ("photos/red", "photos/blue", "single/only", "hollow/red", "hollow/blue", "empty", "other/cat"):
         (root / folder).mkdir(parents=True)
-    for folder in ("uneven/train/red", "uneven/train/blue", "uneven/val/red", "other/dog", "damaged", "unfinished"):
+    for folder in ("uneven/train/red", "uneven/train/blue", "uneven/val/green", "other/dog", "damaged", "unfinished"):
         (root / folder).mkdir(parents=True)
     for folder in ("photos/red", "photos/blue", "single/only", "other/cat", "other/dog"):
         Image.new("RGB", (8, 8)).save(root / folder / "a.png")
     for folder in ("red", "blue"):
         Image.new("RGB", (8, 8)).save(root / "uneven" / "train" / folder / "a.png")
-    Image.new("RGB", (8, 8)).save(root / "uneven" / "val" / "red" / "a.png")
+    Image.new("RGB", (8, 8)).save(root / "uneven" / "val" / "green" / "a.png")
     for name in ("text.txt", "text.txt.onnx", "broken.zip", "rows.parquet", "taken.onnx", "table.parquet"):
         (root / name).write_text("not what it is called")
     (root / "damaged" / "config.json").write_text("{")

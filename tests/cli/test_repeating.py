@@ -19,6 +19,7 @@ OTHER: dict[str, Any] = {
     "train_blocks": 2, "lora_rank": 4, "layer_decay": 0.7, "teacher": "efficientnet-lite0", "teacher_epochs": 0,
     "distillation": "hard", "distill_share": 0.25, "distill_token": False, "temperature": 2.0, "guidance": 0.5,
     "minutes": 0.5, "epochs": 3, "model": "vit_pico_patch8_16", "image_size": 24, "seed": 7, "strict": True,
+    "class_folders": "leaf", "duplicates": "ignore",
     "optimiser": "adamw", "learning_rate": 1e-4, "weight_decay": 0.0, "warmup": 0.2, "batch_size": 12, "accumulate": 2,
     "clip_norm": 2.5, "average_decay": 0.9, "last_epoch": 0.5,
     "validations": 7, "patience": 3, "label_smoothing": 0.0, "drop_path": 0.0,

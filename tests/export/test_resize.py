@@ -13,6 +13,7 @@ from corolla.preprocessing import Preprocessing
 
 PREPARATIONS = [
     Preprocessing((48, 48)), Preprocessing((32, 56), 0.875, "bilinear"), Preprocessing((40, 24), 0.9, "bicubic"),
+    Preprocessing((40, 24), 0.9, crop_mode="squash"),
 ]  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def test_timm_knows_the_same(published: Published) -> None:
     assert published.preprocessing.mean == tuple(config.mean)
     assert published.preprocessing.std == tuple(config.std)
     assert published.preprocessing.interpolation == config.interpolation
+    assert published.preprocessing.crop_mode == config.crop_mode
     assert published.family.licence.lower().startswith(config.license)
     if published.on_hub:
         assert config.hf_hub_id in (published.source, "timm/")

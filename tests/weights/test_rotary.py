@@ -1,6 +1,7 @@
 """Checkpoints with rotary positions: what tells how they turn, held against timm's own, and what is refused."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from corolla.errors import CorollaError
 from corolla.weights import Weights, load_weights, write_weights
 from corolla.weights.dialects import TIMM
 from corolla.weights.renaming import to_ours
-from corolla.weights.rotary import turning_of
-from corolla.weights.shapes import epsilon_of, heads_of
-from references import OURS, REFERENCES, SIZES, asked, error, hybrid, ours, shaken, timm_again
+from corolla.weights.rotary import completed
+from corolla.weights.timm_eva import entry_of
+from corolla.weights.timm_settings import ARCHITECTURES, told_by_timm
+from references import DINOV3, OURS, REFERENCES, SIZES, asked, error, hybrid, ours, shaken, timm_again
 
 SHAPE: dict[str, Any] = {"embed_dim": 48, "depth": 2, "num_heads": 3, "img_size": 32, "patch_size": 8}
 KINDS = {"RotaryEmbeddingDinoV3": "centered", "RotaryEmbeddingCat": "counted"}
@@ -33,33 +35,35 @@ def refused(path: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name in timm.list_models(module="eva") if "sapiens2" not in name])
+@pytest.mark.parametrize("name", timm.list_models(module="eva"))
 def test_the_architectures_of_timm_are_what_timm_makes_of_them_or_refused(name: str) -> None:
+    if re.search("mixed|enormous|_pe_|sapiens2", name):
+        with pytest.raises(ValueError, match=f'its architecture is "{name}", and corolla computes only plain ViTs'):
+            told_by_timm({"architecture": name})
+        return
     with torch.device("meta"):
         model: Any = timm.create_model(name, depth=1)
-    theirs = dict(model.state_dict())
-    unknown = to_ours(theirs, TIMM.table).unknown
-    foreign = [part for part in unknown if not part.endswith("parts that do not belong together)")]
-    if "_pe_" in name:
-        assert foreign[0].startswith("norm_pre")
-        return
-    assert foreign == (["rope.freqs"] if "mixed" in name else [])
-    if "mixed" in name or "enormous" in name:
-        with pytest.raises(ValueError, match="this Vision Transformer has not"):
-            turning_of(theirs, {"architecture": name}, "timm")
-        return
-    turning, settings = turning_of(theirs, {"architecture": name}, "timm")
-    arguments, rope = settings["model_args"], model.rope
-    assert heads_of(model.embed_dim, arguments) == model.blocks[0].attn.num_heads
-    assert epsilon_of(arguments, "timm") == model.blocks[0].norm1.eps
-    assert arguments["global_pool"] == model.global_pool
-    assert (turning is None) == (rope is None)
-    if turning is not None:
+    theirs = completed(dict(model.state_dict()))
+    assert to_ours(theirs, TIMM.table).unknown == []
+    told, rope, block = told_by_timm({"architecture": f"{name}.some_tag"}), model.rope, model.blocks[0]
+    assert (told.heads, told.epsilon, told.plain) == (block.attn.num_heads, block.norm1.eps, False)
+    assert told.pooling == {"token": "token", "avg": "average"}[model.global_pool]
+    assert model.pos_embed is None or told.class_position is not model.no_embed_class
+    turning = told.turning
+    assert turning is not None
+    assert (turning.rotary == "none") == (rope is None)
+    if rope is not None:
         assert turning.rotary == KINDS[type(rope).__name__]
         assert turning.rotary_base == rope.temperature
         assert turning.rotary_grid == getattr(rope, "ref_feat_shape", None)
         assert turning.neighbours != rope.rotate_half
         assert turning.columns_first == (rope.grid_indexing == "xy")
+        assert rope.grid_offset == 0
+
+
+def test_an_architecture_is_of_one_kind() -> None:
+    assert not [name for name in timm.list_models() if entry_of(name) and ARCHITECTURES.fullmatch(name)]
+    assert not [name for name in timm.list_models() if entry_of(name) and name not in timm.list_models(module="eva")]
 
 
 def as_published(model: nn.Module, periods: int) -> dict[str, Tensor]:
@@ -139,30 +143,121 @@ def test_a_token_read_before_its_norm_is_read_so_in_a_plain_one_too(tmp_path: Pa
     assert error(ours(load_weights(tmp_path), images), asked(theirs, images)) <= 1e-5
 
 
-def test_what_turns_otherwise_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "changes"), [
+    ("vit_small_patch16_rope_224", {"rope_temperature": 50.0}),
+    ("vit_small_patch16_rope_224", {"rope_grid_indexing": "ij", "rope_rotate_half": True}),
+    ("vit_small_patch16_rope_224", {"ref_feat_shape": 7, "num_heads": 2}),
+    ("vit_small_patch16_rope_224", {"qkv_bias": False, "qkv_fused": False, "attn_type": "eva"}),
+    ("vit_small_patch16_rope_224", {"scale_mlp": True, "scale_attn_inner": True, "swiglu_mlp": True}),
+    ("vit_small_patch16_rope_224", {"global_pool": "avg", "use_fc_norm": True}),
+    ("vit_small_patch16_rope_224", {"num_reg_tokens": 2, "use_abs_pos_emb": True}),
+    ("vit_small_patch16_rope_ape_224", {"img_size": (32, 40)}),
+    ("vit_small_patch16_rope_ape_224", {"no_embed_class": False, "img_size": 40}),
+    ("vit_small_patch16_rope_ape_224", {"use_rot_pos_emb": False}),
+    ("vit_small_patch16_dinov3", {"rope_temperature": 10.0, "rope_grid_indexing": "xy", "rope_rotate_half": False}),
+    ("vit_small_patch16_dinov3", {"rope_jitter_coords": 2.0, "rope_rescale_coords": 2.0, "drop_path_rate": 0.1}),
+])  # fmt: skip
+def test_what_we_compute_is_honored(name: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    theirs = shaken(timm.create_model(name, **SHAPE | {"num_classes": 4} | changes))
+    timm.models.save_for_hf(theirs, tmp_path, safe_serialization=True)
+    weights = load_weights(tmp_path)
+    images = torch.randn(2, 3, *theirs.patch_embed.img_size)
+    assert weights.config.image_size == theirs.patch_embed.img_size
+    assert error(ours(weights, images), asked(theirs, images)) <= 1e-5
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"rope_type": "mixed"}, 'rope_type is "mixed", and corolla computes only "cat" or "dinov3"'),
+    ({"rope_type": "mrope"}, 'rope_type is "mrope"'),
+    ({"rope_type": None}, 'rope_type is null, and corolla computes only "cat" or "dinov3"'),
+    ({"rope_grid_indexing": "yx"}, 'rope_grid_indexing is "yx", and corolla computes only "ij" or "xy"'),
+    ({"rope_grid_offset": 1.0}, "rope_grid_offset is 1.0, and corolla computes only 0.0"),
+    ({"rope_rotate_half": "no"}, 'rope_rotate_half is "no", and corolla computes only true or false'),
+    ({"rope_mrope_section": [8, 12, 12]}, "rope_mrope_section is [8, 12, 12], and corolla computes only the usual one"),
+    ({"use_post_norm": True}, "use_post_norm is true, and corolla computes only false"),
+    ({"use_pre_transformer_norm": True}, "use_pre_transformer_norm is true, and corolla computes only false"),
+    ({"qk_norm": True}, "qk_norm is true, and corolla computes only false"),
+    ({"num_kv_heads": 1}, "num_kv_heads is 1, and corolla computes only the usual one"),
+    ({"norm_layer": "rmsnorm"}, 'norm_layer is "rmsnorm", and corolla computes only the usual one'),
+    ({"global_pool": "map"}, 'global_pool is "map", and corolla computes only "token" or "avg"'),
+    ({"ref_feat_shape": [7]}, "ref_feat_shape is [7]; it should be two whole numbers, or one"),
+    ({"rope_temperature": None}, "rope_temperature is null; it should be a number above 1"),
+    ({"rope_temperature": True}, "rope_temperature is true; it should be a number above 1"),
+    ({"num_heads": 24}, "multiple of 4 wide"),
+    ({"swiglu_mlp": True}, "its settings tell of a SiLU with a gate, and its tensors are for a GELU"),
+    ({"depth": 3}, "its settings say depth 3, and its tensors have 2"),
+    ({"rope_theta": 7}, "it has model_args.rope_theta: 7, and corolla does not know whether that changes what timm"),
+    ({"act_layer": "gelu"}, 'it has model_args.act_layer: "gelu"'),  # no argument of this class
+])  # fmt: skip
+def test_what_turns_otherwise_is_refused_by_key_and_value(change: dict[str, Any], words: str, tmp_path: Path) -> None:
     reference = REFERENCES["timm RoPE-ViT"]
     folder = reference.save(reference.make(), tmp_path)
     settings = json.loads((folder / "config.json").read_text())
-    for change, word in (
-        ({"rope_type": "mixed"}, "rope_type is 'mixed'"),
-        ({"rope_type": "mrope"}, "rope_type is 'mrope'"),
-        ({"rope_grid_offset": 1.0}, "rope_grid_offset is 1.0"),
-        ({"use_post_norm": True}, "use_post_norm is True"),
-        ({"ref_feat_shape": [7]}, "grid of (7,)"),
-        ({"rope_temperature": None}, "float"),
-        ({"num_heads": 24}, "multiple of 4 wide"),
-    ):
-        told = settings | {"model_args": settings["model_args"] | change}
-        (folder / "config.json").write_text(json.dumps(told))
-        assert word in refused(folder)
+    told = settings | {"model_args": settings["model_args"] | change}
+    (folder / "config.json").write_text(json.dumps(told))
+    assert words in refused(folder)
 
 
-def test_transformers_settings_are_needed_and_an_mlp_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"architecture": "vit_small_patch16_224"}, "without rotary positions, and its tensors have"),
+    ({"architecture": "eva02_tiny_patch14_224"}, "tell of other rotary positions than its rope_embed.periods"),
+    ({"num_heads": 2}, "tell of 2 heads, and its rope_embed.periods of 3"),
+])  # fmt: skip
+def test_settings_that_contradict_dinov3s_own_files_are_refused(
+    settings: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    published = as_published(timm.create_model("vit_small_patch16_dinov3_qkvb", num_classes=0, **SHAPE), periods=4)
+    torch.save(published, tmp_path / "dinov3.pth")
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    assert words in refused(tmp_path / "dinov3.pth")
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "vit_small_patch16_dinov3_qkvb", "num_heads": 3}))
+    assert load_weights(tmp_path / "dinov3.pth").config.rotary == "centered"
+
+
+def test_rotary_settings_beside_other_tensors_are_refused(tmp_path: Path) -> None:
+    reference = REFERENCES["transformers DINOv2"]
+    folder = reference.save(reference.make(), tmp_path)
+    settings = json.loads((folder / "config.json").read_text())
+    told = {key: settings[key] for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "image_size")}
+    (folder / "config.json").write_text(json.dumps(told | {"model_type": "dinov3_vit"}))
+    assert "its settings tell of rotary positions, and its tensors have the names of others" in refused(folder)
+
+
+@pytest.mark.parametrize("changes", [
+    {"rope_theta": 50.0}, {"layer_norm_eps": 1e-3}, {"num_attention_heads": 2}, {"num_register_tokens": 0},
+    {"query_bias": False, "value_bias": False}, {"key_bias": True}, {"proj_bias": False, "mlp_bias": False},
+    {"hidden_act": "gelu_python", "attention_dropout": 0.1, "pos_embed_jitter": 2.0, "pos_embed_shift": 1.0},
+    {"use_gated_mlp": True, "hidden_act": "swish"}, {"image_size": [32, 48]},
+])  # fmt: skip
+def test_what_we_compute_of_transformers_is_honored(changes: dict[str, Any], tmp_path: Path) -> None:
+    theirs = shaken(transformers.DINOv3ViTModel(transformers.DINOv3ViTConfig(**DINOV3 | changes)))
+    theirs.save_pretrained(tmp_path)
+    weights, images = load_weights(tmp_path), torch.randn(2, 3, 32, 48)
+    assert error(ours(weights, images), asked(theirs, images)) <= 1e-5
+    assert weights.config.image_size == ((32, 48) if "image_size" in changes else (32, 32))
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"hidden_act": "gelu"}, 'its hidden_act is "gelu", and corolla computes only "silu" in an MLP with a gate'),
+    ({"hidden_act": None}, 'its hidden_act is "gelu", and corolla computes only "silu"'),  # which it then is there
+    ({"use_gated_mlp": False}, 'its hidden_act is "silu", and corolla computes only "gelu"'),
+    ({"use_gated_mlp": False, "hidden_act": "gelu"}, "its settings tell of a GELU without a gate"),
+    ({"rope_theta": "far"}, 'its rope_theta is "far"; it should be a number above 1, such as 100'),
+    ({"num_channels": 1}, "its num_channels is 1, and corolla computes only 3"),
+    ({"rope_scaling": {"factor": 2}}, 'it has rope_scaling: {"factor": 2}, and corolla does not know whether'),
+    ({"model_type": "vit", "hidden_act": "gelu"}, "it has attention_dropout: 0.0"),  # and the rest of its own
+])  # fmt: skip
+def test_what_we_do_not_compute_of_transformers_is_refused(change: dict[str, Any], words: str, tmp_path: Path) -> None:
     reference = REFERENCES["transformers DINOv3, SwiGLU"]
     folder = reference.save(reference.make(), tmp_path)
     settings = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(settings | {"hidden_act": "gelu"}))
-    assert "hidden_act is 'gelu'; this Vision Transformer has 'silu'" in refused(folder)
+    (folder / "config.json").write_text(json.dumps(settings | change))
+    assert words in refused(folder)
+
+
+def test_transformers_settings_are_needed(tmp_path: Path) -> None:
+    reference = REFERENCES["transformers DINOv3"]
+    folder = reference.save(reference.make(), tmp_path)
     (folder / "config.json").unlink()
     assert "how many heads there are; put their config.json there" in refused(folder)
 

@@ -160,7 +160,8 @@ def rotary_words(config: "ViTConfig") -> str:
 def prepared(asked: "Preprocessing") -> str:
     """How pictures are prepared, in one line."""
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (asked.mean, asked.std))
-    return f"mean {mean}; std {std}; {asked.interpolation}; crop {asked.crop_fraction:g}"
+    squashed = "; squashed" if asked.crop_mode == "squash" else ""
+    return f"mean {mean}; std {std}; {asked.interpolation}; crop {asked.crop_fraction:g}{squashed}"
 
 
 def print_lines(lines: dict[str, str]) -> None:
@@ -209,6 +210,8 @@ def convert(
     print(f"{out}: read back, its answers differ from those of {source} by {difference}")
     if written.needs:
         print(f"{to} has no words for this model; load it after `import {written.needs}`")
+    for note in written.notes:
+        print(note)
 
 
 def push(

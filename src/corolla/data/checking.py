@@ -28,6 +28,7 @@ from corolla.data.progress import Progress
 from corolla.errors import CorollaError, few
 from corolla.text import count
 
+MISSING = "no such file"
 _BATCH = 32
 _DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
 _FORMAT = f"4 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
@@ -132,7 +133,7 @@ def _look(path: Path, before: _Found | None) -> _Found | str:
     except PictureError as error:
         return error.reason
     except FileNotFoundError:
-        return f"no such file in {path.parent}"
+        return MISSING
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
         return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
 

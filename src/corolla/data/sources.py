@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from corolla.data.checking import Checked, check
+from corolla.data.checking import MISSING, Checked, check
 from corolla.data.duplicates import near_duplicates
 from corolla.data.folders import list_folder
 from corolla.data.layout import ClassFolders
@@ -88,7 +88,11 @@ def split_listing(
     _check_classes(source, listing.classes)
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
     notes = [*listing.notes, *checked.notes, *_missing_classes(listing.classes)]
-    pairs = [] if duplicates == "ignore" else list(near_duplicates(checked.fingerprints, progress))
+    if any(skipped.reason == MISSING for skipped in checked.skipped):
+        notes.append(f"files that are missing were looked for in {listing.root}")
+    given = {example.split for example in checked.examples}
+    compares = duplicates != "ignore" and given != set(SPLITS)  # of very many images it takes hours
+    pairs = list(near_duplicates(checked.fingerprints, progress)) if compares else []
     try:
         examples = split(checked.examples, pairs, seed=seed, fractions=fractions)
     except TooFewError as error:
@@ -104,7 +108,6 @@ def split_listing(
             "a column group for what belongs together, or --duplicates group to stop instead"
         )
     skipped = sorted((*listing.misplaced, *listing.left_out, *checked.skipped), key=lambda s: s.path)
-    given = {example.split for example in checked.examples}
     drawn = tuple(name for name in SPLITS if name not in given)
     return Manifest(listing.root, examples, tuple(skipped), listing.stream, tuple(notes), drawn)
 

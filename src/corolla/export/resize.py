@@ -31,9 +31,12 @@ class Resize(nn.Module):
         width, height = across[-1] + 1, down[-1] + 1
         prepared = (width == columns) & (height == rows)
         fraction = torch.where(prepared, 1.0, self.preprocessing.crop_fraction)
-        scale = torch.minimum(width / columns, height / rows) * fraction  # as in `Preprocessing.crop_box`
-        horizontal = self.weights(across, (width - columns * scale) / 2, scale, columns)
-        vertical = self.weights(down, (height - rows * scale) / 2, scale, rows)
+        wide, tall = width / columns, height / rows  # as in `Preprocessing.crop_box`
+        if self.preprocessing.crop_mode == "center":
+            wide = tall = torch.minimum(wide, tall)
+        wide, tall = wide * fraction, tall * fraction
+        horizontal = self.weights(across, (width - columns * wide) / 2, wide, columns)
+        vertical = self.weights(down, (height - rows * tall) / 2, tall, rows)
         planes = pictures.permute(0, 3, 1, 2).float()
         planes = (planes @ horizontal.T).round().clamp(0, 255)
         return (vertical @ planes).round().clamp(0, 255)

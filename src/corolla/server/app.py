@@ -190,8 +190,12 @@ def on_device(served: Served) -> dict[str, Any] | None:
     """`OnDevice`, for a served file."""
     if served.file is None:
         return None
-    fraction = served.predictor.preprocessing.crop_fraction
-    return {"bytes": served.file.stat().st_size, "crop_fraction": fraction}
+    prepared = served.predictor.preprocessing
+    return {
+        "bytes": served.file.stat().st_size,
+        "crop_fraction": prepared.crop_fraction,
+        "crop_mode": prepared.crop_mode,
+    }
 
 
 def add_machine_room(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:

@@ -1,6 +1,6 @@
 """What goes in and out of the API, as OpenAPI tells it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -104,6 +104,9 @@ class OnDevice(BaseModel):
 
     bytes: Annotated[int, Field(description="Of the file.")]
     crop_fraction: Annotated[float, Field(description="Share of the largest crop's sides that it looks at.")]
+    crop_mode: Annotated[
+        Literal["center", "squash"], Field(description="center: the crop keeps the image's shape; squash: it does not.")
+    ]
 
 
 class Model(BaseModel):

@@ -3,6 +3,7 @@
 Where two names stand for one of ours, the first is the one written and the second an older or sibling project's.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,7 +12,10 @@ from corolla.weights.renaming import Row, Table, match
 
 @dataclass(frozen=True)
 class Dialect:
-    """A library's names. `sign` is a name that only this dialect has; `idle` takes no part in an answer."""
+    """A library's names. `sign` is a name that only this dialect has; `idle` takes no part in an answer.
+
+    A name in `idle` that ends in a star stands for all that begin so.
+    """
 
     name: str
     sign: str
@@ -69,7 +73,7 @@ TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and DINOv3, wh
         Row("head.{}", "head.{}"),
         Row("head_dist.{}", "distillation_head.{}"),
     ),
-    idle=("mask_token", "local_cls_norm.{}"),
+    idle=("mask_token", "masked_embed", "decoder_*", "local_cls_norm.{}"),  # of DINO's second and third, iBOT and MAE
 )
 
 TORCHVISION = Dialect(
@@ -89,6 +93,7 @@ TORCHVISION = Dialect(
         Row("encoder.layers.encoder_layer_{}.mlp.linear_2.{}", "blocks.{}.mlp.2.{}"),
         Row("encoder.ln.{}", "norm.{}"),
         Row("heads.head.{}", "head.{}"),
+        Row("heads.{}", "head.{}"),  # where a Linear stands in for the whole
     ),
 )
 
@@ -113,7 +118,7 @@ HUGGING_FACE_VIT = Dialect(
     name="huggingface",
     sign="encoder.layer.{}.layernorm_before.weight",
     table=(*SHARED_BY_HUGGING_FACE, *PAPERS_BLOCK, Row("classifier.{}", "head.{}")),
-    idle=("pooler.dense.{}", "embeddings.mask_token"),
+    idle=("pooler.dense.{}", "embeddings.mask_token", "decoder.*"),
     prefix="vit.",
 )
 HUGGING_FACE_DEIT = Dialect(
@@ -124,6 +129,7 @@ HUGGING_FACE_DEIT = Dialect(
         *PAPERS_BLOCK,
         Row("embeddings.distillation_token", "distillation_token"),
         Row("cls_classifier.{}", "head.{}"),
+        Row("classifier.{}", "head.{}"),  # of the class token alone, as a fine-tuned one has it
         Row("distillation_classifier.{}", "distillation_head.{}"),
     ),
     idle=("pooler.dense.{}", "embeddings.mask_token"),
@@ -226,6 +232,38 @@ DIALECTS = (
     HUGGING_FACE_VIT,
     GOOGLE,
 )
+
+
+def spoken(names: Iterable[str]) -> dict[str, Dialect]:
+    """The dialects whose signs are among `names`, by what stands in front of them (and of the dialect's own prefix)."""
+    names, found = list(names), dict[str, Dialect]()
+    for dialect in DIALECTS:
+        for sign in (dialect.prefix + dialect.sign, dialect.sign):
+            pattern = re.compile(r"((?:.*\.)?)" + re.escape(sign).replace(r"\{\}", r"[^.]+"))
+            for wrapper in dict.fromkeys(fit[1] for name in names if (fit := pattern.fullmatch(name))):
+                if not any(wrapper == other + known.prefix for other, known in found.items()):
+                    found.setdefault(wrapper, dialect)
+    return found
+
+
+def nearest(names: Iterable[str]) -> tuple[Dialect, int]:
+    """The dialect that has most of `names`, whatever stands in front of them, and how many."""
+    names = list(names)
+
+    def known(dialect: Dialect) -> int:
+        rows = "|".join(re.escape(row.theirs).replace(r"\{\}", r"[^.]+") for row in dialect.table)
+        pattern = re.compile(rf"(?:.*\.)?(?:{rows})")
+        return sum(pattern.fullmatch(name) is not None for name in names)
+
+    best = max(DIALECTS, key=known)
+    return best, known(best)
+
+
+def is_idle(name: str, dialect: Dialect) -> bool:
+    """Whether a tensor of this name takes no part in an answer."""
+    return any(
+        name.startswith(each[:-1]) if each.endswith("*") else match(each, name) is not None for each in dialect.idle
+    )
 
 
 def recognise(names: Iterable[str]) -> Dialect | None:

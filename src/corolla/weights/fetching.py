@@ -16,7 +16,7 @@ from corolla.pretrained import run_folder
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.weights import hub
-from corolla.weights.reading import READ, file_of, read_settings
+from corolla.weights.reading import file_of, is_readable, read_settings
 from corolla.weights.registry import Published, by_file, find, unknown
 
 DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, where its name carries one
@@ -39,7 +39,7 @@ def located(source: AnyPath, progress: Progress | None = None) -> tuple[Path, Pu
     repository = hub.repository_in(name)
     if repository is not None and (name.startswith(hub.PREFIX) or not path.parent.exists()):
         return hub.fetch(repository, name, progress), None
-    if path.parent != Path() or path.suffix in READ:
+    if path.parent != Path() or is_readable(path):
         raise CorollaError(f"there are no weights at {path}")
     raise unknown(name)
 

@@ -14,12 +14,13 @@ from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Run, check_fit, check_shape, shape_from
 from corolla.weights import bridging
-from corolla.weights.dialects import DIALECTS, Dialect, recognise
+from corolla.weights.dialects import DIALECTS, Dialect, is_idle, nearest, recognise
 from corolla.weights.fetching import is_run, located
 from corolla.weights.pictures import from_hugging_face, from_timm
 from corolla.weights.reading import Checkpoint, read_checkpoint
-from corolla.weights.renaming import match, to_ours
-from corolla.weights.rotary import completed, turning_of
+from corolla.weights.renaming import to_ours
+from corolla.weights.rotary import completed, reordered, told_by_tensors
+from corolla.weights.settings import told
 from corolla.weights.shapes import architecture
 
 HEADS = ("head.", "distillation_head.")  # what our names of the heads begin with
@@ -36,6 +37,7 @@ class Weights:
     preprocessing: Preprocessing | None = None  # of the pictures it was trained on, where anything says so
     classes: tuple[str, ...] | None = None  # their names in order, where anything says them
     idle: tuple[str, ...] = ()  # their tensors that take no part in an answer and were left out
+    notes: tuple[str, ...] = ()  # a line for each choice between what the file holds
 
     @property
     def has_head(self) -> bool:
@@ -65,6 +67,9 @@ def load_weights(source: AnyPath, heads: int | None = None, progress: Progress |
     """
     path, published = located(source, progress)
     weights = read_weights(path, heads)
+    if progress:
+        for note in weights.notes:
+            progress.note(f"{weights.source}: {note}")
     if published is None or weights.preprocessing is not None:
         return weights
     return replace(weights, preprocessing=published.preprocessing)
@@ -81,10 +86,13 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
         return read_bridged(checkpoint, shape)
     dialect = recognise(checkpoint.tensors)
     if dialect is None:
-        known = ", ".join(known.name for known in DIALECTS)
-        found = few(checkpoint.tensors)
-        raise CorollaError(f"{checkpoint.file} is in no dialect that corolla knows ({known}); it holds {found}")
-    theirs, idle = sorted_out(completed(checkpoint.tensors), dialect)
+        raise unrecognised(checkpoint)
+    try:
+        asked = told_by_tensors(checkpoint.tensors, told(checkpoint.settings, heads), dialect.name)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
+    held = checkpoint.tensors if asked.turning is None else completed(checkpoint.tensors)
+    theirs, idle = sorted_out(held, dialect)
     renamed = to_ours(theirs, dialect.table)
     if renamed.unknown:
         raise CorollaError(
@@ -95,21 +103,36 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
         raise CorollaError(f"{checkpoint.file} holds whole numbers where weights should be: {few(whole)}")
     tensors = {name: tensor.to(torch.float32) for name, tensor in renamed.tensors.items()}
     try:
-        told = checkpoint.settings if heads is None else checkpoint.settings | {"num_attention_heads": heads}
-        turning, told = turning_of(checkpoint.tensors, told, dialect.name)
         after = any(name.startswith("fc_norm.") for name in theirs)
-        config = architecture(tensors, told, dialect.name, norm_after_pooling=after, turning=turning)
+        if "head.weight" in tensors and any("pooler." in name for name in idle) and not asked.idle_pooler:
+            raise ValueError(
+                "it has a pooler and a head, and nothing says which tokens the head reads; take the pooler's tensors "
+                'out, or put a config.json with "architectures": ["ViTForImageClassification"] beside it, if it reads '
+                "the class token"
+            )
+        config = architecture(tensors, asked, dialect.name, norm_after_pooling=after)
         check_shape(config)
         preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.pictures)
     except (ValueError, TypeError, AttributeError) as error:
         raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
     classes = named_classes(checkpoint.settings, config.num_classes)
-    weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle)
+    idle += checkpoint.outside
+    weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle, checkpoint.notes)
     with torch.device("meta"):  # shapes are enough to tell what is missing or of another one
         expected = ViT(config)
     head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
     check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
-    return weights if turning is None else replace(weights, tensors=turning.reordered(tensors, config.heads))
+    return replace(weights, tensors=reordered(tensors, asked.turning, config.heads))
+
+
+def unrecognised(checkpoint: Checkpoint) -> CorollaError:
+    """The error for tensors in no dialect: what they are called, and what they are likest."""
+    known, found = ", ".join(known.name for known in DIALECTS), few(checkpoint.tensors, 5)
+    near, many = nearest(checkpoint.tensors)
+    likest = (
+        f"; nearest is {near.name} ({many} of {len(checkpoint.tensors)} names), but without {near.sign}" if many else ""
+    )
+    return CorollaError(f"{checkpoint.file} is in no dialect that corolla knows ({known}){likest}; it holds {found}")
 
 
 def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
@@ -131,7 +154,7 @@ def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
 def sorted_out(theirs: dict[str, Tensor], dialect: Dialect) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Their tensors without the dialect's prefix, and the names of the idle ones among them, left out."""
     short = {name.removeprefix(dialect.prefix): tensor for name, tensor in theirs.items()}
-    idle = tuple(name for name in short if any(match(template, name) is not None for template in dialect.idle))
+    idle = tuple(name for name in short if is_idle(name, dialect))
     return {name: tensor for name, tensor in short.items() if name not in idle}, idle
 
 

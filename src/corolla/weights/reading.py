@@ -6,6 +6,7 @@ containers and refuses everything else, before anything of it runs.
 
 import argparse
 import json
+import pathlib
 import pickle
 import re
 import zipfile
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from safetensors import SafetensorError
 
 from corolla.errors import CorollaError, few
@@ -23,14 +25,11 @@ if TYPE_CHECKING:  # where a checkpoint lies is known, or refused, without it
     from torch import Tensor
 
 LARGEST_SETTINGS = 10_000_000  # bytes of a config.json
-MOST_TENSORS = 20_000
 INDEX = ".index.json"  # ends the file that says which of a large checkpoint's files holds which tensor
 IN_A_FOLDER = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 WANTED = "model.safetensors and no pytorch_model.bin, whole or with an index"
 MOST_SHARDS = 1000
-READ = (".safetensors", ".pth", ".pt", ".bin", ".npz")
-NESTS = ("model", "state_dict", "model_state_dict", "teacher")  # where training scripts put the weights
-WRAPPERS = ("module.", "backbone.")  # what DataParallel and DINO put in front of names
+READ = (".safetensors", ".pth", ".pth.tar", ".pt", ".ckpt", ".bin", ".npz")
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class Checkpoint:
     tensors: "dict[str, Tensor]"
     settings: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)  # Hugging Face's preprocessor_config.json
+    notes: tuple[str, ...] = ()  # a line for each choice between what it holds
+    outside: tuple[str, ...] = ()  # names of tensors that belong to no model and were left out
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -52,11 +53,22 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raw = read_shards(file) if file.name.endswith(INDEX) else read_file(file)
     except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise CorollaError(f"cannot read the weights {file}: {first_line(error)}") from None
-    tensors = unwrapped(raw)
-    if not tensors:
-        raise CorollaError(f"{file} holds no weights by name; give a file that holds a model's state dict")
-    beside = [read_settings(file.with_name(name)) for name in ("config.json", "preprocessor_config.json")]
-    return Checkpoint(file, tensors, *beside)
+    from corolla.weights.unwrapping import unwrapped
+
+    try:
+        found = unwrapped(raw)
+    except CorollaError as error:
+        raise CorollaError(f"cannot read the weights {file}: {error}") from None
+    if not found.tensors:
+        held = f" it holds {few(list(map(str, raw)))};" if isinstance(raw, Mapping) and raw else ""
+        raise CorollaError(f"{file} holds no weights by name;{held} give a file that holds a model's state dict")
+    settings, pictures = (read_settings(file.with_name(name)) for name in ("config.json", "preprocessor_config.json"))
+    return Checkpoint(file, found.tensors, settings, pictures, found.notes, found.outside)
+
+
+def is_readable(path: Path) -> bool:
+    """Whether the name of `path` is one of a kind of file that we read."""
+    return path.name.lower().endswith(READ)
 
 
 def file_of(path: Path) -> Path:
@@ -64,11 +76,13 @@ def file_of(path: Path) -> Path:
     if path.is_dir():
         found = [path / name for name in IN_A_FOLDER if (path / name).is_file()]
         if not found:
-            raise CorollaError(f"{path} holds no {WANTED}; give the checkpoint's file or folder")
+            others = sorted(each.name for each in path.iterdir() if is_readable(each))
+            hint = f"give one of its files: {few(others)}" if others else "give the checkpoint's file or folder"
+            raise CorollaError(f"{path} holds no {WANTED}; {hint}")
         return found[0]
     if not path.is_file():
         raise CorollaError(f"there are no weights at {path}")
-    if path.suffix not in READ and path.name not in IN_A_FOLDER:
+    if not is_readable(path) and path.name not in IN_A_FOLDER:
         raise CorollaError(f"{path} is no checkpoint that corolla reads; it reads {', '.join(READ)}")
     return path
 
@@ -118,36 +132,38 @@ def read_pickle(file: Path) -> Any:
     import torch
 
     try:
-        # Training scripts keep their parsed arguments beside the weights; a Namespace is only names and values.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(harmless()):
             return torch.load(file, map_location="cpu", weights_only=True)
     # On bytes that are no pickle its reader fails in every way there is: IndexError, KeyError, AttributeError, …
     except Exception as error:
         code = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
-        reason = "it holds code, which was not run" if code else "it is damaged or not a checkpoint"
-        raise ValueError(f"{reason}; save it again as safetensors where it comes from") from None
+        reason = f"it holds code, which was not run{code_in(file)}" if code else "it is damaged or not a checkpoint"
+        raise ValueError(f"{reason}; save only its state dict, as safetensors, where it comes from") from None
 
 
-def unwrapped(raw: Any) -> "dict[str, Tensor]":
-    """The tensors by name, wherever a training script has put them."""
+def harmless() -> list[Any]:
+    """What training scripts keep beside the weights that is only names and values: arguments, paths, numbers."""
+    scalar = np.float64(0).__reduce__()[0]
+    paths = [
+        (pure, f"{module}.{name}")  # a path of another system can be read as one that is not opened
+        for pure, name in ((pathlib.PurePosixPath, "PosixPath"), (pathlib.PureWindowsPath, "WindowsPath"))
+        for module in ("pathlib", "pathlib._local")
+    ]
+    numbers = [(scalar, f"numpy.{module}.multiarray.scalar") for module in ("core", "_core")]
+    kinds = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")]
+    return [argparse.Namespace, *paths, *numbers, np.dtype, *kinds]
+
+
+def code_in(file: Path) -> str:
+    """The names of what a pickle would run, as far as they can be told without running it."""
     import torch
-    from torch import Tensor
 
-    while isinstance(raw, Mapping) and (nest := next((n for n in NESTS if isinstance(raw.get(n), Mapping)), None)):
-        raw = raw[nest]
-    if not isinstance(raw, Mapping):
-        return {}
-    tensors = {name: value for name, value in raw.items() if isinstance(name, str) and isinstance(value, Tensor)}
-    if len(tensors) > MOST_TENSORS:
-        raise CorollaError(f"the checkpoint holds {len(tensors)} tensors, more than any Vision Transformer")
-    for name, tensor in tensors.items():
-        # A pickle can claim any shape over a few bytes; it would be filled in when it is copied.
-        if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
-            raise CorollaError(f"the checkpoint's {name} is no ordinary tensor; save it again as safetensors")
-    for wrapper in WRAPPERS:
-        if tensors and all(name.startswith(wrapper) for name in tensors):
-            tensors = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
-    return tensors
+    try:
+        with torch.serialization.safe_globals(harmless()):
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    except Exception:  # as above
+        return ""
+    return f" ({few(sorted(names))})" if names else ""
 
 
 def read_settings(file: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import difflib
 from dataclasses import dataclass, replace
 
 from corolla.errors import CorollaError, few
-from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing
+from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, CropMode, Interpolation, Preprocessing
 
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 HALF: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # mean and deviation: pixels from -1 to 1
@@ -26,6 +26,7 @@ class Family:
     crop: float  # share of the sides that its own evaluation keeps
     interpolation: Interpolation
     measured: str = ""  # what its accuracies are, and where they are published
+    crop_mode: CropMode = "center"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Published:
     def preprocessing(self) -> Preprocessing:
         """How its pictures are prepared."""
         family, (mean, std) = self.family, self.family.colours
-        return Preprocessing((self.side, self.side), family.crop, family.interpolation, mean, std)
+        return Preprocessing((self.side, self.side), family.crop, family.interpolation, mean, std, family.crop_mode)
 
 
 TIMMS_TABLE = "ImageNet-1k top-1, results/results-imagenet.csv of huggingface/pytorch-image-models"
@@ -71,6 +72,7 @@ DINOV2 = Family(
 )
 DINOV3 = Family("DINOv3-License (Meta's own terms)", "arXiv 2508.10104", IMAGENET, 1.0, "bicubic")
 EVA02 = Family("MIT", "arXiv 2303.11331", CLIP, 1.0, "bicubic", TIMMS_TABLE)
+EVA02_448 = replace(EVA02, crop_mode="squash")
 MAE = Family("CC-BY-NC-4.0 (not for commercial use)", "arXiv 2111.06377", IMAGENET, 0.875, "bicubic")
 MAE_FINETUNED = replace(MAE, measured="ImageNet-1k top-1, FINETUNE.md of facebookresearch/mae")
 TORCHVISIONS = "ImageNet-1k top-1, torchvision.models.vision_transformer"
@@ -148,7 +150,7 @@ PUBLISHED: tuple[Published, ...] = (
         )
     ),
     *(
-        Published(name, EVA02, f"timm/{name}", parameters, side, accuracy)
+        Published(name, EVA02_448 if side == 448 else EVA02, f"timm/{name}", parameters, side, accuracy)
         for name, parameters, side, accuracy in (
             ("eva02_tiny_patch14_336.mim_in22k_ft_in1k", 5_756_584, 336, 80.63),
             ("eva02_small_patch14_336.mim_in22k_ft_in1k", 22_129_000, 336, 85.716),

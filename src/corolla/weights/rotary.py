@@ -1,4 +1,4 @@
-"""What checkpoints say of their rotary positions: in timm by the architecture's name, in transformers by the settings.
+"""Rotary positions in a checkpoint's tensors: what these tell besides the settings, and how they are put our way.
 
 No shape tells how queries and keys are turned, so what is not told is refused, not guessed. Which channels make a pair
 differs too: ours are half a head apart, rows first; theirs are put in that order once, when they are read, and a
@@ -7,137 +7,76 @@ product of queries and keys is the same in any order.
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from corolla.configuration import Rotary
+from corolla.weights.told import Told, Turning
 
-HEADS = {
-    "tiny": 3, "small": 6, "small_plus": 6, "medium": 8, "mediumd": 8, "betwixt": 10, "base": 12, "large": 16,
-    "huge_plus": 20, "giant": 24, "7b": 32,
-}  # fmt: skip
-EVA02: dict[str, Any] = {"use_rot_pos_emb": True, "ref_feat_shape": (16, 16)}
-DINOV3: dict[str, Any] = {
-    "use_rot_pos_emb": True, "rope_type": "dinov3", "rope_temperature": 100.0, "rope_rotate_half": True,
-    "layer_norm_eps": 1e-5,
-}  # fmt: skip
-ROPE_VIT: dict[str, Any] = {"use_rot_pos_emb": True, "rope_temperature": 100.0, "rope_grid_indexing": "xy"}
-# timm's architectures of its class Eva, and the arguments that they begin with.
-TIMMS: tuple[tuple[str, dict[str, Any]], ...] = (
-    (r"vit_(?P<size>\w+)_patch16_dinov3(_qkvb)?", DINOV3 | {"global_pool": "avg"}),  # arXiv 2508.10104
-    (r"vit_(?P<size>\w+)_patch16_lingbot", DINOV3 | {"global_pool": "token"}),  # arXiv 2607.05247
-    (r"eva02_(?P<size>tiny|small|base|large)_patch14_\d+", EVA02 | {"global_pool": "avg"}),  # arXiv 2303.11331
-    (r"eva02_(?P<size>base|large)_patch1[46]_clip_\d+", EVA02 | {"global_pool": "token"}),  # arXiv 2303.15389
-    (r"vit_(?P<size>\w+)_patch16_rope_reg\d_gap_256", EVA02 | {"global_pool": "avg"}),
-    (r"vit_(?P<size>\w+)_patch16_rope(_ape)?_224", ROPE_VIT | {"global_pool": "token"}),  # arXiv 2403.13298
-    (r"vit_(?P<size>\w+)_patch16_rope_mixed(_ape)?_224", ROPE_VIT | {"rope_type": "mixed"}),
-    (r"eva_giant_patch14_\d+", {"num_heads": 16, "global_pool": "avg"}),  # arXiv 2211.07636, which has no rotary ones
-    (r"eva_giant_patch14_clip_224", {"num_heads": 16, "global_pool": "token"}),
-    (r"eva02_enormous_patch14_clip_224", {"num_heads": 16, "use_post_norm": True}),
-)
-UNREAD = {  # arguments that change the answer and no tensor, where they have another value than this
-    "use_post_norm": False, "rope_grid_offset": 0.0, "rope_mrope_section": None,
-}  # fmt: skip
 EVAS = re.compile(r"blocks\.\d+\.(attn\.(q_bias|q_proj\.weight|norm\.weight)|mlp\.(fc1_g|norm)\.weight)")
+PERIODS = "rope_embed.periods"
 ASKED = (
     "nothing beside them says how their queries and keys are turned; put a config.json there that names their "
     'architecture in timm, such as {"architecture": "vit_small_patch16_dinov3"}'
 )
 
 
-@dataclass(frozen=True)
-class Turning:
-    """How a checkpoint's queries and keys are turned; the first three are fields of `ViTConfig`."""
+def told_by_tensors(theirs: Mapping[str, Tensor], told: Told, dialect: str) -> Told:
+    """What the settings have `told`, and what tensors of these names tell besides.
 
-    rotary: Rotary
-    rotary_base: float
-    rotary_grid: tuple[int, int] | None = None
-    neighbours: bool = False  # a pair is two channels side by side, and not half a head apart
-    columns_first: bool = False  # the first half of the pairs turns with the column
-
-    def reordered(self, tensors: dict[str, Tensor], heads: int) -> dict[str, Tensor]:
-        """The tensors, named our way, with the channels of queries and keys in our order."""
-        if not self.neighbours and not self.columns_first:
-            return tensors
-
-        def ordered(joined: Tensor) -> Tensor:
-            queries, keys, values = joined.unflatten(0, (3, heads, -1)).unbind()  # type: ignore[no-untyped-call]
-            width = queries.shape[1]
-            order = torch.arange(width)
-            if self.neighbours:
-                order = order.view(-1, 2).T.flatten()
-            if self.columns_first:
-                order = order.view(2, 2, -1).flip(1).flatten()
-            return torch.stack([queries[:, order], keys[:, order], values]).flatten(0, 2)
-
-        return {name: ordered(each) if ".attention.qkv." in name else each for name, each in tensors.items()}
-
-
-def begun(settings: dict[str, Any]) -> dict[str, Any] | None:
-    """What the architecture that timm's settings name begins with; None for one that is not among `TIMMS`."""
-    name = str(settings.get("architecture"))
-    for known, arguments in TIMMS:
-        if found := re.fullmatch(known, name):
-            size = found.groupdict().get("size")
-            return ({"num_heads": HEADS[size]} if size in HEADS else {}) | arguments
-    return None
-
-
-def turning_of(
-    theirs: dict[str, Tensor], settings: dict[str, Any], dialect: str
-) -> tuple[Turning | None, dict[str, Any]]:
-    """How queries and keys of `theirs` are turned, None if they are not, and the settings with what else that tells.
-
-    ValueError if nothing tells how, or if it is a way that our model has not.
+    ValueError if the two contradict each other, or if nothing tells how queries and keys are turned that may be.
     """
     if dialect.startswith("huggingface-dinov3"):
-        return of_transformers(settings, gated=dialect.endswith("gated")), {"layer_norm_eps": 1e-5} | settings
+        if told.turning is None:
+            raise ValueError("nothing beside them says how many heads there are; put their config.json there")
+        return told
     if dialect != "timm":
-        return None, settings
-    periods = theirs.get("rope_embed.periods")  # DINOv3's own files, which have no settings
-    if periods is not None:
-        turning = Turning("centered", base_of(periods.double().flatten()))
-        heads = theirs["patch_embed.proj.weight"].shape[0] // (4 * periods.numel())
-        return turning, {"num_attention_heads": heads, "layer_norm_eps": 1e-5} | settings
-    beginning, told = begun(settings), settings.get("model_args")
-    arguments = (beginning or {}) | (told if isinstance(told, dict) else {})
-    unnamed = beginning is None and "use_rot_pos_emb" not in arguments
-    if unnamed and "pos_embed" not in theirs:
+        if told.turning is not None and told.turning.rotary != "none":
+            raise ValueError("its settings tell of rotary positions, and its tensors have the names of others")
+        return told
+    signs = [name for name in theirs if name == PERIODS or EVAS.fullmatch(name)]
+    if told.plain and (signs or "pos_embed" not in theirs):
+        found = f"have {signs[0]}" if signs else "lack learned positions"
+        raise ValueError(f"its settings name a Vision Transformer without rotary positions, and its tensors {found}")
+    if PERIODS in theirs:
+        return told_by_periods(theirs, told)
+    if told.turning is None and "pos_embed" not in theirs:
         raise ValueError(f"they lack learned positions, and {ASKED}")
-    if unnamed and any(EVAS.fullmatch(name) for name in theirs):
+    if told.turning is None and signs:
         raise ValueError(ASKED)
-    for name, usual in UNREAD.items():
-        if arguments.get(name, usual) != usual:
-            raise ValueError(f"{name} is {arguments[name]!r}, which this Vision Transformer has not")
-    return of_timm(arguments), settings | {"model_args": arguments}
+    return told
 
 
-def of_timm(arguments: dict[str, Any]) -> Turning | None:
-    """By the arguments of timm's class Eva."""
-    if not arguments.get("use_rot_pos_emb"):
-        return None
-    kind, base = arguments.get("rope_type", "cat"), float(arguments.get("rope_temperature", 10_000.0))
-    halves, columns_first = arguments.get("rope_rotate_half", False), arguments.get("rope_grid_indexing", "ij") == "xy"
-    if kind == "dinov3":
-        return Turning("centered", base, None, not halves, columns_first)
-    if kind != "cat":
-        raise ValueError(f"rope_type is {kind!r}, which this Vision Transformer has not; it has 'cat' and 'dinov3'")
-    reference = arguments.get("ref_feat_shape")
-    grid = (reference, reference) if isinstance(reference, int) else reference and tuple(reference)
-    return Turning("counted", base, grid or None, not halves, columns_first)
+def told_by_periods(theirs: Mapping[str, Tensor], told: Told) -> Told:
+    """What DINOv3's own files tell, which come without settings."""
+    periods = theirs[PERIODS]
+    turning = Turning("centered", base_of(periods.double().flatten()))
+    heads = theirs["patch_embed.proj.weight"].shape[0] // (4 * periods.numel())
+    if told.turning not in (None, turning):
+        raise ValueError(f"its settings tell of other rotary positions than its {PERIODS}")
+    if told.heads not in (None, heads):
+        raise ValueError(f"its settings tell of {told.heads} heads, and its {PERIODS} of {heads}")
+    return replace(told, turning=turning, heads=heads, epsilon=told.epsilon or 1e-5)
 
 
-def of_transformers(settings: dict[str, Any], gated: bool) -> Turning:
-    """By the config.json of transformers' DINOv3."""
-    if "num_attention_heads" not in settings:
-        raise ValueError("nothing beside them says how many heads there are; put their config.json there")
-    activation, wanted = settings.get("hidden_act", "gelu"), "silu" if gated else "gelu"
-    if activation != wanted:
-        raise ValueError(f"hidden_act is {activation!r}; this Vision Transformer has {wanted!r} in such an MLP")
-    return Turning("centered", float(settings.get("rope_theta", 100.0)))
+def reordered(tensors: dict[str, Tensor], turning: Turning | None, heads: int) -> dict[str, Tensor]:
+    """The tensors, named our way, with the channels of queries and keys in our order."""
+    if turning is None or not (turning.neighbours or turning.columns_first):
+        return tensors
+
+    def ordered(joined: Tensor) -> Tensor:
+        queries, keys, values = joined.unflatten(0, (3, heads, -1)).unbind()  # type: ignore[no-untyped-call]
+        width = queries.shape[1]
+        order = torch.arange(width)
+        if turning.neighbours:
+            order = order.view(-1, 2).T.flatten()
+        if turning.columns_first:
+            order = order.view(2, 2, -1).flip(1).flatten()
+        return torch.stack([queries[:, order], keys[:, order], values]).flatten(0, 2)
+
+    return {name: ordered(each) if ".attention.qkv." in name else each for name, each in tensors.items()}
 
 
 def base_of(periods: Tensor) -> float:

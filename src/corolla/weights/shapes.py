@@ -2,61 +2,63 @@
 
 import math
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from corolla.configuration import Pooling, ViTConfig
-from corolla.weights.rotary import Turning
+from corolla.configuration import Activation, Pooling, ViTConfig
+from corolla.weights.told import Told, Turning
 
-USUAL_HEAD = 64  # width of a head in every size of the paper's table 1 and of DeiT and DINO
+USUAL_HEAD = 64  # width of a head in most published sizes
 USUAL_SIDE = 224  # pixels
+HEADS = {1152: 16, 1280: 16, 1408: 16, 1664: 16}  # So400m, Huge, giant and gigantic: widths whose heads are wider
+EPSILON = {"huggingface": 1e-12, "huggingface-deit": 1e-12}
+HOW_TO_TELL = '{"img_size": [HEIGHT, WIDTH]}'
 
 
-def architecture(
-    tensors: dict[str, Tensor],
-    settings: dict[str, Any],
-    dialect: str,
-    norm_after_pooling: bool = False,
-    turning: Turning | None = None,
-) -> ViTConfig:
+def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_after_pooling: bool = False) -> ViTConfig:
     """The configuration of `tensors`, which are named our way; ValueError if they are of no Vision Transformer.
 
-    Of the settings only what shapes cannot tell is used: heads, epsilon, pooling, and a picture that is not square.
-    Positions without a place for the class token get one, of zeros. A class token that the head does not read, as in
-    MAE's fine-tuned models, is one register more. `norm_after_pooling` is what their name of the last norm tells,
-    `turning` how their queries and keys are turned.
+    Of what the settings have `told`, only what shapes cannot tell is used; shapes that contradict it are refused.
+    Positions without a place for the class token get one, of zeros, and those of registers are added to them. A class
+    token that the head does not read, as in MAE's fine-tuned models, is one register more, and so is a distillation
+    token without a head. `norm_after_pooling` is what their name of the last norm tells.
     """
-    arguments = settings.get("model_args")  # where timm keeps them
-    settings = (arguments if isinstance(arguments, dict) else {}) | settings
     try:
         kernel, classes = tensors["patches.project.weight"], tensors.get("head.weight")
         width, side = kernel.shape[0], kernel.shape[-1]
         if kernel.shape[1:] != (3, side, side):
             raise ValueError(f"the patch embedding {tuple(kernel.shape)} does not read square patches of three colours")
         into, out_of = tensors["blocks.0.mlp.0.weight"].shape[0], tensors["blocks.0.mlp.2.weight"].shape[1]
-        own = ("class_token" in tensors) + ("distillation_token" in tensors)
-        placed = "positions" in tensors or turning is None
-        grid = grid_of(tensors, own, settings, side) if placed else usual_grid(settings, side)
-        if "class_token" in tensors and settings.get("global_pool") == "token":
-            norm_after_pooling = False  # of the class token alone a norm is the same before and after
-        elif "class_token" in tensors and (norm_after_pooling or settings.get("global_pool") == "avg"):
-            class_to_register(tensors)
-        turned = turning or Turning("none", 100.0)
+        activation = activation_of(into, out_of, told)
+        depth = depth_of(tensors)
+        agree(told, {"depth": depth, "width": width, "patch_size": side})
+        if told.without_biases:
+            without_biases(tensors, depth)
+        turning = told.turning or Turning()
+        placed = "positions" in tensors or turning.rotary == "none"
+        grid = grid_of(tensors, told, side, dialect) if placed else usual_grid(told, side)
+        if "distillation_token" in tensors and "head.weight" in tensors and "distillation_head.weight" not in tensors:
+            token_to_register(tensors, "distillation_token", 1)
+        mean = told.pooling == "average" or (norm_after_pooling and told.pooling is None)
+        if told.pooling == "token" and "class_token" not in tensors:
+            raise ValueError("its settings say that the head reads the class token, and it has none")
+        if "class_token" in tensors and mean:
+            token_to_register(tensors, "class_token", 0)
         scale, registers = tensors.get("blocks.0.branch1.0.scale"), tensors.get("registers")
         return ViTConfig(
             num_classes=1 if classes is None else classes.shape[0],
             image_size=(grid[0] * side, grid[1] * side),
             patch_size=side,
             width=width,
-            depth=depth_of(tensors),
-            heads=heads_of(width, settings),
+            depth=depth,
+            heads=heads_of(width, told),
             mlp_dim=out_of,
-            activation="swiglu" if into == 2 * out_of else "gelu",
-            norm_eps=epsilon_of(settings, dialect),
+            activation=activation,
+            norm_eps=told.epsilon or EPSILON.get(dialect, 1e-6),
             pooling=pooling_of(tensors, width),
-            norm_after_pooling=norm_after_pooling,
+            norm_after_pooling=norm_after_pooling and mean,  # of the class token alone it is the norm of all tokens
             positions="learned" if placed else "none",
             # What the libraries do when they resize positions.
             antialias_positions=dialect in ("timm", "torchvision", "google") or registers is not None,
@@ -65,20 +67,45 @@ def architecture(
             layer_scale=None if scale is None else float(scale.float().mean()),
             norm_in_attention="blocks.0.attention.norm.weight" in tensors,
             norm_in_mlp="blocks.0.mlp.norm.weight" in tensors,
-            rotary=turned.rotary,
-            rotary_base=turned.rotary_base,
-            rotary_grid=turned.rotary_grid,
+            rotary=turning.rotary,
+            rotary_base=turning.rotary_base,
+            rotary_grid=turning.rotary_grid,
         )
     except (KeyError, IndexError) as error:
         raise ValueError(f"they lack {error}" if isinstance(error, KeyError) else str(error)) from None
 
 
-def class_to_register(tensors: dict[str, Tensor]) -> None:
-    """Make the class token a register, which has no position: its own is added to it."""
-    register = tensors.pop("class_token")
+def agree(told: Told, found: dict[str, int]) -> None:
+    """ValueError where the settings tell of another model than the tensors."""
+    for name, value in told.shapes.items():
+        if value != found[name]:
+            raise ValueError(f"its settings say {name.replace('_', ' ')} {value}, and its tensors have {found[name]}")
+
+
+def activation_of(into: int, out_of: int, told: Told) -> Activation:
+    """What lies between an MLP's layers, the first of `into` channels and the second of `out_of`."""
+    found: Activation = "swiglu" if into == 2 * out_of else "gelu"
+    if told.activation is not None and told.activation != found:
+        names = {"gelu": "a GELU without a gate", "swiglu": "a SiLU with a gate"}
+        raise ValueError(f"its settings tell of {names[told.activation]}, and its tensors are for {names[found]}")
+    return found
+
+
+def without_biases(tensors: dict[str, Tensor], depth: int) -> None:
+    """Give queries, keys and values biases of zero, which change nothing, if no block has any."""
+    names = [f"blocks.{number}.attention.qkv.bias" for number in range(depth)]
+    if not any(name in tensors for name in names):
+        for name in names:
+            tensors[name] = torch.zeros(tensors[name.replace("bias", "weight")].shape[0])
+
+
+def token_to_register(tensors: dict[str, Tensor], name: str, place: int) -> None:
+    """Make a token a register, which has no position: its own, which stands at `place`, is added to it."""
+    register = tensors.pop(name)
     if "positions" in tensors:
-        register = register + tensors["positions"][:, :1]
-        tensors["positions"] = tensors["positions"][:, 1:]
+        positions = tensors["positions"]
+        register = register + positions[:, place : place + 1]
+        tensors["positions"] = torch.cat([positions[:, :place], positions[:, place + 1 :]], dim=1)
     tensors["registers"] = torch.cat([register, tensors["registers"]], dim=1) if "registers" in tensors else register
 
 
@@ -98,52 +125,76 @@ def depth_of(tensors: dict[str, Tensor]) -> int:
     return len(numbers)
 
 
-def heads_of(width: int, settings: dict[str, Any]) -> int:
-    """The heads that the settings name, or as many of the usual width as there is room for."""
-    for name in ("num_attention_heads", "num_heads"):
-        heads = settings.get(name)
-        if isinstance(heads, int) and not isinstance(heads, bool):
-            return heads
+def heads_of(width: int, told: Told) -> int:
+    """The heads that the settings name, or as many as published models of the width have."""
+    if told.heads is not None:
+        return told.heads
+    if width in HEADS:
+        return HEADS[width]
     if width % USUAL_HEAD:
-        raise ValueError(f"nothing beside them says how many heads share the width {width}; it needs its config.json")
+        raise ValueError(
+            f"nothing beside them says how many heads share the width {width}; give --heads, or put a config.json with "
+            "num_heads beside them"
+        )
     return width // USUAL_HEAD
 
 
-def epsilon_of(settings: dict[str, Any], dialect: str) -> float:
-    """The epsilon of the norms."""
-    epsilon = settings.get("layer_norm_eps", 1e-12 if dialect in ("huggingface", "huggingface-deit") else 1e-6)
-    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
-        raise ValueError(f"layer_norm_eps is {epsilon!r}; it should be a small number above 0")
-    return epsilon
+def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> tuple[int, int]:
+    """Rows and columns of patches that the positions are for.
 
-
-def grid_of(tensors: dict[str, Tensor], own: int, settings: dict[str, Any], side: int) -> tuple[int, int]:
-    """Rows and columns of patches that the positions are for; gives the own tokens positions if they have none."""
+    Afterwards the class and the distillation token have one each, and registers none. ValueError if they are for no
+    image that can be told, or if they may be for two.
+    """
     positions = tensors["positions"]
-    count, told = positions.shape[1], told_grid(settings, side)
-    for before in (own, 0):
-        edge = math.isqrt(max(count - before, 0))
-        for rows, columns in (told, (edge, edge)):
-            if rows * columns == count - before > 0:
-                if before != own:
-                    nothing = torch.zeros(1, own, positions.shape[2], dtype=positions.dtype)
-                    tensors["positions"] = torch.cat([nothing, positions], dim=1)
-                return rows, columns
-    raise ValueError(f"their {count} positions are of no square picture; it needs a config.json with its image size")
+    own = ("class_token" in tensors) + ("distillation_token" in tensors)
+    registers = tensors["registers"].shape[1] if "registers" in tensors else 0
+    count, befores = positions.shape[1], {own}
+    if dialect == "timm" and "distillation_token" not in tensors:  # the others give the class token a position
+        befores |= {own + registers, 0}
+        befores -= {0} if told.class_position and own + registers else set()
+        befores = befores if told.class_position is not False else {0}
+    asked = [
+        (before, (height // side, width // side))
+        for height, width in told.image_sizes
+        for before in sorted(befores, reverse=True)
+        if (height // side) * (width // side) == count - before > 0
+    ]
+    square = [
+        (before, (edge, edge))
+        for before in sorted(befores, reverse=True)
+        if (edge := math.isqrt(max(count - before, 0))) and edge * edge == count - before
+    ]
+    if not asked and not square:
+        raise ValueError(
+            f"their {count} positions are of no square picture; put a config.json with {HOW_TO_TELL} beside them"
+        )
+    before, grid = (asked or square)[0]
+    sure = asked or told.class_position is not None or registers or "blocks.0.branch1.0.scale" in tensors
+    if len(square) > 1 and not asked:
+        raise ambiguous(count, square, side)
+    if before < own and not sure:  # DeiT III and models with registers give it none; any other may be for a wide image
+        raise ambiguous(count, [(before, grid), (own, None)], side)
+    place = positions[:, :0].new_zeros(1, own, positions.shape[2]) if before == 0 else positions[:, :own]
+    if before > own:
+        tensors["registers"] = tensors["registers"] + positions[:, own:before]
+    tensors["positions"] = torch.cat([place, positions[:, before:]], dim=1)
+    return grid
 
 
-def told_grid(settings: dict[str, Any], side: int) -> tuple[int, int]:
-    """The grid of the picture's size that the settings tell, (0, 0) where they tell none."""
-    size = settings.get("image_size", settings.get("img_size"))
-    if isinstance(size, list) and len(size) == 2 and all(isinstance(pixels, int) for pixels in size):
-        return size[0] // side, size[1] // side
-    return 0, 0
-
-
-def usual_grid(settings: dict[str, Any], side: int) -> tuple[int, int]:
+def usual_grid(told: Told, side: int) -> tuple[int, int]:
     """The grid of the images that a model without learned positions was made for; any other would do as well."""
-    prepared = settings.get("pretrained_cfg")
-    input_size = prepared.get("input_size") if isinstance(prepared, dict) else None
-    size = settings.get("image_size", settings.get("img_size", input_size and input_size[1:]))
-    size = [size] * 2 if isinstance(size, int) else size or [USUAL_SIDE] * 2
-    return told_grid({"image_size": list(size)}, side)
+    height, width = told.image_sizes[0] if told.image_sizes else (USUAL_SIDE, USUAL_SIDE)
+    return height // side, width // side
+
+
+def ambiguous(count: int, readings: Sequence[tuple[int, tuple[int, int] | None]], side: int) -> ValueError:
+    """The error for positions that may be for one image or another: tokens that have one, and rows and columns."""
+    said = [
+        (f"{grid[0]} x {grid[1]} patches (an image {grid[0] * side} high and {grid[1] * side} wide)"
+         if grid else f"{count - before} patches (an image that is not square)")
+        + f" and {before or 'none'} for other tokens"
+        for before, grid in readings
+    ]  # fmt: skip
+    return ValueError(
+        f"their {count} positions may be of {', or of '.join(said)}; put a config.json with {HOW_TO_TELL} beside them"
+    )

@@ -14,7 +14,7 @@ from corolla.model import ViTConfig
 from corolla.paths import AnyPath, at
 from corolla.positions import sincos_positions
 from corolla.tensors import write_tensors
-from corolla.weights import bridging
+from corolla.weights import bridging, proof
 from corolla.weights.dialects import (
     GOOGLE,
     HUGGING_FACE_DEIT,
@@ -27,7 +27,7 @@ from corolla.weights.dialects import (
 )
 from corolla.weights.google import write_npz
 from corolla.weights.loading import HEADS, Weights, read_weights
-from corolla.weights.pictures import to_hugging_face, to_timm
+from corolla.weights.pictures import said_by_hugging_face, to_hugging_face, to_timm
 from corolla.weights.renaming import Row, to_theirs
 from corolla.weights.rotary_writing import for_dinov3, for_eva, is_evas
 from corolla.weights.targets import BOTH, POOLINGS, Target, timm_arguments, timm_settings
@@ -42,6 +42,7 @@ class Written:
 
     difference: float  # the largest of its answers to those of the weights, as a share of the largest answer
     needs: str | None = None  # what has to be imported before its library can load it
+    notes: tuple[str, ...] = ()  # a line for each library that computed the same, or could not be asked, or differs
 
 
 def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
@@ -50,7 +51,9 @@ def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
     `model.safetensors` (for `google` `model.npz`) holds the tensors, `config.json` and `preprocessor_config.json` what
     `timm` and `huggingface` need besides. What those two have no words for, such as a convolutional stem, is written
     for `corolla.bridges`; other dialects raise `CorollaError` for it, and nothing is written. What was written is read
-    back and run; `CorollaError` too if its answers differ by more than `TOLERANCE`.
+    back and run; `CorollaError` too if its answers differ by more than `TOLERANCE`. Both the library that `weights`
+    come from and the one that they are for are asked for their answers as well, from the settings as each of them
+    reads them, where they are installed (`corolla.weights.proof`); the notes say which were.
     """
     out = at(out)
     if to not in WRITERS:
@@ -62,13 +65,19 @@ def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
         tensors = {bridging.PREFIX[to] + name: tensor for name, tensor in weights.tensors.items()}
     if target.faults:
         raise CorollaError(f"{to} has no words for {', '.join(target.faults)} of {weights.source}; nothing was written")
+    notes = proof.of_source(weights)
     if target.dialect is GOOGLE:
         write_npz(out / "model.npz", tensors, weights.config.heads)
     else:
         write_tensors(tensors, out / "model.safetensors", {"format": "pt"})
     for name, settings in beside(target, weights).items():
         write_json(out / name, settings)
-    return Written(proved(weights, out), bridging.MODULES[to] if target.dialect is OURS else None)
+    needs = bridging.MODULES[to] if target.dialect is OURS else None
+    difference = proved(weights, out)
+    notes += proof.of_written(weights, out, to, needs)
+    if to == "huggingface" and weights.preprocessing is not None and not said_by_hugging_face(weights.preprocessing):
+        notes += ("transformers has no words for the largest crop of this shape; it squashes images of another shape",)
+    return Written(difference, needs, notes)
 
 
 def translated(weights: Weights, to: str) -> tuple[Target, dict[str, Tensor]]:

@@ -67,8 +67,10 @@ export class Device {
   // The crop in parts of the picture, as `Preprocessing.crop_box` has it.
   #box(width, height) {
     const [rows, columns] = this.#model.image_size;
-    const scale = Math.min(width / columns, height / rows) * this.#model.device.crop_fraction;
-    const [wide, tall] = [(columns * scale) / width, (rows * scale) / height];
+    const { crop_fraction: fraction, crop_mode: mode } = this.#model.device;
+    const scale = Math.min(width / columns, height / rows);
+    const [wide, tall] =
+      mode === "squash" ? [fraction, fraction] : [(columns * scale * fraction) / width, (rows * scale * fraction) / height];
     return [(1 - wide) / 2, (1 - tall) / 2, (1 + wide) / 2, (1 + tall) / 2];
   }
 }

@@ -1,0 +1,46 @@
+"""The settings beside a checkpoint, whoever wrote them: `told` says what they tell, or refuses what we do not compute.
+
+A `config.json` of neither timm nor transformers may be anything, such as a training script's. Only those keys are read
+of it that mean the same to both.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from corolla.weights.timm_settings import POOLINGS, is_timms, told_by_timm
+from corolla.weights.told import Told, check, epsilon_in, number_of_heads, pixels
+from corolla.weights.transformers_settings import is_transformers, told_by_transformers
+
+SOMEBODY = "the library that it comes from"
+ONLY: dict[str, Collection[Any]] = {
+    "hidden_act": ("gelu",),
+    "act_layer": ("gelu",),
+    "global_pool": tuple(POOLINGS),
+    "qk_norm": (False,),
+    "pre_norm": (False,),
+}
+
+
+def told(settings: Mapping[str, Any], heads: int | None = None) -> Told:
+    """What the settings tell, with `heads` in place of theirs if given; ValueError for what we do not compute."""
+    if is_timms(settings):
+        found = told_by_timm(settings)
+    elif is_transformers(settings):
+        found = told_by_transformers(settings)
+    else:
+        found = told_by_anybody(settings)
+    return found if heads is None else replace(found, heads=heads)
+
+
+def told_by_anybody(settings: Mapping[str, Any]) -> Told:
+    """What a person has put beside the file, and what the file itself tells."""
+    check(settings, ONLY, SOMEBODY)
+    heads = (number_of_heads(settings, key) for key in ("num_heads", "num_attention_heads"))
+    sizes = (pixels(settings.get(key)) for key in ("img_size", "image_size"))
+    return Told(
+        heads=next((each for each in heads if each is not None), None),
+        epsilon=epsilon_in(settings),
+        pooling=POOLINGS.get(settings.get("global_pool", "")),
+        image_sizes=tuple(size for size in sizes if size is not None),
+    )

@@ -1,0 +1,135 @@
+"""A model's tensors by name, wherever a training script has put them and whatever it has put in front of their names.
+
+Scripts save the state dict under a key beside optimizer and arguments, twice where they average weights, and the names
+have words in front for every module around the model. All of that comes off, in any order and nesting; what was
+chosen, and what was left out, is said.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corolla.errors import CorollaError, few
+from corolla.weights.dialects import spoken
+from corolla.weights.in_memory import as_saved
+
+MOST_TENSORS = 20_000
+DEEPEST = 6  # state dicts inside one another
+AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema")  # first, as timm does
+USUAL = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params", "teacher",
+         "student", "backbone", "encoder", "module")  # fmt: skip
+# What torch.compile, FSDP and checkpointing put into names, in front or in the middle.
+TRANSPARENT = re.compile(r"(?:(?<=\.)|^)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+BOOKKEEPING = ("n_averaged",)  # torch.optim.swa_utils.AveragedModel's
+
+
+@dataclass(frozen=True)
+class Unwrapped:
+    """The tensors by the names of their dialect, and a line for each choice that was made on the way."""
+
+    tensors: dict[str, Tensor]
+    notes: tuple[str, ...] = ()
+    outside: tuple[str, ...] = field(default=())  # names of what lies beside the model and was left out
+
+
+def unwrapped(raw: Any) -> Unwrapped:
+    """The tensors of the one model in `raw`; `CorollaError` if there are two that nothing tells apart.
+
+    What holds no model that is recognised comes back as it is, for an error that shows its names.
+    """
+    tensors, notes = opened(raw)
+    check(tensors)
+    return peeled(tensors, notes)
+
+
+def opened(raw: Any) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors of the state dict within `raw`, and a line if there was a choice."""
+    found = state_dicts(raw)
+    known = {path: state for path, state in found.items() if models(state)}
+    if not known:
+        return max(found.values(), key=len, default={}), []
+    chosen, *others = sorted(known, key=standing)
+    if rivals := [path for path in others if standing(path) == standing(chosen)]:
+        names = few([".".join(path) for path in (chosen, *rivals)])
+        raise CorollaError(f"it holds {1 + len(rivals)} models ({names}); save one of them")
+    if not others or not chosen:
+        return known[chosen], []
+    why = ", the averaged weights, as timm does" if set(chosen) & set(AVERAGED) else ""
+    name = ".".join(chosen)
+    return known[chosen], [f"it holds {name} and {few(map('.'.join, others))}; taken is {name}{why}"]
+
+
+def state_dicts(raw: Any) -> dict[tuple[str, ...], dict[str, Tensor]]:
+    """All tensors by name in `raw`, by the keys that lead to them; what holds itself is looked at once."""
+    found: dict[tuple[str, ...], dict[str, Tensor]] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), raw)]
+    seen: set[int] = set()
+    for path, held in waiting:
+        if not isinstance(held, Mapping) or id(held) in seen or len(path) > DEEPEST:
+            continue
+        seen.add(id(held))
+        named = {name: value for name, value in held.items() if isinstance(name, str)}
+        if tensors := {name: value for name, value in named.items() if isinstance(value, Tensor)}:
+            found[path] = tensors
+        waiting += [((*path, name), value) for name, value in named.items()]
+    return found
+
+
+def standing(path: tuple[str, ...]) -> tuple[int, ...]:
+    """What comes first: averages, the keys that scripts use, and any others alike."""
+    order = (*AVERAGED, *USUAL)
+    return tuple(order.index(name) if name in order else len(order) for name in path)
+
+
+def models(names: Collection[str]) -> list[str]:
+    """What stands in front of the names of each model that is recognised."""
+    return list(spoken(as_saved(plain(names)).values()))
+
+
+def plain(names: Collection[str]) -> list[str]:
+    """The names without what may stand in the middle of them, and only of what belongs to a model."""
+    return [TRANSPARENT.sub("", name) for name in names if name not in BOOKKEEPING]
+
+
+def check(tensors: Mapping[str, Tensor]) -> None:
+    """`CorollaError` for more tensors than any model has, and for what a pickle only claims to hold."""
+    if len(tensors) > MOST_TENSORS:
+        raise CorollaError(f"the checkpoint holds {len(tensors)} tensors, more than any Vision Transformer")
+    for name, tensor in tensors.items():
+        # A pickle can claim any shape over a few bytes; it would be filled in when it is copied.
+        if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise CorollaError(f"the checkpoint's {name} is no ordinary tensor; save it again as safetensors")
+
+
+def peeled(tensors: Mapping[str, Tensor], notes: list[str]) -> Unwrapped:
+    """Names without what stands in front of all of a model's, and without the names that stand beside them."""
+    bare = {TRANSPARENT.sub("", name): tensor for name, tensor in tensors.items() if name not in BOOKKEEPING}
+    saved = as_saved(bare)
+    bare = {saved[name]: tensor for name, tensor in bare.items()}
+    wrappers = models(bare)
+    if not wrappers:
+        return Unwrapped(dict(tensors), tuple(notes))
+    wrapper = min(wrappers, key=rank)
+    if rivals := [each for each in wrappers if each != wrapper and rank(each) == rank(wrapper)]:
+        raise CorollaError(f"it holds {1 + len(rivals)} models ({few([wrapper, *rivals])}); save one of them")
+    inside = {name.removeprefix(wrapper): tensor for name, tensor in bare.items() if name.startswith(wrapper)}
+    outside = [name for name in bare if not name.startswith(wrapper)]
+    if len(wrappers) > 1:
+        others = [each for each in wrappers if each != wrapper]
+        notes = [*notes, f"it holds {few(wrappers)}; taken is {wrapper}"]
+        outside = [name for name in outside if not any(name.startswith(other) for other in others if other)]
+    if outside:
+        notes = [*notes, f"left out, for they lie outside of {wrapper}: {few(outside)}"]
+    return Unwrapped(inside, tuple(notes), tuple(outside))
+
+
+def rank(wrapper: str) -> int:
+    """Which of two models is taken: an average, DINO's teacher, any other, and last a student or MoCo's key encoder."""
+    words = wrapper.split(".")
+    if any(word == "ema" or word.endswith("_ema") for word in words):
+        return 0
+    return 1 if "teacher" in words else 3 if {"student", "momentum_encoder"} & set(words) else 2
