@@ -102,9 +102,25 @@ def save_timms(model: nn.Module, folder: Path) -> Path:
     return folder
 
 
+def attentive(reference: Reference) -> Reference:
+    """The same with queries and keys so long, and branches so strong, that how they are turned shows in the answers."""
+
+    def make() -> nn.Module:
+        model = reference.make()
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name.endswith(("qkv.weight", "q_proj.weight", "k_proj.weight")):
+                    parameter.mul_(5)
+                elif "gamma" in name or "lambda" in name:
+                    parameter.add_(1)
+        return model
+
+    return replace(reference, make=make)
+
+
 def timm_eva(name: str, **changes: Any) -> Reference:
     """One of timm's architectures with rotary positions, made small, and saved with what tells how they turn."""
-    return replace(timm_model(name, **changes), save=save_timms)
+    return attentive(replace(timm_model(name, **changes), save=save_timms))
 
 
 def timm_again(folder: Path) -> nn.Module:
@@ -238,9 +254,11 @@ REFERENCES: dict[str, Reference] = {
     "timm ViT, rotary, registers": timm_eva("vit_betwixt_patch16_rope_reg4_gap_256", num_classes=4),
     "timm RoPE-ViT": timm_eva("vit_small_patch16_rope_224", num_classes=4),
     "timm RoPE-ViT, learned positions too": timm_eva("vit_small_patch16_rope_ape_224", num_classes=4),
-    "transformers DINOv3": hugging_face("DINOv3ViTConfig", "DINOv3ViTModel", DINOV3),
-    "transformers DINOv3, SwiGLU": hugging_face(
-        "DINOv3ViTConfig", "DINOv3ViTModel", DINOV3, use_gated_mlp=True, hidden_act="silu", num_register_tokens=0
+    "transformers DINOv3": attentive(hugging_face("DINOv3ViTConfig", "DINOv3ViTModel", DINOV3)),
+    "transformers DINOv3, SwiGLU": attentive(
+        hugging_face(
+            "DINOv3ViTConfig", "DINOv3ViTModel", DINOV3, use_gated_mlp=True, hidden_act="silu", num_register_tokens=0
+        )
     ),
     "torchvision ViT": Reference(
         "torchvision", lambda: shaken(torchvision_model()), save_pth, torchvision_again, sizes=("native",)

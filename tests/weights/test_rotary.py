@@ -14,18 +14,43 @@ from safetensors.torch import load_file, save_file
 from timm.models.eva import checkpoint_filter_fn
 from torch import Tensor, nn
 
+from corolla.configuration import ViTConfig
 from corolla.errors import CorollaError
 from corolla.weights import Weights, load_weights, write_weights
 from corolla.weights.dialects import TIMM
 from corolla.weights.renaming import to_ours
-from corolla.weights.rotary import completed
+from corolla.weights.rotary import completed, reordered
 from corolla.weights.timm_eva import entry_of
 from corolla.weights.timm_settings import ARCHITECTURES, told_by_timm
-from references import DINOV3, OURS, REFERENCES, SIZES, asked, error, hybrid, ours, shaken, timm_again
+from corolla.weights.told import Turning
+from references import (
+    DINOV3,
+    OURS,
+    REFERENCES,
+    SIZES,
+    asked,
+    attentive,
+    error,
+    hybrid,
+    ours,
+    shaken,
+    timm_again,
+    timm_model,
+)
 
 SHAPE: dict[str, Any] = {"embed_dim": 48, "depth": 2, "num_heads": 3, "img_size": 32, "patch_size": 8}
 KINDS = {"RotaryEmbeddingDinoV3": "centered", "RotaryEmbeddingCat": "counted"}
 ROTARY = replace(OURS, positions="none", rotary="centered", registers=2, layer_scale=0.1)
+
+
+def stirred(config: ViTConfig) -> Weights:
+    """Weights of ours with queries and keys so long, and branches so strong, that how they are turned shows."""
+    weights = hybrid(config)
+    tensors = {
+        name: tensor * 5 if name.endswith("attention.qkv.weight") else tensor + name.endswith(".scale")
+        for name, tensor in weights.tensors.items()
+    }
+    return replace(weights, tensors=tensors)
 
 
 def refused(path: Path) -> str:
@@ -66,6 +91,21 @@ def test_an_architecture_is_of_one_kind() -> None:
     assert not [name for name in timm.list_models() if entry_of(name) and name not in timm.list_models(module="eva")]
 
 
+@pytest.mark.parametrize("name", ["timm DINOv3", "timm EVA-02 Ti", "timm RoPE-ViT", "transformers DINOv3"])
+def test_turned_otherwise_it_answers_otherwise(name: str, tmp_path: Path) -> None:
+    """So that equal answers say that queries and keys are turned equally."""
+    reference = REFERENCES[name]
+    weights = load_weights(reference.save(reference.make(), tmp_path))
+    images = torch.randn(2, 3, 32, 48)
+    expected, config = ours(weights, images), weights.config
+    kind = "counted" if config.rotary == "centered" else "centered"
+    for change in ({"rotary": kind}, {"rotary_base": config.rotary_base * 2}):
+        assert error(ours(replace(weights, config=replace(config, **change)), images), expected) > 1e-3
+    for turning in (Turning("counted", 100.0, neighbours=True), Turning("counted", 100.0, columns_first=True)):
+        other = replace(weights, tensors=reordered(weights.tensors, turning, config.heads))
+        assert error(ours(other, images), expected) > 1e-3
+
+
 def as_published(model: nn.Module, periods: int) -> dict[str, Tensor]:
     """timm's DINOv3 by the names of facebookresearch's files, with all that those hold besides."""
     named = {}
@@ -93,7 +133,7 @@ def as_published(model: nn.Module, periods: int) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name", ["vit_small_patch16_dinov3_qkvb", "vit_small_plus_patch16_dinov3_qkvb"])
 def test_dinov3s_own_files_need_nothing_beside_them(name: str, tmp_path: Path) -> None:
-    theirs = shaken(timm.create_model(name, num_classes=0, dynamic_img_size=True, **SHAPE))
+    theirs = attentive(timm_model(name, num_classes=0)).make()
     published = as_published(theirs, periods=4)
     again = timm.create_model(name, num_classes=0, dynamic_img_size=True, global_pool="token", **SHAPE).eval()
     again.load_state_dict(checkpoint_filter_fn(dict(published), again))  # as timm reads them
@@ -316,7 +356,7 @@ def test_what_a_library_cannot_say_is_refused_in_a_line_and_nothing_written(tmp_
     {"mlp_dim": 488, "width": 56, "heads": 2, "image_size": (32, 48)},
 ])  # fmt: skip
 def test_timm_has_words_for_whatever_of_ours_its_eva_can_be(change: dict[str, Any], tmp_path: Path) -> None:
-    weights = hybrid(replace(ROTARY, **change))
+    weights = stirred(replace(ROTARY, **change))
     assert write_weights(weights, tmp_path / "out", "timm").needs is None
     images = torch.randn(2, 3, *weights.config.image_size)
     assert error(asked(timm_again(tmp_path / "out"), images), ours(weights, images)) <= 1e-5
@@ -325,7 +365,7 @@ def test_timm_has_words_for_whatever_of_ours_its_eva_can_be(change: dict[str, An
 def test_a_head_on_rotary_positions_goes_to_transformers_by_the_bridge(tmp_path: Path) -> None:
     import corolla.bridges.transformers
 
-    weights = hybrid(ROTARY)
+    weights = stirred(ROTARY)
     assert write_weights(weights, tmp_path / "out", "huggingface").needs == corolla.bridges.transformers.__name__
     model = transformers.AutoModelForImageClassification.from_pretrained(tmp_path / "out").eval()
     for size in SIZES.values():
@@ -335,7 +375,7 @@ def test_a_head_on_rotary_positions_goes_to_transformers_by_the_bridge(tmp_path:
 
 def test_a_width_times_a_ratio_is_not_cut_below_the_mlps_width(tmp_path: Path) -> None:
     """int(56 * (488 / 56)) is 487."""
-    weights = hybrid(replace(OURS, mlp_dim=488, width=56, heads=2))
+    weights = stirred(replace(OURS, mlp_dim=488, width=56, heads=2))
     write_weights(weights, tmp_path / "out", "timm")
     images = torch.randn(2, 3, 32, 32)
     assert error(asked(timm_again(tmp_path / "out"), images), ours(weights, images)) <= 1e-5
