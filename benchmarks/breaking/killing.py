@@ -10,7 +10,9 @@ from breaking.setting import Setting, Tally, stage_of
 
 
 def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally:
-    """Kill a training at a moment drawn from its whole length, go on with it, kill it again, until `tries` are dead.
+    """Kill a training at a moment of its whole length, go on with it, kill it again, until `tries` are dead.
+
+    The moments are drawn from as many equal parts of that length.
 
     A training that reaches its end between two deaths is held against the unbroken one, and another is begun. The first
     `cold` of them are started as a user does, the loading of libraries included.
@@ -23,7 +25,8 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
         process = setting.train(run, "--resume", cold=slow)
         moments += 1
         if not last:
-            until = time.monotonic() + setting.dice.uniform(0, whole * (4 if slow else 1))
+            share = (moments + setting.dice.random()) / tries % 1  # so that no stage is left out by chance
+            until = time.monotonic() + share * whole * (4 if slow else 1)
             while time.monotonic() < until and process.poll() is None:
                 time.sleep(0.001)
             ended = process.kill()

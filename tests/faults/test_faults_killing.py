@@ -8,7 +8,7 @@ import pytest
 from breaking import killing
 from breaking.setting import Setting
 
-TRIES = 6  # benchmarks/faults.py tries 20, which takes some minutes
+TRIES = 4  # benchmarks/faults.py tries 20, which takes some minutes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -27,10 +27,10 @@ def test_a_second_training_is_refused_and_the_first_goes_on(setting: Setting) ->
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_twice_it_ends_in_one_line_and_goes_on(setting: Setting, number: signal.Signals, status: int) -> None:
-    tally = killing.stop_twice(setting, 2, (number, number), status, f"{number.name} twice")
+    tally = killing.stop_twice(setting, 1, (number, number), status, f"{number.name} twice")
     assert tally.good, tally.wrong
 
 
 def test_a_killed_worker_costs_nothing(setting: Setting) -> None:
-    tally = killing.kill_a_worker(setting, 2)
+    tally = killing.kill_a_worker(setting, 1)
     assert tally.good, tally.wrong
