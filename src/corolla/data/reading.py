@@ -48,10 +48,10 @@ def read_path(path: Path, class_folders: ClassFolders = "", known: Collection[st
     """What a folder or a table names; the names of `known` classes tell nested folders apart. Raises `CorollaError`."""
     if path.is_dir():
         return read_folder(path, class_folders=class_folders, known=known)
-    beside = {split: file for split, file in _of_splits(_tables(path.parent)).items() if file != path}
-    listing = read_table(path)
-    if path in _of_splits(_tables(path.parent)).values() and beside:
-        listing = _noted(listing, f"{few(file.name for file in beside.values())} beside it not used: give the folder")
+    listing, splits = read_table(path), [*_of_splits(_tables(path.parent)).values()]
+    if path in splits and len(splits) > 1:
+        beside = few(file.name for file in splits if file != path)
+        listing = _noted(listing, f"{beside} beside it not used: give the folder")
     return listing
 
 
