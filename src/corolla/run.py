@@ -15,7 +15,6 @@ from corolla import lock
 from corolla.atomic import write_json, write_text
 from corolla.configuration import ViTConfig
 from corolla.data.manifest import Manifest
-from corolla.data.shards.unpacking import restore
 from corolla.errors import CorollaError, few
 from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
@@ -206,7 +205,11 @@ class Run:
         """The pictures of this run, under the root they were read from, with the stream if it was trained on one."""
         data = self.load_config().data
         manifest = Manifest.load(self.manifest_file, Path(data["root"]))
-        return restore(manifest, data["stream"]) if data.get("stream") else manifest
+        if not data.get("stream"):
+            return manifest
+        from corolla.data.shards.unpacking import restore
+
+        return restore(manifest, data["stream"])
 
     def history(self) -> list[dict[str, Any]]:
         """The epochs of `metrics.jsonl`; a last line cut short by a crash is left out."""

@@ -18,7 +18,7 @@ from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.text import decimals_of
 from corolla.training import recipes
-from corolla.training.budget import Rung
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 
 
@@ -41,7 +41,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes `scratch` a matter of seconds whatever time it is given."""
     recipe = Recipe(name="scratch", model="vit_pico_patch8_16", image_size=16, epochs=1, batch_size=10)
-    rung = Rung(recipe.model, recipe.image_size, recipe.growth, 0)
+    rung = Preset(recipe.model, recipe.image_size, recipe.growth, 0)
     monkeypatch.setitem(recipes.RECIPES, "scratch", recipes.NamedRecipe(recipe, (rung,), 2))
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from corolla.training.budget import Rung
 from corolla.training.choice import laid_out
+from corolla.training.preset import Preset
 from corolla.training.recipes.scratch import FEW_VIEWS, LADDER, RECIPE
 
-RUNG = Rung("vit_nano_conv8_64", 64, ((0.0, 1.0),), 0, {"batch_size": 32, "mixing": 0.5, "crop_scale": 0.5})
+RUNG = Preset("vit_nano_conv8_64", 64, ((0.0, 1.0),), 0, {"batch_size": 32, "mixing": 0.5, "crop_scale": 0.5})
 
 
 @pytest.mark.parametrize(

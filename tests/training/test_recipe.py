@@ -2,7 +2,8 @@ import pytest
 
 from corolla.errors import CorollaError
 from corolla.training import clock
-from corolla.training.budget import REPORT, SPARE, Amounts, Rung, plan
+from corolla.training.budget import REPORT, SPARE, Amounts, plan
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import RECIPES, named_recipe
 from corolla.training.recipes.scratch import RECIPE
@@ -44,8 +45,8 @@ def test_every_named_recipe_has_a_ladder_that_can_be_climbed() -> None:
 
 
 LADDER = (
-    Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0),
-    Rung("vit_micro_conv8_128", 128, ((0.0, 0.5), (0.5, 1.0)), 50_000),
+    Preset("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0),
+    Preset("vit_micro_conv8_128", 128, ((0.0, 0.5), (0.5, 1.0)), 50_000),
 )
 
 
@@ -76,7 +77,7 @@ def test_more_minutes_climb_the_ladder_and_fill_the_time() -> None:
 
 
 def test_a_rung_has_its_own_augmentation_or_leaves_the_recipes() -> None:
-    rung = Rung("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0, {"policy": "none"})
+    rung = Preset("vit_micro_conv8_64", 64, ((0.0, 1.0),), 0, {"policy": "none"})
     recipe = RECIPE.changed(policy="rand", mixing=0.7)
     assert (rung.applied_to(recipe).policy, rung.applied_to(recipe).mixing) == ("none", 0.7)
 

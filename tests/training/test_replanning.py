@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from corolla.training import clock
-from corolla.training.budget import REPORT, Amounts, Plan, Rung, plan, validates
+from corolla.training.budget import REPORT, Amounts, Plan, plan, validates
 from corolla.training.pace import Pace
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import scratch
 from corolla.training.replanning import TimeBudget
@@ -133,7 +134,7 @@ def test_sizes_not_trained_on_yet_are_expected_to_be_slower_too(monkeypatch: pyt
     """Twice as slow at 64 px from the start: half as many epochs, the later, larger ones counted as well."""
     machine = Machine(lambda now: 1.0, 0.003, monkeypatch)
     amounts = SETS["flower_photos"]
-    rung = Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.5, 1.0)), 0)
+    rung = Preset("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.5, 1.0)), 0)
     settled = plan(10, scratch.RECIPE, (rung,), lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0)
     budget = TimeBudget(600, 600, settled, amounts.train)
     for _ in range(39):

@@ -6,7 +6,7 @@ The minutes hold everything from the first image read to the report. This settle
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from corolla.errors import CorollaError
@@ -14,6 +14,7 @@ from corolla.processes import ALONE, Processes
 from corolla.text import amount, count, rate
 from corolla.training import clock
 from corolla.training.pace import Pace
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 
 SPARE = 0.02  # share of the time that is planned for nothing
@@ -22,22 +23,6 @@ VALIDATING = 0.1  # share of the time that validations may take
 CALIBRATING = 0.05  # and the calibration, unless the fewest images take longer
 FEWEST_VALIDATIONS = 3
 FEW_EPOCHS = 5  # that are advised where not one has time
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A model and a picture size, worth taking once the pictures can be seen often enough."""
-
-    model: str
-    image_size: int
-    growth: tuple[tuple[float, float], ...]
-    fewest_views: int  # pictures seen in the whole training below which a smaller rung learns more
-    # Other values of the recipe, where so few views need smaller batches or less regularisation
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    def applied_to(self, recipe: Recipe) -> Recipe:
-        """The recipe on this rung."""
-        return recipe.changed(model=self.model, image_size=self.image_size, growth=self.growth, **self.values)
 
 
 class Timer(Protocol):
@@ -152,7 +137,7 @@ def costs_of(recipe: Recipe, amounts: Amounts, timer: Timer, multiple: int) -> C
 def plan(
     minutes: float,
     recipe: Recipe,
-    ladder: tuple[Rung, ...],
+    ladder: tuple[Preset, ...],
     amounts_of: Callable[[Recipe], Amounts],
     most_epochs: Callable[[Recipe], int],
     timer: Timer,

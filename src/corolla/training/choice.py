@@ -9,7 +9,8 @@ from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.sizes import name_of, vit_config
 from corolla.text import amount
-from corolla.training.budget import Amounts, Plan, Rung, plan
+from corolla.training.budget import Amounts, Plan, plan
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
 from corolla.training.suiting import (
@@ -92,7 +93,7 @@ def fit_to_minutes(
     images = manifest.size("train")
     ladder = laid_out(suited_ladder(named.ladder, native_side(manifest)), images, changes)
     if shaped_by_hand(changes):
-        ladder = (Rung(recipe.model, recipe.image_size, recipe.growth, 0),)
+        ladder = (Preset(recipe.model, recipe.image_size, recipe.growth, 0),)
 
     def patch_of(recipe: Recipe) -> int:
         return (weights.config if weights else vit_config(recipe.model, 2)).patch_size
@@ -116,10 +117,10 @@ def fit_to_minutes(
     return fitted
 
 
-def laid_out(ladder: Sequence[Rung], images: int, changes: dict[str, Any]) -> tuple[Rung, ...]:
+def laid_out(ladder: Sequence[Preset], images: int, changes: dict[str, Any]) -> tuple[Preset, ...]:
     """The ladder for a training split of so many `images`; what the user's `changes` say stays, whatever a rung has."""
 
-    def values_of(rung: Rung) -> dict[str, Any]:
+    def values_of(rung: Preset) -> dict[str, Any]:
         values = {name: value for name, value in rung.values.items() if name not in changes}
         if "batch_size" in values:
             values["batch_size"] = batches_of_few(images, values["batch_size"])
@@ -138,7 +139,7 @@ def shaped_by_hand(changes: dict[str, Any]) -> bool:
 def suited(recipe: Recipe, changes: dict[str, Any], manifest: Manifest) -> Recipe:
     """The recipe for these pictures, small or few as they may be; what the user's `changes` say stays."""
     if not shaped_by_hand(changes) and recipe.model:
-        own = Rung(recipe.model, recipe.image_size, recipe.growth, 0)
+        own = Preset(recipe.model, recipe.image_size, recipe.growth, 0)
         recipe = suited_ladder((own,), native_side(manifest))[0].applied_to(recipe)
     return suited_to_few(recipe, manifest.size("train")).changed(**changes)
 

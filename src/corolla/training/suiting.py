@@ -14,7 +14,7 @@ from dataclasses import replace
 from corolla.data.decoding import PictureError, sides_of
 from corolla.data.manifest import Manifest
 from corolla.sizes import CONV_STRIDES, NAME
-from corolla.training.budget import Rung
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 
 LOOKED_AT = 100  # images whose headers are read
@@ -39,7 +39,7 @@ def native_side(manifest: Manifest) -> int | None:
     return round(statistics.median(sides)) if sides else None
 
 
-def suited_ladder(ladder: Sequence[Rung], side: int | None) -> tuple[Rung, ...]:
+def suited_ladder(ladder: Sequence[Preset], side: int | None) -> tuple[Preset, ...]:
     """The ladder for images whose shorter side has `side` pixels: none that enlarges them, except to the least size."""
     if side is None or not ladder:
         return tuple(ladder)
@@ -47,7 +47,7 @@ def suited_ladder(ladder: Sequence[Rung], side: int | None) -> tuple[Rung, ...]:
     if small is None:
         return tuple(rung for place, rung in enumerate(ladder) if not place or rung.image_size <= ENLARGED * side)
     growth = ((0.0, 0.75), (0.5, 1.0)) if small >= 64 else ((0.0, 1.0),)  # 48 pixels are 6 x 6 tokens still
-    rungs: list[Rung] = []
+    rungs: list[Preset] = []
     for rung in ladder:
         model = re.sub(r"\d+$", str(small), suited_model(rung.model, small))
         suited = replace(rung, model=model, image_size=small, growth=growth)

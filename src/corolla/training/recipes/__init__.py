@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from corolla.errors import CorollaError
-from corolla.training.budget import Rung
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import distill, finetune, probe, scratch
 
@@ -13,7 +13,7 @@ class NamedRecipe:
     """A recipe with the ladder that `--minutes` climbs."""
 
     recipe: Recipe
-    ladder: tuple[Rung, ...]
+    ladder: tuple[Preset, ...]
     most_epochs: int
     needs: frozenset[str] = frozenset()  # of "weights" and "teacher"
     from_weights: "NamedRecipe | None" = None  # the same where it begins with weights that it does not need

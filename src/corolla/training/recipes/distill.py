@@ -15,7 +15,7 @@ with the teacher's four, 62 to 65 epochs, test accuracy 92.5 %, mean of three se
 
 from dataclasses import replace
 
-from corolla.training.budget import Rung
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import finetune, scratch
 
@@ -32,9 +32,9 @@ RECIPE = Recipe(
     guidance=8.0,
 )
 LADDER = (
-    Rung("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, {"policy": "light"}),
-    Rung("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, {"policy": "light"}),
-    Rung("vit_micro_conv16_160", 160, scratch.GROWTH, 100_000),
+    Preset("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, {"policy": "light"}),
+    Preset("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, {"policy": "light"}),
+    Preset("vit_micro_conv16_160", 160, scratch.GROWTH, 100_000),
 )
 MOST_EPOCHS = 1000
 # From pretrained weights.

@@ -10,7 +10,7 @@ Expect: on 2,558 training photographs of five flowers and two cores of an AMD EP
 for 73 to 77 epochs, test accuracy 87.4 %, mean of three seeds, 87.0 to 88.1 (benchmarks/README.md).
 """
 
-from corolla.training.budget import Rung
+from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 
 GROWTH = ((0.0, 0.6), (0.5, 0.8), (0.8, 1.0))  # 96 pixels, then 128, then 160
@@ -22,17 +22,17 @@ FEW_VIEWS = {
     "batch_size": 32, "policy": "none", "mixing": 0.0, "crop_scale": 0.5, "erasing": 0.0, "drop_path": 0.0
 }  # fmt: skip
 LADDER = (
-    Rung("vit_nano_conv8_64", 64, ((0.0, 0.75), (0.5, 1.0)), 0, FEW_VIEWS),
-    Rung("vit_nano_conv8_96", 96, ((0.0, 0.75), (0.5, 1.0)), 30_000, FEW_VIEWS | {"policy": "light", "mixing": 0.2}),
-    Rung(
+    Preset("vit_nano_conv8_64", 64, ((0.0, 0.75), (0.5, 1.0)), 0, FEW_VIEWS),
+    Preset("vit_nano_conv8_96", 96, ((0.0, 0.75), (0.5, 1.0)), 30_000, FEW_VIEWS | {"policy": "light", "mixing": 0.2}),
+    Preset(
         "vit_nano_conv8_128",
         128,
         ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)),
         70_000,
         {"batch_size": 32, "policy": "light", "mixing": 0.5, "drop_path": 0.0},
     ),
-    Rung("vit_micro_conv16_160", 160, GROWTH, 150_000),
-    Rung("vit_tiny_conv16_192", 192, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 600_000),
-    Rung("vit_small_conv16_224", 224, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 4_000_000),
+    Preset("vit_micro_conv16_160", 160, GROWTH, 150_000),
+    Preset("vit_tiny_conv16_192", 192, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 600_000),
+    Preset("vit_small_conv16_224", 224, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 4_000_000),
 )
 MOST_EPOCHS = 300
