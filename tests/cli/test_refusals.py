@@ -77,6 +77,7 @@ REFUSALS = [
     Refusal(f"{TRAIN} --recipe scrach", "there is distill, finetune, probe, scratch"),
     Refusal(f"{TRAIN} --recipe probe", "needs --weights"),
     Refusal(f"{TRAIN} --recipe distill", "needs --teacher"),
+    Refusal(f"{TRAIN} --recipe scratch --weights flowers", "trains from random weights; leave --recipe out"),
     Refusal(f"{TRAIN} --recipe scratch --teacher flowers", "learns from no teacher"),
     Refusal(f"{TRAIN} --model vit_tini_patch16_224", "near it: vit_tiny_patch16_224"),
     Refusal(f"{TRAIN} --model vit_tiny_patch16_224 --image-size 30", "30x30"),

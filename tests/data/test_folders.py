@@ -65,7 +65,7 @@ def test_what_lies_beside_splits_is_listed_and_told(tmp_path: Path) -> None:
     lay(tmp_path, "train/rose/1.jpg", "test/rose/2.jpg", "extra/3.jpg")
     listing = list_folder(tmp_path)
     assert [skipped.path for skipped in listing.misplaced] == ["extra/3.jpg"]
-    assert listing.notes == ("beside the splits, and left out: extra (1 files)",)
+    assert listing.notes == ("beside the splits, and left out: extra (1 file)",)
     with pytest.raises(CorollaError, match=r"split folder train beside others \(extra\)"):
         list_folder(lay(tmp_path / "other", "train/rose/1.jpg", "extra/3.jpg"))
 
@@ -75,8 +75,9 @@ def test_an_unlabelled_test_folder_is_listed_and_not_used(tmp_path: Path) -> Non
     listing = list_folder(tmp_path)
     assert set(listing.classes) == {"train"}
     assert [(skipped.path, skipped.reason) for skipped in listing.misplaced] == [
-        ("test/3.jpg", "it lies outside every class folder")
+        ("test/3.jpg", "its split has no class folders, so it has no label")
     ]
+    assert listing.notes == ("without class folders, so without labels, and left out: test (1 file)",)
 
 
 def test_a_lone_folder_around_the_tree_is_looked_through(tmp_path: Path) -> None:

@@ -28,6 +28,22 @@ READ: dict[str, tuple[list[str], Reading]] = {
         ["seg_train/seg_train/sea/1.jpg", "seg_train/seg_train/ice/2.jpg", "seg_test/seg_test/sea/3.jpg"],
         {"train": {"sea": 1, "ice": 1}, "test": {"sea": 1}},
     ),
+    "images to predict beside the splits": (
+        ["seg_train/seg_train/sea/1.jpg", "seg_train/seg_train/ice/2.jpg", "seg_test/seg_test/sea/3.jpg",
+         "seg_pred/seg_pred/4.jpg"],
+        {"train": {"sea": 1, "ice": 1}, "test": {"sea": 1}},
+    ),
+    "a test split without labels": (
+        ["train/sea/1.jpg", "train/ice/2.jpg", "test/3.jpg"], {"train": {"sea": 1, "ice": 1}},
+    ),
+    "the same, doubled": (
+        ["train/train/sea/1.jpg", "train/train/ice/2.jpg", "test/test/3.jpg"], {"train": {"sea": 1, "ice": 1}},
+    ),
+    "classes with words of splits and the same folders in each": (
+        ["train engine/2019/1.jpg", "test car/2019/2.jpg", "bus/2019/3.jpg", "train engine/2020/4.jpg",
+         "test car/2020/5.jpg", "bus/2020/6.jpg"],
+        {"": {"train engine": 2, "test car": 2, "bus": 2}},
+    ),
     "camels": (
         ["TrainImages/a/1.jpg", "TrainImages/b/2.jpg", "TestImages/a/3.jpg"],
         {"train": {"a": 1, "b": 1}, "test": {"a": 1}},

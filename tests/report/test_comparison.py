@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from browser import opened
 from corolla.evaluation.metrics import Evaluation
 from corolla.report.comparison import compare_runs, learning, write_comparison
+from corolla.report.facts import training
 
 MakeRun = Callable[..., Any]
 NAMES = ("daisy", "rose", "tulip")
@@ -49,6 +52,25 @@ def test_names_of_folders_stay_text(make_run: MakeRun, tmp_path: Path) -> None:
     assert "<b onclick" not in source
     assert "&lt;b onclick" in source
     assert "a_b" not in re.findall(r"<svg.*?</svg>", source, re.DOTALL)[0]
+
+
+def test_single_dots_are_not_drawn_as_curves(make_run: MakeRun, tmp_path: Path) -> None:
+    run, evaluation, _ = make_run(NAMES)
+    [first, *_] = run.metrics_file.read_text(encoding="utf-8").splitlines()
+    run.metrics_file.write_text(first + "\n", encoding="utf-8")
+    file = tmp_path / "comparison.html"
+    write_comparison(compare_runs([(run, evaluation), (run, evaluation)]), file)
+    source = file.read_text(encoding="utf-8")
+    assert "<svg" not in source
+    assert "Learning" not in source
+
+
+@pytest.mark.parametrize(("mixed", "numbers"), [("no", "float32"), ("bf16", "bfloat16"), ("fp16", "float16")])
+def test_the_numbers_that_it_computed_in_are_named(make_run: MakeRun, mixed: str, numbers: str) -> None:
+    run, _, _ = make_run(NAMES)
+    config = run.load_config()
+    config = replace(config, training=config.training | {"device": "cpu", "precision": mixed})
+    assert dict(training(config))["Device"] == f"cpu, {numbers}"
 
 
 def test_the_minutes_of_an_epoch_are_those_until_its_end() -> None:

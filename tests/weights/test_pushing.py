@@ -10,6 +10,7 @@ import torch
 from corolla.errors import CorollaError
 from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
+from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.weights import load_weights, push
 from hub_standin import COMMIT, Hub
@@ -65,7 +66,18 @@ def test_what_was_pushed_can_be_named(hub: Hub, run: Run) -> None:
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("to", ["timm", "huggingface"])
 def test_a_converted_run_is_sent_as_its_library_reads_it(to: str, hub: Hub, run: Run) -> None:
-    push(run.folder, "me/flowers", to=to)
+    told: list[str] = []
+
+    class Told(Progress):
+        def note(self, text: str) -> None:
+            told.append(text)
+
+    push(run.folder, "me/flowers", to=to, progress=Told())
+    library = {"timm": "timm", "huggingface": "transformers"}[to]
+    assert told[0].startswith(f"me/flowers: read back, its answers differ from those of {run.folder} by ")
+    assert told[-1].startswith(f"{library} ")
+    assert "me/flowers" in told[-1]
+    assert not any("public" in line for line in told)  # where it lay on its way
     more = {"preprocessor_config.json"} if to == "huggingface" else set()
     assert set(hub.pushed) == {"model.safetensors", "config.json", "README.md"} | more
     hub.files = {f"me/flowers/{name}": content for name, content in hub.pushed.items()}

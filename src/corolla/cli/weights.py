@@ -205,13 +205,7 @@ def convert(
         return
     with progress_for() as progress:
         weights = load_weights(source, heads=heads, progress=progress)
-    written = write_weights(weights, out, to)
-    difference = f"{written.difference:.1e} of the largest at most"
-    print(f"{out}: read back, its answers differ from those of {source} by {difference}")
-    if written.needs:
-        print(f"{to} has no words for this model; load it after `import {written.needs}`")
-    for note in written.notes:
-        print(note)
+    print(*write_weights(weights, out, to).lines(out, source, to), sep="\n")
 
 
 def push(
@@ -227,6 +221,7 @@ def push(
 
     Nothing else of the run leaves the machine: no picture, no list of files. It needs a login, `hf auth login`.
     """
+    from corolla.progress import progress_for
     from corolla.run import find_run
     from corolla.weights.hub import check_login, check_name
 
@@ -236,7 +231,9 @@ def push(
 
     from corolla.weights import push as push_run
 
-    print(push_run(run, repository, private=private, to=to))
+    with progress_for() as progress:
+        address = push_run(run, repository, private=private, to=to, progress=progress)
+    print(address)
 
 
 app = typer.Typer(help="Find weights, look at them, convert and publish them.", no_args_is_help=True, epilog=EXAMPLES)

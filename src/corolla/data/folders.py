@@ -16,6 +16,7 @@ from corolla.errors import CorollaError
 
 _OUTSIDE = "it lies outside every class folder"
 _BESIDE = "its folder is neither a split nor a class"
+_UNLABELLED = "its split has no class folders, so it has no label"
 _NO_TEXT = (
     "its name is not valid text (UTF-8); rename it"
     if sys.getfilesystemencoding() == "utf-8"
@@ -37,8 +38,9 @@ def list_folder(
     loose = [
         Skipped(_relative(file, layout.root), _OUTSIDE) for file in layout.outside() if named_like_picture(file.name)
     ]
-    for tree in layout.aside:
-        loose += [Skipped(_relative(f, layout.root), _BESIDE) for f in tree.all_files() if named_like_picture(f.name)]
+    for trees, reason in ((layout.aside, _BESIDE), (layout.unlabelled, _UNLABELLED)):
+        files = (file for tree in trees for file in tree.all_files() if named_like_picture(file.name))
+        loose += [Skipped(_relative(file, layout.root), reason) for file in files]
     classes: dict[str, set[str]] = {}
     for split, tree, name in layout.classes(known):
         label = class_name(name)

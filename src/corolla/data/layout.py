@@ -15,6 +15,7 @@ from corolla.data.listing import SPLIT_WORDS, class_name
 from corolla.data.manifest import Split
 from corolla.data.tree import Tree, grow
 from corolla.errors import CorollaError, few
+from corolla.text import count
 
 ClassFolders = Literal["", "top", "leaf"]
 # What may stand beside the word of a split: train_images, test-set.
@@ -31,6 +32,7 @@ class Layout:
     parts: tuple[tuple[Split | Literal[""], Tree], ...]  # the folder of class folders of each split, or of all
     leaves: bool  # the innermost folders are the classes, and not those right below
     aside: tuple[Tree, ...] = ()  # neither a split nor a class
+    unlabelled: tuple[Tree, ...] = ()  # splits without class folders
     notes: tuple[str, ...] = ()  # what is worth a line
 
     def classes(self, known: Collection[str] = ()) -> Iterator[tuple[Split | Literal[""], Tree, str]]:
@@ -71,6 +73,8 @@ def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collectio
             parts, aside = _splits(_unwrapped(inner[0]))
             aside += [each for each in tree.folders if each not in inner and each.holds_pictures()]
     within = [(split, _without_wrapper(part)) for split, part in parts]
+    unlabelled = [part for split, part in within if split != "train" and _is_unlabelled(part)]
+    within = [(split, part) for split, part in within if part not in unlabelled]
     meant: list[tuple[Split | Literal[""], Tree]] = [*within] if within else [("", tree)]
     leaves, notes = _class_level([part for _, part in meant], class_folders, known, tree.path)
     if whole.runs:
@@ -78,10 +82,11 @@ def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collectio
         notes.append(f"passed over, for they are runs and no images: {shown}")
     if documents:
         notes.append(f"without images, and left out: {few(_below(whole, each) for each in documents)}")
-    if aside:
-        told = few([f"{each.name} ({sum(1 for _ in each.all_files())} files)" for each in aside])
-        notes.append(f"beside the splits, and left out: {told}")
-    return Layout(tree.path, tuple(meant), leaves, tuple(aside), tuple(notes))
+    for folders, what in ((aside, "beside the splits"), (unlabelled, "without class folders, so without labels")):
+        if folders:
+            told = few([f"{each.name} ({count(sum(1 for _ in each.all_files()), 'file')})" for each in folders])
+            notes.append(f"{what}, and left out: {told}")
+    return Layout(tree.path, tuple(meant), leaves, tuple(aside), tuple(unlabelled), tuple(notes))
 
 
 def split_of(name: str) -> tuple[Split | None, str]:
@@ -137,6 +142,14 @@ def _without_wrapper(part: Tree) -> Tree:
     return part
 
 
+def _is_unlabelled(part: Tree) -> bool:
+    """Whether the folder of a split holds pictures and no class folders, as a competition's test set does."""
+    if part.pictured:
+        return not part.folders
+    inner = [folder for folder in part.folders if folder.holds_pictures()]
+    return len(inner) == 1 and inner[0].pictured and inner[0].name.lower() in {part.name.lower(), *_BESIDE}
+
+
 def _is_split_tree(tree: Tree) -> bool:
     """Whether the folders of `tree` are splits, the training's among them."""
     try:
@@ -164,7 +177,11 @@ def _splits(tree: Tree) -> tuple[list[tuple[Split, Tree]], list[Tree]]:
         return exact, [*others, *(folder for _, folder, pattern in named if pattern != "*")]
     if len(splits) < 2 and not (len(exact) == 1 == len(tree.folders) and exact[0][1].folders):
         return [], []
-    if not alike or others:
+    parts = [_without_wrapper(folder) for _, folder, _ in named]
+    if not alike or (
+        others
+        and not _certain([split for split, _, _ in named], parts, [_without_wrapper(folder) for folder in others])
+    ):
         return [], []
     if not any(folder.folders for split, folder, _ in named):
         names = " and ".join(folder.name for _, folder, _ in named)
@@ -172,7 +189,18 @@ def _splits(tree: Tree) -> tuple[list[tuple[Split, Tree]], list[Tree]]:
             f"{names} in {tree.path} are splits and have no class folders; put each class into a folder with its name "
             "(train/daisy), or give a CSV with the columns path,label,split"
         )
-    return [(split, folder) for split, folder, _ in named], []
+    return [(split, folder) for split, folder, _ in named], others
+
+
+def _certain(splits: Sequence[Split], parts: Sequence[Tree], others: Sequence[Tree]) -> bool:
+    """Whether `parts` are splits although there are `others` beside them, as seg_pred is beside seg_train and seg_test.
+
+    They are if they hold the class folders of the training, and the others none of these.
+    """
+    inner = [{folder.name for folder in part.folders if folder.holds_pictures()} for part in parts]
+    trained = set[str]().union(*(names for split, names in zip(splits, inner, strict=True) if split == "train"))
+    recur = all(len(trained & names) >= _RECUR * len(names) > 0 for names in inner)
+    return recur and not any(folder.name in trained for other in others for folder in other.folders)
 
 
 def _class_level(

@@ -82,12 +82,11 @@ def compare_runs(runs: Sequence[tuple[Run, Evaluation]]) -> list[Row]:
 
 def write_comparison(rows: Sequence[Row], file: Path) -> None:
     """Write the comparison as one page that opens anywhere, whole or not at all."""
-    drawing = svg(partial(draw, rows=rows), "runs-", size=(8.0, 4.0))
-    sections = [
-        Section("accuracy", "Accuracy", {}),
-        Section("learning", "Learning", {"panels": [(words_of(rows), drawing)]}),
-        Section("runs", "The runs", {"facts": {row.letter: facts.training(row.config) for row in rows}}),
-    ]
+    sections = [Section("accuracy", "Accuracy", {})]
+    if any(len(learning(row.run.history())[0]) > 1 for row in rows):  # single dots are no curves
+        drawing = svg(partial(draw, rows=rows), "runs-", size=(8.0, 4.0))
+        sections.append(Section("learning", "Learning", {"panels": [(words_of(rows), drawing)]}))
+    sections.append(Section("runs", "The runs", {"facts": {row.letter: facts.training(row.config) for row in rows}}))
     page = environment().get_template("comparison.html.j2")
     write_text(file, page.render(rows=rows, sections=sections, measured=facts.measured_on(rows[0].evaluation)))
 

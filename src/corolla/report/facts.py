@@ -97,7 +97,7 @@ def training(config: "Config") -> list[tuple[str, str]]:
         ("Hardware", text(said.get("hardware"))),
         (
             "Device",
-            ", ".join(t for t in (text(said.get("device")), text(said.get("precision"))) if t != words.NONE),
+            ", ".join(t for t in (text(said.get("device")), numbers_of(said.get("precision"))) if t != words.NONE),
         ),
         ("Seed", text(said.get("seed"))),
         ("Versions", ", ".join(f"{name} {version}" for name, version in config.versions.items())),
@@ -140,6 +140,11 @@ def recipe(config: "Config") -> list[tuple[str, str]]:
         for name, value in said.items()
         if name in always or takes_part(name, epochs=trained, teacher=taught)
     ]
+
+
+def numbers_of(mixed: Any) -> str:
+    """The numbers that a training computed in, by what accelerate calls its mixed precision."""
+    return {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(mixed, text(mixed))
 
 
 def learning(config: "Config", history: Sequence[Mapping[str, Any]]) -> str:

@@ -68,6 +68,11 @@ def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | No
     for needed, what in (("weights", "NAME_OR_PATH"), ("teacher", "NAME")):
         if needed in named.needs and not getattr(recipe, needed):
             raise CorollaError(f"the recipe {named.recipe.name} needs --{needed} {what}")
+    if recipe.weights and "weights" not in named.needs:
+        raise CorollaError(
+            f"the recipe {named.recipe.name} trains from random weights; "
+            f"leave --recipe out to fine-tune {recipe.weights}"
+        )
     if recipe.teacher and "teacher" not in named.needs:
         raise CorollaError(f"the recipe {named.recipe.name} learns from no teacher; leave --recipe or --teacher out")
     return named, recipe

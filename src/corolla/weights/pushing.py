@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
+from corolla.progress import Progress
 from corolla.run import Run
 from corolla.weights import hub
 from corolla.weights.loading import load_weights
@@ -14,11 +15,14 @@ from corolla.weights.reading import first_line
 from corolla.weights.writing import write_weights
 
 
-def push(folder: AnyPath, repository: str, private: bool = False, to: str | None = None) -> str:
+def push(
+    folder: AnyPath, repository: str, private: bool = False, to: str | None = None, progress: Progress | None = None
+) -> str:
     """Put a run's weights, config, calibration and card into `repository` (`OWNER/NAME`), made if it is not there.
 
     With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
-    leaves the machine (`corolla.weights.packing`). Returns the repository's address.
+    leaves the machine (`corolla.weights.packing`). `progress` is told what proves that it was converted right. Returns
+    the repository's address.
     Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
     """
     run = Run(at(folder))
@@ -32,7 +36,9 @@ def push(folder: AnyPath, repository: str, private: bool = False, to: str | None
         if to is None:
             pack(run.folder, public.folder)
         else:
-            write_weights(load_weights(run.folder), public.folder, to)
+            written = write_weights(load_weights(run.folder), public.folder, to)
+            for line in written.lines(repository, folder, to) if progress else ():
+                progress.note(line.replace(str(public.folder), repository))
             if run.card.is_file():
                 shutil.copyfile(run.card, public.card)
         return send(public.folder, repository, private)

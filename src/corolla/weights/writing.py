@@ -44,6 +44,13 @@ class Written:
     needs: str | None = None  # what has to be imported before its library can load it
     notes: tuple[str, ...] = ()  # a line for each library that computed the same, or could not be asked, or differs
 
+    def lines(self, out: object, source: object, to: str) -> tuple[str, ...]:
+        """What was proved, for whoever has `out` of the weights `source` in the dialect `to`."""
+        difference = f"{self.difference:.1e} of the largest at most"
+        proved = f"{out}: read back, its answers differ from those of {source} by {difference}"
+        needs = (f"{to} has no words for this model; load it after `import {self.needs}`",) if self.needs else ()
+        return (proved, *needs, *self.notes)
+
 
 def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
     """Write `weights` in the dialect of `to` into the folder `out`, which should not exist or be empty.

@@ -8,7 +8,7 @@ import torch
 
 import corolla
 from corolla.errors import CorollaError
-from corolla.training.teachers.backbones import Features, extract_from_timm, load_backbone
+from corolla.training.teachers.backbones import Features, extract_from_timm, load_backbone, preprocessing_of_timm
 from corolla.training.teachers.teacher import Teacher
 from references import REFERENCES
 
@@ -46,6 +46,34 @@ def test_any_kind_of_timm_model_gives_a_map_and_its_own_feature(name: str, pixel
     assert last.shape[2] == last.shape[3] > 1
     assert middle.shape[2] == middle.shape[3] == last.shape[2] * (1 if "vit" in name else 2)
     torch.testing.assert_close(network.get_classifier()(feature), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "crop", "mode", "interpolation"),
+    [
+        ("swin_tiny_patch4_window7_224", 0.9, "center", "bicubic"),
+        ("resnet50.tv_in1k", 0.875, "center", "bilinear"),
+        ("eva02_tiny_patch14_336.mim_in22k_ft_in1k", 1.0, "center", "bicubic"),
+        ("eva02_base_patch14_448.mim_in22k_ft_in22k_in1k", 1.0, "squash", "bicubic"),
+    ],
+)
+def test_a_timm_teacher_sees_images_as_timm_prepares_them(
+    name: str, crop: float, mode: str, interpolation: str
+) -> None:
+    with torch.device("meta"):
+        network = timm.create_model(name, pretrained=False)
+    preprocessing = preprocessing_of_timm(name, network)
+    height, width = network.pretrained_cfg["input_size"][1:]
+    assert preprocessing.image_size == (height, width)
+    assert (preprocessing.crop_fraction, preprocessing.crop_mode) == (crop, mode)
+    assert (preprocessing.interpolation, preprocessing.mean) == (interpolation, network.pretrained_cfg["mean"])
+
+
+def test_a_timm_teacher_whose_preparation_we_do_not_have_is_refused_by_name() -> None:
+    network = timm.create_model("test_resnet", pretrained=False)
+    network.pretrained_cfg["crop_mode"] = "border"
+    with pytest.raises(CorollaError, match=r"teacher 'test_resnet': .*crop_mode"):
+        preprocessing_of_timm("test_resnet", network)
 
 
 def test_a_run_is_a_teacher_that_knows_its_classes(swatches: Path, tmp_path: Path) -> None:

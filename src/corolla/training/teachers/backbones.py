@@ -14,6 +14,7 @@ from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from corolla.training.pretrained import LITE, check_lite, check_pretrained, is_vision_transformer
 from corolla.training.teachers.teacher import Pretrained
 from corolla.weights import load_weights
+from corolla.weights.pictures import from_timm
 
 LITE_PIXELS = 192  # on the flowers as good as the 224 it was trained at, in two thirds of the time
 TOKENS_NEEDED = "it has no map of features to teach from; choose another model"
@@ -100,10 +101,20 @@ def timm_model(name: str) -> Pretrained:
     except Exception as error:  # its own, the Hub's and the network's are all kinds
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CorollaError(f"cannot get the teacher {name!r} from timm: {reason}") from None
-    wanted: dict[str, Any] = timm.data.config.resolve_model_data_config(network)  # type: ignore[no-untyped-call]
-    _, height, width = wanted["input_size"]
-    preprocessing = Preprocessing((height, width), mean=tuple(wanted["mean"]), std=tuple(wanted["std"]))
-    return Pretrained(Features(network, extract_from_timm), preprocessing, multiple=None)
+    return Pretrained(Features(network, extract_from_timm), preprocessing_of_timm(name, network), multiple=None)
+
+
+def preprocessing_of_timm(name: str, network: nn.Module) -> Preprocessing:
+    """How timm prepares images for this model; `CorollaError`, by name, for what we do not do."""
+    import timm
+
+    asked: dict[str, Any] = timm.data.config.resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    try:
+        preprocessing = from_timm({"pretrained_cfg": asked})
+    except ValueError as error:
+        raise CorollaError(f"cannot prepare images for the teacher {name!r}: {error}") from None
+    assert preprocessing is not None  # timm fills in a mean and a deviation
+    return preprocessing
 
 
 def extract_from_timm(network: Any, images: Tensor) -> Seen:
