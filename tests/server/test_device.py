@@ -2,33 +2,43 @@
 
 import gzip
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from browser import opened
 from corolla.classifier import Classifier
+from corolla.data.painted import paint
 from corolla.export.onnx import build, with_card
 from corolla.portable.card import Card
+from corolla.preprocessing import CropMode, Preprocessing
 from corolla.server.app import PAGE
 from corolla.server.model import Served, serve_file
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Served:
+def export(preprocessing: Preprocessing | None, folder: Path) -> Served:
     """The run that comes with corolla, as a file."""
     flowers = Classifier.load("flowers")
+    flowers.preprocessing = preprocessing or flowers.preprocessing
     assert flowers.calibration
     novelty = flowers.calibration.novelty.name
     card = Card("flowers", flowers.classes, flowers.preprocessing, "fp32", flowers.calibration, novelty, {})
-    file = tmp_path_factory.mktemp("exported") / "flowers.onnx"
+    file = folder / "flowers.onnx"
     file.write_bytes(with_card(build(flowers), card))
     return serve_file(file)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    return export(None, tmp_path_factory.mktemp("exported"))
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +74,38 @@ def test_it_answers_as_the_server_does_and_sends_it_nothing(
     assert not [url for url in asked if not url.startswith((of_file.address, f"blob:{of_file.address}", "data:"))]
 
 
+@pytest.mark.parametrize("crop_mode", ["center", "squash"])
+def test_it_looks_at_the_part_of_an_image_that_the_server_looks_at(
+    serving: Any, crop_mode: CropMode, tmp_path: Path
+) -> None:
+    preprocessing = Preprocessing(Classifier.load("flowers").preprocessing.image_size, 0.9, crop_mode=crop_mode)
+    served = export(preprocessing, tmp_path)
+    buffer = io.BytesIO()
+    image = Image.fromarray(
+        np.hstack([paint(kind, 3, 200).resize((200, 150)) for kind in ("rose", "sunflower", "tulip")])
+    )
+    image.save(buffer, "PNG")
+    left, top, right, bottom = preprocessing.crop_box(*image.size)
+    with serving(served) as running, opened(running.address) as (page, complaints):
+        answer_here(page)
+        page.locator("#files").set_input_files(
+            [{"name": "wide.png", "mimeType": "image/png", "buffer": buffer.getvalue()}]
+        )
+        bars = page.locator(".card .bars")
+        expect(bars).to_be_visible(timeout=30_000)
+        told = dict(re.findall(r"(\w+)\n+([\d.]+)", bars.inner_text()))
+        for label, probability in served.predictor.predict(buffer.getvalue()).top:
+            assert float(told[label]) == pytest.approx(100 * probability, abs=0.3)
+        page.get_by_label("What it rests on").fill("80")
+        seen, heat = (page.locator(f".card {each}").bounding_box() for each in (".picture", ".heat"))
+        assert seen
+        assert heat
+        assert heat["width"] / seen["width"] == pytest.approx((right - left) / image.width, abs=0.01)
+        assert heat["height"] / seen["height"] == pytest.approx((bottom - top) / image.height, abs=0.01)
+        assert complaints == []
+
+
 def test_what_is_no_picture_and_what_is_no_flower(of_file: Any) -> None:
-    import io
-
-    import numpy as np
-    from PIL import Image
-
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)).save(buffer, "PNG")
     with opened(of_file.address) as (page, _):
