@@ -77,7 +77,7 @@ def test_an_unlabelled_test_folder_is_listed_and_not_used(tmp_path: Path) -> Non
     assert [(skipped.path, skipped.reason) for skipped in listing.misplaced] == [
         ("test/3.jpg", "its split has no class folders, so it has no label")
     ]
-    assert listing.notes == ("without class folders, so without labels, and left out: test (1 file)",)
+    assert listing.unlabelled == (("test", tmp_path / "test"),)
 
 
 def test_a_lone_folder_around_the_tree_is_looked_through(tmp_path: Path) -> None:

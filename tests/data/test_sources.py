@@ -212,7 +212,7 @@ def test_a_folder_of_pictures_beside_a_table_means_the_table(tree: Path) -> None
         name = f"{file.parent.name} {file.name}"
         shutil.copy(file, home / "images" / name)
         lines.append(f"images/{name},{file.parent.name}")
-    assert "the single class 'images'" in refusal(home)
+    assert "no class folders: its images lie in images alone" in refusal(home)
     (home / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     assert load_data(home).classes == ("rose", "tulip")
     assert load_data(zipped(home, home.parent / "k.zip", "wrapped/")).classes == ("rose", "tulip")

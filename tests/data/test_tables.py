@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corolla.data.rows import LABEL_NAMES, PATH_NAMES
+from corolla.data.table_columns import LABEL_NAMES, PATH_NAMES
 from corolla.data.tables import is_table, read_table
 from corolla.errors import CorollaError
 

@@ -8,6 +8,7 @@ import pytest
 
 import corolla
 from corolla.data.folders import list_folder
+from corolla.data.reading import read_path
 from corolla.data.sources import list_source, refuse_untrainable
 from corolla.errors import CorollaError
 
@@ -111,7 +112,7 @@ def lay(root: Path, files: list[str]) -> Path:
 @pytest.mark.parametrize("habit", READ)
 def test_a_tree_is_read_as_its_owner_means_it(habit: str, tmp_path: Path) -> None:
     files, expected = READ[habit]
-    listing = list_folder(lay(tmp_path, files))
+    listing = read_path(lay(tmp_path, files))
     found: Reading = {}
     for (split, label), count in Counter((e.split, e.label) for e in listing.examples).items():
         found.setdefault(split, {})[label] = count

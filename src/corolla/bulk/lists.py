@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from corolla.data.rows import PATH_NAMES
+from corolla.data.table_columns import PATH_NAMES, plain
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 
@@ -52,8 +52,8 @@ def parquet_paths(file: BinaryIO, name: str) -> Iterator[str]:
 
 def column(header: list[str], name: str) -> tuple[int, str]:
     """Where the paths stand, and what that column is called."""
-    places = {title.strip().lower(): place for place, title in reversed(list(enumerate(header)))}
-    for wanted in PATH_NAMES:
+    places = {plain(title): place for place, title in reversed(list(enumerate(header)))}
+    for wanted in map(plain, PATH_NAMES):
         if wanted in places:
             return places[wanted], header[places[wanted]]
     shown = ", ".join(title.strip() for title in header) or "none"

@@ -4,6 +4,7 @@ Everything inside a class folder is taken for a picture until it has been opened
 """
 
 import itertools
+import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -15,8 +16,7 @@ from corolla.data.tree import named_like_picture
 from corolla.errors import CorollaError
 
 _OUTSIDE = "it lies outside every class folder"
-_BESIDE = "its folder is neither a split nor a class"
-_UNLABELLED = "its split has no class folders, so it has no label"
+UNLABELLED = "its split has no class folders, so it has no label"
 _NO_TEXT = (
     "its name is not valid text (UTF-8); rename it"
     if sys.getfilesystemencoding() == "utf-8"
@@ -38,8 +38,9 @@ def list_folder(
     loose = [
         Skipped(_relative(file, layout.root), _OUTSIDE) for file in layout.outside() if named_like_picture(file.name)
     ]
-    for trees, reason in ((layout.aside, _BESIDE), (layout.unlabelled, _UNLABELLED)):
-        files = (file for tree in trees for file in tree.all_files() if named_like_picture(file.name))
+    aside = [(tree, each.reason) for each in layout.aside for tree in each.folders]
+    for tree, reason in (*aside, *((tree, UNLABELLED) for _, tree in layout.unlabelled)):
+        files = (file for file in tree.all_files() if named_like_picture(file.name))
         loose += [Skipped(_relative(file, layout.root), reason) for file in files]
     classes: dict[str, set[str]] = {}
     for split, tree, name in layout.classes(known):
@@ -58,12 +59,17 @@ def list_folder(
         )
     examples.sort(key=lambda example: example.path)
     return Listing(
-        layout.root, tuple(examples), {s: frozenset(n) for s, n in classes.items()}, tuple(loose), notes=layout.notes
+        layout.root,
+        tuple(examples),
+        {split: frozenset(names) for split, names in classes.items()},
+        tuple(loose),
+        notes=layout.notes,
+        unlabelled=tuple((split, tree.path) for split, tree in layout.unlabelled),
     )
 
 
 def _relative(file: Path, root: Path) -> str:
-    return file.relative_to(root).as_posix()
+    return Path(os.path.relpath(file, root)).as_posix()  # what is left out may lie above the class folders
 
 
 def _is_text(name: str) -> bool:

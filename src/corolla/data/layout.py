@@ -6,16 +6,16 @@ settles it. A folder of pictures is never taken for a class because nothing else
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from corolla.data.beside import Aside, set_aside
 from corolla.data.listing import SPLIT_WORDS, class_name
 from corolla.data.manifest import Split
 from corolla.data.tree import Tree, grow
 from corolla.errors import CorollaError, few
-from corolla.text import count
 
 ClassFolders = Literal["", "top", "leaf"]
 # What may stand beside the word of a split: train_images, test-set.
@@ -31,8 +31,8 @@ class Layout:
     root: Path
     parts: tuple[tuple[Split | Literal[""], Tree], ...]  # the folder of class folders of each split, or of all
     leaves: bool  # the innermost folders are the classes, and not those right below
-    aside: tuple[Tree, ...] = ()  # neither a split nor a class
-    unlabelled: tuple[Tree, ...] = ()  # splits without class folders
+    aside: tuple[Aside, ...] = ()  # neither a split nor a class
+    unlabelled: tuple[tuple[Split, Tree], ...] = ()  # splits without class folders
     notes: tuple[str, ...] = ()  # what is worth a line
 
     def classes(self, known: Collection[str] = ()) -> Iterator[tuple[Split | Literal[""], Tree, str]]:
@@ -64,28 +64,29 @@ def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collectio
     folders that could be read in two ways.
     """
     whole = grow(folder)
-    bare, documents = _without_documents(whole)
+    bare, documents, aside = set_aside(whole)
     tree = _unwrapped(bare)
-    parts, aside = _splits(tree)
+    parts, others = _splits(tree)
     if not parts:
         inner = [each for each in tree.folders if _is_split_tree(each)]
-        if len(inner) == 1:
-            parts, aside = _splits(_unwrapped(inner[0]))
-            aside += [each for each in tree.folders if each not in inner and each.holds_pictures()]
+        if len(inner) > 1:
+            names = few([each.name for each in inner])
+            raise CorollaError(f"more than one folder in {tree.path} holds splits ({names}); give the one you mean")
+        if inner:
+            parts, others = _splits(_unwrapped(inner[0]))
+            others += [each for each in tree.folders if each not in inner and each.holds_pictures()]
+    if others:
+        aside.append(Aside("beside the splits", "its folder is neither a split nor a class", tuple(others)))
     within = [(split, _without_wrapper(part)) for split, part in parts]
-    unlabelled = [part for split, part in within if split != "train" and _is_unlabelled(part)]
-    within = [(split, part) for split, part in within if part not in unlabelled]
-    meant: list[tuple[Split | Literal[""], Tree]] = [*within] if within else [("", tree)]
+    unlabelled = [(split, part) for split, part in within if split != "train" and _is_unlabelled(part)]
+    meant: list[tuple[Split | Literal[""], Tree]] = [each for each in within if each not in unlabelled] or [("", tree)]
     leaves, notes = _class_level([part for _, part in meant], class_folders, known, tree.path)
     if whole.runs:
         shown = few(run.relative_to(whole.path).as_posix() for run in whole.runs)
         notes.append(f"passed over, for they are runs and no images: {shown}")
     if documents:
         notes.append(f"without images, and left out: {few(_below(whole, each) for each in documents)}")
-    for folders, what in ((aside, "beside the splits"), (unlabelled, "without class folders, so without labels")):
-        if folders:
-            told = few([f"{each.name} ({count(sum(1 for _ in each.all_files()), 'file')})" for each in folders])
-            notes.append(f"{what}, and left out: {told}")
+    notes += [each.note() for each in aside]
     return Layout(tree.path, tuple(meant), leaves, tuple(aside), tuple(unlabelled), tuple(notes))
 
 
@@ -105,19 +106,6 @@ def class_folders(part: Tree, leaves: bool) -> list[Tree]:
     if not leaves:
         return list(part.folders)
     return [folder for top in part.folders for folder in top.below() if folder.files]
-
-
-def _without_documents(tree: Tree) -> tuple[Tree, list[Tree]]:
-    """The tree without folders that only describe it, as lists of the splits and annotations do, and those."""
-    kept, left = list[Tree](), list[Tree]()
-    for folder in tree.folders:
-        if folder.holds_documents_alone():
-            left.append(folder)
-        else:
-            bare, more = _without_documents(folder)
-            kept.append(bare)
-            left += more
-    return replace(tree, folders=tuple(kept)), left
 
 
 def _unwrapped(tree: Tree) -> Tree:
@@ -225,7 +213,9 @@ def _class_level(
     if known and all({class_name(leaf), class_name(Path(leaf).name)} & set(known) for leaf in shown):
         return True, []
     times = Counter(leaf.name for leaves in by_top for leaf in leaves)
-    if len(parts) == 1 and len(tops) > 1 and all(count == len(tops) for count in times.values()):
+    same = len(parts) == 1 and len(tops) > 1 and all(number == len(tops) for number in times.values())
+    # By year, by camera, by session; 40X and 100X, of which each has benign and malignant, are no classes.
+    if same and _counted(times) and not _counted([top.name for top in tops]):
         return False, [
             f"every class has the same folders inside ({few(sorted(times))}): the outer ones are the classes"
         ]
@@ -233,6 +223,12 @@ def _class_level(
         f"the folders in {root} are nested, and either the outer or the innermost could be the classes: "
         f"{few(sorted({top.name for top in tops}))}, or {few(shown)}; choose with --class-folders top or leaf"
     )
+
+
+def _counted(names: Iterable[str]) -> bool:
+    """Whether names differ by a number alone."""
+    patterns = {re.sub(r"\d+", "#", name.lower()) for name in names}
+    return len(patterns) == 1 and "#" in next(iter(patterns))
 
 
 def _below(part: Tree, folder: Tree) -> str:

@@ -42,6 +42,7 @@ class Listing:
     left_out: tuple[Skipped, ...] = ()
     stream: PictureStream | None = None
     notes: tuple[str, ...] = ()  # how it was read, where that is worth a line
+    unlabelled: tuple[tuple[Split, Path], ...] = ()  # folders of splits whose images are misplaced for want of labels
 
 
 def class_name(text: str) -> str:

@@ -5,8 +5,11 @@ Which of these holds is decided by a sample of a table's rows, so that no file i
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 
+from corolla.data.layout import split_of
+from corolla.data.manifest import Split
 from corolla.data.tree import files_below, named_like_picture
 from corolla.errors import few
 
@@ -30,12 +33,13 @@ class Index:
     """The images in a folder and in those below, by name and by name without its ending."""
 
     root: Path
+    split: Split | None = None  # whose folders are looked into first
     files: dict[str, list[str]] = field(default_factory=dict)
 
     @staticmethod
-    def of(root: Path) -> "Index":
+    def of(root: Path, split: Split | None = None) -> "Index":
         """Every image below `root`, found by the ending of its name."""
-        index = Index(root)
+        index = Index(root, split)
         for file in files_below(root):
             if named_like_picture(file.name):
                 path = file.relative_to(root).as_posix()
@@ -44,11 +48,17 @@ class Index:
         return index
 
     def candidates(self, path: str) -> list[str]:
-        """The files that a path may mean: each ends with it, with or without its ending, after a slash."""
+        """The files that a path may mean: each ends with it, with or without its ending, after a slash.
+
+        Of several, those in a folder of the table's own split, if there are any: of 1 in trainLabels.csv, train/1.png.
+        """
         wanted = PurePosixPath(path)
         found = self.files.get(wanted.name, [])
         parent = "" if wanted.parent == PurePosixPath() else f"/{wanted.parent}"
-        return [each for each in found if f"/{PurePosixPath(each).parent}".endswith(parent)]
+        found = [each for each in found if f"/{PurePosixPath(each).parent}".endswith(parent)]
+        if self.split is None or len(found) < 2:
+            return found
+        return [each for each in found if self.split in map(_split_of, PurePosixPath(each).parts[:-1])] or found
 
     def locate(self, path: str) -> str:
         """The one file that a path means; the path itself where there is none. Raises `LostError` if there are more."""
@@ -81,7 +91,7 @@ def places_of(sample: Sequence[str], root: Path, name: str) -> Places:
     if len(here) == len(sample):
         return Places(str)
     told = [path for path in sample if (parent / path).is_file()]
-    index = Index.of(root)
+    index = Index.of(root, _split_of(PurePosixPath(name).stem))
     found = [path for path in sample if len(index.candidates(path)) == 1]
     if len(told) > max(len(here), len(found)):
         note = f"the paths of {name} are relative to the current folder, {parent}, and not to its own"
@@ -91,3 +101,9 @@ def places_of(sample: Sequence[str], root: Path, name: str) -> Places:
         note = f"the images of {name} are found by their names: {example} is {index.locate(example)}"
         return Places(index.locate, (note,))
     return Places(str)
+
+
+@cache
+def _split_of(name: str) -> Split | None:
+    """The split that a name tells; the same few folders are asked about for every image."""
+    return split_of(name)[0]

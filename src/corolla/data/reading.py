@@ -4,23 +4,27 @@ Class folders are what a folder means, and a table beside them is only spoken of
 no classes: a table whose labels are other words than the folders' names, for images that lie in these folders.
 """
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
+from corolla.data.beside import IMAGES
 from corolla.data.folders import list_folder
 from corolla.data.layout import ClassFolders, split_of
-from corolla.data.listing import Listing
+from corolla.data.listing import Listing, classes_by_split
 from corolla.data.manifest import SPLITS
-from corolla.data.rows import SUFFIXES, open_table
+from corolla.data.rows import NAMED_SUFFIXES, SUFFIXES, open_table
 from corolla.data.tables import labels_sampled, read_table, read_tables, tables_in
-from corolla.data.tree import list_entries
+from corolla.data.tree import files_below, list_entries
 from corolla.errors import CorollaError, few
+from corolla.text import count
 
 _SMALL = 10_000_000  # bytes of a table that is read in no time
 _PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _WRAPPERS = 4  # folders within folders that are looked through
+_WITHOUT = "; put each class into a folder with its name, or give a table with the columns path,label"
 _AGREE = 0.9  # share of the rows of a table whose label must be the folder of the image, for the two to say the same
 
 
@@ -83,39 +87,105 @@ def read_folder(
     folder: Path, *, whole: bool = True, class_folders: ClassFolders = "", known: Collection[str] = ()
 ) -> Listing:
     """The images of the class folders in `folder`, or of the table or tables there if the folders are no classes."""
-    tables = _tables(folder)
+    tables, within = _tables(folder), _tables_within_splits(folder)
     try:
         listing = list_folder(folder, whole, class_folders, known)
-    except CorollaError:
-        if found := _from_tables(tables):
+    except CorollaError as error:
+        if found := _from_tables(tables) or _from_tables([], within):
             return found
-        raise
+        raise CorollaError(f"{error}{_why_no_table(folder, tables)}") from None
     # One folder of images beside a table: the folder is no class.
-    if len(_classes(listing)) < 2 and (found := _from_tables(tables)):
-        return found
+    if len(_classes(listing)) < 2:
+        if found := _from_tables(tables) or _from_tables([], within):
+            return found
+        why, [*only] = _why_no_table(folder, tables), sorted(_classes(listing))
+        if why or (only and only[0].lower() in IMAGES and only[0] not in known):
+            raise CorollaError(f"{folder} has no class folders: its images lie in {few(only)} alone{why or _WITHOUT}")
+    listing, used = _labelled(listing, _of_splits(tables) | within, whole)
+    tables = [table for table in tables if table not in used]
     if class_folders or not tables:
         return listing
     return _between(folder, listing, tables)
 
 
+def _labelled(listing: Listing, tables: Mapping[str, Path], whole: bool) -> tuple[Listing, list[Path]]:
+    """The listing, with splits that have no class folders labelled by a table: one in them, or one called as they are.
+
+    Only by one whose classes the training has, too; the others stay out, and a line says so. Also the tables used.
+    """
+    out, used = [], []
+    for split, folder in listing.unlabelled:
+        file = tables.get(split)
+        found = read_table(file) if file else None
+        if file and found and found.examples and _classes(found) <= listing.classes.get("train", frozenset()):
+            place = Path(os.path.relpath(found.root, listing.root))
+            rows = [replace(each, path=(place / each.path).as_posix(), split=split) for each in found.examples]
+            paths = {row.path for row in rows}
+            listing = replace(
+                listing,
+                examples=tuple(sorted((*listing.examples, *(rows if whole else rows[:1])), key=lambda row: row.path)),
+                classes=listing.classes | {split: _classes(found)},
+                misplaced=tuple(each for each in listing.misplaced if each.path not in paths),
+            )
+            listing = _noted(listing, f"the labels of {folder.name} are from {file.name}")
+            used.append(file)
+        else:
+            out.append(f"{folder.name} ({count(sum(1 for _ in files_below(folder)), 'file')})")
+    if out:
+        listing = _noted(listing, f"without class folders, so without labels, and left out: {few(out)}")
+    return listing, used
+
+
+def _why_no_table(folder: Path, tables: list[Path]) -> str:
+    """What to say of tables that were not used; "" where there are none."""
+    if len(tables) > 1:
+        return f"; it has several tables ({few(file.name for file in tables)}): give the one you mean"
+    for file in list_entries(folder)[1]:
+        if file.suffix.lower() in NAMED_SUFFIXES and not tables:
+            try:
+                open_table(file)
+            except CorollaError as error:
+                if "no label column" in str(error):  # it names images, then
+                    return f"; and {error}"
+    return ""
+
+
 def _between(folder: Path, listing: Listing, tables: list[Path]) -> Listing:
     """The class folders or the tables beside them, whichever the tables show to be meant."""
-    folders = _classes(listing)
-    pairs = [pair for table in tables for pair in labels_sampled(table)]
+    splits = _of_splits(tables)
+    tables = [*splits.values()] if "train" in splits else tables
+    folders, samples = _classes(listing), {table: labels_sampled(table) for table in tables}
+    pairs = [pair for sample in samples.values() for pair in sample]
     if not pairs:
         return listing
     same = sum(label in (PurePosixPath(path).parts[:-1]) for path, label in pairs) / len(pairs)
-    labels = {label for _, label in pairs}
-    names = few(table.name for table in tables)
+    # Tables of splits are one in parts; others may count the same classes otherwise.
+    renamed = _renamed(pairs) if "train" in splits else all(map(_renamed, samples.values()))
+    labels, names = {label for _, label in pairs}, few(table.name for table in tables)
     if labels & folders and same < _AGREE:
         raise CorollaError(
             f"in {folder} the folders ({few(sorted(folders))}) and {names} ({few(sorted(labels))}) name other classes; "
             f"give {names} as DATA, or move it away"
         )
-    certain = not labels & folders and not _renamed(pairs)
-    if certain and (found := _from_tables(tables)) and len(_classes(found)) > 1:
+    if not labels & folders and not renamed and (found := _from_tables(tables)) and len(_classes(found)) > 1:
         return _noted(found, f"the classes are those of {names}, and not the folders {few(sorted(folders))}")
-    return _noted(listing, f"{names} beside the class folders not used; to use it, give it as DATA")
+    if {*listing.classes} == {""} and len(splits) > 1 and all(split_of(file.stem)[1] == "*" for file in tables):
+        return _split_by(listing, splits)
+    together = next((column for table in tables if (column := open_table(table).columns.together)), "")
+    hint = f"; if the images of one {together} belong in one split, call that column group" if together else ""
+    return _noted(listing, f"{names} beside the class folders not used; to use it, give it as DATA{hint}")
+
+
+def _split_by(listing: Listing, splits: Mapping[str, Path]) -> Listing:
+    """The images of class folders in the splits that tables name them for."""
+    found = read_tables(splits)
+    root = Path(os.path.relpath(found.root, listing.root))
+    named = {os.path.normpath(root / example.path): example.split for example in found.examples}
+    rows = [(each, named.get(os.path.normpath(each.path))) for each in listing.examples]
+    examples = tuple(replace(example, split=split) for example, split in rows if split)
+    if left := sum(split is None for _, split in rows):
+        listing = _noted(listing, f"{count(left, 'file')} of the class folders that they do not name left out")
+    return _told(replace(listing, examples=examples, classes=classes_by_split(examples)), splits)
 
 
 def _renamed(pairs: list[tuple[str, str]]) -> bool:
@@ -128,17 +198,20 @@ def _renamed(pairs: list[tuple[str, str]]) -> bool:
     return alike and len(folders) > 1 and len(found) == len(folders) == len(set(found))
 
 
-def _from_tables(tables: list[Path]) -> Listing | None:
+def _from_tables(tables: list[Path], within: Mapping[str, Path] | None = None) -> Listing | None:
     """The images of the one table there is, or of one for each split; None if no table is certain to be meant."""
     if len(tables) == 1:
         return read_table(tables[0])
-    if len(splits := _of_splits(tables)) > 1 and "train" in splits:
+    splits = within or _of_splits(tables)
+    if len(splits) > 1 and "train" in splits:
         return _told(read_tables(splits), splits)
     return None
 
 
 def _told(listing: Listing, splits: Mapping[str, Path]) -> Listing:
-    return _noted(listing, "the splits are those of " + ", ".join(file.name for file in splits.values()))
+    root = os.path.commonpath([file.parent for file in splits.values()])
+    files = ", ".join(file.relative_to(root).as_posix() for file in splits.values())
+    return _noted(listing, f"the splits are those of {files}")
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -147,6 +220,26 @@ def _tables(folder: Path) -> list[Path]:
         folders, files = list_entries(folder)
         if (tables := tables_in(files)) or len(folders) != 1:
             return tables
+        [folder] = folders
+    return []
+
+
+def _tables_within_splits(folder: Path) -> dict[str, Path]:
+    """The table that lies in each folder called as a split is, where there is one in it."""
+    found: dict[str, Path] = {}
+    for each in _unwrapped(folder):
+        split, tables = split_of(each.name)[0], tables_in(list_entries(each)[1])
+        if split and split not in found and len(tables) == 1:
+            found[split] = tables[0]
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _unwrapped(folder: Path) -> list[Path]:
+    """The folders in a folder, or in the lone one that wraps what is in it."""
+    for _ in range(_WRAPPERS):
+        folders, _ = list_entries(folder)
+        if len(folders) != 1:
+            return folders
         [folder] = folders
     return []
 

@@ -1,12 +1,8 @@
 """A table that names images and their classes, or one table for each split.
 
-Columns (see `corolla.data.rows` for how they are found):
-
-- path: `path`, `filepath`, `file_path`, `filename`, `file_name`, `file`, `image`, `image_path`, `img`, `image_name`,
-  `img_name`, `image_id`, `img_id`, `id`
-- label: `label`, `class`, `class_name`, `category`, `target`, `labels`, `class_id`, `species`, `breed`, `dx`
-- optional `split` (train, val, valid, validation or test), `group` (pictures that must stay on one side) and
-  `note`.
+Columns are path and label, and if there are any split (train, val or test), group (images that must stay on one side)
+and note; `corolla.data.table_columns` has the names they may have. Instead of a label there may be a column of 0 and 1
+for each class.
 
 Paths are relative to the table's folder, or absolute; where nothing lies there, they are looked for from the current
 folder and by their names in the folders below the table's (see `corolla.data.locating`). Labels that are numbers get
@@ -15,6 +11,8 @@ left out, with their note as the reason.
 """
 
 import itertools
+import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +28,7 @@ from corolla.data.rows import SAMPLE, SUFFIXES, Row, Table, open_table
 from corolla.errors import CorollaError, few
 
 LEFT_OUT = "left out by the table"  # how the reason of such a row begins
+_ASKED = re.compile("sample.?submission|^submission", re.IGNORECASE)
 
 
 @dataclass
@@ -62,16 +61,22 @@ def read_table(file: Path) -> Listing:
 
 
 def read_tables(files: Mapping[str, Path]) -> Listing:
-    """The same of one table for each split, all in one folder; a table's own split column counts for more."""
+    """The same of one table for each split; a table's own split column counts for more.
+
+    The paths of each are relative to its own folder, and those of the listing to the one that holds them all.
+    """
     opened = [(split, open_table(file)) for split, file in files.items()]
     tables = [(split, table, _facts(table)) for split, table in opened]
     names, notes = _names(tables[0][1], [facts for _, _, facts in tables])
-    for guess in dict.fromkeys(table.guess for _, table, _ in tables if table.guess):
-        those = few(table.file.name for _, table, _ in tables if table.guess == guess)
+    for guess in dict.fromkeys(table.columns.guess for _, table, _ in tables if table.columns.guess):
+        those = few(table.file.name for _, table, _ in tables if table.columns.guess == guess)
         notes.append(f"without a line of column names, {guess} ({those}); a first line such as path,label settles it")
-    for column in dict.fromkeys(table.together for _, table, _ in tables if table.together):
+    for column in dict.fromkeys(table.columns.together for _, table, _ in tables if table.columns.together):
         notes.append(f"if the images of one {column} belong in one split, call that column group")
-    read = _Read(tables[0][1].file.parent, names)
+    for table in (table for _, table, _ in tables if table.columns.classes):
+        told = few(table.columns.classes.values())
+        notes.append(f"the classes of {table.file.name} are its columns of 0 and 1: {told}")
+    read = _Read(Path(os.path.commonpath([table.file.parent for _, table, _ in tables])), names)
     for split, table, facts in tables:
         notes += facts.places.notes
         number = 0
@@ -144,12 +149,14 @@ def _add(read: _Read, table: Table, facts: _Facts, number: int, row: Row, split:
     if row.fault or not row.path:
         read.misplaced.append(Skipped(f"row {number} of {file.name}", row.fault or "the row has no path"))
         return
-    path = portable(row.path, read.root)
+    path = portable(row.path, file.parent)
     try:
         path = facts.places.locate(path)
     except LostError as error:
         read.misplaced.append(Skipped(path, f"{error} (row {number} of {file.name})"))
         return
+    if file.parent != read.root:  # a table in the folder of its split
+        path = (file.parent.relative_to(read.root) / path).as_posix()
     label = _label(row, path, table, read.names)
     if facts.has_splits and not row.split:
         reason = LEFT_OUT + (f": {row.note}" if row.note else "")
@@ -168,7 +175,7 @@ def _add(read: _Read, table: Table, facts: _Facts, number: int, row: Row, split:
 
 
 def _label(row: Row, path: str, table: Table, names: Mapping[str, str]) -> str:
-    if not table.labelled:
+    if not table.columns.labelled:
         return _class(PurePosixPath(path).parent.name)
     return _class(names.get(row.label, row.label))
 
@@ -193,5 +200,7 @@ def _described(example: Example) -> str:
 
 
 def tables_in(files: Iterable[Path]) -> list[Path]:
-    """Those of some files that are tables of images."""
-    return [file for file in files if file.suffix.lower() in SUFFIXES and is_table(file)]
+    """Those of some files that are tables of images, without the samples of what a competition wants to be given."""
+    return [
+        file for file in files if file.suffix.lower() in SUFFIXES and not _ASKED.search(file.stem) and is_table(file)
+    ]

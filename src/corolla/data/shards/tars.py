@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from corolla.data.listing import is_noise
-from corolla.data.rows import LABEL_NAMES
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import (
     MAX_PICTURE,
@@ -27,6 +26,7 @@ from corolla.data.shards.samples import (
     Sample,
     Wanted,
 )
+from corolla.data.table_columns import LABEL_NAMES
 
 PICTURES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
 _LABELS = ("cls", "json", "txt")  # the first that says something counts

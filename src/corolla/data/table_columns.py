@@ -1,0 +1,140 @@
+"""Where the columns of a table stand: by their names, or without a line of names by what they hold.
+
+Names count in any case, order and spelling (`ClassId` is `class_id`); the first name that occurs in the table is taken.
+No other column is ever taken for a group, and one for a split only if it holds nothing but words of splits.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from corolla.data.listing import SPLIT_WORDS
+from corolla.data.tree import named_like_picture
+from corolla.errors import CorollaError
+
+PATH_NAMES = (
+    *("path", "filepath", "file_path", "filename", "file_name", "file", "image", "image_path", "img", "image_name"),
+    *("img_name", "image_id", "img_id", "id", "filepaths", "id_code"),
+)
+LABEL_NAMES = (
+    *("label", "class", "class_name", "category", "target", "labels", "class_id", "species", "breed", "dx"),
+    *("diagnosis",),
+)
+OPTIONAL_NAMES = ("split", "group", "note")
+_SPLIT_NAMES = ("set", "subset", "partition", "dataset", "data_set")
+# Names of columns whose images are often of one thing, and would then make the test a memory test.
+TOGETHER = (
+    *("patient", "subject", "lesion", "participant", "person", "individual", "animal", "session", "sequence", "seq"),
+)
+_ONE, _ZERO = {"1", "1.0"}, {"0", "0.0"}
+_COUNTED = 3  # rows from which numbers that only count them are no labels
+
+Rows = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where path, label, split, group and note stand."""
+
+    places: Mapping[str, int | None]
+    classes: Mapping[int, str] = field(default_factory=dict)  # columns of 0 and 1, one for each class, and their names
+    together: str = ""  # a column that may be meant for a group
+    guess: str = ""  # where they were found to stand, if nothing names them
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are labels beside the paths."""
+        return self.places["label"] is not None or bool(self.classes)
+
+
+def named_columns(header: Iterable[str], rows: Rows, table: Path) -> Columns:
+    """The columns of a table by their names and the first of its `rows`; `CorollaError` without paths or labels."""
+    shown = [name.strip() for name in header]
+    places = {plain(name): place for place, name in reversed(list(enumerate(shown)))}
+    path = next((places[plain(name)] for name in PATH_NAMES if plain(name) in places), None)
+    labels = [places[plain(name)] for name in LABEL_NAMES if plain(name) in places]
+    optional = {name: places.get(name) for name in OPTIONAL_NAMES}
+    if optional["split"] is None:
+        found = (places[plain(name)] for name in _SPLIT_NAMES if plain(name) in places)
+        optional["split"] = next((place for place in found if _splits(_column(rows, place))), None)
+    classes = {} if path is None or labels else _one_hot(shown, rows, {path, *optional.values()})
+    if path is None or not (labels or classes):
+        wanted = "path" if path is None else "label"
+        raise CorollaError(
+            f"{table} has no {wanted} column; name one of its columns {wanted!r} (it has {', '.join(shown) or 'none'})"
+        )
+    label = _names_before_numbers(labels, rows) if labels else None
+    together = {name.strip().lower().removesuffix("_id").removesuffix("id"): name.strip() for name in shown}
+    hint = "" if "group" in together else next((together[name] for name in TOGETHER if name in together), "")
+    return Columns({"path": path, "label": label} | optional, classes, hint)
+
+
+def guessed_columns(rows: Rows, root: Path) -> Columns | None:
+    """The columns of a table without names, by its first `rows`; None for what is no list of images in `root`."""
+    if not rows:
+        return None
+    width = min(map(len, rows))
+    columns = [[cells[place].strip() for cells in rows] for place in range(width)]
+
+    def paths(column: Sequence[str]) -> int:
+        return sum(named_like_picture(cell) or "/" in cell or (root / cell).is_file() for cell in column if cell)
+
+    place = max(range(width), key=lambda place: paths(columns[place]), default=None)
+    if place is None or paths(columns[place][:1]) == 0 or paths(columns[place]) <= len(rows) / 2:
+        return None
+    split = next((p for p in range(width) if _splits(columns[p])), None)
+    label = next((p for p in range(width) if p not in (place, split) and not _counts(columns[p])), None)
+    places = {"path": place, "label": label, "split": split, "group": None, "note": None}
+    told = [f"column {place + 1} is taken for the {name}" for name, place in places.items() if place is not None]
+    unused = [str(place + 1) for place in range(max(map(len, rows[:1]))) if place not in places.values()]
+    if unused:
+        told.append(f"column{'s' if len(unused) > 1 else ''} {', '.join(unused)} not used")
+    if label is None:
+        told.append("the folder of each image for its class")
+    return Columns(places, guess=", ".join(told))
+
+
+def plain(name: str) -> str:
+    """A name as it is compared: letters and digits alone, in lower case."""
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _column(rows: Rows, place: int) -> list[str]:
+    return [cells[place].strip() if place < len(cells) else "" for cells in rows]
+
+
+def _splits(cells: Sequence[str]) -> bool:
+    """Whether a column holds nothing but words of splits."""
+    return bool(cells) and all(cell.lower() in SPLIT_WORDS for cell in cells)
+
+
+def _counts(cells: Sequence[str]) -> bool:
+    """Whether a column only numbers the rows."""
+    numbers = [int(cell) if cell.isdecimal() else -1 for cell in cells]
+    return len(cells) >= _COUNTED and numbers == list(range(numbers[0], numbers[0] + len(cells)))
+
+
+def _names_before_numbers(places: Sequence[int], rows: Rows) -> int:
+    """The first of the label columns; or, if it holds numbers, the first that has a name for each of them."""
+    numbers = _column(rows, places[0])
+    if all(map(str.isdecimal, numbers)):
+        for place in places[1:]:
+            names = _column(rows, place)
+            pairs = set(zip(numbers, names, strict=True))
+            if not any(map(str.isdecimal, names)) and len(pairs) == len(set(numbers)) == len(set(names)):
+                return place
+    return places[0]
+
+
+def _one_hot(header: Sequence[str], rows: Rows, others: set[int | None]) -> dict[int, str]:
+    """The columns of 0 and 1, if there are several and each row has 1 in one of them."""
+    columns = {place: _column(rows, place) for place in range(len(header)) if place not in others}
+    columns = {place: cells for place, cells in columns.items() if cells and {*cells} <= _ONE | _ZERO}
+    ones = [sum(cells[number] in _ONE for cells in columns.values()) for number in range(len(rows))]
+    return {place: header[place] for place in columns} if len(columns) > 1 and {*ones} == {1} else {}
+
+
+def class_of(cells: Sequence[str], classes: Mapping[int, str]) -> tuple[str, str]:
+    """The class whose column has the 1, or "" and what is wrong with the row."""
+    found = [name for place, name in classes.items() if place < len(cells) and cells[place].strip() in _ONE]
+    return (found[0], "") if len(found) == 1 else ("", f"the row has {len(found) or 'none'} of the classes")
