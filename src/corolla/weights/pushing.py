@@ -25,7 +25,7 @@ def push(
     the repository's address.
     Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
     """
-    run = Run(at(folder))
+    run, told = Run(at(folder)), progress or Progress()
     hub.check_name(repository)
     if to not in (None, "timm", "huggingface"):
         raise CorollaError(f"cannot push for {to!r}; choose timm or huggingface, or leave --to out")
@@ -37,8 +37,8 @@ def push(
             pack(run.folder, public.folder)
         else:
             written = write_weights(load_weights(run.folder), public.folder, to)
-            for line in written.lines(repository, folder, to) if progress else ():
-                progress.note(line.replace(str(public.folder), repository))
+            for line in written.lines(repository, folder, to):
+                told.note(line.replace(str(public.folder), repository))
             if run.card.is_file():
                 shutil.copyfile(run.card, public.card)
         return send(public.folder, repository, private)
