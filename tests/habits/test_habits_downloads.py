@@ -1,10 +1,12 @@
 """Well-known data sets as they come out of their archives, in small: every kind of file they have, a few of each."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from corolla.data.listing import Listing
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 
@@ -275,18 +277,28 @@ def lay(root: Path, files: Files) -> Path:
     return root
 
 
+def reading(listing: Listing) -> Reading:
+    found: Reading = {}
+    for (split, label), count in Counter((each.split, each.label) for each in listing.examples).items():
+        found.setdefault(split, {})[label] = count
+    return found
+
+
 @pytest.mark.parametrize("name", READ)
 def test_a_data_set_is_read_as_it_comes(name: str, tmp_path: Path) -> None:
     files, expected, words = READ[name]
     listing = list_source(lay(tmp_path, files))
-    found: Reading = {}
-    for (split, label), count in Counter((each.split, each.label) for each in listing.examples).items():
-        found.setdefault(split, {})[label] = count
-    assert found == expected
+    assert reading(listing) == expected
     assert {split: frozenset(labels) for split, labels in expected.items()} == listing.classes
     assert all((listing.root / each.path).is_file() for each in (*listing.examples, *listing.misplaced))
     said = "\n".join(listing.notes)
     assert all(word in said for word in words), said
+
+
+def test_a_zip_is_no_other_where_a_table_only_counts_the_folders(tmp_path: Path) -> None:
+    lay(tmp_path / "set", classes("", "cat", "dog") | {"t.txt": rows("cat/0.jpg 1", "dog/0.jpg 2", "dog/1.jpg 2")})
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", tmp_path / "set")
+    assert reading(list_source(archive)) == reading(list_source(tmp_path / "set")) == TWO
 
 
 @pytest.mark.parametrize("name", REFUSED)

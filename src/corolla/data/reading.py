@@ -72,10 +72,13 @@ def skim(path: Path, class_folders: ClassFolders = "") -> Listing | None:
 def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "") -> Listing:
     """What an unpacked zip names; a table at its top counts for more than its folders: nobody can name it from outside.
 
-    A table that points out of the zip is refused: the user's other files are none of its business.
+    Unless it only counts the folders' names. A table that points out of the zip is refused: the user's other files are
+    none of its business.
     """
     tables = _tables(folder)
-    listing = _from_tables(tables) or read_folder(folder, class_folders=class_folders)
+    pairs = [pair for table in tables for pair in labels_sampled(table)]
+    counted = _renamed(pairs) and all(label.isdecimal() for _, label in pairs)
+    listing = (not counted and _from_tables(tables)) or read_folder(folder, class_folders=class_folders)
     for example in listing.examples:
         path = PurePosixPath(example.path)
         if path.is_absolute() or ".." in path.parts or PureWindowsPath(example.path).drive:
