@@ -78,6 +78,15 @@ READ: dict[str, tuple[dict[str, str], str, Reading, list[str]]] = {
         {"zip/t.csv": "path,label\nimg/1.jpg,cat\nimg/2.jpg,dog\n", "zip/img/1.jpg": "", "zip/img/2.jpg": ""}, "",
         {"": {"cat": 1, "dog": 1}}, [],
     ),
+    "paths of another computer": (
+        {"t.csv": "path,label\nC:\\Users\\me\\set\\cat\\1.jpg,cat\n/content/set/dog/1.jpg,dog\nset/dog/2.jpg,dog\n",
+         "cat/1.jpg": "", "dog/1.jpg": "", "dog/2.jpg": ""}, "t.csv",
+        {"": {"cat": 1, "dog": 2}}, ["found by their names: C:/Users/me/set/cat/1.jpg is cat/1.jpg"],
+    ),
+    "paths from the folder above": (
+        {"t.csv": "path,label\nset/a/cat/1.jpg,cat\nset/b/cat/1.jpg,dog\n", "a/cat/1.jpg": "", "b/cat/1.jpg": ""},
+        "t.csv", {"": {"cat": 1, "dog": 1}}, ["set/a/cat/1.jpg is a/cat/1.jpg"],
+    ),
     "one file in two spellings": (
         {"t.csv": "path,label\nx/../1.jpg,cat\n./1.jpg,cat\n2.jpg,dog\n", "1.jpg": "", "2.jpg": "", "x/3.jpg": ""},
         "t.csv", {"": {"cat": 1, "dog": 1}}, [],

@@ -50,12 +50,14 @@ class Index:
     def candidates(self, path: str) -> list[str]:
         """The files that a path may mean: each ends with it, with or without its ending, after a slash.
 
-        Of several, those in a folder of the table's own split, if there are any: of 1 in trainLabels.csv, train/1.png.
+        Where there is none, the path may come from elsewhere and end with the file's: of /content/set/cat/1.jpg there
+        may be cat/1.jpg. Of several, those in a folder of the table's own split, if there are any: of 1 in
+        trainLabels.csv, train/1.png.
         """
         wanted = PurePosixPath(path)
-        found = self.files.get(wanted.name, [])
+        called = self.files.get(wanted.name, [])
         parent = "" if wanted.parent == PurePosixPath() else f"/{wanted.parent}"
-        found = [each for each in found if f"/{PurePosixPath(each).parent}".endswith(parent)]
+        found = [each for each in called if f"/{PurePosixPath(each).parent}".endswith(parent)] or _ends(wanted, called)
         if self.split is None or len(found) < 2:
             return found
         return [each for each in found if self.split in map(_split_of, PurePosixPath(each).parts[:-1])] or found
@@ -101,6 +103,14 @@ def places_of(sample: Sequence[str], root: Path, name: str) -> Places:
         note = f"the images of {name} are found by their names: {example} is {index.locate(example)}"
         return Places(index.locate, (note,))
     return Places(str)
+
+
+def _ends(path: PurePosixPath, files: Sequence[str]) -> list[str]:
+    """Those of some files whose folders a path ends with: the ones that share most of it."""
+    folders = {file: PurePosixPath(file).parent.parts for file in files}
+    above = path.parent.parts
+    shared = {file: len(own) for file, own in folders.items() if above[len(above) - len(own) :] == own}
+    return [file for file, number in shared.items() if number == max(shared.values())]
 
 
 @cache
