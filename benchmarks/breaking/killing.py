@@ -6,38 +6,37 @@ from contextlib import suppress
 
 import psutil
 
-from breaking.setting import Setting, Tally, stage_of
+from breaking.setting import EPOCHS, Setting, Tally, stage_of
 
 
 def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally:
     """Kill a training at a moment of its whole length, go on with it, kill it again, until `tries` are dead.
 
-    The moments are drawn from as many equal parts of that length.
+    Each moment is some time after one of the lines that a training prints. The first is before the first epoch, the
+    others are drawn from as many equal parts of the lines, so that no stage is left out by chance.
 
     A training that reaches its end between two deaths is held against the unbroken one, and another is begun. The first
     `cold` of them are started as a user does, the loading of libraries included.
     """
     tally = Tally("`kill -9` of a training at a random moment, then `--resume`")
-    run, killed, moments, whole = setting.new("killed"), 0, 0, setting.seconds
+    lines = ["pictures of", *(f"epoch {number}/" for number in range(1, EPOCHS + 1))]
+    run, killed, moments = setting.new("killed"), 0, 0
     while tally.tried < tries or killed:
         last = tally.tried + killed >= tries
-        slow = moments < cold
-        process = setting.train(run, "--resume", cold=slow)
+        process = setting.train(run, "--resume", cold=moments < cold)
+        share = (moments + setting.dice.random()) / tries % 1 if moments else 0.0
         moments += 1
-        if not last:
-            share = (moments + setting.dice.random()) / tries % 1  # so that no stage is left out by chance
-            until = time.monotonic() + share * whole * (4 if slow else 1)
+        if last or not process.wait_for(lines[int(share * len(lines))]):
+            ended = process.wait()
+        else:
+            until = time.monotonic() + setting.dice.random() * setting.seconds / len(lines)
             while time.monotonic() < until and process.poll() is None:
                 time.sleep(0.001)
             ended = process.kill()
-        else:
-            ended = process.wait()
         if ended.status == -signal.SIGKILL:
             killed += 1
             tally.where[stage_of(run)] += 1
             continue
-        if not killed and not slow:
-            whole = ended.seconds  # it is what the machine gives it now: a moment after the end kills nothing
         for _ in range(killed):  # each of them is survived only if the run is whole in the end
             tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
         run, killed = setting.new("killed"), 0

@@ -13,8 +13,9 @@ from typing import Any
 from breaking.process import Commands, Ended, Process
 from corolla.run import Run
 
+EPOCHS = 8
 TRAINING = (
-    *("--model", "vit_pico_patch8_16", "--epochs", "8", "--batch-size", "8"),
+    *("--model", "vit_pico_patch8_16", "--epochs", str(EPOCHS), "--batch-size", "8"),
     *("--growth", "0:0.5,0.5:1", "--workers", "0", "--device", "cpu", "--checkpoint-minutes", "0.001"),
 )
 # Of a row of metrics.jsonl; they differ from run to run.
