@@ -28,11 +28,10 @@ $(READY):
 demo: $(READY)
 	$(BIN)/corolla demo
 
-# Three tests at a time for two cores, since many of them wait; each with one computing thread, for threads that fight for
-# cores are slower than either.
+# The tests run two at a time with one computing thread each: threads that fight for cores are slower than either.
 # Every run has another order; `pytest --randomly-seed=N`, with the number it prints, has the same again.
 test: lint browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check
