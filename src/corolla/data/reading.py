@@ -14,6 +14,7 @@ from corolla.data.beside import IMAGES
 from corolla.data.folders import list_folder
 from corolla.data.layout import ClassFolders, split_of
 from corolla.data.listing import Listing, classes_by_split
+from corolla.data.locating import portable
 from corolla.data.manifest import SPLITS
 from corolla.data.rows import NAMED_SUFFIXES, SUFFIXES, open_table
 from corolla.data.tables import labels_sampled, read_table, read_tables, tables_in
@@ -78,12 +79,13 @@ def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "")
     tables = _tables(folder)
     pairs = [pair for table in tables for pair in labels_sampled(table)]
     counted = _renamed(pairs) and all(label.isdecimal() for _, label in pairs)
-    listing = (not counted and _from_tables(tables)) or read_folder(folder, class_folders=class_folders)
-    for example in listing.examples:
-        path = PurePosixPath(example.path)
-        if path.is_absolute() or ".." in path.parts or PureWindowsPath(example.path).drive:
-            raise CorollaError(f"{archive}: its table names {example.path}, which lies outside the zip")
-    return listing
+    # As they stand in the table: a file inside may be called as one outside is.
+    for table in tables:
+        for row in open_table(table).rows():
+            path = portable(row.path, table.parent)
+            if path.startswith("/") or ".." in PurePosixPath(path).parts or PureWindowsPath(path).drive:
+                raise CorollaError(f"{archive}: its table names {path}, which lies outside the zip")
+    return (not counted and _from_tables(tables)) or read_folder(folder, class_folders=class_folders)
 
 
 def read_folder(
