@@ -301,6 +301,16 @@ def test_a_zip_is_no_other_where_a_table_only_counts_the_folders(tmp_path: Path)
     assert reading(list_source(archive)) == reading(list_source(tmp_path / "set")) == TWO
 
 
+def test_a_table_in_a_split_of_a_zip_may_not_point_out_of_it(tmp_path: Path) -> None:
+    lay(tmp_path, flat("", 1) | flat("set/train/", 2) | flat("set/test/", 2))
+    for split, more in (("train", [f"{tmp_path}/0.jpg,cat"]), ("test", [])):
+        text = rows("file_name,label", "0.jpg,cat", "1.jpg,dog", *more)
+        (tmp_path / "set" / split / "metadata.csv").write_text(text, encoding="utf-8")
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", tmp_path / "set")
+    with pytest.raises(CorollaError, match="outside the zip"):
+        list_source(archive)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_nobody_could_read_is_refused_with_the_reason(name: str, tmp_path: Path) -> None:
     files, words = REFUSED[name]

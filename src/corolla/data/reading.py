@@ -79,13 +79,15 @@ def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "")
     tables = _tables(folder)
     pairs = [pair for table in tables for pair in labels_sampled(table)]
     counted = _renamed(pairs) and all(label.isdecimal() for _, label in pairs)
-    # As they stand in the table: a file inside may be called as one outside is.
-    for table in tables:
-        for row in open_table(table).rows():
-            path = portable(row.path, table.parent)
-            if path.startswith("/") or ".." in PurePosixPath(path).parts or PureWindowsPath(path).drive:
-                raise CorollaError(f"{archive}: its table names {path}, which lies outside the zip")
-    return (not counted and _from_tables(tables)) or read_folder(folder, class_folders=class_folders)
+    found = None if counted else _from_tables(tables)
+    listing = found or read_folder(folder, class_folders=class_folders)
+    paths = [example.path for example in listing.examples]
+    if found:  # as they stand in the table, too: a file inside may be called as one outside is
+        paths += [portable(row.path, table.parent) for table in tables for row in open_table(table).rows()]
+    for path in paths:
+        if path.startswith("/") or ".." in PurePosixPath(path).parts or PureWindowsPath(path).drive:
+            raise CorollaError(f"{archive}: its table names {path}, which lies outside the zip")
+    return listing
 
 
 def read_folder(
@@ -233,8 +235,9 @@ def _tables_within_splits(folder: Path) -> dict[str, Path]:
     """The table that lies in each folder called as a split is, where there is one in it."""
     found: dict[str, Path] = {}
     for each in _unwrapped(folder):
-        split, tables = split_of(each.name)[0], tables_in(list_entries(each)[1])
-        if split and split not in found and len(tables) == 1:
+        split = split_of(each.name)[0]
+        # Only there: to look for tables in every class folder would read each of them once more.
+        if split and split not in found and len(tables := tables_in(list_entries(each)[1])) == 1:
             found[split] = tables[0]
     return {split: found[split] for split in SPLITS if split in found}
 
