@@ -62,7 +62,7 @@ def run(way: Way, data: Path, out: Path, **changes: Any) -> Result:
     """Train on `data` the given way into the new folder `out`; what it printed is raised if it failed."""
     started = time.monotonic()
     running = [start(command) for command in commands_of(way, data, out, **changes)]
-    said = [process.communicate(timeout=600)[0].decode(errors="replace") for process in running]
+    said = [heard(process, 600) for process in running]
     if any(process.returncode for process in running):
         raise RuntimeError("\n".join(said))
     return read(out, time.monotonic() - started)
@@ -90,6 +90,23 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )
+
+
+def heard(process: subprocess.Popen[bytes], seconds: float) -> str:
+    """What a process says until its end; if that takes longer, it and all that it started are killed.
+
+    torchrun gives each of its processes a session of its own, so that killing the launcher leaves them at work.
+    """
+    try:
+        return process.communicate(timeout=seconds)[0].decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
+        import psutil
+
+        for each in (*psutil.Process(process.pid).children(recursive=True), process):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        said = process.communicate()[0].decode(errors="replace")
+        raise RuntimeError(f"not ended after {seconds:.0f} s; it said:\n{said}") from error
 
 
 def read(out: Path, seconds: float) -> Result:

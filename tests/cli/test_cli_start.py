@@ -11,27 +11,16 @@ import pytest
 import typer.main
 
 from corolla.cli.app import app
+from timing import cpu_seconds
 
 HEAVY = ("torch", "torchvision", "numpy", "PIL", "sklearn", "matplotlib", "jinja2", "rich.progress")
-
-
-def cpu_seconds(commands: list[list[str]]) -> list[float]:
-    """Of the quickest of nine runs of each, in turns: other work on the machine only ever makes them slower."""
-
-    def once(command: list[str]) -> float:
-        before = os.times()
-        subprocess.run([sys.executable, *command], check=True, capture_output=True)
-        after = os.times()
-        return after.children_user + after.children_system - before.children_user - before.children_system
-
-    return [min(times) for times in zip(*([once(command) for command in commands] for _ in range(9)), strict=True)]
 
 
 def test_it_starts_as_soon_as_what_it_cannot_do_without() -> None:
     """On a quiet machine that is a third of a second for the help, most of it for what draws it."""
     needed = ["-c", "import typer, rich.console, rich.markup"]
     python, drawing, package, help_ = cpu_seconds(
-        [["-c", ""], needed, ["-c", "import corolla"], ["-m", "corolla", "--help"]]
+        [["-c", ""], needed, ["-c", "import corolla"], ["-m", "corolla", "--help"]], times=9
     )
     assert package < drawing
     assert help_ - python < 3 * (drawing - python)

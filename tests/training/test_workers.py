@@ -1,14 +1,17 @@
 """Processes that make views, and what becomes of a training when one is killed."""
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Timer
 from types import SimpleNamespace
 
 import pytest
 
-from corolla.training.workers import GRACE, surviving, workers_alive
+from corolla.training import workers
+from corolla.training.workers import GRACE, Loader, kill_unbegun, surviving, worker_options, workers_alive
 
 
 def counting(start: int, breaks: dict[int, Exception]) -> Iterator[int]:
@@ -79,3 +82,55 @@ def test_living_workers_and_none_are_alive_and_that_is_known_at_once() -> None:
     finally:
         worker.kill()
         worker.join()
+
+
+def mapped(start: int) -> Iterator[int]:
+    """The numbers from `start` to 5, by way of two worker processes."""
+    batches = Loader(range(6), batch_size=None, sampler=range(start, 6), **worker_options(2))  # type: ignore[arg-type]
+    return map(int, iter(batches))
+
+
+STUCK: list[Path] = []  # while there is one, the first forked process that makes it a file never begins
+
+
+def stick() -> None:
+    if STUCK and not STUCK[0].exists():
+        STUCK[0].touch()
+        time.sleep(600)
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="only a fork can hang in its beginning")
+def test_a_worker_that_hangs_in_its_fork_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "BEGINNING", 0.5)
+    begun: list[int] = []
+
+    def begin(start: int) -> Iterator[int]:
+        begun.append(start)
+        return mapped(start)
+
+    os.register_at_fork(after_in_child=stick)
+    STUCK.append(tmp_path / "stuck")
+    try:
+        assert list(surviving(begin, 0, lambda: True)) == [0, 1, 2, 3, 4, 5]
+    finally:
+        STUCK.clear()
+    assert (tmp_path / "stuck").exists()
+    assert begun == [0, 0]
+
+
+def test_who_has_begun_or_has_died_is_not_waited_for() -> None:
+    context = multiprocessing.get_context("spawn")
+    several = [context.Process(target=time.sleep, args=(600,)) for _ in range(2)]
+    for worker in several:
+        worker.start()
+    several[1].kill()
+    several[1].join()
+    try:
+        kill_unbegun(several, [1, 0], 1e6)
+        assert several[0].is_alive()
+        kill_unbegun(several, [0, 0], 0.1)
+        assert not several[0].is_alive()
+    finally:
+        for worker in several:
+            worker.kill()
+            worker.join()

@@ -1,10 +1,15 @@
 """The processes that make views: how they begin, and what happens when one is killed."""
 
+import multiprocessing
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from functools import partial
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import RawArray
 from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
@@ -13,31 +18,57 @@ from corolla.memory import keep_freed_memory
 from corolla.processes import without_script
 
 DEATHS = 3  # of workers in one epoch, after which the training gives up
+BEGINNING = (
+    60.0  # seconds, on a machine that swaps, in which a forked worker does its first thing; usually one hundredth
+)
 GRACE = 5.0  # seconds, on a busy machine, from the first sign of a death to its certainty; waited after an error only
 
 T = TypeVar("T")
 
 
 class Loader(DataLoader[T]):
-    """A `DataLoader` whose processes do not run the user's script again."""
+    """A `DataLoader` whose processes do not run the user's script again, and of which none hangs in its beginning.
 
-    def __iter__(self) -> Any:
+    A fork copies the locks that other threads hold. Before 3.12 Python may wait for one of them in the new process for
+    ever (cpython issue 112275), and the training for that process's batch; threads of gloo and of autograd that come
+    and go make it likely enough to happen. So a worker that has not begun after `BEGINNING` is killed, and that is then
+    a death like any other: see `surviving`.
+    """
+
+    def _get_iterator(self) -> Any:
+        begun = RawArray("b", max(self.num_workers, 1))  # of each worker, whether it has
+        self.worker_init_fn = partial(start_worker, begun)
         with without_script():
-            return super().__iter__()
+            batches = super()._get_iterator()
+        if multiprocessing.get_start_method() == "fork":  # another kind imports torch first, which may take minutes
+            hear_of_deaths_when_asked()
+            kill_unbegun(getattr(batches, "_workers", ()), begun, BEGINNING)
+        return batches
+
+
+def kill_unbegun(workers: Sequence[BaseProcess], begun: Sequence[int], patience: float) -> None:
+    """Kill those of `workers` that have not `begun` within `patience` seconds, and do not wait for those that died."""
+    end = time.monotonic() + patience
+    for number, worker in enumerate(workers):
+        while not begun[number] and worker.is_alive():
+            if time.monotonic() > end:
+                worker.kill()
+                worker.join()
+            time.sleep(0.002)
 
 
 def worker_options(workers: int) -> dict[str, Any]:
-    """What a `DataLoader` is told of its `workers` processes; 0 are none besides the training's own."""
+    """What a `Loader` is told of its `workers` processes; 0 are none besides the training's own."""
     return {
         "num_workers": workers,
-        "worker_init_fn": start_worker,
         "persistent_workers": workers > 0,
         "prefetch_factor": 3 if workers else None,
     }
 
 
-def start_worker(_: int) -> None:
-    """What a process that makes views does first."""
+def start_worker(begun: MutableSequence[int], number: int) -> None:
+    """What worker `number`, a process that makes views, does first."""
+    begun[number] = 1
     keep_freed_memory()
     # Ctrl-C reaches every process of a terminal; the training decides what it means, and needs its batch for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
