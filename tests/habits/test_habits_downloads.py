@@ -1,17 +1,13 @@
 """Well-known data sets as they come out of their archives, in small: every kind of file they have, a few of each."""
 
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from corolla.data.listing import Listing
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
-
-Files = dict[str, str]  # their text by their path; "" for an image
-Reading = dict[str, dict[str, int]]
+from laying import Files, Reading, lay, reading
 
 
 def classes(folder: str, *names: str, ending: str = ".jpg") -> Files:
@@ -268,20 +264,6 @@ REFUSED: dict[str, tuple[Files, list[str]]] = {
         ["more than one folder", "holds splits", "give the one you mean"],
     ),
 }  # fmt: skip
-
-
-def lay(root: Path, files: Files) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
-
-
-def reading(listing: Listing) -> Reading:
-    found: Reading = {}
-    for (split, label), count in Counter((each.split, each.label) for each in listing.examples).items():
-        found.setdefault(split, {})[label] = count
-    return found
 
 
 @pytest.mark.parametrize("name", READ)

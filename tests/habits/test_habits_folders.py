@@ -1,7 +1,6 @@
 """Folders as people have them, and what is read from each: classes by split, or the reason why nothing is."""
 
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ from corolla.data.folders import list_folder
 from corolla.data.reading import read_path
 from corolla.data.sources import list_source, refuse_untrainable
 from corolla.errors import CorollaError
-
-Reading = dict[str, dict[str, int]]
+from laying import Reading, lay, reading
 
 # By a name: the files there are, and how many pictures of which class are read for which split ("" where none is told).
 READ: dict[str, tuple[list[str], Reading]] = {
@@ -102,21 +100,11 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
 }  # fmt: skip
 
 
-def lay(root: Path, files: list[str]) -> Path:
-    for name in files:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
 @pytest.mark.parametrize("habit", READ)
 def test_a_tree_is_read_as_its_owner_means_it(habit: str, tmp_path: Path) -> None:
     files, expected = READ[habit]
     listing = read_path(lay(tmp_path, files))
-    found: Reading = {}
-    for (split, label), count in Counter((e.split, e.label) for e in listing.examples).items():
-        found.setdefault(split, {})[label] = count
-    assert found == expected
+    assert reading(listing) == expected
     assert {split: frozenset(labels) for split, labels in expected.items()} == listing.classes
     read = {listing.root / example.path for example in listing.examples}
     left_out = {listing.root / skipped.path for skipped in listing.misplaced}

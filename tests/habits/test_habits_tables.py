@@ -1,17 +1,15 @@
 """Tables as people have them, and what is read from each: classes by split, or the reason why nothing is."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from corolla.data.listing import Listing
 from corolla.data.reading import read_path
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
+from laying import Reading, lay, reading
 
-Reading = dict[str, dict[str, int]]
 PARTS = {"part_1/i1.jpg": "", "part_1/i2.jpg": "", "part_2/i3.jpg": ""}
 
 # By a name: the files there are with their text ("" for an image), the one that is given ("" for the folder), what is
@@ -108,20 +106,6 @@ REFUSED: dict[str, tuple[dict[str, str], str, list[str]]] = {
         ["name other classes", "list.csv", "give"],
     ),
 }  # fmt: skip
-
-
-def lay(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
-
-
-def reading(listing: Listing) -> Reading:
-    found: Reading = {}
-    for (split, label), count in Counter((e.split, e.label) for e in listing.examples).items():
-        found.setdefault(split, {})[label] = count
-    return found
 
 
 @pytest.mark.parametrize("habit", READ)

@@ -223,18 +223,14 @@ def _told(listing: Listing, splits: Mapping[str, Path]) -> Listing:
 
 def _tables(folder: Path) -> list[Path]:
     """The tables of images that lie right in a folder, or in the lone one that wraps what is in it."""
-    for _ in range(_WRAPPERS):
-        folders, files = list_entries(folder)
-        if (tables := tables_in(files)) or len(folders) != 1:
-            return tables
-        [folder] = folders
-    return []
+    return next((tables for _, files in _levels(folder) if (tables := tables_in(files))), [])
 
 
 def _tables_within_splits(folder: Path) -> dict[str, Path]:
     """The table that lies in each folder called as a split is, where there is one in it."""
     found: dict[str, Path] = {}
-    for each in _unwrapped(folder):
+    *_, (folders, _) = _levels(folder)
+    for each in folders:
         split = split_of(each.name)[0]
         # Only there: to look for tables in every class folder would read each of them once more.
         if split and split not in found and len(tables := tables_in(list_entries(each)[1])) == 1:
@@ -242,14 +238,13 @@ def _tables_within_splits(folder: Path) -> dict[str, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def _unwrapped(folder: Path) -> list[Path]:
-    """The folders in a folder, or in the lone one that wraps what is in it."""
+def _levels(folder: Path) -> Iterator[tuple[list[Path], list[Path]]]:
+    """The folders and the files in a folder, then those in the lone one that wraps what is in it, and so on."""
     for _ in range(_WRAPPERS):
-        folders, _ = list_entries(folder)
-        if len(folders) != 1:
-            return folders
-        [folder] = folders
-    return []
+        yield (entries := list_entries(folder))
+        if len(entries[0]) != 1:
+            return
+        [folder] = entries[0]
 
 
 def _of_splits(tables: list[Path]) -> dict[str, Path]:
