@@ -6,6 +6,7 @@ Answers each line with the number of the new process, and leaves each one's exit
 """
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from corolla.__main__ import run
+
+# What a training loads, the last of it where it is first used.
+EVERYTHING = ("corolla.training.train", "sklearn.covariance", "scipy.stats", "matplotlib.backends.backend_svg")
 
 
 def become_corolla(asked: dict[str, object]) -> NoReturn:
@@ -38,6 +42,8 @@ def become_corolla(asked: dict[str, object]) -> NoReturn:
 
 def serve(folder: Path) -> None:
     """Fork for every line, and tell who ended."""
+    for name in EVERYTHING:
+        importlib.import_module(name)
     gc.freeze()
     reader = os.fdopen(0, "rb", buffering=0)
     running: set[int] = set()

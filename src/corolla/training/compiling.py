@@ -79,9 +79,8 @@ def choose_compiling(
     def fastest(once: Callable[[], float]) -> float:
         return processes.agree(min(once() for _ in range(STEPS)))
 
-    seconds()  # the first step is never like the others
-    plain = fastest(seconds)
-    if plain * steps < LONG:
+    first = processes.agree(seconds())  # longer than all others
+    if first * steps < LONG or (plain := fastest(seconds)) * steps < LONG:
         return Compiling(False, "so short a training would not pay for it")
     started = time.monotonic()
     try:
@@ -89,8 +88,8 @@ def choose_compiling(
             block.compile(dynamic=False)
         seconds()
     except Exception as error:  # whatever a compiler's toolchain can raise
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return Compiling(False, f"the compiler failed ({first[:100]})")
+        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return Compiling(False, f"the compiler failed ({said[:100]})")
     cost = processes.agree(time.monotonic() - started)
     compiled = fastest(seconds)
     saved = (plain - compiled) * steps
