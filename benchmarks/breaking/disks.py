@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from breaking.process import Ended
@@ -82,9 +82,13 @@ def changed(path: Path) -> Iterator[None]:
 
 
 def fill(disk: Path, left: int) -> Path:
-    """Leave no more than `left` bytes of a disk free; returns the file that takes the room."""
+    """Leave no more than `left` bytes of a disk free; returns the file that takes the room.
+
+    None is left if a training writes at the same moment, and takes what was free when it was asked.
+    """
     filler = disk / "filler"
-    filler.write_bytes(bytes(max(shutil.disk_usage(disk).free - left - PAGE, 0)))
+    with suppress(OSError):
+        filler.write_bytes(bytes(max(shutil.disk_usage(disk).free - left - PAGE, 0)))
     return filler
 
 
