@@ -97,7 +97,7 @@ class Trainer:
             self.shared = self.accelerator.prepare(self.objective)
         beside = [self.distillation] if self.distillation else []
         self.optimisers = build_optimisers(model, recipe, self.precision.dtype, *beside)
-        self.mix = mixer(len(manifest.classes))
+        self.mix = mixer(len(manifest.classes)) if recipe.mixing else None
         validated = [manifest.locate(example) for example in manifest.split("val")]
         own = self.processes.part(len(validated))
         self.validation_images = ReadyImages(validated[own.start : own.stop], self.preprocessing)
@@ -189,14 +189,14 @@ class Trainer:
 
     def mixed(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised pictures and targets of this process's part of a batch, mixed where chance wants it."""
-        mixing = bool(torch.rand(()) < self.recipe.mixing)
-        if not mixing or self.processes.count == 1:
+        mix = self.mix if torch.rand(()) < self.recipe.mixing else None
+        if mix is None or self.processes.count == 1:
             images = self.preprocessing.normalise(pixels)
-            return self.mix(images, labels) if mixing else (images, labels)
+            return mix(images, labels) if mix else (images, labels)
         # Each picture is mixed with the one before it: the first of this part with the last of the part before.
         picture, label = self.processes.before(pixels[-1:].contiguous(), labels[-1:])
         images = self.preprocessing.normalise(torch.cat([picture, pixels]))
-        images, targets = self.mix(images, torch.cat([label, labels]))
+        images, targets = mix(images, torch.cat([label, labels]))
         return images[1:], targets[1:]
 
     def set_rate(self, epoch: int, number: int, pace: Pace) -> None:
