@@ -31,7 +31,7 @@ demo: $(READY)
 # The tests run two at a time with one computing thread each: threads that fight for cores are slower than either.
 # Every run has another order; `pytest --randomly-seed=N`, with the number it prints, has the same again.
 test: lint browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -20,8 +20,6 @@ TIMED |= {"halted/config.json", "halted/metrics.jsonl"}
 
 Tree = dict[str, bytes]
 
-pytestmark = pytest.mark.xdist_group("every file")
-
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:

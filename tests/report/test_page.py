@@ -243,7 +243,7 @@ def tame(make_run: MakeRun) -> list[tuple[str, tuple[str, ...]]]:
     return Page(write_report(*make_run(NAMES, words="tame"))).skeleton()
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(name=hostile, words=hostile)
 def test_hostile_names_and_paths_stay_text(
     make_run: MakeRun, tame: list[tuple[str, tuple[str, ...]]], name: str, words: str

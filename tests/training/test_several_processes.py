@@ -15,10 +15,7 @@ from corolla.data.painted import paint_dataset
 from launching import together
 from several_processes import FIRST, WAYS, Result, Way, apart, commands_of, heard, run, start, weights_apart
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="torchrun is not for Windows"),
-    pytest.mark.xdist_group("several processes"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun is not for Windows")
 
 
 def test_a_shared_batch_has_the_loss_and_the_gradients_of_the_whole() -> None:
@@ -34,10 +31,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+LONG = {"epochs": 7}  # for Ctrl-C to come in time
+
+
 @pytest.fixture(scope="module")
 def alone(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     out = tmp_path_factory.mktemp("alone") / "run"
-    return run(WAYS[0], pictures, out), out
+    return run(WAYS[0], pictures, out, **LONG), out
 
 
 def test_two_processes_evaluate_as_one_and_one_of_them_tells(
@@ -54,20 +54,12 @@ def test_two_processes_evaluate_as_one_and_one_of_them_tells(
     assert (figures["n"], figures["accuracy"]) == (expected.n, expected.accuracy)
 
 
-LONG = {"epochs": 7}
-
-
-@pytest.fixture(scope="module")
-def unbroken(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return run(WAYS[0], pictures, tmp_path_factory.mktemp("long") / "run", **LONG)
-
-
 @pytest.mark.parametrize("way", WAYS[2:3], ids=lambda way: way.name)
 def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(
-    way: Way, unbroken: Result, pictures: Path, tmp_path: Path
+    way: Way, alone: tuple[Result, Path], pictures: Path, tmp_path: Path
 ) -> None:
     """What they keep is one run folder, which knows nothing of how many wrote it."""
-    out = tmp_path / "broken"
+    unbroken, out = alone[0], tmp_path / "broken"
     [command] = commands_of(way, pictures, out, **LONG)
     with start(command) as process:
         until(lambda: (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").read_text().count("\n") >= 2)
@@ -92,7 +84,7 @@ def until(there: Callable[[], bool], seconds: float = 200.0) -> None:
 @pytest.mark.parametrize("way", WAYS[1:3], ids=lambda way: way.name)
 def test_several_processes_train_as_one(way: Way, alone: tuple[Result, Path], pictures: Path, tmp_path: Path) -> None:
     expected, folder = alone
-    result = run(way, pictures, tmp_path / "run")
+    result = run(way, pictures, tmp_path / "run", **LONG)
     assert len(result.losses) >= FIRST
     assert max(result.losses) - min(result.losses) > 1e-2  # it moves at all
     assert apart(expected, result, FIRST) < 1e-4
