@@ -18,7 +18,10 @@ from typing import NoReturn
 from corolla.__main__ import run
 
 # What a training loads, the last of it where it is first used.
-EVERYTHING = ("corolla.training.train", "sklearn.covariance", "scipy.stats", "matplotlib.backends.backend_svg")
+EVERYTHING = (
+    *("corolla.training.train", "torchvision.transforms.v2", "sklearn.covariance", "scipy.stats"),
+    "matplotlib.backends.backend_svg",
+)
 
 
 def become_corolla(asked: dict[str, object]) -> NoReturn:
