@@ -1,9 +1,14 @@
-"""One small calibrated classifier and its graph, built once for the tests of files."""
+"""One small calibrated classifier and its graph, built once for the tests of files, and the graphs of other runs."""
+
+import hashlib
+import pickle
+from collections.abc import Iterator
 
 import onnx
 import pytest
 
 from corolla.classifier import Classifier
+from corolla.export import export
 from corolla.export.onnx import build
 from corolla.portable.card import Card, Precision
 from shapes import build_chance, calibrate_by_chance
@@ -34,3 +39,21 @@ def card(classifier: Classifier, precision: Precision = "fp32") -> Card:
 @pytest.fixture(name="card", scope="session")
 def card_fixture() -> object:
     return card
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _graphs_are_kept() -> Iterator[None]:
+    """A run that many tests export has its graph built once: PyTorch takes seconds for it, and gives the same again."""
+    kept: dict[str, bytes] = {}
+
+    def once(classifier: Classifier) -> onnx.ModelProto:
+        told = (classifier.classes, classifier.preprocessing, classifier.flip, classifier.model.config)
+        state = {name: tensor.numpy() for name, tensor in classifier.model.state_dict().items()}
+        digest = hashlib.sha256(pickle.dumps((told, classifier.calibration, state))).hexdigest()
+        if digest not in kept:
+            kept[digest] = build(classifier).SerializeToString()
+        return onnx.load_model_from_string(kept[digest])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "build", once)
+        yield
