@@ -206,6 +206,16 @@ def test_what_we_compute_is_honored(name: str, changes: dict[str, Any], tmp_path
     assert error(ours(weights, images), asked(theirs, images)) <= 1e-5
 
 
+def test_a_bare_file_that_may_be_of_two_architectures_says_as_which_it_is_read(tmp_path: Path) -> None:
+    small = {"embed_dim": 64, "num_heads": 1, "depth": 1, "num_classes": 4}
+    for name in ("vit_small_patch16_rope_ape_224", "deit3_small_patch16_224"):
+        save_file(timm.create_model(name, **small).state_dict(), tmp_path / f"{name}.safetensors")
+    [note] = load_weights(tmp_path / "vit_small_patch16_rope_ape_224.safetensors").notes
+    assert "read as DeiT III" in note
+    assert "vit_*_patch16_rope_ape_224" in note
+    assert load_weights(tmp_path / "deit3_small_patch16_224.safetensors").notes == ()  # timm's names are its own
+
+
 @pytest.mark.parametrize(("change", "words"), [
     ({"rope_type": "mixed"}, 'rope_type is "mixed", and corolla computes only "cat" or "dinov3"'),
     ({"rope_type": "mrope"}, 'rope_type is "mrope"'),

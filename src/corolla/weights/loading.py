@@ -1,5 +1,6 @@
 """From a checkpoint in anybody's dialect, or a run of ours, to a Vision Transformer of ours."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,12 +118,26 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
         raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
     classes = named_classes(checkpoint.settings, config.num_classes)
     idle += checkpoint.outside
-    weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle, checkpoint.notes)
+    notes = checkpoint.notes
+    if "architecture" not in checkpoint.settings:
+        notes += tuple(also_named(theirs, config))
+    weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle, notes)
     with torch.device("meta"):  # shapes are enough to tell what is missing or of another one
         expected = ViT(config)
     head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
     check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
     return replace(weights, tensors=reordered(tensors, asked.turning, config.heads))
+
+
+def also_named(tensors: Mapping[str, Tensor], config: ViTConfig) -> Iterator[str]:
+    """A line for tensors whose names and shapes are those of another architecture, too."""
+    positions = tensors.get("pos_embed")
+    only_patches = positions is not None and positions.shape[1] == 14 * 14
+    if only_patches and config.patch_size == 16 and {"cls_token", "blocks.0.gamma_1"} <= tensors.keys():
+        yield (
+            "facebookresearch's DeiT III and timm's vit_*_patch16_rope_ape_224 have the same names and shapes; it is "
+            'read as DeiT III; a config.json with "architecture" beside it says which it is'
+        )
 
 
 def unrecognised(checkpoint: Checkpoint) -> CorollaError:
