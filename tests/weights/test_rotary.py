@@ -18,6 +18,7 @@ from corolla.configuration import ViTConfig
 from corolla.errors import CorollaError
 from corolla.weights import Weights, load_weights, write_weights
 from corolla.weights.dialects import TIMM
+from corolla.weights.loading import read_weights
 from corolla.weights.renaming import to_ours
 from corolla.weights.rotary import completed, reordered
 from corolla.weights.timm_eva import entry_of
@@ -213,6 +214,7 @@ def test_a_bare_file_that_may_be_of_two_architectures_says_as_which_it_is_read(t
     [note] = load_weights(tmp_path / "vit_small_patch16_rope_ape_224.safetensors").notes
     assert "read as DeiT III" in note
     assert "vit_*_patch16_rope_ape_224" in note
+    assert read_weights(tmp_path / "vit_small_patch16_rope_ape_224.safetensors", known=True).notes == ()  # published
     assert load_weights(tmp_path / "deit3_small_patch16_224.safetensors").notes == ()  # timm's names are its own
 
 

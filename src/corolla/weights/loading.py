@@ -1,6 +1,6 @@
 """From a checkpoint in anybody's dialect, or a run of ours, to a Vision Transformer of ours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,11 @@ from corolla.weights.settings import told
 from corolla.weights.shapes import architecture
 
 HEADS = ("head.", "distillation_head.")  # what our names of the heads begin with
+
+EITHER_ARCHITECTURE = (
+    "facebookresearch's DeiT III and timm's vit_*_patch16_rope_ape_224 have tensors of the same names and shapes; it "
+    'is read as DeiT III; a config.json with "architecture" beside it says which it is'
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def load_weights(source: AnyPath, heads: int | None = None, progress: Progress |
     fetched or read, for tensors that no part of our model can take, and for shapes that are of no Vision Transformer.
     """
     path, published = located(source, progress)
-    weights = read_weights(path, heads)
+    weights = read_weights(path, heads, known=published is not None)
     if progress:
         for note in weights.notes:
             progress.note(f"{weights.source}: {note}")
@@ -76,8 +81,8 @@ def load_weights(source: AnyPath, heads: int | None = None, progress: Progress |
     return replace(weights, preprocessing=published.preprocessing)
 
 
-def read_weights(path: Path, heads: int | None = None) -> Weights:
-    """What lies at `path`, which says all that is known of it."""
+def read_weights(path: Path, heads: int | None = None, known: bool = False) -> Weights:
+    """What lies at `path`, which says all that is known of it, unless its architecture is `known` from elsewhere."""
     if is_run(path):
         model, run = Run(path).load_model()
         return Weights(path, "corolla", run.architecture, dict(model.state_dict()), run.preprocessing, run.classes)
@@ -119,8 +124,8 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
     classes = named_classes(checkpoint.settings, config.num_classes)
     idle += checkpoint.outside
     notes = checkpoint.notes
-    if "architecture" not in checkpoint.settings:
-        notes += tuple(also_named(theirs, config))
+    if not known and "architecture" not in checkpoint.settings and fits_rope_ape(theirs, config):
+        notes += (EITHER_ARCHITECTURE,)
     weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle, notes)
     with torch.device("meta"):  # shapes are enough to tell what is missing or of another one
         expected = ViT(config)
@@ -129,15 +134,11 @@ def read_weights(path: Path, heads: int | None = None) -> Weights:
     return replace(weights, tensors=reordered(tensors, asked.turning, config.heads))
 
 
-def also_named(tensors: Mapping[str, Tensor], config: ViTConfig) -> Iterator[str]:
-    """A line for tensors whose names and shapes are those of another architecture, too."""
+def fits_rope_ape(tensors: Mapping[str, Tensor], config: ViTConfig) -> bool:
+    """Whether tensors that are read as DeiT III may be those of timm's vit_*_patch16_rope_ape_224 as well."""
     positions = tensors.get("pos_embed")
     only_patches = positions is not None and positions.shape[1] == 14 * 14
-    if only_patches and config.patch_size == 16 and {"cls_token", "blocks.0.gamma_1"} <= tensors.keys():
-        yield (
-            "facebookresearch's DeiT III and timm's vit_*_patch16_rope_ape_224 have the same names and shapes; it is "
-            'read as DeiT III; a config.json with "architecture" beside it says which it is'
-        )
+    return only_patches and config.patch_size == 16 and {"cls_token", "blocks.0.gamma_1"} <= tensors.keys()
 
 
 def unrecognised(checkpoint: Checkpoint) -> CorollaError:
