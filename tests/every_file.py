@@ -82,7 +82,8 @@ def write_everything(pictures: str) -> None:
     corolla.load_data("tars")  # an index and unpacked pictures are kept in the cache
     for dialect in ("timm", "huggingface", "torchvision", "google", "corolla"):
         command("weights", "convert", run, f"weights/{dialect}", "--to", dialect)
-    command("export", run, "--precision", "int8", "--out", "int8.onnx", "--quiet")
+    for precision in ("fp16", "int8"):
+        command("export", run, "--precision", precision, "--out", f"{precision}.onnx", "--quiet")
     set_clocks(day=4, tick=7.0)
     write_runs(pictures, "later")
 

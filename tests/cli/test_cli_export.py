@@ -76,7 +76,7 @@ def test_torch_is_not_needed(file: Path, pictures: Path, command: str) -> None:
 def test_it_answers_before_torch_would_be_loaded(file: Path, pictures: Path) -> None:
     predict = ["-m", "corolla", "predict", str(file), str(next((pictures / "red").iterdir()))]
     answered, loaded = cpu_seconds([predict, ["-c", "import torch"]], times=2)
-    assert answered < loaded
+    assert 2 * answered < loaded
 
 
 def test_what_does_not_fit_is_told_in_one_line(corolla: Callable, trained: Path, file: Path, tmp_path: Path) -> None:
