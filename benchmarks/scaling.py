@@ -94,9 +94,9 @@ def measured(way: Way, model: str, batch: int, optimiser: str, threads: int, out
         launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
         command += [*launcher, "--nproc-per-node", str(way.processes)]
     process = several_processes.start([*command, str(Path(__file__).resolve()), "--worker", *asked])
-    said, _ = process.communicate(timeout=900)
+    said = several_processes.output_of(process, 900)
     if process.returncode:
-        raise RuntimeError(said.decode(errors="replace"))
+        raise RuntimeError(said)
     return Steps(**json.loads(out.read_text(encoding="utf-8")))
 
 

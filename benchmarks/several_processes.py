@@ -62,7 +62,7 @@ def run(way: Way, data: Path, out: Path, **changes: Any) -> Result:
     """Train on `data` the given way into the new folder `out`; what it printed is raised if it failed."""
     started = time.monotonic()
     running = [start(command) for command in commands_of(way, data, out, **changes)]
-    said = [heard(process, 600) for process in running]
+    said = [output_of(process, 600) for process in running]
     if any(process.returncode for process in running):
         raise RuntimeError("\n".join(said))
     return read(out, time.monotonic() - started)
@@ -92,7 +92,7 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def heard(process: subprocess.Popen[bytes], seconds: float) -> str:
+def output_of(process: subprocess.Popen[bytes], seconds: float) -> str:
     """What a process says until its end; if that takes longer, it and all that it started are killed.
 
     torchrun gives each of its processes a session of its own, so that killing the launcher leaves them at work.

@@ -12,7 +12,7 @@ pytest_plugins = ["as_found", "exported", "hub_standin"]
 
 # Files of tests that take a minute or more are begun first, so that no process of a parallel run waits for them at the
 # end. Each file is run by one process, for what is made once for it.
-LONG = {
+SLOW_FILES = {
     *("test_several_processes", "test_every_file", "test_notebooks", "test_faults_disks", "test_faults_killing"),
     *("test_device", "test_habits_trained", "test_stopping", "test_train", "test_adapting", "test_scripts"),
     *("test_slurm", "test_big_sets", "test_export"),
@@ -21,7 +21,7 @@ LONG = {
 
 @pytest.hookimpl(trylast=True)  # after they were put into another order
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    items.sort(key=lambda item: item.path.stem not in SLOW_FILES)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from several_processes import heard, start
+from several_processes import output_of, start
 
 
 def together(script: Path, count: int, *arguments: str | Path) -> str:
@@ -11,6 +11,6 @@ def together(script: Path, count: int, *arguments: str | Path) -> str:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
     command = [*launcher, "--nproc-per-node", str(count), str(script), *map(str, arguments)]
     with start(command) as process:
-        said = heard(process, 300)
+        said = output_of(process, 300)
     assert process.returncode == 0, said
     return said

@@ -18,7 +18,7 @@ from typing import NoReturn
 from corolla.__main__ import run
 
 # What a training loads, the last of it where it is first used.
-EVERYTHING = (
+PRELOADED = (
     *("corolla.training.train", "torchvision.transforms.v2", "sklearn.covariance", "scipy.stats"),
     "matplotlib.backends.backend_svg",
 )
@@ -45,7 +45,7 @@ def become_corolla(asked: dict[str, object]) -> NoReturn:
 
 def serve(folder: Path) -> None:
     """Fork for every line, and tell who ended."""
-    for name in EVERYTHING:
+    for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()
     reader = os.fdopen(0, "rb", buffering=0)

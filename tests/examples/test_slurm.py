@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from corolla.data.painted import paint_dataset
-from several_processes import free_port, heard
+from several_processes import free_port, output_of
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "slurm.sh"
 SRUN = '#!/bin/bash\nshift\nexec "$@"\n'  # without its own option, on the one machine there is
@@ -48,12 +48,12 @@ def test_a_job_that_is_stopped_is_queued_again_and_finishes(tmp_path: Path) -> N
             time.sleep(0.05)
         trainers = [line for line in children(process.pid) if "torchrun" in line[1]]
         os.kill(trainers[0][0], signal.SIGTERM)  # as SLURM does to what srun has started
-        said = heard(process, 300)
+        said = output_of(process, 300)
     assert process.returncode != 0
     assert "stopped and kept" in said, said
     assert asked.read_text() == "requeue 7\n"
     with submit() as process:
-        said = heard(process, 200)
+        said = output_of(process, 200)
     assert process.returncode == 0, said
     assert asked.read_text() == "requeue 7\n"  # and not again
     rows = [json.loads(line)["epoch"] for line in (out / "metrics.jsonl").read_text().splitlines()]

@@ -13,7 +13,7 @@ import pytest
 import several_processes
 from corolla.data.painted import paint_dataset
 from launching import together
-from several_processes import FIRST, WAYS, Result, Way, apart, commands_of, heard, run, start, weights_apart
+from several_processes import FIRST, WAYS, Result, Way, apart, commands_of, output_of, run, start, weights_apart
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun is not for Windows")
 
@@ -47,7 +47,7 @@ def test_two_processes_evaluate_as_one_and_one_of_them_tells(
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
     asked = ["--nproc-per-node", "2", "-m", "corolla", "evaluate", str(folder), "--device", "cpu", "--json"]
     with start([*launcher, *asked]) as process:
-        said = heard(process, 200)
+        said = output_of(process, 200)
     assert process.returncode == 0, said
     figures = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]
     assert said.count('"macro_f1"') == said.count("report: ") == 1  # one tells, and one writes
@@ -64,7 +64,7 @@ def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(
     with start(command) as process:
         until(lambda: (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").read_text().count("\n") >= 2)
         os.killpg(process.pid, signal.SIGINT)
-        said = heard(process, 300)
+        said = output_of(process, 300)
     assert process.returncode != 0
     assert (out / "checkpoint.safetensors").is_file(), said
     result = run(WAYS[0], pictures, out, resume=True, **LONG)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from corolla.training import workers
-from corolla.training.workers import GRACE, Loader, kill_unbegun, surviving, worker_options, workers_alive
+from corolla.training.workers import GRACE, Loader, kill_stuck_workers, surviving, worker_options, workers_alive
 
 
 def counting(start: int, breaks: dict[int, Exception]) -> Iterator[int]:
@@ -101,7 +101,7 @@ def stick() -> None:
 
 @pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="only a fork can hang in its beginning")
 def test_a_worker_that_hangs_in_its_fork_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "BEGINNING", 0.5)
+    monkeypatch.setattr(workers, "START_TIMEOUT", 0.5)
     begun: list[int] = []
 
     def begin(start: int) -> Iterator[int]:
@@ -118,7 +118,7 @@ def test_a_worker_that_hangs_in_its_fork_is_replaced(tmp_path: Path, monkeypatch
     assert begun == [0, 0]
 
 
-def test_who_has_begun_or_has_died_is_not_waited_for() -> None:
+def test_who_has_started_or_has_died_is_not_waited_for() -> None:
     context = multiprocessing.get_context("spawn")
     several = [context.Process(target=time.sleep, args=(600,)) for _ in range(2)]
     for worker in several:
@@ -126,9 +126,9 @@ def test_who_has_begun_or_has_died_is_not_waited_for() -> None:
     several[1].kill()
     several[1].join()
     try:
-        kill_unbegun(several, [1, 0], 1e6)
+        kill_stuck_workers(several, [1, 0], 1e6)
         assert several[0].is_alive()
-        kill_unbegun(several, [0, 0], 0.1)
+        kill_stuck_workers(several, [0, 0], 0.1)
         assert not several[0].is_alive()
     finally:
         for worker in several:

@@ -29,7 +29,7 @@ def shard(model: ViT, root: nn.Module | None = None) -> None:
     fully_shard(root if root is not None else model, mesh=mesh)
 
 
-def is_part(tensor: Tensor) -> "TypeGuard[DTensor]":
+def is_dtensor(tensor: Tensor) -> "TypeGuard[DTensor]":
     """Whether this process holds no more than a part of a tensor; there is none before something was shared out."""
     loaded = sys.modules.get("torch.distributed.tensor")
     return loaded is not None and isinstance(tensor, loaded.DTensor)
@@ -37,17 +37,17 @@ def is_part(tensor: Tensor) -> "TypeGuard[DTensor]":
 
 def local(tensor: Tensor) -> Tensor:
     """The part of a tensor that this process holds: all of an ordinary one."""
-    return tensor.to_local() if is_part(tensor) else tensor
+    return tensor.to_local() if is_dtensor(tensor) else tensor
 
 
 def whole(tensor: Tensor) -> Tensor:
     """The tensor put together; every process has to ask for it."""
-    return tensor.full_tensor() if is_part(tensor) else tensor
+    return tensor.full_tensor() if is_dtensor(tensor) else tensor
 
 
 def placed(tensor: Tensor, like: Tensor) -> Tensor:
     """A whole tensor shared out as `like` is."""
-    if not is_part(like):
+    if not is_dtensor(like):
         return tensor
     from torch.distributed.tensor import distribute_tensor
 
@@ -56,7 +56,7 @@ def placed(tensor: Tensor, like: Tensor) -> Tensor:
 
 def is_sharded(model: nn.Module) -> bool:
     """Whether the model's weights are shared out."""
-    return any(is_part(parameter) for parameter in model.parameters())
+    return any(is_dtensor(parameter) for parameter in model.parameters())
 
 
 def whole_model(model: ViT) -> ViT:

@@ -18,39 +18,39 @@ from corolla.memory import keep_freed_memory
 from corolla.processes import without_script
 
 DEATHS = 3  # of workers in one epoch, after which the training gives up
-BEGINNING = (
-    60.0  # seconds, on a machine that swaps, in which a forked worker does its first thing; usually one hundredth
-)
+START_TIMEOUT = 60.0  # seconds; a forked worker has started after a hundredth of one, unless the machine swaps
 GRACE = 5.0  # seconds, on a busy machine, from the first sign of a death to its certainty; waited after an error only
 
 T = TypeVar("T")
 
 
 class Loader(DataLoader[T]):
-    """A `DataLoader` whose processes do not run the user's script again, and of which none hangs in its beginning.
+    """A `DataLoader` whose processes do not run the user's script again, and of which none hangs as it starts.
 
     A fork copies the locks that other threads hold. Before 3.12 Python may wait for one of them in the new process for
     ever (cpython issue 112275), and the training for that process's batch; threads of gloo and of autograd that come
-    and go make it likely enough to happen. So a worker that has not begun after `BEGINNING` is killed, and that is then
-    a death like any other: see `surviving`.
+    and go make it likely enough to happen. So a worker that has not started after `START_TIMEOUT` is killed, and that
+    is then a death like any other: see `surviving`.
     """
 
     def _get_iterator(self) -> Any:
-        begun = RawArray("b", max(self.num_workers, 1))  # of each worker, whether it has
-        self.worker_init_fn = partial(start_worker, begun)
+        if not self.num_workers:
+            return super()._get_iterator()
+        started = RawArray("b", self.num_workers)  # 1 for each worker that has
+        self.worker_init_fn = partial(start_worker, started)
         with without_script():
-            batches = super()._get_iterator()
+            batches: Any = super()._get_iterator()
+        hear_of_deaths_when_asked()
         if multiprocessing.get_start_method() == "fork":  # another kind imports torch first, which may take minutes
-            hear_of_deaths_when_asked()
-            kill_unbegun(getattr(batches, "_workers", ()), begun, BEGINNING)
+            kill_stuck_workers(batches._workers, started, START_TIMEOUT)
         return batches
 
 
-def kill_unbegun(workers: Sequence[BaseProcess], begun: Sequence[int], patience: float) -> None:
-    """Kill those of `workers` that have not `begun` within `patience` seconds, and do not wait for those that died."""
+def kill_stuck_workers(workers: Sequence[BaseProcess], started: Sequence[int], patience: float) -> None:
+    """Kill those of `workers` that have not `started` in `patience` seconds, and do not wait for those that died."""
     end = time.monotonic() + patience
     for number, worker in enumerate(workers):
-        while not begun[number] and worker.is_alive():
+        while not started[number] and worker.is_alive():
             if time.monotonic() > end:
                 worker.kill()
                 worker.join()
@@ -66,9 +66,9 @@ def worker_options(workers: int) -> dict[str, Any]:
     }
 
 
-def start_worker(begun: MutableSequence[int], number: int) -> None:
+def start_worker(started: MutableSequence[int], number: int) -> None:
     """What worker `number`, a process that makes views, does first."""
-    begun[number] = 1
+    started[number] = 1
     keep_freed_memory()
     # Ctrl-C reaches every process of a terminal; the training decides what it means, and needs its batch for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -83,9 +83,7 @@ def surviving(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[
     done, deaths = start, 0
     while True:
         try:
-            batches = begin(done)
-            hear_of_deaths_when_asked()
-            for batch in batches:
+            for batch in begin(done):
                 yield batch
                 done += 1
             return
