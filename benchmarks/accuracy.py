@@ -5,7 +5,7 @@
     python benchmarks/accuracy.py splits.csv --out runs/tuned --weights NAME_OR_PATH
 
 Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe, --per-class 20 for a training on
-20 pictures of each class and a validation on 5, drawn anew for each seed. A teacher's own figures stand beside its
+20 images of each class and a validation on 5, drawn anew for each seed. A teacher's own figures stand beside its
 student's. The runs stay in the folder given by --out, a finished one is not trained again, and the tables go to
 standard output as Markdown.
 """
@@ -24,8 +24,8 @@ from corolla.progress import progress_for
 from corolla.run import Run
 
 
-def few_pictures(data: str, per_class: int, seed: int, table: Path) -> Path:
-    """Write a table of `per_class` training pictures of each class, a quarter as many for validation, all for test."""
+def few_images(data: str, per_class: int, seed: int, table: Path) -> Path:
+    """Write a table of `per_class` training images of each class, a quarter as many for validation, all for test."""
     manifest, dice = load_data(data, seed=seed), random.Random(seed)
     table.parent.mkdir(parents=True, exist_ok=True)
     with table.open("w", newline="", encoding="utf-8") as file:
@@ -47,7 +47,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
         names = ("recipe", "model", "image_size", "epochs", "weights", "teacher")
         changes = {name: getattr(arguments, name) for name in names}
         if arguments.per_class:
-            data = few_pictures(data, arguments.per_class, seed, Path(arguments.out) / f"pictures{seed}.csv")
+            data = few_images(data, arguments.per_class, seed, Path(arguments.out) / f"images{seed}.csv")
         with progress_for() as progress:
             corolla.train(data, run.folder, minutes=arguments.minutes, seed=seed, progress=progress, **changes)
     config, evaluation = run.load_config(), corolla.evaluate(run.folder)
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--per-class", type=int, help="training pictures of each class; without it all there are")
+    parser.add_argument("--per-class", type=int, help="training images of each class; without it all there are")
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--recipe")
     parser.add_argument("--weights")

@@ -20,7 +20,7 @@ from corolla.training.machine import choose_device, hardware
 
 HEADS = {"ViT-Ti/16": 3, "ViT-S/16": 6}
 SIDE, TOKENS = 64, (65, 197, 401, 577, 1025)  # width of a head; patches and class token, 576 at 384 pixels
-PER_BATCH = 6304  # tokens: 32 pictures of 197
+PER_BATCH = 6304  # tokens: 32 images of 197
 
 
 def seconds(ways: dict[str, object], q: Tensor, k: Tensor, v: Tensor, rounds: int) -> dict[str, float]:

@@ -1,11 +1,11 @@
-"""How much memory sets of many pictures take: tables and checks of ordinary files, and a training's epoch from shards.
+"""How much memory sets of many images take: tables and checks of ordinary files, and a training's epoch from shards.
 
     python benchmarks/big_sets.py [--largest] [listing] [checking] [streaming]
 
 Every figure is of a process of its own and of all processes that it starts, by the sum of their resident memory,
 looked at every 20 ms; what they share is counted in each. Data is made in a temporary folder first. Rows of a table
-and pictures that are checked are kept one by one, so memory grows with them, by so many bytes a row; what is streamed
-is not kept. With --largest a million rows, 100,000 files and 200,000 pictures in shards are among them; without, a
+and images that are checked are kept one by one, so memory grows with them, by so many bytes a row; what is streamed
+is not kept. With --largest a million rows, 100,000 files and 200,000 images in shards are among them; without, a
 tenth of each.
 """
 
@@ -27,11 +27,11 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from corolla.data.shards.catalogue import FORMAT
+from corolla.data.shards.catalog import FORMAT
 from corolla.data.shards.writing import add
 
 CLASSES = [f"class {number:03d}" for number in range(100)]
-SHARD = 1000  # pictures
+SHARD = 1000  # images
 WORKERS = 2
 SIDE = 64
 
@@ -45,7 +45,7 @@ class Peak:
 
 
 def jpeg(number: int, side: int) -> bytes:
-    """A small picture of random blobs, as a file."""
+    """A small image of random blobs, as a file."""
     noise = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).resize((side, side)).save(buffer, "JPEG")
@@ -60,22 +60,22 @@ def write_table(folder: Path, rows: int) -> Path:
         file.write("path,label,split,group\n")
         for row in range(rows):
             split = ("train", "train", "train", "val", "test")[row // len(CLASSES) % 5]
-            path, label = f"pictures/{row // 1000:04d}/picture-{row:08d}.jpg", CLASSES[row % len(CLASSES)]
+            path, label = f"images/{row // 1000:04d}/image-{row:08d}.jpg", CLASSES[row % len(CLASSES)]
             file.write(f"{path},{label},{split},g{row // 5000}\n")
     return table
 
 
 def write_files(folder: Path, count: int) -> Path:
-    """So many small pictures, each its own, and a table of them."""
+    """So many small images, each its own, and a table of them."""
     for number in range(count):
-        path = folder / "pictures" / f"{number // 1000:04d}" / f"picture-{number:08d}.jpg"
+        path = folder / "images" / f"{number // 1000:04d}" / f"image-{number:08d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg(number, 18))
     return write_table(folder, count)
 
 
-def write_pictures(folder: Path, count: int) -> Path:
-    """So many training pictures in shards as `corolla data shard` writes them, and a few to validate and test with."""
+def write_images(folder: Path, count: int) -> Path:
+    """So many training images in shards as `corolla data shard` writes them, and a few to validate and test with."""
     folder.mkdir(parents=True, exist_ok=True)
     contents, shards = [jpeg(number, SIDE) for number in range(500)], []
     sizes = [("train", min(SHARD, count - first)) for first in range(0, count, SHARD)] + [("val", 200), ("test", 200)]
@@ -88,7 +88,7 @@ def write_pictures(folder: Path, count: int) -> Path:
                 add(tar, f"{key}.cls", str(label).encode())
                 add(tar, f"{key}.json", json.dumps({"label": CLASSES[label]}).encode())
         counts = {name: len(range(label, size, len(CLASSES))) for label, name in enumerate(CLASSES)}
-        row = {"name": file.name, "split": split, "pictures": size, "counts": {n: c for n, c in counts.items() if c}}
+        row = {"name": file.name, "split": split, "images": size, "counts": {n: c for n, c in counts.items() if c}}
         shards.append(row | {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()})
     (folder / "shards.json").write_text(json.dumps({"format": FORMAT, "classes": CLASSES, "shards": shards}))
     return folder
@@ -106,7 +106,7 @@ def listing(source: Path) -> None:
 
 
 def checking(source: Path) -> None:
-    """Open every picture, hash it, look for copies: all that comes before a training."""
+    """Open every image, hash it, look for copies: all that comes before a training."""
     from corolla.data.sources import load_data
 
     load_data(source)
@@ -128,7 +128,7 @@ def streaming(source: Path) -> None:
 TASKS = {
     "listing": (listing, write_table),
     "checking": (checking, write_files),
-    "streaming": (streaming, write_pictures),
+    "streaming": (streaming, write_images),
 }
 
 
@@ -163,7 +163,7 @@ def held(pid: int) -> float:
 
 
 def measured(task: str, count: int) -> Peak:
-    """Make the data of a task in so many rows or pictures, and measure it."""
+    """Make the data of a task in so many rows or images, and measure it."""
     with tempfile.TemporaryDirectory() as scratch:
         source = TASKS[task][1](Path(scratch) / "data", count)
         return peak_of(task, source, Path(scratch) / "cache")
@@ -187,7 +187,7 @@ def main() -> None:
     for task, what, largest in (
         ("listing", "rows of a table listed, saved and loaded", 100_000),
         ("checking", "files checked and split", 10_000),
-        ("streaming", f"pictures streamed, {WORKERS} workers, one epoch", 20_000),
+        ("streaming", f"images streamed, {WORKERS} workers, one epoch", 20_000),
     ):
         before: tuple[int, float] | None = None
         if asked.what and task not in asked.what:

@@ -2,9 +2,9 @@
 
     python benchmarks/bulk.py DATA flowers flowers-int8.onnx --rounds 3
 
-Every job is the command in a process of its own, over all pictures of DATA with nothing kept from before. Engines and
+Every job is the command in a process of its own, over all images of DATA with nothing kept from before. Engines and
 models take turns, so that a machine that is busy for a while slows them alike; told are the median and the range.
-Rows a second are those that the command itself tells, from the first picture to the last part, with Ray's own start in
+Rows a second are those that the command itself tells, from the first image to the last part, with Ray's own start in
 them. Memory is the largest share (PSS) of the process and all that it started. At the end the tables of the engines
 are held against each other.
 """
@@ -94,7 +94,7 @@ def spread(values: list[float], form: str) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", help="a folder of pictures, or anything else that the command takes")
+    parser.add_argument("data", help="a folder of images, or anything else that the command takes")
     parser.add_argument("models", nargs="+", help="runs and exported files")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()

@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 Answer = dict[str, Any]
-Trial = Callable[[float, int], tuple[int, float]]  # at least (seconds, steps) to (pictures done, seconds taken)
+Trial = Callable[[float, int], tuple[int, float]]  # at least (seconds, steps) to (images done, seconds taken)
 Asked = Callable[[list[str], int], object]  # JPEG files and a batch size to class probabilities
 
 CLASSES, PIXELS, BATCH = 5, 224, 32
@@ -48,8 +48,8 @@ class Shape:
 SHAPES = {"tiny": Shape(192, 3), "small": Shape(384, 6)}
 
 
-def trial(step: Callable[[], object], pictures: int, warm: int) -> Trial:
-    """A clock around `step`, which does so many `pictures`: `warm` steps before the first time, one before others."""
+def trial(step: Callable[[], object], images: int, warm: int) -> Trial:
+    """A clock around `step`, which does so many `images`: `warm` steps before the first time, one before others."""
     first = True
 
     def run(seconds: float, steps: int) -> tuple[int, float]:
@@ -60,16 +60,16 @@ def trial(step: Callable[[], object], pictures: int, warm: int) -> Trial:
         while done < steps or time.perf_counter() - begun < seconds:
             step()
             done += 1
-        return done * pictures, time.perf_counter() - begun
+        return done * images, time.perf_counter() - begun
 
     return run
 
 
 def batch_of_chance() -> tuple[Tensor, Tensor]:
-    """Normalised pictures (B, 3, H, W) and class numbers (B,), as a loader would give them."""
+    """Normalized images (B, 3, H, W) and class numbers (B,), as a loader would give them."""
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.randn(BATCH, 3, PIXELS, PIXELS, generator=generator)
-    return pictures, torch.randint(CLASSES, (BATCH,), generator=generator)
+    images = torch.randn(BATCH, 3, PIXELS, PIXELS, generator=generator)
+    return images, torch.randint(CLASSES, (BATCH,), generator=generator)
 
 
 def eager(model: nn.Module, transform: Callable[[Image.Image], Tensor]) -> Asked:
@@ -80,25 +80,25 @@ def eager(model: nn.Module, transform: Callable[[Image.Image], Tensor]) -> Asked
     def answer(files: list[str], batch: int) -> list[list[float]]:
         rows: list[list[float]] = []
         for start in range(0, len(files), batch):
-            pictures = [transform(Image.open(file).convert("RGB")) for file in files[start : start + batch]]
-            rows += model(torch.stack(pictures)).softmax(dim=-1).tolist()
+            images = [transform(Image.open(file).convert("RGB")) for file in files[start : start + batch]]
+            rows += model(torch.stack(images)).softmax(dim=-1).tolist()
         return rows
 
     return answer
 
 
 def asking(asked: Asked, files: list[str], batch: int) -> Trial:
-    """One picture after another, each a question of its own, or all of `files` in batches."""
+    """One image after another, each a question of its own, or all of `files` in batches."""
     if batch == 1:
         turns = itertools.cycle(files)
-        return trial(lambda: asked([next(turns)], 1), pictures=1, warm=5)
-    return trial(lambda: asked(files, batch), pictures=len(files), warm=1)
+        return trial(lambda: asked([next(turns)], 1), images=1, warm=5)
+    return trial(lambda: asked(files, batch), images=len(files), warm=1)
 
 
 def through(batches: Iterable[Sequence[Tensor]], begun: float) -> float:
-    """Pictures a second of a pass through `batches` that began at `begun`."""
-    pictures = sum(len(labels) for _, labels in batches)
-    return pictures / (time.perf_counter() - begun)
+    """Images a second of a pass through `batches` that began at `begun`."""
+    images = sum(len(labels) for _, labels in batches)
+    return images / (time.perf_counter() - begun)
 
 
 def peak_memory() -> float:
@@ -148,8 +148,8 @@ def serve(
         return asking(asked(model), list(files), batch)
 
     def measure(what: str, model: str, seconds: float, steps: int, batch: int, files: Sequence[str]) -> Answer:
-        pictures, taken = prepared(what, model, batch, tuple(files))(seconds, steps)
-        return {"images_per_second": pictures / taken, "peak_memory": peak_memory()}
+        images, taken = prepared(what, model, batch, tuple(files))(seconds, steps)
+        return {"images_per_second": images / taken, "peak_memory": peak_memory()}
 
     tasks: dict[str, Callable[..., Answer]] = {
         "about": lambda: about(packages),

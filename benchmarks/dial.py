@@ -49,12 +49,12 @@ SETS = {
 
 
 def grating(number: int, of: int, side: int, rng: np.random.Generator) -> Image.Image:
-    """An image of class `number`: stripes of its own direction, width and colour, moved and noisy."""
+    """An image of class `number`: stripes of its own direction, width and color, moved and noisy."""
     y, x = np.mgrid[0:side, 0:side] / side
     angle, waves = np.pi * number / of, 3 + number % 5
     wave = np.sin(2 * np.pi * (waves * (x * np.cos(angle) + y * np.sin(angle)) + rng.random()))
-    colour = 0.5 + 0.5 * np.cos(2 * np.pi * (number / of + np.array([0, 1 / 3, 2 / 3])))
-    pixels = 128 + 60 * wave[..., None] * colour + rng.normal(0, 30, (side, side, 3))
+    color = 0.5 + 0.5 * np.cos(2 * np.pi * (number / of + np.array([0, 1 / 3, 2 / 3])))
+    pixels = 128 + 60 * wave[..., None] * color + rng.normal(0, 30, (side, side, 3))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 

@@ -3,9 +3,9 @@
     python benchmarks/explanations.py flowers splits.csv --split val
     python benchmarks/explanations.py flowers splits.csv --curves docs/images/deletion.png
 
-Photographs are drawn from the split by chance (`--pictures`, `--seed`), and each is explained by every method for the
+Photographs are drawn from the split by chance (`--images`, `--seed`), and each is explained by every method for the
 class that the run answers, right or wrong. Beside the methods stand each head of the last block, maps of chance, and a
-Gaussian in the middle of the picture, which knows nothing but where photographers put things. Areas lie in [0, 1]:
+Gaussian in the middle of the image, which knows nothing but where photographers put things. Areas lie in [0, 1]:
 deletion is better small, insertion large. "Beyond chance" is how much larger insertion minus deletion is than that of
 the maps of chance for the same photographs; its interval is the bootstrap's over the photographs, 10,000 times. The
 default method was chosen on validation photographs; on those of the test split it is only reported.
@@ -27,20 +27,20 @@ from corolla.atomic import write_with
 from corolla.classifier import Classifier
 from corolla.data.manifest import SPLITS
 from corolla.data.sources import list_source
-from corolla.explanations.deletion import STEPS, Curves, centre_map, measure, random_map
+from corolla.explanations.deletion import STEPS, Curves, center_map, measure, random_map
 from corolla.explanations.maps import METHODS, explain_pixels
 from corolla.progress import Progress, progress_for
 from corolla.report.curves import PRINTED
 from corolla.training.machine import hardware
 
 RESAMPLES = 10_000
-CHANCE, CENTRE = "chance", "centre of the picture"
+CHANCE, CENTER = "chance", "center of the image"
 
 
 def maps_of(
     classifier: Classifier, pixels: NDArray[np.uint8], seeds: Sequence[tuple[int, int]], seconds: dict[str, float]
 ) -> tuple[str, dict[str, NDArray[np.float32]]]:
-    """The explained class and every map of one picture (H, W, 3); adds to `seconds` how long each method took."""
+    """The explained class and every map of one image (H, W, 3); adds to `seconds` how long each method took."""
     maps: dict[str, NDArray[np.float32]] = {}
     for method in METHODS:
         begun = time.perf_counter()
@@ -50,7 +50,7 @@ def maps_of(
         if found.heads is not None:
             maps |= {f"head {number} alone": head for number, head in enumerate(found.heads, start=1)}
     grid = found.map.shape
-    maps[CENTRE] = centre_map(grid)
+    maps[CENTER] = center_map(grid)
     maps |= {f"{CHANCE} {number}": random_map(grid, seed) for number, seed in enumerate(seeds)}
     return found.label, maps
 
@@ -58,7 +58,7 @@ def maps_of(
 def ask(
     classifier: Classifier, paths: Sequence[Path], chances: int, steps: int, progress: Progress
 ) -> tuple[list[str], list[Curves], dict[str, float]]:
-    """The names of the maps, their curves for each picture, and seconds a picture for each method."""
+    """The names of the maps, their curves for each image, and seconds an image for each method."""
     names: list[str] = []
     curves, seconds = [], dict[str, float]()
     for number, path in enumerate(paths):
@@ -72,14 +72,14 @@ def ask(
 
 
 def gathered(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """From a column for each map (pictures, maps, …) to one for each name, the maps of chance as their mean."""
+    """From a column for each map (images, maps, …) to one for each name, the maps of chance as their mean."""
     of_chance = [place for place, name in enumerate(names) if name.startswith(CHANCE)]
     rows = {name: values[:, place] for place, name in enumerate(names) if place not in of_chance}
     return rows | {CHANCE: values[:, of_chance].mean(axis=1)}
 
 
 def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a mean over pictures."""
+    """The 95 % bootstrap interval of a mean over images."""
     dice = np.random.default_rng(0)
     means = [dice.choice(differences, len(differences)).mean() for _ in range(RESAMPLES)]
     low, high = np.quantile(means, [0.025, 0.975])
@@ -109,14 +109,14 @@ def table(names: Sequence[str], curves: Sequence[Curves], seconds: Mapping[str, 
 
 
 def draw_curves(names: Sequence[str], curves: Sequence[Curves], file: Path) -> None:
-    """Draw the mean curves of the methods, of chance and of the centre, deletion beside insertion, into a PNG."""
+    """Draw the mean curves of the methods, of chance and of the center, deletion beside insertion, into a PNG."""
     figure = Figure(figsize=(10, 4), facecolor=PRINTED.card, layout="constrained")
     for place, (what, title) in enumerate((("deletion", "patches taken away"), ("insertion", "patches put in")), 1):
         axes = figure.add_subplot(1, 2, place)
         means = gathered(names, np.stack([getattr(one, what) for one in curves]).astype(float))
-        for name in [*METHODS, CENTRE, CHANCE]:
-            grey = name in (CENTRE, CHANCE)
-            style = {"color": PRINTED.quiet, "linestyle": ":" if name == CHANCE else "--"} if grey else {"linewidth": 2}
+        for name in [*METHODS, CENTER, CHANCE]:
+            gray = name in (CENTER, CHANCE)
+            style = {"color": PRINTED.quiet, "linestyle": ":" if name == CHANCE else "--"} if gray else {"linewidth": 2}
             axes.plot(100 * curves[0].shares, 100 * means[name].mean(axis=0), label=name, **style)
         axes.set(xlabel=f"% of {title}, the most relevant first", ylim=(0, 100), xlim=(0, 100))
         axes.set_title(what.capitalize(), loc="left")
@@ -131,9 +131,9 @@ def main() -> None:
     """Print the table, and draw the curves if a file for them was given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a run folder, or the name of a run that comes with corolla")
-    parser.add_argument("data", help="labelled pictures with splits")
+    parser.add_argument("data", help="labeled images with splits")
     parser.add_argument("--split", choices=SPLITS, default="test")
-    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of which photographs are drawn")
     parser.add_argument("--chances", type=int, default=5, help="maps of chance for each photograph")
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -143,7 +143,7 @@ def main() -> None:
     with progress_for() as progress:
         listing = list_source(arguments.data, progress.stage)
         paths = [listing.root / example.path for example in listing.examples if example.split == arguments.split]
-        paths = random.Random(arguments.seed).sample(paths, min(arguments.pictures, len(paths)))
+        paths = random.Random(arguments.seed).sample(paths, min(arguments.images, len(paths)))
         classifier = corolla.load(arguments.run)
         names, curves, seconds = ask(classifier, paths, arguments.chances, arguments.steps, progress)
     print(table(names, curves, seconds))

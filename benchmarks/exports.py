@@ -1,12 +1,12 @@
-"""The same pictures through everything that answers: the run, its exported files, the server, the page in a browser.
+"""The same images through everything that answers: the run, its exported files, the server, the page in a browser.
 
     python benchmarks/exports.py flowers splits.csv
 
-Exports the run three times, asks about every picture of the test split by each way, and prints one table: how many
-pictures each class got, how many are right, how many got the same answer as the run in single precision, and by how
+Exports the run three times, asks about every image of the test split by each way, and prints one table: how many
+images each class got, how many are right, how many got the same answer as the run in single precision, and by how
 much a probability differs at most. The page computes a sample of 20 in a real browser (it decodes JPEGs itself). The
-size of each file and the seconds of a picture follow, one at a time and in batches of 32, the median of interleaved
-rounds on this machine; and what `corolla predict` takes from its start to its end for one picture, in seconds of CPU
+size of each file and the seconds of an image follow, one at a time and in batches of 32, the median of interleaved
+rounds on this machine; and what `corolla predict` takes from its start to its end for one image, in seconds of CPU
 and of waiting, the median of interleaved rounds too.
 """
 
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from contender import processor
 from corolla.classifier import Classifier
-from corolla.data.decoding import read_picture
+from corolla.data.decoding import read_image
 from corolla.data.sources import load_data
 from corolla.export.export import export
 from corolla.export.proof import measure_speeds
@@ -51,8 +51,8 @@ def answers_of(predictor: Predictor, paths: Sequence[Path]) -> Rows:
 
 
 def answers_of_whole(predictor: PortablePredictor, paths: Sequence[Path]) -> Rows:
-    """The same, of pictures that the file itself crops and resizes."""
-    rows = [predictor.compute(np.asarray(read_picture(path))[None], ["probabilities"])[0] for path in paths]
+    """The same, of images that the file itself crops and resizes."""
+    rows = [predictor.compute(np.asarray(read_image(path))[None], ["probabilities"])[0] for path in paths]
     return np.concatenate(rows).astype(np.float64)
 
 
@@ -131,7 +131,7 @@ def main() -> None:
     """Export, ask, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
-    parser.add_argument("data", help="labelled pictures with training, validation and test splits")
+    parser.add_argument("data", help="labeled images with training, validation and test splits")
     arguments = parser.parse_args()
     manifest = load_data(arguments.data)
     single = Classifier.load(arguments.run, precision=SINGLE)
@@ -146,7 +146,7 @@ def main() -> None:
             export(arguments.run, file, precision, arguments.data, progress.stage)
         reference = answers_of(single, paths)
         print(f"{processor()}\n")
-        print(f"| way | pictures | answers: {' / '.join(classes)} | right | the same as the run | largest difference |")
+        print(f"| way | images | answers: {' / '.join(classes)} | right | the same as the run | largest difference |")
         print("|---|---|---|---|---|---|")
         print(row("the run, float32", reference, reference, labels, classes), flush=True)
         own = f"the run, {usual.precision.mixed}"
@@ -177,10 +177,10 @@ def main() -> None:
             },
             paths[0],
         )
-        print("\n| `corolla predict`, one picture | CPU | waiting |\n|---|---|---|")
+        print("\n| `corolla predict`, one image | CPU | waiting |\n|---|---|---|")
         for name, (cpu, wall) in cold.items():
             print(f"| {name} | {cpu:.2f} s | {wall:.2f} s |")
-        print("\n| way | size of the file | one picture | one of a batch of 32 |\n|---|---|---|---|")
+        print("\n| way | size of the file | one image | one of a batch of 32 |\n|---|---|---|---|")
         for name, speed in zip(speeds, measure_speeds(list(speeds.values()), batch, progress.stage), strict=True):
             file = files.get(name.partition(",")[0])  # type: ignore[call-overload]
             size = f"{file.stat().st_size / 1e6:.1f} MB" if file else ""

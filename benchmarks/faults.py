@@ -2,7 +2,7 @@
 
     python benchmarks/faults.py [--only kill full ...] [--tries 20] [--seed 0]
 
-Every experiment trains a small model on painted pictures, breaks something at a moment or place drawn by the seed, goes
+Every experiment trains a small model on painted images, breaks something at a moment or place drawn by the seed, goes
 on with `--resume`, and holds weights, calibration, history and figures of the run against those of an unbroken one, to
 the last bit. Ends with 1 if anything was lost. Small disks and read-only folders need root, or `unshare -Urm` in front.
 """
@@ -33,10 +33,10 @@ EXPERIMENTS: dict[str, tuple[int, bool, Callable[[Setting, int], Tally]]] = {
     "full": (5, True, disks.full_while_saving),
     "full-cache": (3, True, disks.full_cache),
     "half-line": (5, False, disks.half_a_line),
-    "read-only-data": (2, True, disks.read_only_pictures),
+    "read-only-data": (2, True, disks.read_only_images),
     "read-only-run": (2, True, disks.read_only_run),
-    "gone": (2, False, disks.pictures_gone),
-    "picture": (4, False, disks.one_picture_gone_or_changed),
+    "gone": (2, False, disks.images_gone),
+    "image": (4, False, disks.one_image_gone_or_changed),
     "checkpoint": (3, False, flips.resume_from_a_damaged_checkpoint),
     "clock": (3, False, clocks.set_the_clock),
 }

@@ -45,7 +45,7 @@ def overheads(data: str, out: Path, sources: dict[str, str], device: str, epochs
     for size in SIZES:
         for name, source in sources.items():
             run = out / f"{name}-{size}"
-            options = ("--epochs", str(epochs), "--model", f"vit_micro_conv16_{size}", "--growth", "0:1")
+            options = ("--epochs", str(epochs), "--model", f"vit_micro_conv16_{size}", "--progressive-resizing", "0:1")
             whole = train(data, run, source, *options, "--device", device)
             rows = rows_of(run)
             seconds = [row["seconds"] for row in rows]

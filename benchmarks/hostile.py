@@ -1,11 +1,11 @@
-"""Whether `corolla serve` stands what nobody should send: pictures and requests that were broken on purpose.
+"""Whether `corolla serve` stands what nobody should send: images and requests that were broken on purpose.
 
     python benchmarks/hostile.py flowers --requests 2000 --seed 0
 
-Every request is drawn by the seed: pictures cut off, with bytes changed, put together from two, with dimensions that no
+Every request is drawn by the seed: images cut off, with bytes changed, put together from two, with dimensions that no
 memory holds, or bombs; forms and JSON that are not quite; paths that lead elsewhere, names in no encoding, heads that
-are no HTTP. Each must get a 4xx with a reason in one line. Where bytes were changed and it is still a picture it may be
-answered instead. A picture that is right is asked about before, after and all the time between.
+are no HTTP. Each must get a 4xx with a reason in one line. Where bytes were changed and it is still an image it may be
+answered instead. An image that is right is asked about before, after and all the time between.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from PIL import Image
 from corolla.data.painted import paint
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-MAY_BE_PICTURES = ("cut off", "bytes changed", "two in one")  # by luck, or because only the end is missing
+MAY_BE_IMAGES = ("cut off", "bytes changed", "two in one")  # by luck, or because only the end is missing
 BETWEEN = 50  # attacks between two questions that should be answered right
 Maker = Callable[[random.Random, dict[str, bytes]], bytes]
 
@@ -51,23 +51,23 @@ class Outcome:
         rows = [f"| {kind} | {self.refused[kind]:,} | {self.answered[kind]:,} |" for kind in kinds]
         total = f"| all | {self.refused.total():,} | {self.answered.total():,} |"
         return "\n".join(
-            ["| attack | refused with 4xx and a reason | still a picture, answered |", "|---|--:|--:|", *rows, total]
+            ["| attack | refused with 4xx and a reason | still an image, answered |", "|---|--:|--:|", *rows, total]
         )
 
 
 def originals() -> dict[str, bytes]:
-    """One painted picture in each format."""
-    picture = paint("tulip", 2, 120)
-    return {kind: saved(picture, kind) for kind in FORMATS}
+    """One painted image in each format."""
+    image = paint("tulip", 2, 120)
+    return {kind: saved(image, kind) for kind in FORMATS}
 
 
-def saved(picture: Image.Image, kind: str) -> bytes:
+def saved(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind)
+    image.save(buffer, kind)
     return buffer.getvalue()
 
 
-# Pictures
+# Images
 
 
 def cut_off(dice: random.Random, whole: dict[str, bytes]) -> bytes:
@@ -109,7 +109,7 @@ def giant(dice: random.Random, whole: dict[str, bytes]) -> bytes:
 
 
 def bomb(dice: random.Random, whole: dict[str, bytes]) -> bytes:
-    """Small files that are large once decoded: pixels, text and a colour profile."""
+    """Small files that are large once decoded: pixels, text and a color profile."""
     kind = dice.randrange(3)
     if kind == 0:
         side = dice.randrange(8_000, 14_000)
@@ -120,7 +120,7 @@ def bomb(dice: random.Random, whole: dict[str, bytes]) -> bytes:
 
 
 def png(wide: int, high: int, content: bytes, *more: tuple[bytes, bytes]) -> bytes:
-    """A grey PNG whose header says so, whatever it holds."""
+    """A gray PNG whose header says so, whatever it holds."""
     header = struct.pack(">IIBBBBB", wide, high, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), *more, (b"IDAT", zlib.compress(content, 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -128,7 +128,7 @@ def png(wide: int, high: int, content: bytes, *more: tuple[bytes, bytes]) -> byt
     )
 
 
-def no_picture(dice: random.Random, whole: dict[str, bytes]) -> bytes:
+def no_image(dice: random.Random, whole: dict[str, bytes]) -> bytes:
     return dice.choice(
         (
             b"",
@@ -163,7 +163,7 @@ def form(content: bytes, name: bytes = b"a.jpg", more: bytes = b"") -> bytes:
 
 
 def strange_name(dice: random.Random, whole: dict[str, bytes]) -> bytes:
-    """On what is no picture, so that it is quoted in the reason."""
+    """On what is no image, so that it is quoted in the reason."""
     names = (
         b"../" * dice.randrange(1, 30) + b"etc/passwd",
         b"\xff\xfe\x80" * dice.randrange(1, 20),
@@ -175,11 +175,11 @@ def strange_name(dice: random.Random, whole: dict[str, bytes]) -> bytes:
         b"%n%s%x{{7*7}}${jndi:ldap://x}",
         dice.randbytes(40).translate(None, b'\r\n"\\'),
     )
-    return form(no_picture(dice, whole), dice.choice(names))
+    return form(no_image(dice, whole), dice.choice(names))
 
 
 def broken_form(dice: random.Random, whole: dict[str, bytes]) -> bytes:
-    good = form(no_picture(dice, whole))
+    good = form(no_image(dice, whole))
     _, _, body = good.partition(b"\r\n\r\n")
     kind = dice.randrange(6)
     if kind == 0:
@@ -210,7 +210,7 @@ def broken_form(dice: random.Random, whole: dict[str, bytes]) -> bytes:
 
 
 def broken_json(dice: random.Random, whole: dict[str, bytes]) -> bytes:
-    coded = base64.b64encode(no_picture(dice, whole)).decode()
+    coded = base64.b64encode(no_image(dice, whole)).decode()
     values = (
         [coded],
         coded,
@@ -224,7 +224,7 @@ def broken_json(dice: random.Random, whole: dict[str, bytes]) -> bytes:
         ["\N{TULIP}"],
         [],
     )
-    asked = {"pictures": dice.choice(values)}
+    asked = {"images": dice.choice(values)}
     asked |= dice.choice(
         ({}, {"top": dice.choice((-1, 0, 1.5, "x", None, 10**30, []))}, {"coverage": dice.choice((0, 1, -1, "x", []))})
     )
@@ -233,9 +233,9 @@ def broken_json(dice: random.Random, whole: dict[str, bytes]) -> bytes:
     if kind == 0:
         body = body[: dice.randrange(len(body))]
     elif kind == 1:
-        body = dice.choice((b"[", b'{"pictures":')) * dice.randrange(1000, 100_000)
+        body = dice.choice((b"[", b'{"images":')) * dice.randrange(1000, 100_000)
     elif kind == 2:
-        body = body.replace(b"pictures", dice.randbytes(4), 1)
+        body = body.replace(b"images", dice.randbytes(4), 1)
     return request("POST", b"/v1/predict", [b"Content-Type: application/json"], body)
 
 
@@ -306,13 +306,13 @@ def wrong_host(dice: random.Random, whole: dict[str, bytes]) -> bytes:
     return request("GET", b"/v1/model", []).replace(b"Host: localhost", b"Host: " + host)
 
 
-PICTURES: dict[str, Maker] = {
+IMAGES: dict[str, Maker] = {
     "cut off": cut_off,
     "bytes changed": bytes_changed,
     "two in one": two_in_one,
     "giant dimensions": giant,
     "bomb": bomb,
-    "no picture": no_picture,
+    "no image": no_image,
 }
 REQUESTS: dict[str, Maker] = {
     "strange name": strange_name,
@@ -327,12 +327,12 @@ REQUESTS: dict[str, Maker] = {
 
 
 def attacks(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """So many kinds with the bytes to send: two of three are pictures."""
+    """So many kinds with the bytes to send: two of three are images."""
     whole, dice = originals(), random.Random(seed)
     for _ in range(count):
         if dice.random() < 2 / 3:
-            kind = dice.choice(list(PICTURES))
-            yield kind, form(PICTURES[kind](dice, whole))
+            kind = dice.choice(list(IMAGES))
+            yield kind, form(IMAGES[kind](dice, whole))
         else:
             kind = dice.choice(list(REQUESTS))
             yield kind, REQUESTS[kind](dice, whole)
@@ -354,7 +354,7 @@ def exchange(address: str, sent: bytes) -> tuple[int, bytes]:
 
 
 def attack(address: str, count: int, seed: int) -> Outcome:
-    """Send so many, and ask about a picture that is right in between."""
+    """Send so many, and ask about an image that is right in between."""
     outcome = Outcome()
     good = form(saved(paint("tulip", 2, 240), "JPEG"))
     for number, (kind, sent) in enumerate(attacks(count, seed)):
@@ -362,7 +362,7 @@ def attack(address: str, count: int, seed: int) -> Outcome:
             check_right(address, good, outcome, number)
         status, body = exchange(address, sent)
         outcome.statuses[status] += 1
-        if status == 200 and kind in MAY_BE_PICTURES:
+        if status == 200 and kind in MAY_BE_IMAGES:
             outcome.answered[kind] += 1
         elif 400 <= status < 500 and has_reason(body):
             outcome.refused[kind] += 1

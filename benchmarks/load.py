@@ -1,9 +1,9 @@
-"""How many pictures a second a server answers when many ask at once, and what that costs in waiting and memory.
+"""How many images a second a server answers when many ask at once, and what that costs in waiting and memory.
 
     python benchmarks/load.py flowers --clients 64 --seconds 60
 
 The same JPEGs go to each server on this machine, one server after another, by so many clients that each wait for an
-answer before they ask again: `corolla serve --batch 1 --workers 1`, which answers one picture after another and is what
+answer before they ask again: `corolla serve --batch 1 --workers 1`, which answers one image after another and is what
 the gain is held against, `corolla serve` with more at once, and LitServe with the same classifier in the same batches
 (`contenders/litserve_server.py`; pip install litserve). The clients share the machine's processor with the server, so
 figures are lower than they would be from elsewhere. A client that is refused with 429 waits as long as it was told.
@@ -39,7 +39,7 @@ from corolla.data.painted import KINDS, paint
 
 HERE = Path(__file__).parent
 WARM = 3.0  # seconds of load that do not count
-PICTURES = 40
+IMAGES = 40
 BATCH = 16
 
 
@@ -56,7 +56,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Pictures a second."""
+        """Images a second."""
         return len(self.waits) / self.seconds
 
     def row(self, first: "Load") -> str:
@@ -70,15 +70,15 @@ class Load:
 
 
 HEADER = (
-    "| server | pictures/s | gain | p50 | p99 | refused (429) | errors | memory: start / middle / end |\n"
+    "| server | images/s | gain | p50 | p99 | refused (429) | errors | memory: start / middle / end |\n"
     "|---|--:|--:|--:|--:|--:|--:|--:|"
 )
 
 
-def pictures(size: int) -> list[bytes]:
+def images(size: int) -> list[bytes]:
     """Painted JPEGs, of all kinds."""
     made = []
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         buffer = BytesIO()
         paint(KINDS[number % len(KINDS)], number, size).save(buffer, "JPEG", quality=90)
         made.append(buffer.getvalue())
@@ -172,17 +172,17 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--size", type=int, default=320, help="side of the pictures in pixels")
+    parser.add_argument("--size", type=int, default=320, help="side of the images in pixels")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="rows with so many computing at once")
     asked = parser.parse_args()
-    coded = [base64.b64encode(picture).decode() for picture in pictures(asked.size)]
-    bodies = [json.dumps({"pictures": [text]}).encode() for text in coded]
+    coded = [base64.b64encode(image).decode() for image in images(asked.size)]
+    bodies = [json.dumps({"images": [text]}).encode() for text in coded]
     serve = [sys.executable, "-m", "corolla", "serve", asked.run, "--queue", "1024", "--port"]
     rows = []
     for workers, batch in [(workers, batch) for batch in (1, BATCH) for workers in asked.workers]:
         port = free_port()
         options = ["--batch", str(batch), "--workers", str(workers)]
-        name = f"corolla, {'one picture' if batch == 1 else f'batches of {batch}'}, {workers} at once"
+        name = f"corolla, {'one image' if batch == 1 else f'batches of {batch}'}, {workers} at once"
         rows.append((name, [*serve, str(port), *options], port))
     if importlib.util.find_spec("litserve"):
         port = free_port()
@@ -191,7 +191,7 @@ def main() -> None:
     else:
         print("LitServe is not installed and left out", file=sys.stderr)
     print(
-        f"{asked.clients} clients for {asked.seconds:g} s, pictures of {asked.size} pixels, "
+        f"{asked.clients} clients for {asked.seconds:g} s, images of {asked.size} pixels, "
         f"{os.cpu_count()} cores of {processor()}"
     )
     print(f"Python {platform.python_version()}\n\n{HEADER}", flush=True)

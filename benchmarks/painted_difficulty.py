@@ -3,9 +3,9 @@
     python benchmarks/painted_difficulty.py
     python benchmarks/painted_difficulty.py --vit-minutes 5
 
-Logistic regression sees the pictures squeezed to 32 x 32 RGB; how strongly it is regularised is chosen on a fifth of
-the training pictures. Chance is 20 %, and the bound to stay under is 60 %. With --vit-minutes a Vision Transformer
-is trained by the scratch recipe in that time on as many pictures, and measured on its own test split.
+Logistic regression sees the images squeezed to 32 x 32 RGB; how strongly it is regularized is chosen on a fifth of
+the training images. Chance is 20 %, and the bound to stay under is 60 %. With --vit-minutes a Vision Transformer
+is trained by the scratch recipe in that time on as many images, and measured on its own test split.
 """
 
 import argparse
@@ -29,17 +29,17 @@ STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 
 
 def pixels(count: int, seed: int, size: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """`count` pictures painted at `size` pixels, as rows (count, side * side * 3), and their labels."""
+    """`count` images painted at `size` pixels, as rows (count, side * side * 3), and their labels."""
     labels = np.arange(count) % len(KINDS)
     rows = []
     for number, label in enumerate(labels):
-        picture = paint(KINDS[label], seed * 1_000_000 + number, size)
-        rows.append(np.asarray(picture.resize((side, side), Image.Resampling.BOX), np.float32).ravel() / 255.0)
+        image = paint(KINDS[label], seed * 1_000_000 + number, size)
+        rows.append(np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32).ravel() / 255.0)
     return np.stack(rows), labels
 
 
 def linear(train: int, test: int, seed: int, size: int, side: int) -> tuple[int, float]:
-    """How many of `test` pictures the best logistic regression names right, and the C it was given."""
+    """How many of `test` images the best logistic regression names right, and the C it was given."""
     x, y = pixels(train + test, seed, size, side)
     fit = train - train // 5
 
@@ -54,7 +54,7 @@ def linear(train: int, test: int, seed: int, size: int, side: int) -> tuple[int,
 
 
 def transformer(count: int, seed: int, size: int, minutes: float) -> tuple[int, int]:
-    """Of how many test pictures a Vision Transformer trained for `minutes` names how many right: (right, of)."""
+    """Of how many test images a Vision Transformer trained for `minutes` names how many right: (right, of)."""
     with TemporaryDirectory() as folder, progress_for() as progress:
         data = paint_dataset(Path(folder) / "painted", count, seed=seed, size=size)
         run = corolla.train(data, Path(folder) / "run", minutes=minutes, seed=seed, progress=progress)
@@ -73,13 +73,13 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=2000)
     parser.add_argument("--test", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--size", type=int, default=160, help="the longer side of the pictures in pixels")
+    parser.add_argument("--size", type=int, default=160, help="the longer side of the images in pixels")
     parser.add_argument("--side", type=int, default=32, help="what the linear classifier sees, in pixels")
     parser.add_argument("--vit-minutes", type=float, help="also train a Vision Transformer for so long")
     arguments = parser.parse_args()
     started = time.perf_counter()
     right, strength = linear(arguments.train, arguments.test, arguments.seed, arguments.size, arguments.side)
-    print("| classifier | test accuracy | 95 % interval | pictures | how |")
+    print("| classifier | test accuracy | 95 % interval | images | how |")
     print("|---|---|---|---|---|")
     note = f"{arguments.train} to train, C = {strength:g}, {time.perf_counter() - started:.0f} s with painting"
     print(line("logistic regression on pixels", right, arguments.test, note), flush=True)

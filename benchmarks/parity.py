@@ -1,11 +1,11 @@
 """How far our answers are from the libraries' own, both ways, for every dialect.
 
     python benchmarks/parity.py
-    python benchmarks/parity.py PICTURES
+    python benchmarks/parity.py IMAGES
 
 "In" is a library's model against ours with its weights; "out" is ours against the library's model made again from what
 we wrote. Each number is the largest difference of a logit (of a feature, where there is no head) as a share of the
-largest, the worst of two batches of four: one of chance, one of pictures. Pictures come from a folder, or are painted.
+largest, the worst of two batches of four: one of chance, one of images. Images come from a folder, or are painted.
 The models are small and their weights of chance, but for one of full size; rounding in float32 is about 1e-7.
 """
 
@@ -23,7 +23,7 @@ import transformers
 from PIL import Image
 from torch import Tensor, nn
 
-from corolla.data.decoding import read_picture
+from corolla.data.decoding import read_image
 from corolla.data.painted import KINDS, paint
 from corolla.preprocessing import Preprocessing
 from corolla.weights import Weights, load_weights, write_weights
@@ -36,18 +36,18 @@ FULL = Reference("timm", lambda: shaken(timm.create_model("vit_base_patch16_224"
                  timm_again)  # fmt: skip
 
 
-def pictures(folder: Path | None) -> list[Image.Image]:
+def images(folder: Path | None) -> list[Image.Image]:
     """The first few of a folder and what lies below it, or painted ones."""
     if folder is None:
         return [paint(kind, 0, 256) for kind in KINDS[:BATCH]]
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS)
-    return [read_picture(file) for file in files[:: max(len(files) // BATCH, 1)][:BATCH]]
+    return [read_image(file) for file in files[:: max(len(files) // BATCH, 1)][:BATCH]]
 
 
 def batches(size: tuple[int, int], real: list[Image.Image]) -> Iterable[Tensor]:
-    """Numbers of chance and prepared pictures, (B, 3, H, W) each."""
+    """Numbers of chance and prepared images, (B, 3, H, W) each."""
     yield torch.randn(BATCH, 3, *size, generator=torch.Generator().manual_seed(0))
-    yield torch.stack([Preprocessing(size)(picture) for picture in real])
+    yield torch.stack([Preprocessing(size)(image) for image in real])
 
 
 def worst(
@@ -113,11 +113,11 @@ def main() -> None:
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     parser = argparse.ArgumentParser(description="How far our answers are from the libraries' own.")
-    parser.add_argument("pictures", type=Path, nargs="?", help="a folder with pictures; else they are painted")
-    real = pictures(parser.parse_args().pictures)
+    parser.add_argument("images", type=Path, nargs="?", help="a folder with images; else they are painted")
+    real = images(parser.parse_args().images)
     versions = {module.__name__: module.__version__ for module in (torch, torchvision, timm, transformers)}
     print(", ".join(f"{name} {version}" for name, version in versions.items()), f"Python {platform.python_version()}")
-    print("\n| model | pictures | in | out |\n|---|---|---|---|")
+    print("\n| model | images | in | out |\n|---|---|---|---|")
     for name, reference in REFERENCES.items():
         sizes = {size: SIZES[size] for size in SHOWN_SIZES if size in reference.sizes}
         compare(name, reference, sizes, real)

@@ -6,7 +6,7 @@
 A share of all labels, drawn anew for each seed, is changed to another class at random, and the audit is run on a table
 with these labels. "At the planted count" looks at as many of the most suspicious labels as were planted, so that
 precision and recall are one figure. "As told" is the list that the audit itself calls likely wrong. Labels that were
-wrong before anything was planted count against both. The bundled `flowers` learned from the training pictures of
+wrong before anything was planted count against both. The bundled `flowers` learned from the training images of
 flower_photos by their right labels, so errors planted in the others stand in a row of their own.
 """
 
@@ -34,7 +34,7 @@ PARTS = {"all": ("train", "val", "test"), "train": ("train",), "val and test": (
 
 @dataclass(frozen=True)
 class Found:
-    """How many of the errors planted in one part of the pictures were found."""
+    """How many of the errors planted in one part of the images were found."""
 
     planted: int
     first: int  # of them among as many of the most suspicious
@@ -58,14 +58,14 @@ class Found:
 
 
 def plant(manifest: Manifest, share: float, seed: int) -> dict[str, str]:
-    """Paths and wrong labels of `share` of all pictures, drawn at random, each of another class at random."""
+    """Paths and wrong labels of `share` of all images, drawn at random, each of another class at random."""
     dice = random.Random(seed)
     chosen = dice.sample(manifest.examples, round(share * len(manifest.examples)))
     return {e.path: dice.choice([name for name in manifest.classes if name != e.label]) for e in chosen}
 
 
 def write_table(manifest: Manifest, wrong: dict[str, str], table: Path) -> None:
-    """The pictures with their splits and groups, and the wrong labels where there are some."""
+    """The images with their splits and groups, and the wrong labels where there are some."""
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("path", "label", "split", "group"))
@@ -75,7 +75,7 @@ def write_table(manifest: Manifest, wrong: dict[str, str], table: Path) -> None:
 
 
 def measure(check: LabelCheck, planted: Collection[str], part: Collection[str]) -> Found:
-    """What was found among the pictures of `part`; all three name pictures by their paths."""
+    """What was found among the images of `part`; all three name images by their paths."""
     here = [check.paths[place] for place in check.ranking if check.paths[place] in part]
     there = set(planted) & set(part)
     told = [suspect.path for suspect in check.suspects if suspect.path in part]
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.05, help="of the labels that are made wrong")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
-    print("| features of | pictures | planted | at the planted count | told | precision | recall |")
+    print("| features of | images | planted | at the planted count | told | precision | recall |")
     print("|---|---|---|---|---|---|---|")
     minutes = {}
     with TemporaryDirectory() as folder, progress_for() as progress:
@@ -139,7 +139,7 @@ def main() -> None:
             for part in PARTS:
                 print(row(weights, part, [found[part] for found in seeds]), flush=True)
     took = ", ".join(f"{each:.1f} minutes with {weights}" for weights, each in minutes.items())
-    print(f"\n{len(manifest.examples):,} pictures, seeds {arguments.seeds}: {took}")
+    print(f"\n{len(manifest.examples):,} images, seeds {arguments.seeds}: {took}")
     print(f"hardware: {hardware(torch.device('cpu'))}")
 
 

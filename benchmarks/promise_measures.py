@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dial
 from corolla.bench.epochs import EpochCost, measure_epochs
-from corolla.bench.pictures import gather
+from corolla.bench.images import gather
 from corolla.data.painted import paint
 from corolla.progress import Progress
 from corolla.training.machine import Machine, choose_device, usual_workers
@@ -97,7 +97,7 @@ def help_times(scene: Scene) -> float:
 
 
 def cold_start(scene: Scene) -> float:
-    """How many times as soon as timm we answer for one picture, whole processes with ViT-S/16 in turns."""
+    """How many times as soon as timm we answer for one image, whole processes with ViT-S/16 in turns."""
     photo = scene.folder / "photo.jpg"
     paint("rose", 1, 500).save(photo, quality=92)
     hall = Hall(Path(sys.executable), scene.folder / "logs")

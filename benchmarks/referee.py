@@ -127,7 +127,7 @@ def wall_seconds(command: Sequence[str]) -> float:
 
 
 def in_turns(names: Sequence[str], repeats: int, measure: Callable[[str], Answer]) -> dict[str, list[Answer]]:
-    """So many rounds of `measure` for every name; another one begins each round, so that no place favours any."""
+    """So many rounds of `measure` for every name; another one begins each round, so that no place favors any."""
     answers: dict[str, list[Answer]] = {name: [] for name in names}
     for number in range(repeats):
         first = number % len(names)

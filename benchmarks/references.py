@@ -1,7 +1,7 @@
 """The libraries' own models, small and with weights of chance, for the tests and for `parity.py` to hold ours against.
 
 A `Reference` is made by its library, saved as that library saves, and asked as it is asked there. `SIZES` are the
-pictures to ask with: those it was made for, and two others that its positions are resized to.
+images to ask with: those it was made for, and two others that its positions are resized to.
 """
 
 import json
@@ -52,7 +52,7 @@ def shaken(model: nn.Module) -> nn.Module:
 
 @torch.inference_mode()
 def asked(model: nn.Module, images: Tensor) -> Tensor:
-    """What a library's model says of normalised pictures (B, 3, H, W): logits, or what its head would read."""
+    """What a library's model says of normalized images (B, 3, H, W): logits, or what its head would read."""
     if not isinstance(model, transformers.PreTrainedModel):
         return model(images)
     resizes = model.config.model_type in ("vit", "deit")  # the others resize their positions unasked
@@ -143,7 +143,7 @@ def hugging_face(config: str, model: str, shape: dict[str, Any], **changes: Any)
 
 
 def torchvision_model() -> nn.Module:
-    """torchvision's, small; its code knows no other size of picture than the one it was made for."""
+    """torchvision's, small; its code knows no other size of image than the one it was made for."""
     return VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=128, mlp_dim=96, num_classes=4).eval()
 
 

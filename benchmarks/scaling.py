@@ -1,4 +1,4 @@
-"""How training scales here, what a picture costs, and what ImageNet-21k from scratch would take: docs/scaling.md.
+"""How training scales here, what an image costs, and what ImageNet-21k from scratch would take: docs/scaling.md.
 
     python benchmarks/scaling.py                      # a quarter of an hour on two quiet cores
     python benchmarks/scaling.py --rate 2.5e14        # the plan, too, for a device that reaches so many operations/s
@@ -44,7 +44,7 @@ CASES = [
     for pixels in (64, 128, 224)
     if (size, pixels) != ("base", 224)  # as long as all the others together
 ]
-PICTURES, CLASSES, BYTES = 14_197_122, 21_841, 1.31e12  # ImageNet-21k as arXiv 2104.10972, section 2, counts it
+IMAGES, CLASSES, BYTES = 14_197_122, 21_841, 1.31e12  # ImageNet-21k as arXiv 2104.10972, section 2, counts it
 PLANS = (("vit_small_patch16_224", 90), ("vit_base_patch16_224", 90), ("vit_large_patch16_224", 90))
 DAY = 24 * 3600.0
 
@@ -57,12 +57,13 @@ class Steps:
     memory: int
 
 
-def worker(model: str, batch: int, optimiser: str, fsdp: bool, threads: int, out: Path) -> None:
+def worker(model: str, batch: int, optimizer: str, fsdp: bool, threads: int, out: Path) -> None:
     """One process of a measured training; the main one writes down what it saw."""
     torch.set_num_threads(threads)
     recipe = RECIPE.changed(
-        model=model, image_size=vit_config(model, 2).image_size[0], batch_size=batch, growth=((0.0, 1.0),),
-        learning_rate=1e-6, optimiser=optimiser, epochs=1,
+        model=model, image_size=vit_config(model, 2).image_size[0], batch_size=batch, progressive_resizing=((0.0,
+        1.0),),
+        learning_rate=1e-6, optimizer=optimizer, epochs=1,
     )  # fmt: skip
     with TemporaryDirectory(prefix="corolla-") as folder:
         machine = Machine("cpu", 0, fsdp)
@@ -86,9 +87,9 @@ def worker(model: str, batch: int, optimiser: str, fsdp: bool, threads: int, out
             out.write_text(json.dumps(said), encoding="utf-8")
 
 
-def measured(way: Way, model: str, batch: int, optimiser: str, threads: int, out: Path) -> Steps:
+def measured(way: Way, model: str, batch: int, optimizer: str, threads: int, out: Path) -> Steps:
     """The same in as many processes as `way` says."""
-    asked = [model, str(batch), optimiser, str(int(way.fsdp)), str(threads), str(out)]
+    asked = [model, str(batch), optimizer, str(int(way.fsdp)), str(threads), str(out)]
     command = [sys.executable]
     if way.processes > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
@@ -101,7 +102,7 @@ def measured(way: Way, model: str, batch: int, optimiser: str, threads: int, out
 
 
 def processes_table(scratch: Path) -> Iterator[str]:
-    """Pictures a second and memory of one and two processes, as lines of Markdown."""
+    """Images a second and memory of one and two processes, as lines of Markdown."""
     cores = os.cpu_count() or 1
     small = [
         ("1", Way("", 1), 1),
@@ -110,13 +111,13 @@ def processes_table(scratch: Path) -> Iterator[str]:
         ("2, --fsdp", Way("", 2, fsdp=True), 1),
     ]
     large = [small[1], small[2], small[3]]
-    yield "| model, whole batch, optimiser | processes | threads of each | pictures/s (spread) | | GB held by each |"
+    yield "| model, whole batch, optimizer | processes | threads of each | images/s (spread) | | GB held by each |"
     yield "|---|---|---|---|---|---|"
-    for (model, batch), ways, optimiser, rounds in ((SHARED, small, "muon", ROUNDS), (LARGE, large, "adamw", 1)):
+    for (model, batch), ways, optimizer, rounds in ((SHARED, small, "muon", ROUNDS), (LARGE, large, "adamw", 1)):
         seen: dict[int, list[Steps]] = {place: [] for place in range(len(ways))}
         for _ in range(rounds):
             for place, (_, way, threads) in enumerate(ways):
-                seen[place].append(measured(way, model, batch, optimiser, threads, scratch / "steps.json"))
+                seen[place].append(measured(way, model, batch, optimizer, threads, scratch / "steps.json"))
         rates = {place: [batch / steps.seconds for steps in many] for place, many in seen.items()}
         alone = statistics.median(rates[0])
         for place, (name, _, threads) in enumerate(ways):
@@ -125,7 +126,7 @@ def processes_table(scratch: Path) -> Iterator[str]:
             held = max(steps.memory for steps in seen[place]) / 1e9
             against = f"{rate / alone:.2f} x" if ways is small else ""
             told = f"{rate:.3g}{spread} | {against} | {held:.2f}"
-            yield f"| {model}, {batch}, {optimiser} | {name} | {threads} | {told} |"
+            yield f"| {model}, {batch}, {optimizer} | {name} | {threads} | {told} |"
 
 
 def operations(case: Case) -> tuple[float, float, float]:
@@ -161,7 +162,7 @@ def cost_table(seconds_each: float) -> Iterator[Any]:
     rows = [operations(case) for case in CASES]
     seconds = [apart(measure_training, case, "cpu", threads, seconds_each).timing.median for case in CASES]
     numbers = fit(rows, seconds)
-    yield "| model, batch of 32 | G operations a picture | pictures/s | the model says | said from the others alone |"
+    yield "| model, batch of 32 | G operations an image | images/s | the model says | said from the others alone |"
     yield "|---|---|---|---|---|"
     for place, (case, row, took) in enumerate(zip(CASES, rows, seconds, strict=True)):
         without = fit(rows[:place] + rows[place + 1 :], seconds[:place] + seconds[place + 1 :])
@@ -186,10 +187,10 @@ def plan_table(rates: Sequence[tuple[str, float]], batch: int = 4096) -> Iterato
         case = Case(name, batch)
         model, muon, _ = operations(case)
         parameters = walk(vit_config(name, CLASSES))[0].parameters
-        steps = epochs * PICTURES / batch
+        steps = epochs * IMAGES / batch
         total = steps * (model + muon)
         days = " | ".join(duration(total / rate) for _, rate in rates)
-        # Weights, gradients, the average and the optimisers' state (two numbers a parameter at most), 4 bytes each.
+        # Weights, gradients, the average and the optimizers' state (two numbers a parameter at most), 4 bytes each.
         held = f"{4 * parameters / 1e9:.2f} GB | {20 * parameters / 1e9:.1f} GB"
         yield f"| {name}, {epochs} | {total:.1e} | {days} | {held} |"
 
@@ -207,8 +208,8 @@ def main() -> None:
     parser.add_argument("--worker", nargs=6, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        model, batch, optimiser, fsdp, threads, out = given.worker
-        worker(model, int(batch), optimiser, bool(int(fsdp)), int(threads), Path(out))
+        model, batch, optimizer, fsdp, threads, out = given.worker
+        worker(model, int(batch), optimizer, bool(int(fsdp)), int(threads), Path(out))
         return
     busy = os.getloadavg()[0]
     print(f"{hardware(torch.device('cpu'))}; torch {torch.__version__}; load before {busy:.2f}\n")
@@ -227,7 +228,7 @@ def main() -> None:
     rates = [(f"here, {here:.1e} a second", here), *((f"at {rate:.1e} a second", rate) for rate in given.rate)]
     for line in plan_table(rates):
         print(line)
-    print(f"\nA picture takes {BYTES / PICTURES / 1e3:.0f} kB, and all of them {BYTES / 1e12:.2f} TB.")
+    print(f"\nA image takes {BYTES / IMAGES / 1e3:.0f} kB, and all of them {BYTES / 1e12:.2f} TB.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The same training by one process and by several: how far apart losses, weights and answers are.
 
-    python benchmarks/several_processes.py            # painted pictures, a few minutes on two cores
+    python benchmarks/several_processes.py            # painted images, a few minutes on two cores
 
 Every way trains the same recipe in float32 with the same whole batch: one process; two that torchrun started (gloo);
 two that share out the model too (FSDP); and two on two "machines", which are two loopback addresses. The batch is odd
@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 FIRST = 20  # steps that are told apart from the rest
-COUNT, EPOCHS = 225, 6  # pictures that are painted, and how long the table's trainings are
+COUNT, EPOCHS = 225, 6  # images that are painted, and how long the table's trainings are
 RECIPE: dict[str, Any] = {
     "model": "vit_pico_conv8_32", "batch_size": 21, "epochs": 4, "workers": 1, "device": "cpu", "seed": 1,
 }  # fmt: skip
@@ -54,7 +54,7 @@ class Result:
     losses: list[float]  # of every step, over the whole batch
     weights: dict[str, Any]
     accuracy: float  # on the test split
-    n: int  # pictures of it that were answered
+    n: int  # images of it that were answered
     seconds: float
 
 

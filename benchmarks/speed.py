@@ -1,7 +1,7 @@
 """How fast corolla is beside timm, transformers, torchvision and a notebook's loop, on the CPU of this machine.
 
     python benchmarks/speed.py
-    python benchmarks/speed.py --pictures flower_photos
+    python benchmarks/speed.py --images flower_photos
     python benchmarks/speed.py --measures train predict --repeats 7 --environment here
 
 The contenders (`contenders/`) are processes of their own that take turns, so what slows the machine slows all alike.
@@ -26,7 +26,7 @@ MODELS = {"tiny": "ViT-Ti/16", "small": "ViT-S/16"}
 ANSWERING = ("corolla", "timm", "transformers", "torchvision")
 CLASSES, PAINTED_PIXELS, ASKED = 5, 500, 128
 ENDINGS = (".jpg", ".jpeg")
-MEASURES = ("train", "predict", "pictures", "cold", "memory")
+MEASURES = ("train", "predict", "images", "cold", "memory")
 
 
 class Speed:
@@ -47,7 +47,7 @@ class Speed:
         """Steps on tensors at hand."""
         for model, name in MODELS.items():
             answers = self.rounds(COLUMNS, "train", model=model, seconds=self.seconds, steps=3)
-            yield Measured(f"training {name}, batches of 32, pictures/s", True, each(answers, "images_per_second"))
+            yield Measured(f"training {name}, batches of 32, images/s", True, each(answers, "images_per_second"))
 
     def predict(self) -> Iterator[Measured]:
         """From JPEG files to class probabilities, many and one at a time."""
@@ -55,21 +55,21 @@ class Speed:
             for batch, asked in ((32, "batches of 32"), (1, "one at a time")):
                 request = {"model": model, "seconds": self.seconds, "steps": 1, "batch": batch, "files": self.files}
                 answers = self.rounds(ANSWERING, "predict", **request)
-                yield Measured(f"prediction {name}, {asked}, pictures/s", True, each(answers, "images_per_second"))
+                yield Measured(f"prediction {name}, {asked}, images/s", True, each(answers, "images_per_second"))
 
-    def pictures(self) -> Iterator[Measured]:
-        """Training pictures from the files, without a model."""
+    def images(self) -> Iterator[Measured]:
+        """Training images from the files, without a model."""
         for policy in ("none", "light", "trivial"):
             request = {"folder": str(self.folder), "policy": policy, "workers": self.workers}
-            answers = self.rounds(("corolla", "torchvision"), "pictures", **request)
+            answers = self.rounds(("corolla", "torchvision"), "images", **request)
             for key, epoch in (("first", "first epoch"), ("later", "later epochs")):
-                yield Measured(f"views, policy {policy}, {epoch}, pictures/s", True, each(answers, key))
+                yield Measured(f"views, policy {policy}, {epoch}, images/s", True, each(answers, key))
 
     def cold(self) -> Iterator[Measured]:
-        """Whole processes that answer for one picture."""
+        """Whole processes that answer for one image."""
         commands = self.hall.starts(("corolla", "transformers", "timm"), self.work, self.files[0])
         answers = in_turns(tuple(commands), self.repeats, lambda name: {"seconds": wall_seconds(commands[name])})
-        yield Measured("cold start, ViT-S/16, one picture, s", False, each(answers, "seconds"))
+        yield Measured("cold start, ViT-S/16, one image, s", False, each(answers, "seconds"))
 
     def memory(self) -> Iterator[Measured]:
         """The most that a process of its own ever holds."""
@@ -92,7 +92,7 @@ def each(answers: dict[str, list[Answer]], key: str) -> dict[str, list[float]]:
 
 
 def gathered(hall: Hall, source: Path | None, work: Path, count: int) -> Path:
-    """A tree of `count` JPEG pictures, as many of each of the first five classes of `source`, or painted once."""
+    """A tree of `count` JPEG images, as many of each of the first five classes of `source`, or painted once."""
     if source is None:
         folder = work / f"painted_{count}"
         if len(list(folder.glob("*/*"))) < count:
@@ -101,7 +101,7 @@ def gathered(hall: Hall, source: Path | None, work: Path, count: int) -> Path:
     kinds = [kind for kind in sorted(source.iterdir()) if kind.is_dir() and not kind.name.startswith(".")][:CLASSES]
     if len(kinds) < CLASSES:
         raise SystemExit(f"{source} has {len(kinds)} class folders; speed.py needs {CLASSES}")
-    folder = work / "pictures"
+    folder = work / "images"
     shutil.rmtree(folder, ignore_errors=True)
     for kind in kinds:
         files = sorted(file for file in kind.iterdir() if file.suffix.lower() in ENDINGS)
@@ -131,8 +131,8 @@ def main() -> None:
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
     parser.add_argument("--repeats", type=int, default=5, help="rounds of every measure")
     parser.add_argument("--seconds", type=float, default=8.0, help="of training or predicting in a round, at least")
-    parser.add_argument("--pictures", type=Path, help="a tree of five class folders of JPEGs; else they are painted")
-    parser.add_argument("--count", type=int, default=960, help="pictures of an epoch")
+    parser.add_argument("--images", type=Path, help="a tree of five class folders of JPEGs; else they are painted")
+    parser.add_argument("--count", type=int, default=960, help="images of an epoch")
     parser.add_argument("--work", type=Path, default=Path("runs/speed"), help="where the environment and the logs go")
     parser.add_argument("--environment", help="the peers' virtual environment, WORK/peers by default; here: this one")
     arguments = parser.parse_args()
@@ -142,11 +142,11 @@ def main() -> None:
     else:
         peers = peers_environment(Path(arguments.environment or work / "peers"))
     hall = Hall(peers, work / "logs")
-    folder = gathered(hall, arguments.pictures, work, arguments.count)
+    folder = gathered(hall, arguments.images, work, arguments.count)
     workers = max(min((os.cpu_count() or 1) // 2, 8), 1)  # as `corolla train` chooses
     speed = Speed(hall, folder, work, arguments.repeats, arguments.seconds, workers)
     made = sum(1 for _ in folder.glob("*/*"))
-    print(f"{versions(hall)}; {made} pictures; processes for views: {workers}; rounds: {arguments.repeats}\n")
+    print(f"{versions(hall)}; {made} images; processes for views: {workers}; rounds: {arguments.repeats}\n")
     print(header(), flush=True)
     samples = {}
     for measure in arguments.measures:

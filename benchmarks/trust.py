@@ -1,10 +1,10 @@
-"""How far a run's answers can be believed: calibration, promised coverage, and pictures of none of its classes.
+"""How far a run's answers can be believed: calibration, promised coverage, and images of none of its classes.
 
     python benchmarks/trust.py flowers splits.csv
     python benchmarks/trust.py runs/scratch/seed0 runs/scratch/seed1 runs/scratch/seed2 splits.csv
 
-Everything was fitted on validation pictures when the run was calibrated; here it is measured on the test split. The
-strange pictures are those that scikit-image and scikit-learn bundle (photographs, pages, cells, textures, digits),
+Everything was fitted on validation images when the run was calibrated; here it is measured on the test split. The
+strange images are those that scikit-image and scikit-learn bundle (photographs, pages, cells, textures, digits),
 painted backdrops without a flower, and noise; none of these kinds was used to choose anything. scikit-image is needed:
 pip install scikit-image. The tables go to standard output as Markdown.
 """
@@ -26,18 +26,18 @@ from corolla.evaluation.metrics import Evaluation
 from corolla.progress import progress_for
 
 SIDE = 256
-SMALLEST = 64  # pixels of a bundled picture's shorter side
+SMALLEST = 64  # pixels of a bundled image's shorter side
 NOISES, TEXTURES, DIGITS = 100, 40, 200
 BACKDROPS = (backdrop.wall, backdrop.boards, backdrop.paper, backdrop.soil, backdrop.sky)
 
 
-def quarters(picture: Image.Image) -> Iterator[Image.Image]:
-    """A picture and its four quarters."""
-    yield picture
-    width, height = picture.size
+def quarters(image: Image.Image) -> Iterator[Image.Image]:
+    """An image and its four quarters."""
+    yield image
+    width, height = image.size
     for left in (0, width // 2):
         for top in (0, height // 2):
-            yield picture.crop((left, top, left + width // 2, top + height // 2))
+            yield image.crop((left, top, left + width // 2, top + height // 2))
 
 
 def bundled_by_scikit_image() -> list[Image.Image]:
@@ -47,9 +47,9 @@ def bundled_by_scikit_image() -> list[Image.Image]:
     folder = Path(skimage.data.__file__).parent
     found = []
     for file in sorted((*folder.glob("*.png"), *folder.glob("*.jpg"))):
-        picture = Image.open(file).convert("RGB")
-        if min(picture.size) >= SMALLEST:
-            found += quarters(picture)
+        image = Image.open(file).convert("RGB")
+        if min(image.size) >= SMALLEST:
+            found += quarters(image)
     return found
 
 
@@ -65,7 +65,7 @@ def bundled_by_scikit_learn() -> tuple[list[Image.Image], list[Image.Image]]:
 
 
 def noises() -> Iterator[NDArray[np.uint8]]:
-    """Uniform, grey, coarse, and salt and pepper on grey."""
+    """Uniform, gray, coarse, and salt and pepper on gray."""
     for seed in range(NOISES):
         dice = np.random.default_rng(seed)
         kind = seed % 4
@@ -91,10 +91,10 @@ def textures() -> Iterator[Image.Image]:
 
 
 def strangers() -> dict[str, list[Image.Image]]:
-    """Pictures that show none of the classes, by kind."""
+    """Images that show none of the classes, by kind."""
     temple, digits = bundled_by_scikit_learn()
     return {
-        "scikit-image's pictures": bundled_by_scikit_image(),
+        "scikit-image's images": bundled_by_scikit_image(),
         "a temple": temple,
         "handwritten digits": digits,
         "painted backdrops": list(textures()),
@@ -126,22 +126,22 @@ def print_calibration(evaluations: list[Evaluation]) -> None:
         seen, single, empty = (told([getattr(one, field) for one in each]) for field in ("seen", "single", "empty"))
         size = told([one.size for one in each], "{:.2f}")
         print(f"| {promise.promised:.0%} | {seen} | {size} | {single} | {empty} |")
-    print(f"\nTaken for one of the classes: {told([trust.accepted for trust in trusts])} of the test pictures, and")
+    print(f"\nTaken for one of the classes: {told([trust.accepted for trust in trusts])} of the test images, and")
     print(f"{told([trust.accepted_accuracy or 0.0 for trust in trusts])} of those named right.\n")
 
 
 def print_novelty(classifiers: list[Classifier], evaluations: list[Evaluation]) -> None:
-    """How well strange pictures are told apart, and how many are turned away."""
-    print("| pictures | how many | AUROC | answered none of these classes |\n|---|---|---|---|")
+    """How well strange images are told apart, and how many are turned away."""
+    print("| images | how many | AUROC | answered none of these classes |\n|---|---|---|---|")
     everything: list[list[NDArray[np.float32]]] = [[] for _ in classifiers]
-    for kind, pictures in strangers().items():
+    for kind, images in strangers().items():
         areas, refused = [], []
         for place, (classifier, evaluation) in enumerate(zip(classifiers, evaluations, strict=True)):
-            novelty = np.array([reply.novelty for reply in classifier.replies(pictures)], np.float32)
+            novelty = np.array([reply.novelty for reply in classifier.replies(images)], np.float32)
             everything[place].append(novelty)
             areas.append(auroc(evaluation, novelty))
             refused.append(float((novelty > 1).mean()))
-        print(f"| {kind} | {len(pictures)} | {told(areas, '{:.3f}')} | {told(refused)} |", flush=True)
+        print(f"| {kind} | {len(images)} | {told(areas, '{:.3f}')} | {told(refused)} |", flush=True)
     areas = [
         auroc(evaluation, np.concatenate(novelty)) for evaluation, novelty in zip(evaluations, everything, strict=True)
     ]
@@ -150,7 +150,7 @@ def print_novelty(classifiers: list[Classifier], evaluations: list[Evaluation]) 
 
 
 def auroc(evaluation: Evaluation, novelty: NDArray[np.float32]) -> float:
-    """How often a strange picture scores higher than a test picture."""
+    """How often a strange image scores higher than a test image."""
     assert evaluation.novelty is not None
     truth = np.repeat([0, 1], [evaluation.n, len(novelty)])
     return float(roc_auc_score(truth, np.concatenate([evaluation.novelty, novelty])))
@@ -160,7 +160,7 @@ def main() -> None:
     """Measure the runs and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", help="run folders, or names of runs that come with corolla")
-    parser.add_argument("data", help="labelled pictures with a test split")
+    parser.add_argument("data", help="labeled images with a test split")
     arguments = parser.parse_args()
     classifiers = [Classifier.load(run) for run in arguments.runs]
     missing = [run for run, classifier in zip(arguments.runs, classifiers, strict=True) if not classifier.calibration]
@@ -172,7 +172,7 @@ def main() -> None:
             for run, classifier in zip(arguments.runs, classifiers, strict=True)
         ]
     kinds = [classifier.calibration.novelty.name for classifier in classifiers if classifier.calibration]
-    print(f"{len(classifiers)} run(s), {evaluations[0].n} test pictures; novelty by {', '.join(kinds)}\n")
+    print(f"{len(classifiers)} run(s), {evaluations[0].n} test images; novelty by {', '.join(kinds)}\n")
     print(f"Accuracy {told([evaluation.accuracy for evaluation in evaluations])}.\n")
     print_calibration(evaluations)
     print_novelty(classifiers, evaluations)

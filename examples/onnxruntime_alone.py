@@ -15,11 +15,11 @@ def main(file: str, photo: str) -> None:
     """Print what the photo shows."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     card = json.loads(session.get_modelmeta().custom_metadata_map["corolla"])  # names, thresholds, the proof
-    with Image.open(photo) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    pictures = np.asarray(upright)[None]  # uint8 (1, H, W, 3), any size: the graph crops and resizes
+    with Image.open(photo) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    images = np.asarray(upright)[None]  # uint8 (1, H, W, 3), any size: the graph crops and resizes
     wanted = ["probabilities", "novelty"] if card["novelty"] else ["probabilities"]
-    probabilities, *novelty = session.run(wanted, {"pictures": pictures})
+    probabilities, *novelty = session.run(wanted, {"images": images})
     if novelty and novelty[0][0] > card["novelty"]["accepted_up_to"]:
         print(f"none of these classes (novelty {novelty[0][0]:.2f})")
     else:

@@ -61,6 +61,6 @@ def state() -> dict[str, Any]:
     if "matplotlib" in sys.modules:
         said["drawing"] = dict(sys.modules["matplotlib"].rcParams)
     if "PIL.ImageFile" in sys.modules:
-        said["cut pictures"] = sys.modules["PIL.ImageFile"].LOAD_TRUNCATED_IMAGES
-        said["largest picture"] = sys.modules["PIL.Image"].MAX_IMAGE_PIXELS
+        said["cut images"] = sys.modules["PIL.ImageFile"].LOAD_TRUNCATED_IMAGES
+        said["largest image"] = sys.modules["PIL.Image"].MAX_IMAGE_PIXELS
     return said

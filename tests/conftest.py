@@ -1,4 +1,4 @@
-"""What the tests share: where the real photographs lie, and small sets of pictures made on the spot."""
+"""What the tests share: where the real photographs lie, and small sets of images made on the spot."""
 
 import os
 from collections.abc import Iterator
@@ -43,17 +43,17 @@ def flower_photos() -> Path:
     return folder
 
 
-COLOURS = {"blue": (30, 40, 200), "green": (30, 180, 40), "red": (200, 40, 30)}
+COLORS = {"blue": (30, 40, 200), "green": (30, 180, 40), "red": (200, 40, 30)}
 
 
 @pytest.fixture(scope="session")
 def swatches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of 20 noisy pictures each, every one a colour with a patch of another."""
+    """Three classes of 20 noisy images each, every one a color with a patch of another."""
     root, rng = tmp_path_factory.mktemp("swatches"), np.random.default_rng(0)
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         (root / name).mkdir()
         for number in range(20):
-            pixels = np.array(colour) + rng.normal(0, 60, (40, 48, 3))
+            pixels = np.array(color) + rng.normal(0, 60, (40, 48, 3))
             top, left = rng.integers(0, 24, 2)
             pixels[top : top + 14, left : left + 14] = rng.integers(0, 256, 3)
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / name / f"{name} {number:02}.png")

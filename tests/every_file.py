@@ -1,6 +1,6 @@
-"""Writes a file of every kind that corolla writes: `python every_file.py PICTURES`, in an empty working folder.
+"""Writes a file of every kind that corolla writes: `python every_file.py IMAGES`, in an empty working folder.
 
-What is written depends on nothing but the pictures: clocks whose times are kept in files tell what they are told to.
+What is written depends on nothing but the images: clocks whose times are kept in files tell what they are told to.
 """
 
 import importlib
@@ -55,37 +55,37 @@ def command(*words: str) -> None:
     assert main(list(words)) == 0, words
 
 
-def write_runs(pictures: str, folder: str) -> None:
+def write_runs(images: str, folder: str) -> None:
     """A finished run, and one that was halted while it had a teacher."""
-    corolla.train(pictures, f"{folder}/run", **TINY)
+    corolla.train(images, f"{folder}/run", **TINY)
     try:
-        corolla.train(pictures, f"{folder}/halted", teacher=f"{folder}/run", progress=Halt(), **TINY)
+        corolla.train(images, f"{folder}/halted", teacher=f"{folder}/run", progress=Halt(), **TINY)
         raise AssertionError("the training was not halted")
     except KeyboardInterrupt:
         pass
 
 
-def write_everything(pictures: str) -> None:
+def write_everything(images: str) -> None:
     set_clocks(day=3, tick=1 / 128)
-    write_runs(pictures, "runs")
+    write_runs(images, "runs")
     run, tuned = "runs/run", "runs/tuned"
-    corolla.train(pictures, tuned, recipe="probe", weights=run, batch_size=16, workers=0, device="cpu")
-    one = f"{pictures}/red"
+    corolla.train(images, tuned, recipe="probe", weights=run, batch_size=16, workers=0, device="cpu")
+    one = f"{images}/red"
     command("predict", run, one, "--csv", "answers.csv", "--plot", "answers.png", "--top", "2", "--quiet")
     command("predict", run, one, "--out", "answers.parquet", "--coverage", "0.9", "--quiet")
     command("explain", run, f"{one}/00 é.png", "--out", "why", "--method", "all", "--arrays", "--quiet")
-    command("compare", run, tuned, "--data", pictures, "--out", "compared.html", "--quiet")
-    command("audit", pictures, "--weights", run, "--out", "audit", "--fix", "decided.csv", "--quiet")
+    command("compare", run, tuned, "--data", images, "--out", "compared.html", "--quiet")
+    command("audit", images, "--weights", run, "--out", "audit", "--fix", "decided.csv", "--quiet")
     command("data", "paint", "painted", "--count", "5", "--size", "48", "--quiet")
-    command("data", "shard", pictures, "shards", "--pictures", "40", "--quiet")
+    command("data", "shard", images, "shards", "--images", "40", "--quiet")
     shutil.copytree("shards", "tars", ignore=shutil.ignore_patterns("*.json"))
-    corolla.load_data("tars")  # an index and unpacked pictures are kept in the cache
+    corolla.load_data("tars")  # an index and unpacked images are kept in the cache
     for dialect in ("timm", "huggingface", "torchvision", "google", "corolla"):
         command("weights", "convert", run, f"weights/{dialect}", "--to", dialect)
     for precision in ("fp16", "int8"):
         command("export", run, "--precision", precision, "--out", f"{precision}.onnx", "--quiet")
     set_clocks(day=4, tick=7.0)
-    write_runs(pictures, "later")
+    write_runs(images, "later")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ SINGLE = Precision("no", "numbers are compared")
 SHAPES: dict[str, dict[str, object]] = {
     "plain": {},
     "mean": {"pooling": "average"},
-    "mean, normalised after": {"pooling": "average", "norm_after_pooling": True},
+    "mean, normalized after": {"pooling": "average", "norm_after_pooling": True},
     "class token and mean": {"pooling": "token+average"},
     "registers": {"registers": 3},
     "mean and registers": {"pooling": "average", "registers": 2},
@@ -48,7 +48,7 @@ def calibrate_by_chance(classifier: Classifier, kinds: tuple[Kind, ...] = KINDS)
 
 
 def noises(n: int, seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Pictures of chance (n, H, W, 3), smooth enough that no two runtimes round them apart."""
+    """Images of chance (n, H, W, 3), smooth enough that no two runtimes round them apart."""
     dice = np.random.default_rng(seed)
     coarse = dice.integers(0, 256, (n, 4, 5, 3)).astype(np.float32)
     rows, columns = (np.linspace(0, side - 1, length).astype(int) for side, length in zip((4, 5), size, strict=True))

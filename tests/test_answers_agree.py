@@ -1,4 +1,4 @@
-"""One picture, one answer: on a machine that trains in bfloat16, everything that answers prints the same digits."""
+"""One image, one answer: on a machine that trains in bfloat16, everything that answers prints the same digits."""
 
 import json
 from collections.abc import Callable, Iterator

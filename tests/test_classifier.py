@@ -11,7 +11,7 @@ from PIL import Image
 
 import corolla
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.model import ViT, ViTConfig
 from corolla.precision import Precision
@@ -23,37 +23,37 @@ from corolla.sizes import vit_config
 CLASSES = ("bright", "dark", "red")
 
 
-def picture(seed: int, size: tuple[int, int] = (30, 40)) -> Image.Image:
+def make_image(seed: int, size: tuple[int, int] = (30, 40)) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run with random weights that answers differently from picture to picture."""
+    """A run with random weights that answers differently from image to image."""
     torch.manual_seed(0)
     shape = ViTConfig(3, (16, 16), 8, 32, 2, 2, 64, pooling="average", positions="sincos", stem=(8, 16))
     model, run = ViT(shape), Run(tmp_path_factory.mktemp("run"))
     torch.nn.init.normal_(model.head.weight, std=3)
     run.save_model(model)
     run.save_config(
-        Config("vit_test", shape, CLASSES, Preprocessing((16, 16)), {"flip_average": True}, {"root": "."}, {}, {})
+        Config("vit_test", shape, CLASSES, Preprocessing((16, 16)), {"hflip_tta": True}, {"root": "."}, {}, {})
     )
     return run
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """More pictures than one batch, of many shapes, in class folders."""
+    """More images than one batch, of many shapes, in class folders."""
     root = tmp_path_factory.mktemp("photos")
     for number in range(2 * BATCH + 11):
         folder = root / CLASSES[number % 3]
         folder.mkdir(exist_ok=True)
         shape = (12 + number % 7 * 9, 12 + number % 5 * 11)
-        picture(number, shape).save(folder / f"photo {number}.png")
+        make_image(number, shape).save(folder / f"photo {number}.png")
     return root
 
 
-def test_predicting_every_picture_gives_exactly_the_accuracy_of_evaluate(run: Run, photos: Path) -> None:
+def test_predicting_every_image_gives_exactly_the_accuracy_of_evaluate(run: Run, photos: Path) -> None:
     evaluation = corolla.evaluate(run.folder, photos)
     classifier = corolla.load(str(run.folder))
     paths = sorted(photos.rglob("*.png"))
@@ -63,7 +63,7 @@ def test_predicting_every_picture_gives_exactly_the_accuracy_of_evaluate(run: Ru
     assert 0 < evaluation.accuracy < 1
 
 
-def test_every_way_to_hand_over_a_picture_gives_the_same_answer(run: Run, photos: Path) -> None:
+def test_every_way_to_hand_over_an_image_gives_the_same_answer(run: Run, photos: Path) -> None:
     classifier = Classifier.load(run.folder)
     path = next(photos.rglob("*.png"))
     expected = classifier.predict(path)
@@ -74,7 +74,7 @@ def test_every_way_to_hand_over_a_picture_gives_the_same_answer(run: Run, photos
     assert [chance for _, chance in expected.top] == sorted((c for _, c in expected.top), reverse=True)
 
 
-def test_neighbours_in_a_batch_do_not_change_an_answer(run: Run, photos: Path) -> None:
+def test_neighbors_in_a_batch_do_not_change_an_answer(run: Run, photos: Path) -> None:
     classifier = Classifier.load(run.folder)
     paths = sorted(photos.rglob("*.png"))
     together = classifier.probabilities(paths)
@@ -82,21 +82,21 @@ def test_neighbours_in_a_batch_do_not_change_an_answer(run: Run, photos: Path) -
     np.testing.assert_allclose(together[:5], alone, rtol=1e-4, atol=1e-6)
 
 
-def test_an_unreadable_picture_is_answered_with_its_reason_and_stops_no_other(run: Run, tmp_path: Path) -> None:
+def test_an_unreadable_image_is_answered_with_its_reason_and_stops_no_other(run: Run, tmp_path: Path) -> None:
     bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"no picture")
-    picture(1).save(tmp_path / "good.png")
+    bad.write_bytes(b"no image")
+    make_image(1).save(tmp_path / "good.png")
     classifier = Classifier.load(run.folder)
     answers = [answer for _, answer in classifier.answers([bad, tmp_path / "good.png", bad])]
-    assert [isinstance(answer, PictureError) for answer in answers] == [True, False, True]
-    with pytest.raises(PictureError):
+    assert [isinstance(answer, ImageError) for answer in answers] == [True, False, True]
+    with pytest.raises(ImageError):
         classifier.predict(bad)
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         classifier.predict(tmp_path / "missing.jpg")
 
 
-def test_a_picture_and_its_mirror_image_get_the_same_answer(run: Run) -> None:
-    classifier, image = Classifier.load(run.folder), picture(3, (24, 24))
+def test_an_image_and_its_mirror_image_get_the_same_answer(run: Run) -> None:
+    classifier, image = Classifier.load(run.folder), make_image(3, (24, 24))
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     one, other = classifier.probabilities([image]), classifier.probabilities([mirrored])
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
@@ -107,7 +107,7 @@ def test_weights_that_are_not_finite_never_answer(run: Run) -> None:
     with torch.no_grad():
         model.head.bias.fill_(float("nan"))
     with pytest.raises(CorollaError, match="not finite"):
-        Classifier(model, config.preprocessing, CLASSES, flip=True).predict(picture(0))
+        Classifier(model, config.preprocessing, CLASSES, flip=True).predict(make_image(0))
 
 
 HALF, SINGLE = Precision("bf16", "the test asks for it"), Precision("no", "")
@@ -135,5 +135,5 @@ def test_bfloat16_answers_as_float32_does(name: str, tmp_path: Path, photos: Pat
 def test_stored_matrices_answer_as_autocasts_do(run: Run) -> None:
     loaded = Classifier.load(run.folder, precision=HALF)
     by_autocast = Classifier(loaded.model, loaded.preprocessing, CLASSES, flip=True, precision=HALF)
-    pictures = [picture(seed) for seed in range(5)]
-    assert np.array_equal(loaded.probabilities(pictures), by_autocast.probabilities(pictures))
+    images = [make_image(seed) for seed in range(5)]
+    assert np.array_equal(loaded.probabilities(images), by_autocast.probabilities(images))

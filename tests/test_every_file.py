@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parent / "every_file.py"
 KINDS = {
     *(".safetensors", ".npz", ".onnx"),
     *(".json", ".jsonl", ".csv", ".parquet", ".md", ".html", ".png", ".jpg", ".tar"),
-    "",  # decoded pictures, `pixels` in the cache
+    "",  # decoded images, `pixels` in the cache
 }
 # What tells when it was written and how long that took; docs/architecture.md names them.
 TIMED = {"run/config.json", "run/metrics.jsonl", "run/README.md", "run/report.html", "halted/checkpoint.safetensors"}
@@ -25,11 +25,11 @@ Tree = dict[str, bytes]
 def trees(tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
     """What two processes have written, which differ in all that no file should depend on."""
     folder = tmp_path_factory.mktemp("every file")
-    pictures = draw_pictures(folder / "pictures")
-    return [written(folder, pictures, hash_seed=1, TZ="UTC"), written(folder, pictures, hash_seed=2, TZ="Asia/Tokyo")]
+    images = draw_images(folder / "images")
+    return [written(folder, images, hash_seed=1, TZ="UTC"), written(folder, images, hash_seed=2, TZ="Asia/Tokyo")]
 
 
-def draw_pictures(folder: Path) -> Path:
+def draw_images(folder: Path) -> Path:
     """Three classes of fifty, which is enough to calibrate with."""
     file = Path(__file__).parent / "cli" / "conftest.py"
     found = importlib.util.spec_from_file_location("drawing", file)
@@ -37,17 +37,17 @@ def draw_pictures(folder: Path) -> Path:
     assert found.loader
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    return Path(module.draw_pictures(folder, 50, seed=5))
+    return Path(module.draw_images(folder, 50, seed=5))
 
 
-def written(folder: Path, pictures: Path, hash_seed: int, **environment: str) -> Tree:
+def written(folder: Path, images: Path, hash_seed: int, **environment: str) -> Tree:
     """The files that one process writes into an empty folder, its cache among them, by their paths there."""
     work = folder / "work"  # the same for both: some files tell where others lie
     work.mkdir()
     own = {"PYTHONHASHSEED": str(hash_seed), "COROLLA_CACHE": str(work / "cache"), "OMP_NUM_THREADS": "1"}
     paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, SCRIPT, pictures], cwd=work, env=os.environ | own | paths | environment,
+        [sys.executable, SCRIPT, images], cwd=work, env=os.environ | own | paths | environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -14,7 +14,7 @@ from corolla.model import ViT, ViTConfig, attend, attend_written
 SMALL = ViTConfig(num_classes=3, image_size=(32, 32), patch_size=8, width=48, depth=2, heads=3, mlp_dim=96)
 
 
-def randomised(config: ViTConfig) -> ViT:
+def randomized(config: ViTConfig) -> ViT:
     """A model whose every weight counts: the zeros it starts with would hide faults."""
     torch.manual_seed(0)
     model = ViT(config).eval()
@@ -86,7 +86,7 @@ def test_paper_parameter_counts() -> None:
     {"norm_in_mlp": True, "activation": "swiglu"}, {"norm_in_attention": True, "norm_in_mlp": True},
 ])  # fmt: skip
 def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object]) -> None:
-    model = randomised(replace(SMALL, **change))
+    model = randomized(replace(SMALL, **change))
     for size in ((32, 32), (48, 24), (8, 64)):
         assert model(torch.randn(2, 3, *size)).shape == (2, 3)
     model.train()
@@ -95,15 +95,15 @@ def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object
     assert unused == []
 
 
-def test_one_picture_does_not_see_another() -> None:
-    model = randomised(replace(SMALL, stem=(8, 16)))
+def test_one_image_does_not_see_another() -> None:
+    model = randomized(replace(SMALL, stem=(8, 16)))
     images = torch.randn(5, 3, 32, 32)
     torch.testing.assert_close(model(images)[2:3], model(images[2:3]), rtol=1e-5, atol=1e-5)
 
 
 def test_inspect_returns_what_forward_computed() -> None:
     config = replace(SMALL, registers=2)
-    model, images = randomised(config), torch.randn(2, 3, 32, 32)
+    model, images = randomized(config), torch.randn(2, 3, 32, 32)
     seen = model.inspect(images)
     torch.testing.assert_close(seen.logits, model(images), rtol=1e-4, atol=1e-5)
     assert seen.embedded.shape == (2, 1 + 2 + 16, 48)
@@ -159,18 +159,18 @@ def test_shapes_that_cannot_be_built_are_refused_in_words(change: dict[str, obje
         replace(SMALL, **change)
 
 
-def test_a_picture_that_does_not_divide_is_named() -> None:
+def test_an_image_that_does_not_divide_is_named() -> None:
     with pytest.raises(ValueError, match="33x32 does not divide into patches of 8x8"):
         ViT(SMALL)(torch.randn(1, 3, 33, 32))
 
 
 def test_what_the_head_reads() -> None:
     images = torch.randn(2, 3, 32, 32)
-    both = randomised(replace(SMALL, pooling="token+average", registers=2))
+    both = randomized(replace(SMALL, pooling="token+average", registers=2))
     seen = both.inspect(images)
     last = both.norm(seen.blocks[-1])
     assert torch.allclose(seen.pooled, torch.cat([last[:, 0], last[:, 3:].mean(dim=1)], dim=1))
-    after = randomised(replace(SMALL, pooling="average", norm_after_pooling=True))
+    after = randomized(replace(SMALL, pooling="average", norm_after_pooling=True))
     seen = after.inspect(images)
     assert torch.allclose(seen.pooled, after.norm(seen.blocks[-1].mean(dim=1)))
 

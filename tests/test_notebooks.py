@@ -65,8 +65,8 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     *code, asked = cells(notebook, "code")
     assert printed(asked, "stdout").splitlines() == [sys.executable, corolla.__file__]
     assert [line for cell in code for line in printed(cell, "stderr").splitlines() if "Warning" in line] == []
-    pictures = [output for cell in code for output in cell.outputs if "image/png" in output.get("data", {})]
-    assert len(pictures) >= 4
+    images = [output for cell in code for output in cell.outputs if "image/png" in output.get("data", {})]
+    assert len(images) >= 4
     accuracy = re.search(r"^test accuracy ([\d.]+)%", printed(code[-1], "stdout"), re.MULTILINE)
     assert accuracy is not None
     assert float(accuracy[1]) / 100 >= AT_LEAST[path.stem]

@@ -25,11 +25,11 @@ from corolla.data.painted import paint_dataset
 from corolla.data.shards.finding import find
 from corolla.data.shards.writing import write_shards
 from corolla.data.sources import glance, is_word, list_source, refuse_untrainable
-from corolla.evaluation.evaluate import asked_about, asked_of, evaluate_data, read_labelled
+from corolla.evaluation.evaluate import asked_about, asked_of, evaluate_data, read_labeled
 from corolla.explanations.maps import explain, explain_all
 from corolla.export.export import card_of, export
-from corolla.export.pictures import labelled_pictures
-from corolla.export.pictures import refuse as refuse_export
+from corolla.export.images import labeled_images
+from corolla.export.images import refuse as refuse_export
 from corolla.paths import at, word
 from corolla.portable.explaining import explain_by_file
 from corolla.portable.predictor import PortablePredictor
@@ -83,7 +83,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.evaluation.evaluate.evaluate": lambda: corolla.evaluate(RUN, PHOTOS).n == 60,
     "corolla.evaluation.evaluate.evaluate_data": lambda: evaluate_data(classifier(), PHOTOS).n == 60,
     "corolla.evaluation.evaluate.asked_of": lambda: len(asked_of(PHOTOS, "test", None, ("red",))[0].examples) == 60,
-    "corolla.evaluation.evaluate.read_labelled": lambda: len(read_labelled(PHOTOS, None).examples) == 60,
+    "corolla.evaluation.evaluate.read_labeled": lambda: len(read_labeled(PHOTOS, None).examples) == 60,
     "corolla.explanations.maps.explain": lambda: explain(classifier(), PHOTO).label,
     "corolla.explanations.maps.explain_all": lambda: isinstance(
         next(explain_all(classifier(), [PHOTO], ["rollout"]))[1], list
@@ -92,8 +92,8 @@ CALLS: dict[str, Callable[[], object]] = {
         export(RUN, "~/new/file.onnx", data=PHOTOS).n and at("~/new/file.onnx").is_file()
     ),
     "corolla.export.export.card_of": lambda: card_of(RUN, classifier(), "fp32").name == "run",
-    "corolla.export.pictures.labelled_pictures": lambda: labelled_pictures(RUN, PHOTOS, quiet).examples,
-    "corolla.export.pictures.refuse": lambda: refuse_export(RUN, Path("new.onnx"), PHOTOS) is None,
+    "corolla.export.images.labeled_images": lambda: labeled_images(RUN, PHOTOS, quiet).examples,
+    "corolla.export.images.refuse": lambda: refuse_export(RUN, Path("new.onnx"), PHOTOS) is None,
     "corolla.portable.explaining.explain_by_file": lambda: isinstance(
         next(explain_by_file(PortablePredictor.load(FILE), [PHOTO]))[1], list
     ),
@@ -109,7 +109,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.server.model.serve_file": lambda: serve_file(FILE).file.is_file(),  # type: ignore[union-attr]
     "corolla.server.model.serve_run": lambda: serve_run(RUN).facts.name == "run",
     "corolla.training.resuming.added": lambda: (
-        len(added(PHOTOS, read_labelled(PHOTOS, None).with_examples(()), ())) == 60
+        len(added(PHOTOS, read_labeled(PHOTOS, None).with_examples(()), ())) == 60
     ),
     "corolla.training.resuming.place_of": lambda: place_of(PHOTOS) == os.path.realpath(at(PHOTOS)),
     "corolla.training.train.train": lambda: (
@@ -151,7 +151,7 @@ COMMANDS = {
 def takes_a_path(annotation: Any) -> bool:
     """Whether a `str | os.PathLike[str]` is anywhere in it."""
     if isinstance(annotation, str):
-        return "AnyPath" in annotation or "Picture" in annotation
+        return "AnyPath" in annotation or "ImageInput" in annotation
     inside = get_args(annotation)
     return (str in inside and os.PathLike[str] in inside) or any(map(takes_a_path, inside))
 

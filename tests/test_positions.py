@@ -4,7 +4,7 @@ from corolla.positions import resize_positions, sincos_positions
 
 
 def test_sincos_of_a_finer_grid_passes_through_the_same_function() -> None:
-    """Averaging the coordinates: the centre of a 1 x 1 grid is the middle of any other grid."""
+    """Averaging the coordinates: the center of a 1 x 1 grid is the middle of any other grid."""
     one = sincos_positions((1, 1), (3, 3), 16)
     middle = sincos_positions((3, 3), (3, 3), 16)[:, 4:5]
     torch.testing.assert_close(one, middle)

@@ -47,7 +47,7 @@ def test_elsewhere_float32_is_kept() -> None:
 def losses(swatches: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision) -> list[float]:
     """Of the same 24 steps on the same batch, from the same weights."""
     monkeypatch.setattr(machine, "choose_precision", lambda device: precision)
-    plain = {"mixing": 0.0, "drop_path": 0.0, "growth": ((0.0, 1.0),), "epochs": 24}
+    plain = {"mixup_cutmix_prob": 0.0, "drop_path": 0.0, "progressive_resizing": ((0.0, 1.0),), "epochs": 24}
     recipe = RECIPE.changed(model="vit_pico_conv8_16", image_size=16, batch_size=16, **plain)
     trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
     trainer.model.train()

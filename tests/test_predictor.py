@@ -11,14 +11,14 @@ from PIL import Image
 
 import corolla
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.export.onnx import with_card
 from corolla.portable.predictor import PortablePredictor
 from corolla.predictor import Predictor
 from shapes import noises
 
-PICTURES = [Image.fromarray(pixels) for pixels in noises(6, seed=4, size=(30, 50))]
+IMAGES = [Image.fromarray(pixels) for pixels in noises(6, seed=4, size=(30, 50))]
 
 
 @pytest.fixture(params=["run", "exported file"])
@@ -36,8 +36,8 @@ def predictor(
 def test_an_opened_photo_gets_the_answer_of_its_path(predictor: Predictor, orientation: int, tmp_path: Path) -> None:
     exif, file = Image.Exif(), tmp_path / "phone.jpg"
     exif[0x0112] = orientation
-    PICTURES[0].save(file, exif=exif)
-    PICTURES[0].save(tmp_path / "plain.jpg")
+    IMAGES[0].save(file, exif=exif)
+    IMAGES[0].save(tmp_path / "plain.jpg")
     expected = predictor.predict(file)
     with Image.open(file) as image:
         assert predictor.predict(image) == expected
@@ -49,13 +49,11 @@ def test_an_opened_image_of_any_mode_gets_the_answer_of_its_path(
     predictor: Predictor, mode: str, tmp_path: Path
 ) -> None:
     if mode == "LAB":
-        image = Image.merge("LAB", PICTURES[1].split())
+        image = Image.merge("LAB", IMAGES[1].split())
     elif mode.startswith("I"):
-        image = Image.fromarray(
-            np.asarray(PICTURES[1].convert("L")).astype(np.uint16 if ";" in mode else np.int32) * 250
-        )
+        image = Image.fromarray(np.asarray(IMAGES[1].convert("L")).astype(np.uint16 if ";" in mode else np.int32) * 250)
     else:
-        image = PICTURES[1].convert(mode)
+        image = IMAGES[1].convert(mode)
     image.save(tmp_path / "image.tif")
     expected = predictor.predict(tmp_path / "image.tif")
     assert predictor.predict(image) == expected
@@ -65,11 +63,11 @@ def test_an_opened_image_of_any_mode_gets_the_answer_of_its_path(
 
 
 def test_arrays_and_lists_are_answered(predictor: Predictor, tmp_path: Path) -> None:
-    PICTURES[0].save(tmp_path / "image.png")
+    IMAGES[0].save(tmp_path / "image.png")
     content = (tmp_path / "image.png").read_bytes()
     expected = predictor.predict(tmp_path / "image.png", top=2, coverage=0.9)
-    assert predictor.predict(np.asarray(PICTURES[0]), top=2, coverage=0.9) == expected
-    mixed = [np.asarray(PICTURES[0]), str(tmp_path / "image.png"), content, io.BytesIO(content), PICTURES[0]]
+    assert predictor.predict(np.asarray(IMAGES[0]), top=2, coverage=0.9) == expected
+    mixed = [np.asarray(IMAGES[0]), str(tmp_path / "image.png"), content, io.BytesIO(content), IMAGES[0]]
     for several in (mixed, tuple(mixed)):
         answers = predictor.predict(several, top=2, coverage=0.9)
         assert isinstance(answers, list)
@@ -77,36 +75,36 @@ def test_arrays_and_lists_are_answered(predictor: Predictor, tmp_path: Path) -> 
         for answer in answers:
             assert answer.labels == expected.labels
             assert answer.probability == pytest.approx(expected.probability, abs=1e-6)
-    others = predictor.predict(PICTURES)
-    assert len({answer.top for answer in others}) == len(PICTURES)  # each has its own
+    others = predictor.predict(IMAGES)
+    assert len({answer.top for answer in others}) == len(IMAGES)  # each has its own
     assert predictor.predict([]) == []
-    assert [answer.top for answer in predictor.predict(PICTURES[:1])] == [predictor.predict(PICTURES[0]).top]
+    assert [answer.top for answer in predictor.predict(IMAGES[:1])] == [predictor.predict(IMAGES[0]).top]
 
 
 def test_what_is_no_image_says_what_may_be_given(predictor: Predictor, tmp_path: Path) -> None:
-    for thing in (None, 7, object(), {"a": 1}, [None], (PICTURES[0], [PICTURES[1]])):
+    for thing in (None, 7, object(), {"a": 1}, [None], (IMAGES[0], [IMAGES[1]])):
         with pytest.raises(
             CorollaError, match=r"is not an image; give a path, bytes, an open file, a Pillow image"
         ) as caught:
             predictor.predict(thing)  # type: ignore[call-overload]
         assert "\n" not in str(caught.value)
     with pytest.raises(CorollaError, match="cannot read image 2 of 3: None is not an image"):
-        predictor.predict([PICTURES[0], None, PICTURES[0]])
+        predictor.predict([IMAGES[0], None, IMAGES[0]])
     with pytest.raises(CorollaError, match=r"cannot read .*missing\.jpg: no such file"):
-        predictor.predict([PICTURES[0], tmp_path / "missing.jpg"])
+        predictor.predict([IMAGES[0], tmp_path / "missing.jpg"])
     for ask in (predictor.replies, predictor.probabilities, lambda given: list(predictor.answers(given))):
-        with pytest.raises(CorollaError, match=r"come as a list, and this is a str; put it into one: \[picture\]"):
+        with pytest.raises(CorollaError, match=r"come as a list, and this is a str; put it into one: \[image\]"):
             ask("photo.jpg")  # type: ignore[operator]
 
 
 def test_explain_takes_what_predict_takes(small: Classifier) -> None:
-    one = corolla.explain(small, PICTURES[0])
-    several = corolla.explain(small, [np.asarray(PICTURES[0]), PICTURES[1]])
+    one = corolla.explain(small, IMAGES[0])
+    several = corolla.explain(small, [np.asarray(IMAGES[0]), IMAGES[1]])
     assert len(several) == 2
     np.testing.assert_allclose(several[0].map, one.map, atol=1e-5)
     assert not np.allclose(several[1].map, one.map, atol=1e-3)
-    with pytest.raises(PictureError, match="cannot read image 2 of 2: None is not an image; give a path"):
-        corolla.explain(small, (PICTURES[0], None))
+    with pytest.raises(ImageError, match="cannot read image 2 of 2: None is not an image; give a path"):
+        corolla.explain(small, (IMAGES[0], None))
 
 
 def test_explain_refuses_an_exported_file(
@@ -114,4 +112,4 @@ def test_explain_refuses_an_exported_file(
 ) -> None:
     (tmp_path / "model.onnx").write_bytes(with_card(graph, card(small)))
     with pytest.raises(CorollaError, match="explain needs a run"):
-        corolla.explain(corolla.load(tmp_path / "model.onnx"), PICTURES[0])
+        corolla.explain(corolla.load(tmp_path / "model.onnx"), IMAGES[0])

@@ -11,7 +11,7 @@ from corolla.preprocessing import Preprocessing
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 512), st.integers(1, 512), st.floats(0.1, 1.0))
-def test_the_crop_is_centred_inside_the_picture_and_of_the_right_shape(
+def test_the_crop_is_centered_inside_the_image_and_of_the_right_shape(
     width: int, height: int, rows: int, columns: int, fraction: float
 ) -> None:
     left, top, right, bottom = Preprocessing((rows, columns), crop_fraction=fraction).crop_box(width, height)
@@ -37,7 +37,7 @@ def test_rounding_puts_no_edge_outside(side: int) -> None:
     assert Preprocessing((224, 224))(Image.new("RGB", (side, side))).shape == (3, 224, 224)
 
 
-def test_any_shape_of_picture_becomes_the_same_shape_of_tensor() -> None:
+def test_any_shape_of_image_becomes_the_same_shape_of_tensor() -> None:
     preprocessing = Preprocessing((24, 40))
     for size in ((1, 1), (500, 3), (3, 500), (40, 24)):
         tensor = preprocessing(Image.new("RGB", size, (10, 200, 30)))
@@ -48,13 +48,13 @@ def test_any_shape_of_picture_becomes_the_same_shape_of_tensor() -> None:
         torch.testing.assert_close(tensor.mean((1, 2)), expected)
 
 
-def test_a_picture_of_the_right_size_is_not_resampled() -> None:
+def test_an_image_of_the_right_size_is_not_resampled() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
     assert np.array_equal(Preprocessing((24, 40)).pixels(Image.fromarray(pixels)), pixels)
 
 
 def test_shrinking_is_antialiased() -> None:
-    """Stripes finer than the new pixels turn grey; without antialiasing they would stay black or white."""
+    """Stripes finer than the new pixels turn gray; without antialiasing they would stay black or white."""
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
     small = Preprocessing((8, 8), interpolation="bilinear").pixels(Image.fromarray(stripes))

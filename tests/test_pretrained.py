@@ -29,7 +29,7 @@ def test_a_bundled_run_is_small_whole_and_says_where_it_comes_from(name: str) ->
 
 def test_a_run_of_that_name_on_the_disk_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "flowers").mkdir()  # pictures, perhaps
+    (tmp_path / "flowers").mkdir()  # images, perhaps
     assert run_folder("flowers") != Path("flowers")
     (tmp_path / "flowers" / "config.json").write_text("{}")
     assert run_folder("flowers") == Path("flowers")

@@ -28,8 +28,8 @@ for total in (0, 1, 2, 3, 7, 8):
     part = here.part(total)
     assert np.array_equal(here.joined(rows[part.start : part.stop], total), rows), total
 assert here.places(rank + 1) == ((0, 1, 3)[rank], 6)
-picture, label = here.before(torch.full((2,), float(rank)), torch.tensor([rank]))
-assert picture.tolist() == [(rank - 1) % 3] * 2 and label.tolist() == [(rank - 1) % 3]
+image, label = here.before(torch.full((2,), float(rank)), torch.tensor([rank]))
+assert image.tolist() == [(rank - 1) % 3] * 2 and label.tolist() == [(rank - 1) % 3]
 tensor = torch.full((2,), float(rank))
 here.spread([tensor])
 assert tensor.tolist() == [0.0, 0.0]

@@ -26,7 +26,7 @@ SHAPE = ViTConfig(num_classes=2, image_size=(16, 16), patch_size=8, width=16, de
 def make_run(folder: Path) -> Run:
     run, model = Run(folder), ViT(SHAPE)
     run.save_model(model)
-    recipe: dict[str, Any] = {"flip_average": True}
+    recipe: dict[str, Any] = {"hflip_tta": True}
     run.save_config(
         Config("vit_test", SHAPE, ("cat", "dög"), Preprocessing((16, 16)), recipe, {"root": str(folder)}, {}, {})
     )
@@ -94,7 +94,7 @@ def test_a_channels_last_model_is_saved_as_it_computes(tmp_path: Path) -> None:
 
 
 def test_a_manifest_comes_back_with_its_stream(swatches: Path, tmp_path: Path, run: Run) -> None:
-    write_shards(swatches, tmp_path / "shards", pictures=9)
+    write_shards(swatches, tmp_path / "shards", images=9)
     manifest = load_data(tmp_path / "shards")
     manifest.save(run.manifest_file)
     edited(run, data={"root": str(manifest.root), "stream": manifest.stream.origin})

@@ -6,7 +6,7 @@ from corolla.stem import ConvStem, ResidualBlock
 
 
 @pytest.mark.parametrize(("blocks", "kernels"), [(0, 3), (1, 7), (2, 11)])
-def test_each_stage_halves_the_picture_and_all_but_the_first_have_blocks(blocks: int, kernels: int) -> None:
+def test_each_stage_halves_the_image_and_all_but_the_first_have_blocks(blocks: int, kernels: int) -> None:
     stem = ConvStem((4, 8, 16), blocks)
     assert stem(torch.rand(2, 3, 32, 48)).shape == (2, 16, 4, 6)
     assert sum(isinstance(module, torch.nn.Conv2d) for module in stem.modules()) == kernels

@@ -9,9 +9,9 @@ from corolla.text import FEW, amount, count, decimals_of, rate
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (count(0, "picture"), "0 pictures"),
-        (count(1, "picture"), "1 picture"),
-        (count(3670, "picture"), "3,670 pictures"),
+        (count(0, "image"), "0 images"),
+        (count(1, "image"), "1 image"),
+        (count(3670, "image"), "3,670 images"),
         (count(1, "class", "classes"), "1 class"),
         (count(2, "class", "classes"), "2 classes"),
         (count(1, "row is", "rows are"), "1 row is"),
@@ -23,7 +23,7 @@ from corolla.text import FEW, amount, count, decimals_of, rate
         (rate(0.04), "0.04"),
         (rate(34.56), "34.6"),
         (rate(1250.4), "1,250"),
-        (words.count(1, "test picture"), "1\N{NO-BREAK SPACE}test picture"),
+        (words.count(1, "test image"), "1\N{NO-BREAK SPACE}test image"),
     ],
 )
 def test_words_of_numbers(said: str, expected: str) -> None:

@@ -44,7 +44,7 @@ def set_the_clock(setting: Setting, tries: int) -> Tally:
                 clock.write_text(setting.dice.choice(JUMPS))
             ended = process.wait()
             kept = (others / "pixels").is_file()
-        odd = "" if kept else "the other process's unfinished pictures were deleted; "
+        odd = "" if kept else "the other process's unfinished images were deleted; "
         odd += durations(Run(run), ended.seconds)
         tally.count(ended.status == 0 and ended.orderly, odd + setting.differences(run), ended.err)
     return tally

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or gone, and pictures that are not there any more."""
+"""Disks that are full, read-only or gone, and images that are not there any more."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def gone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def changed(path: Path) -> Iterator[None]:
-    """Within it a picture is another one."""
+    """Within it an image is another one."""
     whole, other = path.read_bytes(), next(p for p in sorted(path.parent.iterdir()) if p != path)
     path.write_bytes(other.read_bytes())
     try:
@@ -160,56 +160,56 @@ def killed_after(setting: Setting, epoch: int) -> Path:
     raise TimeoutError("every training was at its end before it could be killed")
 
 
-def read_only_pictures(setting: Setting, tries: int) -> Tally:
-    """Train on pictures that nobody can write beside; nothing of them may change."""
+def read_only_images(setting: Setting, tries: int) -> Tally:
+    """Train on images that nobody can write beside; nothing of them may change."""
     tally = Tally("read-only data folder")
 
     def state() -> list[tuple[str, int, int]]:
-        return [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(setting.pictures.rglob("*"))]
+        return [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(setting.images.rglob("*"))]
 
     for _ in range(tries):
         before, run = state(), setting.new("run")
-        with read_only(setting.pictures):
+        with read_only(setting.images):
             ended = setting.train(run, environment={"COROLLA_CACHE": str(setting.new("cache"))}).wait()
         touched = "" if state() == before else "the data folder was changed; "
         tally.count(ended.status == 0 and ended.orderly, touched + setting.differences(run), ended.err)
     return tally
 
 
-def pictures_gone(setting: Setting, tries: int) -> Tally:
-    """Take the pictures away before a start, during a training, before it goes on; then bring them back."""
+def images_gone(setting: Setting, tries: int) -> Tally:
+    """Take the images away before a start, during a training, before it goes on; then bring them back."""
     tally = Tally("data folder gone: before a start, in the middle, before `--resume`")
     for _ in range(PATIENCE * tries):
         if tally.tried == tries:
             break
         run = setting.new("run")
-        with gone(setting.pictures):
+        with gone(setting.images):
             before = setting.train(run).wait()
         none_left = not run.exists()
         process = setting.train(run)
         process.wait_for(f"epoch {setting.dice.randint(1, 5)}/")
-        with gone(setting.pictures):
+        with gone(setting.images):
             middle = process.wait()
             if middle.status == 0:
                 continue  # it was at its end before they were gone
             later = setting.resume(run)
         again = setting.resume(run)
-        told = refused(before, "pictures") and refused(middle, "pictures") and refused(later, str(setting.pictures))
+        told = refused(before, "images") and refused(middle, "images") and refused(later, str(setting.images))
         said = before.last + middle.err + later.last + again.err
         tally.count(told and none_left and again.status == 0, setting.differences(run), said)
     return tally
 
 
-def one_picture_gone_or_changed(setting: Setting, tries: int) -> Tally:
-    """Take away or change one picture between the death of a training and its going on; then put it back."""
-    tally = Tally("one picture gone or changed before `--resume`")
-    files = sorted(setting.pictures.rglob("*.jpg"))
+def one_image_gone_or_changed(setting: Setting, tries: int) -> Tally:
+    """Take away or change one image between the death of a training and its going on; then put it back."""
+    tally = Tally("one image gone or changed before `--resume`")
+    files = sorted(setting.images.rglob("*.jpg"))
     for number in range(tries):
-        run, picture = killed_after(setting, 2), setting.dice.choice(files)
-        with changed(picture) if number % 2 else gone(picture):
+        run, image = killed_after(setting, 2), setting.dice.choice(files)
+        with changed(image) if number % 2 else gone(image):
             ended = setting.resume(run)
         again = setting.resume(run)
-        told = refused(ended, picture.name, "put them back")
+        told = refused(ended, image.name, "put them back")
         tally.count(told and again.status == 0, setting.differences(run), ended.err + again.err)
     return tally
 

@@ -12,7 +12,7 @@ import torch
 
 from breaking.disks import killed_after
 from breaking.setting import Setting, Tally
-from corolla.bench.pictures import cache_at
+from corolla.bench.images import cache_at
 from corolla.data.checking import check
 from corolla.data.manifest import Manifest
 from corolla.data.pixels import keep_pixels
@@ -20,7 +20,7 @@ from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
 from corolla.run import Run
 from corolla.sealed import DamagedError, load_sealed
-from corolla.training.features import picture_features
+from corolla.training.features import image_features
 from corolla.trust.calibration import Calibration
 
 HEAD = 0.5  # the share of flips in the first bytes, where names, types and checksums are
@@ -130,13 +130,13 @@ def flip_in_runs(setting: Setting, tries: int) -> list[Flips]:
 
 
 def flip_in_caches(setting: Setting, tries: int) -> list[Flips]:
-    """Decoded pictures, features of frozen networks, what is remembered of files."""
-    manifest = Manifest.load(Run(setting.unbroken).manifest_file, setting.pictures)
+    """Decoded images, features of frozen networks, what is remembered of files."""
+    manifest = Manifest.load(Run(setting.unbroken).manifest_file, setting.images)
     examples = manifest.examples[:40]
     paths, hashes = [manifest.locate(example) for example in examples], [example.sha256 for example in examples]
     cache, dice, asked = setting.new("cache"), setting.dice, [0]
 
-    def pictures() -> tuple[Any, bool]:
+    def images() -> tuple[Any, bool]:
         notes: list[str] = []
         kept = keep_pixels(paths, hashes, 24, note=notes.append)
         return [kept[number].copy() for number in range(len(kept))], bool(notes)
@@ -147,7 +147,7 @@ def flip_in_caches(setting: Setting, tries: int) -> list[Flips]:
 
     def features() -> tuple[Any, bool]:
         before = asked[0]
-        found = picture_features(manifest.root, examples, extract, Preprocessing((16, 16)), "cpu", key="a network")
+        found = image_features(manifest.root, examples, extract, Preprocessing((16, 16)), "cpu", key="a network")
         return found.clone(), asked[0] > before  # what was read is the file itself, which is written over here
 
     def looked_at() -> tuple[Any, bool]:
@@ -160,13 +160,13 @@ def flip_in_caches(setting: Setting, tries: int) -> list[Flips]:
         return sorted(path for path in (cache / name).rglob("*") if path.is_file())
 
     with cache_at(cache):
-        pictures()
+        images()
         features()
         check(manifest.root, examples)
         return [
-            flip_bits("decoded pictures", files("pixels"), dice, tries, pictures),
+            flip_bits("decoded images", files("pixels"), dice, tries, images),
             flip_bits("features of a frozen network", files("features"), dice, tries, features),
-            flip_bits("what is known of the pictures' files", files("checked"), dice, tries, looked_at),
+            flip_bits("what is known of the images' files", files("checked"), dice, tries, looked_at),
         ]
 
 

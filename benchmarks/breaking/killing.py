@@ -19,7 +19,7 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
     `cold` of them are started as a user does, the loading of libraries included.
     """
     tally = Tally("`kill -9` of a training at a random moment, then `--resume`")
-    lines = ["pictures of", *(f"epoch {number}/" for number in range(1, EPOCHS + 1))]
+    lines = ["images of", *(f"epoch {number}/" for number in range(1, EPOCHS + 1))]
     run, killed, moments = setting.new("killed"), 0, 0
     while tally.tried < tries or killed:
         last = tally.tried + killed >= tries
@@ -45,7 +45,7 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
 
 def kill_a_worker(setting: Setting, tries: int) -> Tally:
     """Kill a process that makes views in the middle of an epoch."""
-    tally = Tally("`kill -9` of a process that prepares pictures")
+    tally = Tally("`kill -9` of a process that prepares images")
     while tally.tried < tries:
         run, killed = setting.new("worker"), False
         process = setting.train(run, "--workers", 2)
@@ -93,7 +93,7 @@ def stop_twice(setting: Setting, tries: int, signals: tuple[int, int], status: i
     for number in range(tries):
         run = setting.new("stopped")
         process = setting.train(run, cold=number == 0)
-        process.wait_for("pictures of")  # its own words: before them it is Python that is stopped, loading
+        process.wait_for("images of")  # its own words: before them it is Python that is stopped, loading
         time.sleep(setting.dice.uniform(0, setting.seconds * 0.8))
         process.send(signals[0])
         time.sleep(setting.dice.choice((0.0, 0.001, 0.01, 0.1, 1.0)) * setting.dice.random())

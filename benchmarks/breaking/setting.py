@@ -16,7 +16,7 @@ from corolla.run import Run
 EPOCHS = 8
 TRAINING = (
     *("--model", "vit_pico_patch8_16", "--epochs", str(EPOCHS), "--batch-size", "8"),
-    *("--growth", "0:0.5,0.5:1", "--workers", "0", "--device", "cpu", "--checkpoint-minutes", "0.001"),
+    *("--progressive-resizing", "0:0.5,0.5:1", "--workers", "0", "--device", "cpu", "--checkpoint-minutes", "0.001"),
 )
 # Of a row of metrics.jsonl; they differ from run to run.
 TIMES = {"seconds", "step_seconds", "validation_seconds", "images_per_second"}
@@ -58,13 +58,13 @@ class Tally:
 
 
 class Setting:
-    """A folder with pictures, a cache, the unbroken run, and dice for what is to happen when."""
+    """A folder with images, a cache, the unbroken run, and dice for what is to happen when."""
 
     def __init__(self, folder: Path, commands: Commands, seed: int = 0) -> None:
         self.folder, self.commands, self.count = folder, commands, 0
         self.dice = random.Random(seed)
-        self.pictures = folder / "pictures"
-        painted = commands.run("data", "paint", self.pictures, "--count", 150, "--size", 48)
+        self.images = folder / "images"
+        painted = commands.run("data", "paint", self.images, "--count", 150, "--size", 48)
         assert painted.status == 0, painted.err
         self.unbroken = folder / "unbroken"
         ended = self.train(self.unbroken).wait()
@@ -80,7 +80,7 @@ class Setting:
         environment: Mapping[str, str] | None = None,
     ) -> Process:
         """Start the training into `run`."""
-        words = ("train", data or self.pictures, "--out", run, *TRAINING, *options)
+        words = ("train", data or self.images, "--out", run, *TRAINING, *options)
         return self.commands.start(*words, cold=cold, environment=environment)
 
     def resume(self, run: Path, *options: object, environment: Mapping[str, str] | None = None) -> Ended:
@@ -124,7 +124,7 @@ def compared(one: Path, other: Path) -> dict[str, bool]:
         "calibration": a.calibration.read_bytes() == b.calibration.read_bytes(),
         "epochs": history(a) == history(b),
         "evaluation": a.evaluation_file.read_bytes() == b.evaluation_file.read_bytes(),
-        "pictures": a.manifest_file.read_bytes() == b.manifest_file.read_bytes(),
+        "images": a.manifest_file.read_bytes() == b.manifest_file.read_bytes(),
         f"files ({', '.join(sorted(set(names[0]) ^ set(names[1])))})": names[0] == names[1],
     }
 

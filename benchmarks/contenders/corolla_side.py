@@ -1,4 +1,4 @@
-"""corolla as `speed.py` asks it: its own training step, its own classifier, its own pictures."""
+"""corolla as `speed.py` asks it: its own training step, its own classifier, its own images."""
 
 import gc
 import os
@@ -26,9 +26,16 @@ from corolla.training.recipe import Policy, Recipe
 from corolla.training.trainer import Trainer
 
 NAMES = tuple(f"class {number}" for number in range(CLASSES))
-# The peers train with an optimiser of one kind on unmixed pictures, and so does this.
+# The peers train with an optimizer of one kind on unmixed images, and so does this.
 PLAIN = Recipe(
-    name="speed", model="", image_size=PIXELS, epochs=1, optimiser="adamw", batch_size=BATCH, mixing=0.0, drop_path=0.0
+    name="speed",
+    model="",
+    image_size=PIXELS,
+    epochs=1,
+    optimizer="adamw",
+    batch_size=BATCH,
+    mixup_cutmix_prob=0.0,
+    drop_path=0.0,
 )
 
 
@@ -38,7 +45,7 @@ def named(model: str) -> str:
 
 
 def trainer_of(folder: Path, recipe: Recipe, workers: int) -> Trainer:
-    """A trainer on every picture of a tree of class folders."""
+    """A trainer on every image of a tree of class folders."""
     files = sorted(folder.glob("*/*"))
     examples = tuple(
         Example(f"{file.parent.name}/{file.name}", file.parent.name, "train", sha256=sha256_of(file)) for file in files
@@ -49,7 +56,7 @@ def trainer_of(folder: Path, recipe: Recipe, workers: int) -> Trainer:
 
 def training(model: str) -> Trial:
     """The step of `corolla train`, from uint8 views to the averaged weights."""
-    with TemporaryDirectory() as temporary:  # a trainer wants pictures, and the step is timed without any
+    with TemporaryDirectory() as temporary:  # a trainer wants images, and the step is timed without any
         for name in NAMES:
             (Path(temporary) / name).mkdir()
             Image.new("RGB", (32, 32)).save(Path(temporary) / name / "black.jpg")
@@ -69,13 +76,13 @@ def asked(model: str) -> Asked:
     )
 
 
-def pictures(folder: str, policy: Policy, workers: int) -> Answer:
-    """Pictures a second in the first epoch, with everything before it, and in the second, from an empty cache."""
+def images(folder: str, policy: Policy, workers: int) -> Answer:
+    """Images a second in the first epoch, with everything before it, and in the second, from an empty cache."""
     gc.collect()  # the workers of the trainer before
     begun = time.perf_counter()
     with TemporaryDirectory() as cache:
         os.environ["COROLLA_CACHE"] = cache
-        recipe = replace(PLAIN, model=named("pico"), policy=policy)
+        recipe = replace(PLAIN, model=named("pico"), auto_augment=policy)
         trainer = trainer_of(Path(folder), recipe, workers)
         rates = []
         for epoch in range(2):
@@ -97,10 +104,10 @@ def save(folder: str, model: str) -> Answer:
     run.save_model(ViT(config))
     preprocessing = Preprocessing((PIXELS, PIXELS))
     run.save_config(
-        Config(named(model), config, NAMES, preprocessing, PLAIN.to_json() | {"flip_average": False}, {}, {}, {})
+        Config(named(model), config, NAMES, preprocessing, PLAIN.to_json() | {"hflip_tta": False}, {}, {}, {})
     )
     return {}
 
 
 if __name__ == "__main__":
-    serve(("torchvision", "corolla"), training, asked, pictures=pictures, paint=paint, save=save)
+    serve(("torchvision", "corolla"), training, asked, images=images, paint=paint, save=save)

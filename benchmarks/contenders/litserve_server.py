@@ -1,4 +1,4 @@
-"""The same classifier behind LitServe, as its documentation shows: dynamic batching, pictures in base64.
+"""The same classifier behind LitServe, as its documentation shows: dynamic batching, images in base64.
 
 python benchmarks/contenders/litserve_server.py RUN PORT BATCH
 """
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.predictor import Reply
 
 
@@ -27,8 +27,8 @@ class Classify(litserve.LitAPI):
         self.classifier = Classifier.load(self.run)
 
     def decode_request(self, request: dict[str, Any]) -> NDArray[np.uint8]:
-        pixels = self.classifier.read(base64.b64decode(request["pictures"][0]))
-        assert not isinstance(pixels, PictureError)
+        pixels = self.classifier.read(base64.b64decode(request["images"][0]))
+        assert not isinstance(pixels, ImageError)
         return pixels
 
     def batch(self, inputs: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

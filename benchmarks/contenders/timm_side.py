@@ -21,7 +21,7 @@ def made(model: str) -> torch.nn.Module:
 def training(model: str) -> Trial:
     """train.py without options, on a CPU: float32, SGD with momentum, smoothed labels, no clipping, no average."""
     vit = made(model).train()
-    # train.py's --lr-base 0.1 is for 256 pictures.
+    # train.py's --lr-base 0.1 is for 256 images.
     rate = 0.1 * BATCH / 256
     optimizer = create_optimizer_v2(vit, opt="sgd", lr=rate, weight_decay=2e-5, momentum=0.9)
     loss_of, losses = LabelSmoothingCrossEntropy(smoothing=0.1), AverageMeter()

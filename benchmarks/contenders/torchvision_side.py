@@ -66,10 +66,10 @@ def asked(model: str) -> Asked:
     return eager(made(model), ViT_B_16_Weights.IMAGENET1K_V1.transforms())
 
 
-def pictures(folder: str, policy: str, workers: int) -> Answer:
-    """Pictures a second in the first epoch, with everything before it, and in the second.
+def images(folder: str, policy: str, workers: int) -> Answer:
+    """Images a second in the first epoch, with everything before it, and in the second.
 
-    The order is that of the reference's presets, on Pillow's pictures; as ours, a batch is left as uint8.
+    The order is that of the reference's presets, on Pillow's images; as ours, a batch is left as uint8.
     """
     gc.collect()  # the workers of the loader before
     begun = time.perf_counter()
@@ -94,4 +94,4 @@ def pictures(folder: str, policy: str, workers: int) -> Answer:
 
 
 if __name__ == "__main__":
-    serve(("torchvision",), training, asked, pictures=pictures)
+    serve(("torchvision",), training, asked, images=images)

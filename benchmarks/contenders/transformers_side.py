@@ -35,7 +35,7 @@ def made(model: str) -> ViTForImageClassification:
 
 
 class Batch(Dataset[dict[str, torch.Tensor]]):
-    """The pictures of one batch, over and over."""
+    """The images of one batch, over and over."""
 
     def __init__(self) -> None:
         self.images, self.labels = batch_of_chance()

@@ -1,4 +1,4 @@
-"""corolla: an accurate, honest Vision Transformer classifier from a folder of labelled pictures.
+"""corolla: an accurate, honest Vision Transformer classifier from a folder of labeled images.
 
     import corolla
     run = corolla.train("flowers", "runs/flowers", minutes=30)

@@ -17,14 +17,14 @@ class LayerScale(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training a residual branch is left out for whole pictures (arXiv 1603.09382)."""
+    """Stochastic depth: in training a residual branch is left out for whole images (arXiv 1603.09382)."""
 
     keep: Tensor
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
-        # Where these pictures stand in a batch that several processes share, and how many it has; None: all of it.
+        # Where these images stand in a batch that several processes share, and how many it has; None: all of it.
         self.place: tuple[int, int] | None = None
         # A tensor: compiled code would be compiled again for every number, and so for every block.
         self.register_buffer("keep", torch.empty(()), persistent=False)
@@ -35,7 +35,7 @@ class DropPath(nn.Module):
         self.keep = torch.tensor(1.0 - self.probability)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zero the branch of a random share of the B pictures and scale the others up to keep the mean."""
+        """Zero the branch of a random share of the B images and scale the others up to keep the mean."""
         if not self.training:
             return x
         first, whole = self.place or (0, x.shape[0])

@@ -20,7 +20,7 @@ from corolla.trust.calibration import Calibration
 from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import tempered
 
-TOGETHER = 8  # pictures below which one pass answers for their mirror images too
+TOGETHER = 8  # images below which one pass answers for their mirror images too
 
 
 class Classifier(Predictor):
@@ -44,7 +44,7 @@ class Classifier(Predictor):
         self.answering = self.model  # the same numbers, stored as they are computed with
         self.preprocessing = preprocessing
         self.classes = classes
-        self.flip = flip  # average the answers for the picture and its mirror image
+        self.flip = flip  # average the answers for the image and its mirror image
         self.device = device
         self.calibration = calibration
 
@@ -65,7 +65,7 @@ class Classifier(Predictor):
             model,
             config.preprocessing,
             config.classes,
-            flip=bool(config.recipe.get("flip_average", False)),
+            flip=bool(config.recipe.get("hflip_tta", False)),
             device=device,
             precision=precision,
             calibration=Calibration.load(folder.calibration, sizes) if calibrated else None,
@@ -74,7 +74,7 @@ class Classifier(Predictor):
         return classifier
 
     def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
-        """What the model says about each of preprocessed pictures (B, H, W, 3)."""
+        """What the model says about each of preprocessed images (B, H, W, 3)."""
         outputs, calibration = self.compute(pixels), self.calibration
         if calibration is None:
             return [Reply(row, None) for row in outputs.probabilities]
@@ -83,12 +83,12 @@ class Classifier(Predictor):
         return [Reply(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
 
     def images(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Preprocessed pictures (B, H, W, 3) as the model reads them, (B, 3, H, W)."""
-        return self.preprocessing.normalise(torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2))
+        """Preprocessed images (B, H, W, 3) as the model reads them, (B, 3, H, W)."""
+        return self.preprocessing.normalize(torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2))
 
     @torch.inference_mode()
     def compute(self, pixels: NDArray[np.uint8]) -> Outputs:
-        """What the model computes for preprocessed pictures (B, H, W, 3), before any calibration."""
+        """What the model computes for preprocessed images (B, H, W, 3), before any calibration."""
         images = self.images(pixels)
         views = [images, images.flip(-1)] if self.flip else [images]
         with self.precision.autocast(self.device):
@@ -110,7 +110,7 @@ class Classifier(Predictor):
         return outputs
 
     def pass_through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Texture (B, D), features (B, C) and logits (B, classes) of normalised pictures (B, 3, H, W)."""
+        """Texture (B, D), features (B, C) and logits (B, classes) of normalized images (B, 3, H, W)."""
         model = self.answering
         turns = model.turns_for((images.shape[-2], images.shape[-1]), images)
         first = model.blocks[0](model.embed(images), turns)

@@ -18,7 +18,7 @@ class ViTConfig:
 
     num_classes: int
     image_size: tuple[int, int] = (224, 224)  # height and width the positions are laid out for, in pixels
-    patch_size: int = 16  # P: pixels of the picture under one token, along a side
+    patch_size: int = 16  # P: pixels of the image under one token, along a side
     width: int = 768  # D
     depth: int = 12  # L
     heads: int = 12
@@ -84,8 +84,8 @@ class ViTConfig:
             raise ValueError(f"rotary positions cannot be counted as those of a grid of {self.rotary_grid}")
 
     def grid(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of patches in a picture of `image_size` (height, width), which they must divide."""
+        """Rows and columns of patches in an image of `image_size` (height, width), which they must divide."""
         (height, width), side = image_size, self.patch_size
         if min(height, width) < side or height % side or width % side:
-            raise ValueError(f"a picture of {height}x{width} does not divide into patches of {side}x{side} pixels")
+            raise ValueError(f"an image of {height}x{width} does not divide into patches of {side}x{side} pixels")
         return height // side, width // side

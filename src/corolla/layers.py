@@ -16,7 +16,7 @@ class Layer:
 
     path: str  # "" for the whole model, then `blocks.0.attention`
     kind: str
-    shape: tuple[int, ...]  # of its output for one picture; of the tensor itself if it is one
+    shape: tuple[int, ...]  # of its output for one image; of the tensor itself if it is one
     parameters: int
     multiply_adds: int
 
@@ -26,7 +26,7 @@ def walk(config: ViTConfig) -> list[Layer]:
 
     The model lives on PyTorch's `meta` device, so even the largest takes no memory. Multiply-adds are half the
     operations that PyTorch counts in products of matrices (attention's own too) and convolutions; sums,
-    normalisations and activations are left out, as is the custom.
+    normalizations and activations are left out, as is the custom.
     """
     with torch.device("meta"):
         model = ViT(config).eval()

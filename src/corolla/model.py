@@ -1,7 +1,7 @@
 """The Vision Transformer of "An Image is Worth 16x16 Words" (Dosovitskiy et al. 2020, arXiv 2010.11929).
 
 Read it beside section 3.1 and appendix A of the paper: equation numbers stand where they are computed. The shapes
-on the lines use the paper's letters: B pictures, H x W pixels, P the patch side, N patches, D the width,
+on the lines use the paper's letters: B images, H x W pixels, P the patch side, N patches, D the width,
 and here also S = N + class token + registers, the length of the sequence, and h heads of d = D / h.
 """
 
@@ -109,7 +109,7 @@ class MLP(nn.Sequential):
 
 
 class Block(nn.Module):
-    """One layer of the encoder, normalised before each branch (eqs 2 and 3)."""
+    """One layer of the encoder, normalized before each branch (eqs 2 and 3)."""
 
     def __init__(self, config: ViTConfig, drop_path: float) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class Block(nn.Module):
 
 
 class PatchEmbedding(nn.Module):
-    """Cut the picture, or the stem's feature map, into patches and project each one to a token (E in eq. 1).
+    """Cut the image, or the stem's feature map, into patches and project each one to a token (E in eq. 1).
 
     Flattening every P x P x C patch and multiplying by E is a convolution whose stride is its kernel size.
     """
@@ -157,7 +157,7 @@ class PatchEmbedding(nn.Module):
         self.project = nn.Conv2d(channels, config.width, kernel_size=patch, stride=patch)  # E
 
     def forward(self, images: Tensor) -> Tensor:
-        """From pictures (B, 3, H, W) to tokens (B, N, D), row by row."""
+        """From images (B, 3, H, W) to tokens (B, N, D), row by row."""
         features = self.project(self.stem(images))  # (B, D, H/P, W/P)
         tokens: Tensor = features.flatten(2).transpose(1, 2)  # (B, N, D)
         return tokens
@@ -189,9 +189,9 @@ class ViT(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.head = Head(config.width * len(config.pooling.split("+")), config.num_classes)
         self.distillation_head = Head(config.width, config.num_classes) if config.distilled else None
-        self.initialise()
+        self.initialize()
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         """Start as the paper's code does: Xavier matrices, small random tokens and positions, a head of zeros."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -256,7 +256,7 @@ class ViT(nn.Module):
         return self.norm(mean) if self.config.norm_after_pooling else mean
 
     def encode(self, images: Tensor, seen: Inspection | None = None, tokens: Tensor | None = None) -> Tensor:
-        """The last layer (B, S, D), normalised before it is pooled, of pictures (B, 3, H, W); H, W multiples of P."""
+        """The last layer (B, S, D), normalized before it is pooled, of images (B, 3, H, W); H, W multiples of P."""
         z = self.embed(images, tokens)  # eq. 1
         if seen is not None:
             seen.embedded = z
@@ -269,7 +269,7 @@ class ViT(nn.Module):
         return z if self.config.norm_after_pooling else self.norm(z)
 
     def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
-        """The logits (B, classes) of normalised pictures (B, 3, H, W)."""
+        """The logits (B, classes) of normalized images (B, 3, H, W)."""
         y, logits = self.answer(self.encode(images, seen))
         if seen is not None:
             seen.pooled, seen.logits = y, logits
@@ -284,7 +284,7 @@ class ViT(nn.Module):
         return y, logits
 
     def inspect(self, images: Tensor) -> Inspection:
-        """Run the pictures (B, 3, H, W) through and return everything the model computed on the way."""
+        """Run the images (B, 3, H, W) through and return everything the model computed on the way."""
         seen = Inspection()
         self(images, seen)
         return seen

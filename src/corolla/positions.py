@@ -1,4 +1,4 @@
-"""Where a patch lies in the picture, as a vector of the token's width: fixed waves, and learned ones resized."""
+"""Where a patch lies in the image, as a vector of the token's width: fixed waves, and learned ones resized."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor
 def sincos_positions(grid: tuple[int, int], trained_grid: tuple[int, int], width: int) -> Tensor:
     """Fixed two-dimensional positions (1, N, D): a quarter each of sin x, cos x, sin y, cos y (arXiv 2205.01580).
 
-    A grid other than the trained one is laid over the same picture, its patches' centres measured in the
+    A grid other than the trained one is laid over the same image, its patches' centers measured in the
     trained grid's units; the functions are continuous, so nothing has to be resampled.
     """
     (rows, columns), (trained_rows, trained_columns) = grid, trained_grid
@@ -26,6 +26,6 @@ def resize_positions(
     """Learned positions (1, N, D) interpolated to another grid of patches (section 3.2, "Fine-tuning")."""
     if grid == trained_grid:
         return positions
-    picture = positions.view(1, *trained_grid, -1).permute(0, 3, 1, 2).float()  # (1, D, rows, columns)
-    picture = F.interpolate(picture, size=grid, mode="bicubic", antialias=antialias, align_corners=False)
-    return picture.permute(0, 2, 3, 1).flatten(1, 2).to(positions.dtype)
+    image = positions.view(1, *trained_grid, -1).permute(0, 3, 1, 2).float()  # (1, D, rows, columns)
+    image = F.interpolate(image, size=grid, mode="bicubic", antialias=antialias, align_corners=False)
+    return image.permute(0, 2, 3, 1).flatten(1, 2).to(positions.dtype)

@@ -1,4 +1,4 @@
-"""What answers about pictures, whatever it computes with: a run's model, or a file that was exported from one.
+"""What answers about images, whatever it computes with: a run's model, or a file that was exported from one.
 
 `predict`, `evaluate`, training's last validation and the server all ask such an object, so they cannot disagree.
 """
@@ -12,8 +12,8 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.data.decoding import PictureError
-from corolla.data.given import Picture, kind_of, read_given
+from corolla.data.decoding import ImageError
+from corolla.data.given import ImageInput, kind_of, read_given
 from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
 from corolla.trust.calibration import Promises
@@ -30,8 +30,8 @@ class Prediction:
     label: str
     probability: float
     top: tuple[tuple[str, float], ...]
-    accepted: bool = True  # False: the picture is unlike those it learned from, so it is none of these classes
-    novelty: float | None = None  # 0: like a middling validation picture; above 1: not accepted; None: not calibrated
+    accepted: bool = True  # False: the image is unlike those it learned from, so it is none of these classes
+    novelty: float | None = None  # 0: like a middling validation image; above 1: not accepted; None: not calibrated
     labels: tuple[str, ...] | None = None  # the classes that hold the promised coverage, if one was asked for
 
     def to_json(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Reply:
-    """What the model says about one picture, before it is put into words."""
+    """What the model says about one image, before it is put into words."""
 
     probabilities: NDArray[np.float32]  # (classes,)
     novelty: float | None  # None: not calibrated
@@ -62,30 +62,30 @@ class Predictor(ABC):
 
     @abstractmethod
     def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
-        """What it says about each of preprocessed pictures (B, H, W, 3)."""
+        """What it says about each of preprocessed images (B, H, W, 3)."""
 
     @overload
-    def predict(self, picture: Picture, top: int = 5, coverage: float | None = None) -> Prediction: ...
+    def predict(self, image: ImageInput, top: int = 5, coverage: float | None = None) -> Prediction: ...
 
     @overload
     def predict(
-        self, picture: list[Any] | tuple[Any, ...], top: int = 5, coverage: float | None = None
+        self, image: list[Any] | tuple[Any, ...], top: int = 5, coverage: float | None = None
     ) -> list[Prediction]: ...
 
     def predict(
-        self, picture: Picture | list[Any] | tuple[Any, ...], top: int = 5, coverage: float | None = None
+        self, image: ImageInput | list[Any] | tuple[Any, ...], top: int = 5, coverage: float | None = None
     ) -> Prediction | list[Prediction]:
-        """The answer for one picture; for a list or tuple of them a list of answers in the same order.
+        """The answer for one image; for a list or tuple of them a list of answers in the same order.
 
-        A picture is a path, bytes, an open file, a Pillow image, or a uint8 array: (H, W, 3) red, green and blue,
+        An image is a path, bytes, an open file, a Pillow image, or a uint8 array: (H, W, 3) red, green and blue,
         (H, W, 4) with opacity, or (H, W) gray. With `coverage`, 0.95 for instance, `Prediction.labels` are the classes
-        that hold the right one so often. Raises `PictureError` for what cannot be read as a picture, of a list for the
+        that hold the right one so often. Raises `ImageError` for what cannot be read as an image, of a list for the
         first such one, and `CorollaError` for a coverage that cannot be.
         """
         self.check_coverage(coverage)
-        if isinstance(picture, (list, tuple)):
-            return [self.prediction(reply, top, coverage) for reply in self.replies(picture)]
-        [reply] = self.replies([picture])
+        if isinstance(image, (list, tuple)):
+            return [self.prediction(reply, top, coverage) for reply in self.replies(image)]
+        [reply] = self.replies([image])
         return self.prediction(reply, top, coverage)
 
     def prediction(self, reply: Reply, top: int = 5, coverage: float | None = None) -> Prediction:
@@ -105,51 +105,51 @@ class Predictor(ABC):
             refuse_coverage(coverage, calibrated=self.calibration is not None)
 
     def probabilities(
-        self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None
+        self, images: Sequence[ImageInput], progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
-        """The probabilities (pictures, classes), float32; the first unreadable picture raises `PictureError`."""
-        return np.stack([reply.probabilities for reply in self.replies(pictures, progress)])
+        """The probabilities (images, classes), float32; the first unreadable image raises `ImageError`."""
+        return np.stack([reply.probabilities for reply in self.replies(images, progress)])
 
-    def replies(self, pictures: Sequence[Picture], progress: Callable[[int, int], None] | None = None) -> list[Reply]:
-        """What it says about every picture, in order; the first unreadable one raises `PictureError`."""
+    def replies(self, images: Sequence[ImageInput], progress: Callable[[int, int], None] | None = None) -> list[Reply]:
+        """What it says about every image, in order; the first unreadable one raises `ImageError`."""
         replies = []
-        for index, reply in self.answers(pictures):
-            if isinstance(reply, PictureError):
-                raise reply.of(index + 1, len(pictures))
+        for index, reply in self.answers(images):
+            if isinstance(reply, ImageError):
+                raise reply.of(index + 1, len(images))
             replies.append(reply)
             if progress:
-                progress(index + 1, len(pictures))
+                progress(index + 1, len(images))
         return replies
 
-    def answers(self, pictures: Sequence[Picture], readers: int = 4) -> Iterator[tuple[int, Reply | PictureError]]:
-        """Each picture's place and what the model says about it, or why it cannot be read, in order.
+    def answers(self, images: Sequence[ImageInput], readers: int = 4) -> Iterator[tuple[int, Reply | ImageError]]:
+        """Each image's place and what the model says about it, or why it cannot be read, in order.
 
-        Pictures are decoded in `readers` threads while the batch before them is computed. A picture's answer does
-        not depend on its neighbours beyond the last bits of floating point. Raises `CorollaError` at once for what is
-        no list of pictures.
+        Images are decoded in `readers` threads while the batch before them is computed. An image's answer does
+        not depend on its neighbors beyond the last bits of floating point. Raises `CorollaError` at once for what is
+        no list of images.
         """
-        if not isinstance(pictures, Sequence) or isinstance(pictures, (str, bytes, bytearray, memoryview)):
-            raise CorollaError(f"pictures come as a list, and this is {kind_of(pictures)}; put it into one: [picture]")
+        if not isinstance(images, Sequence) or isinstance(images, (str, bytes, bytearray, memoryview)):
+            raise CorollaError(f"images come as a list, and this is {kind_of(images)}; put it into one: [image]")
         with ThreadPoolExecutor(readers) as pool:
-            ahead = pool.map(self.read, pictures[:BATCH])
-            for start in range(0, len(pictures), BATCH):
+            ahead = pool.map(self.read, images[:BATCH])
+            for start in range(0, len(images), BATCH):
                 read = list(ahead)
-                ahead = pool.map(self.read, pictures[start + BATCH : start + 2 * BATCH])
-                good = [pixels for pixels in read if not isinstance(pixels, PictureError)]
+                ahead = pool.map(self.read, images[start + BATCH : start + 2 * BATCH])
+                good = [pixels for pixels in read if not isinstance(pixels, ImageError)]
                 replies = iter(self.reply(np.stack(good)) if good else ())
                 for offset, pixels in enumerate(read):
-                    yield start + offset, pixels if isinstance(pixels, PictureError) else next(replies)
+                    yield start + offset, pixels if isinstance(pixels, ImageError) else next(replies)
 
-    def read(self, picture: Picture) -> NDArray[np.uint8] | PictureError:
-        """Decode and preprocess one picture to pixels (H, W, 3), or say why that cannot be done."""
+    def read(self, image: ImageInput) -> NDArray[np.uint8] | ImageError:
+        """Decode and preprocess one image to pixels (H, W, 3), or say why that cannot be done."""
         try:
-            return self.pixels(picture)
-        except PictureError as error:
+            return self.pixels(image)
+        except ImageError as error:
             return error
 
-    def pixels(self, picture: Picture) -> NDArray[np.uint8]:
-        """Decode and preprocess one picture to pixels (H, W, 3), or raise `PictureError`."""
-        return self.preprocessing.pixels(read_given(picture))
+    def pixels(self, image: ImageInput) -> NDArray[np.uint8]:
+        """Decode and preprocess one image to pixels (H, W, 3), or raise `ImageError`."""
+        return self.preprocessing.pixels(read_given(image))
 
 
 def batches_of(count: int, make: Callable[[int], NDArray[np.uint8]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:

@@ -1,4 +1,4 @@
-"""The one way from a picture to the tensor a model reads.
+"""The one way from an image to the tensor a model reads.
 
 Training's evaluation, `evaluate` and `predict` all call the same object, and it is saved with the model: most
 reports of "the model answers differently outside training" are two preprocessings that should have been one.
@@ -23,7 +23,7 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The largest centered crop of the right shape, resized once with antialiasing, scaled and normalised.
+    """The largest centered crop of the right shape, resized once with antialiasing, scaled and normalized.
 
     A crop mode of "squash" takes the whole image instead, whatever its shape, as many published models were trained.
     """
@@ -36,9 +36,9 @@ class Preprocessing:
     crop_mode: CropMode = "center"
 
     def crop_box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """The crop (left, top, right, bottom) of a `width` x `height` picture, in pixels and parts of pixels."""
+        """The crop (left, top, right, bottom) of a `width` x `height` image, in pixels and parts of pixels."""
         rows, columns = self.image_size
-        across, down = width / columns, height / rows  # pixels of the picture under one of the result
+        across, down = width / columns, height / rows  # pixels of the image under one of the result
         if self.crop_mode == "center":
             across = down = min(across, down)
         wide, tall = columns * across * self.crop_fraction, rows * down * self.crop_fraction
@@ -46,25 +46,25 @@ class Preprocessing:
         left, top = max((width - wide) / 2, 0.0), max((height - tall) / 2, 0.0)
         return left, top, min(left + wide, width), min(top + tall, height)
 
-    def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """The cropped and resized picture (H, W, 3); an RGB picture of any size comes in."""
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The cropped and resized image (H, W, 3); an RGB image of any size comes in."""
         rows, columns = self.image_size
         # Pillow and not the tensor resize: they differ by enough to move logits (pytorch/vision#2950).
-        sized = picture.resize((columns, rows), FILTERS[self.interpolation], box=self.crop_box(*picture.size))
+        sized = image.resize((columns, rows), FILTERS[self.interpolation], box=self.crop_box(*image.size))
         return np.array(sized)
 
-    def normalise(self, pixels: "Tensor") -> "Tensor":
+    def normalize(self, pixels: "Tensor") -> "Tensor":
         """From uint8 (..., 3, H, W) to the floats a model reads."""
         import torch
 
         mean, std = (torch.tensor(value, device=pixels.device).view(3, 1, 1) for value in (self.mean, self.std))
         return (pixels.float() / 255 - mean) / std
 
-    def __call__(self, picture: Image.Image) -> "Tensor":
-        """From an RGB picture of any size to float32 (3, H, W)."""
+    def __call__(self, image: Image.Image) -> "Tensor":
+        """From an RGB image of any size to float32 (3, H, W)."""
         import torch
 
-        return self.normalise(torch.from_numpy(self.pixels(picture)).permute(2, 0, 1))
+        return self.normalize(torch.from_numpy(self.pixels(image)).permute(2, 0, 1))
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, for `config.json`."""

@@ -1,9 +1,16 @@
 """Which values of a recipe a training has to do with; the others stand in it without any effect."""
 
 ONLY_TEACHERS = frozenset(
-    {"teacher_epochs", "distillation", "distill_share", "distill_token", "temperature", "guidance"}
+    {
+        "teacher_epochs",
+        "distillation_type",
+        "distill_alpha",
+        "distill_token",
+        "distill_temperature",
+        "feature_distill_weight",
+    }
 )
-WITHOUT_EPOCHS = frozenset({"model", "image_size", "epochs", "head", "flip_average"})  # of a recipe of no epochs
+WITHOUT_EPOCHS = frozenset({"model", "image_size", "epochs", "head", "hflip_tta"})  # of a recipe of no epochs
 
 
 def takes_part(name: str, *, epochs: bool, teacher: bool) -> bool:

@@ -16,6 +16,7 @@ from corolla.atomic import write_json, write_text
 from corolla.configuration import ViTConfig
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError, few
+from corolla.formats import FORMAT, upgraded
 from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
 from corolla.pretrained import EXPORTED, run_folder
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # what a run is made of is read and refused without them
 
     from corolla.model import ViT
 
-FORMAT = 1  # of config.json; raised when an older corolla could no longer read it
 MAX_CLASSES = 100_000
 # What `atomic.write_with` and safetensors call a file of a run before it is whole.
 STEMS = "model|checkpoint|teacher|calibration|config|manifest|metrics|evaluation|curves|report|README"
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def manifest_file(self) -> Path:
-        """Which picture was trained on, validated on and tested on."""
+        """Which image was trained on, validated on and tested on."""
         return self.folder / "manifest.csv"
 
     @property
@@ -150,9 +150,7 @@ class Run:
                 f"make one with: corolla train DATA --out {self.folder}"
             )
         try:
-            values = json.loads(self.config_file.read_text(encoding="utf-8"))
-            if values.pop("format") != FORMAT:
-                raise ValueError("it was written by another version of corolla; update corolla")
+            values = upgraded(json.loads(self.config_file.read_text(encoding="utf-8")))
             architecture = shape_from(values.pop("architecture"))
             config = Config(
                 **values
@@ -202,7 +200,7 @@ class Run:
         return model.eval(), config
 
     def load_manifest(self) -> Manifest:
-        """The pictures of this run, under the root they were read from, with the stream if it was trained on one."""
+        """The images of this run, under the root they were read from, with the stream if it was trained on one."""
         data = self.load_config().data
         manifest = Manifest.load(self.manifest_file, Path(data["root"]))
         if not data.get("stream"):

@@ -1,6 +1,6 @@
 """The named sizes of the Vision Transformer, and how a name such as `vit_tiny_patch16_224` is read.
 
-A name says size, how pictures become tokens and at which pixels: `patch16` is the paper's linear patches of 16 x 16,
+A name says size, how images become tokens and at which pixels: `patch16` is the paper's linear patches of 16 x 16,
 `conv16` the paper's hybrid, a convolutional stem with one token for every 16 x 16 pixels.
 """
 
@@ -26,7 +26,7 @@ class Size:
 SIZES = {
     "pico": Size(48, 2, 3, 96),  # for a first try and for tests; learns little
     "nano": Size(96, 4, 3, 384),  # for a few minutes on a CPU
-    "micro": Size(192, 6, 3, 768),  # for few pictures and a CPU
+    "micro": Size(192, 6, 3, 768),  # for few images and a CPU
     "tiny": Size(192, 12, 3, 768),  # Ti (arXiv 2012.12877)
     "small": Size(384, 12, 6, 1536),  # S (arXiv 2012.12877)
     "base": Size(768, 12, 12, 3072),  # B

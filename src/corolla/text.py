@@ -2,7 +2,7 @@
 
 import re
 
-# Control characters could move the cursor or recolour a terminal, and directional marks turn a line around.
+# Control characters could move the cursor or recolor a terminal, and directional marks turn a line around.
 UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 FEW = 30
@@ -19,7 +19,7 @@ def one_line(text: str) -> str:
 
 
 def count(n: int, one: str, many: str = "") -> str:
-    """`1 picture`, `3,670 pictures`, `0 classes` where `many` is the plural of a word that takes more than an s."""
+    """`1 image`, `3,670 images`, `0 classes` where `many` is the plural of a word that takes more than an s."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 

@@ -40,8 +40,8 @@ def test_every_flaw_is_counted_once(flawed: Path) -> None:
         "Copies across classes": "1 set",
         "Copies across splits": "no splits",
         "Unreadable files": "1",
-        "Blank pictures": "1",
-        "Greyscale pictures": "1",
+        "Blank images": "1",
+        "Grayscale images": "1",
         "Sides below 64 pixels": "1",
         "Longer than 2 : 1": "1",
         "Damaged EXIF": "1",
@@ -49,18 +49,18 @@ def test_every_flaw_is_counted_once(flawed: Path) -> None:
     }
     assert said(found) == (
         "1 photograph is filed under more than one class. 1 file cannot be read and would be left out. "
-        "1 picture shows nothing."
+        "1 image shows nothing."
     )
     assert [(example.path, reason) for example, reason in found.unreadable] == [
-        ("green/broken.jpg", "not a picture in a known format")
+        ("green/broken.jpg", "not an image in a known format")
     ]
 
 
 def test_json_has_everything_and_is_json(flawed: Path) -> None:
     told = json.loads(json.dumps(audit(flawed).to_json(), allow_nan=False))
-    assert told["pictures"] == sum(row["pictures"] for row in told["classes"]) == 38
+    assert told["images"] == sum(row["images"] for row in told["classes"]) == 38
     assert told["unreadable"] == [
-        {"path": "green/broken.jpg", "label": "green", "reason": "not a picture in a known format"}
+        {"path": "green/broken.jpg", "label": "green", "reason": "not an image in a known format"}
     ]
     assert [row["paths"] for row in told["near_duplicates"]] == [["red/01.png", "red/smaller 01.jpg"]]
     assert told["odd"]["long"] == [{"path": "green/long.png", "details": "210 x 100 pixels"}]
@@ -70,18 +70,18 @@ def test_json_has_everything_and_is_json(flawed: Path) -> None:
 
 def test_rows_that_the_table_leaves_out_are_looked_at_as_files_alone(split_table: Path) -> None:
     found = audit(split_table)
-    [left] = [picture for picture in found.pictures if picture.left_out]
+    [left] = [image for image in found.images if image.left_out]
     assert (left.path.rsplit("/", 1)[-1], left.example.label) == ("copy of 00.png", "red")
     assert left.left_out == "left out by the table: a copy"
     assert left not in found.used
     assert sum(found.counts.values()) == len(found.used) == 37
-    assert any(left in copies.pictures for copies in found.exact)
+    assert any(left in copies.images for copies in found.exact)
 
 
 def test_a_row_left_out_whose_file_is_gone_is_no_matter(split_table: Path) -> None:
     with split_table.open("a", encoding="utf-8") as file:
         file.write("gone.jpg,red,,,gone\n")
-    assert len(audit(split_table).pictures) == 38
+    assert len(audit(split_table).images) == 38
 
 
 def test_copies_that_are_left_out_already_are_no_concern(split_table: Path) -> None:
@@ -110,8 +110,8 @@ def test_groups_across_splits_are_told(split_table: Path) -> None:
 
 @pytest.fixture
 def own(sound: Path, tmp_path: Path) -> Path:
-    """A copy of the sound pictures that may be changed."""
-    return Path(shutil.copytree(sound, tmp_path / "pictures"))
+    """A copy of the sound images that may be changed."""
+    return Path(shutil.copytree(sound, tmp_path / "images"))
 
 
 def test_it_survives_a_single_class(own: Path) -> None:
@@ -126,24 +126,24 @@ def test_it_survives_a_class_that_cannot_be_read(own: Path) -> None:
     for file in (own / "red").iterdir():
         file.write_bytes(b"")
     found = audit(own)
-    assert "no readable picture of red" in found.refusal
+    assert "no readable image of red" in found.refusal
     assert (found.imbalance, len(found.unreadable)) == (None, 10)
     assert "10 files cannot be read" in said(found)
 
 
-def test_it_survives_a_class_with_too_few_pictures(own: Path) -> None:
+def test_it_survives_a_class_with_too_few_images(own: Path) -> None:
     for file in sorted((own / "red").iterdir())[2:]:
         file.unlink()
     found = audit(own)
-    assert "class 'red' has too few pictures (2)" in found.refusal
-    assert "5.0 times as many pictures" in said(found)
+    assert "class 'red' has too few images (2)" in found.refusal
+    assert "5.0 times as many images" in said(found)
 
 
 def test_it_survives_nothing_readable(own: Path) -> None:
     for file in own.rglob("*.png"):
         file.write_bytes(b"")
     found = audit(own)
-    assert "has no readable picture" in found.refusal
+    assert "has no readable image" in found.refusal
     assert found.used == ()
     assert json.dumps(found.to_json())
 
@@ -160,7 +160,7 @@ def test_nothing_of_the_users_is_changed(own: Path) -> None:
 
 
 def test_real_duplicates_are_found(flower_photos: Path, tmp_path: Path) -> None:
-    """All that its `splits.csv` notes, among every tenth of its pictures: conflict, exact copies, duplicate groups."""
+    """All that its `splits.csv` notes, among every tenth of its images: conflict, exact copies, duplicate groups."""
     rows = list(csv.DictReader((flower_photos / "splits.csv").read_text(encoding="utf-8").splitlines()))
     groups: dict[str, set[str]] = {}
     for row in rows:
@@ -174,10 +174,10 @@ def test_real_duplicates_are_found(flower_photos: Path, tmp_path: Path) -> None:
             lines.append(f"{path},{row['label']},{row['split']},{row['note']}")
     (tmp_path / "some.csv").write_text("\n".join(lines), encoding="utf-8")
     found = audit(tmp_path / "some.csv")
-    sets = [{picture.path for picture in copies.pictures} for copies in (*found.exact, *found.near)]
+    sets = [{image.path for image in copies.images} for copies in (*found.exact, *found.near)]
     assert [paths for paths in noted if not any(paths <= one for one in sets)] == []
-    by_note = {note: {p.path for p in found.pictures if p.left_out.endswith(note)} for note in NOTES}
+    by_note = {note: {p.path for p in found.images if p.left_out.endswith(note)} for note in NOTES}
     assert [len(paths) for paths in by_note.values()] == [2, 2]
-    exact = {picture.path: copies for copies in found.exact for picture in copies.pictures}
+    exact = {image.path: copies for copies in found.exact for image in copies.images}
     assert {exact[path].labels for path in by_note["label_conflict"]} == {("roses", "tulips")}
     assert {len(exact[path].labels) for path in by_note["exact_duplicate"]} == {1}

@@ -4,34 +4,34 @@ from pathlib import Path
 
 from corolla.audit.audit import audit
 from corolla.audit.copies import exact_copies, groups_across_splits, near_copies, tied
-from corolla.audit.findings import Copies, Picture
-from corolla.audit.pictures import Look
+from corolla.audit.findings import AuditedImage, Copies
+from corolla.audit.images import Look
 from corolla.data.duplicates import FINGERPRINT_BYTES
 from corolla.data.manifest import Example
 
-LOOK = Look(100, 100, grey=False, blank=False, exif="")
+LOOK = Look(100, 100, gray=False, blank=False, exif="")
 
 
-def picture(path: str, label: str = "a", split: str = "", sha256: str = "", group: str = "") -> Picture:
-    return Picture(Example(path, label, split, group, sha256 or path), LOOK)
+def image(path: str, label: str = "a", split: str = "", sha256: str = "", group: str = "") -> AuditedImage:
+    return AuditedImage(Example(path, label, split, group, sha256 or path), LOOK)
 
 
 def names(sets: tuple[Copies, ...]) -> list[list[str]]:
-    return [[picture.path for picture in copies.pictures] for copies in sets]
+    return [[image.path for image in copies.images] for copies in sets]
 
 
 def prints(*numbers: int) -> list[bytes]:
-    """The same number, nearly the same picture."""
+    """The same number, nearly the same image."""
     return [bytes([17 * number + 5] * FINGERPRINT_BYTES) for number in numbers]
 
 
 def test_the_same_bytes_are_exact_and_what_spoils_most_comes_first() -> None:
-    pictures = [
-        picture("1", sha256="x"), picture("2", sha256="x"), picture("3", sha256="x"),
-        picture("4", sha256="y", split="train"), picture("5", sha256="y", split="test"),
-        picture("6", "a", sha256="z"), picture("7", "b", sha256="z"), picture("8"),
+    images = [
+        image("1", sha256="x"), image("2", sha256="x"), image("3", sha256="x"),
+        image("4", sha256="y", split="train"), image("5", sha256="y", split="test"),
+        image("6", "a", sha256="z"), image("7", "b", sha256="z"), image("8"),
     ]  # fmt: skip
-    found = exact_copies(pictures)
+    found = exact_copies(images)
     assert names(found) == [["6", "7"], ["4", "5"], ["1", "2", "3"]]
     assert [copies.labels for copies in found] == [("a", "b"), ("a",), ("a",)]
     assert [copies.splits for copies in found] == [(), ("train", "test"), ()]
@@ -41,36 +41,36 @@ def test_the_same_bytes_are_exact_and_what_spoils_most_comes_first() -> None:
 
 
 def test_near_ones_are_tied_and_a_set_of_the_same_bytes_alone_is_none() -> None:
-    pictures = [
-        picture("1", sha256="x"),
-        picture("2", sha256="x"),
-        picture("3"),
-        picture("4"),
-        picture("5", sha256="x"),
+    images = [
+        image("1", sha256="x"),
+        image("2", sha256="x"),
+        image("3"),
+        image("4"),
+        image("5", sha256="x"),
     ]
-    assert names(near_copies(pictures, prints(1, 1, 1, 2, 1))) == [["1", "2", "3", "5"]]
-    assert near_copies(pictures[:2], prints(1, 1)) == ()
+    assert names(near_copies(images, prints(1, 1, 1, 2, 1))) == [["1", "2", "3", "5"]]
+    assert near_copies(images[:2], prints(1, 1)) == ()
 
 
 def test_a_users_group_is_no_photograph() -> None:
-    pictures = [picture("1", group="ann"), picture("2", group="ann")]
-    assert near_copies(pictures, prints(1, 2)) == ()
+    images = [image("1", group="ann"), image("2", group="ann")]
+    assert near_copies(images, prints(1, 2)) == ()
 
 
 def test_ties_connect_what_is_left_of_a_set() -> None:
-    pictures = [picture(name) for name in "1234"]
-    [near] = near_copies(pictures, prints(1, 1, 2, 1))
-    assert tied([near], pictures) == [(0, 1), (1, 3)]
-    assert tied([near], [pictures[3], pictures[0]]) == [(1, 0)]
-    assert tied([near], pictures[2:3]) == []
+    images = [image(name) for name in "1234"]
+    [near] = near_copies(images, prints(1, 1, 2, 1))
+    assert tied([near], images) == [(0, 1), (1, 3)]
+    assert tied([near], [images[3], images[0]]) == [(1, 0)]
+    assert tied([near], images[2:3]) == []
 
 
 def test_groups_in_more_than_one_split() -> None:
-    pictures = [
-        picture("1", split="test", group="ann"), picture("2", split="train", group="ann"),
-        picture("3", split="test", group="bob"), picture("4", split="test", group="bob"), picture("5", split="train"),
+    images = [
+        image("1", split="test", group="ann"), image("2", split="train", group="ann"),
+        image("3", split="test", group="bob"), image("4", split="test", group="bob"), image("5", split="train"),
     ]  # fmt: skip
-    assert groups_across_splits(pictures) == (("ann", ("train", "test")),)
+    assert groups_across_splits(images) == (("ann", ("train", "test")),)
 
 
 def test_what_lies_in_a_folder(flawed: Path) -> None:

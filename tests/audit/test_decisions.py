@@ -22,10 +22,10 @@ def by_name(decisions: tuple[Decision, ...], root: Path) -> dict[str, Decision]:
 
 
 def with_suspect(findings: Findings, path: str, suggested: str) -> Findings:
-    """The same findings with one label called into question, by those of nine pictures of the suggested class."""
+    """The same findings with one label called into question, by those of nine images of the suggested class."""
     classes = findings.classes
-    label = next(picture.example.label for picture in findings.used if picture.path == path)
-    sure = [picture.path for picture in findings.used if picture.example.label == suggested][:9]
+    label = next(image.example.label for image in findings.used if image.path == path)
+    sure = [image.path for image in findings.used if image.example.label == suggested][:9]
     labels = np.array([classes.index(label), *[classes.index(suggested)] * len(sure)])
     chances = np.full((len(labels), len(classes)), 0.1)
     chances[:, classes.index(suggested)] = 0.8
@@ -40,9 +40,9 @@ def test_what_is_sure_is_decided_and_a_split_is_made_where_there_is_none(flawed:
     assert len(rows) == 39
     out = {name: row.note for name, row in rows.items() if not row.split}
     assert out == {
-        "blue/also green.png": "the same bytes are labelled blue and green",
-        "green/00.png": "the same bytes are labelled blue and green",
-        "green/broken.jpg": "cannot be read: not a picture in a known format",
+        "blue/also green.png": "the same bytes are labeled blue and green",
+        "green/00.png": "the same bytes are labeled blue and green",
+        "green/broken.jpg": "cannot be read: not an image in a known format",
         "red/copy of 00.png": "the same bytes as red/00.png",
     }
     assert rows["red/01.png"].note == "nearly the same as red/smaller 01.jpg"
@@ -94,22 +94,22 @@ def test_a_suggested_label_is_for_the_person_to_take(sound: Path) -> None:
     row = by_name(decide(found), found.root)["red/03.png"]
     assert (row.label, row.suggested, row.note) == ("red", "blue", "looks like blue")
     row = by_name(decide(found, relabel=True), found.root)["red/03.png"]
-    assert (row.label, row.suggested, row.note) == ("blue", "", "was labelled red")
+    assert (row.label, row.suggested, row.note) == ("blue", "", "was labeled red")
     others = [row for row in decide(found, relabel=True) if row.path != "red/03.png"]
     assert all(row.label == row.path.split("/")[0] and not row.note for row in others)
 
 
-def test_a_left_out_file_is_not_relabelled(flawed: Path) -> None:
+def test_a_left_out_file_is_not_relabeled(flawed: Path) -> None:
     found = with_suspect(audit(flawed), "green/00.png", "red")
     row = by_name(decide(found, relabel=True), found.root)["green/00.png"]
     assert (row.label, row.split) == ("green", "")
 
 
-def test_paths_lead_from_the_table_to_the_pictures(sound: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(sound, tmp_path / "data" / "pictures"))
+def test_paths_lead_from_the_table_to_the_images(sound: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(sound, tmp_path / "data" / "images"))
     found = audit(root)
     for file, start in (
-        (tmp_path / "data" / "fixed.csv", "pictures/blue/00.png"),
+        (tmp_path / "data" / "fixed.csv", "images/blue/00.png"),
         (root / "fixed.csv", "blue/00.png"),
         (tmp_path / "elsewhere" / "fixed.csv", f"{root.as_posix()}/blue/00.png"),
     ):
@@ -121,10 +121,10 @@ def test_paths_lead_from_the_table_to_the_pictures(sound: Path, tmp_path: Path) 
 
 
 def test_nothing_to_keep_or_to_split_is_one_line(sound: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(sound, tmp_path / "pictures"))
+    root = Path(shutil.copytree(sound, tmp_path / "images"))
     for file in sorted((root / "red").iterdir())[2:]:
         file.unlink()
-    with pytest.raises(CorollaError, match="class 'red' has too few pictures"):
+    with pytest.raises(CorollaError, match="class 'red' has too few images"):
         decide(audit(root))
     for file in root.rglob("*.png"):
         file.write_bytes(b"")

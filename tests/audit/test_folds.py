@@ -1,4 +1,4 @@
-"""Out-of-fold probabilities: no picture's own label, nor its copies', has a part in its answer."""
+"""Out-of-fold probabilities: no image's own label, nor its copies', has a part in its answer."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from corolla.audit.audit import audit
-from corolla.audit.findings import Copies, Picture
+from corolla.audit.findings import AuditedImage, Copies
 from corolla.audit.folds import FOLDS, out_of_fold, sets_of
+from corolla.audit.images import Look
 from corolla.audit.labels import margins
-from corolla.audit.pictures import Look
 from corolla.data.manifest import Example
 from corolla.errors import CorollaError
 from corolla.progress import Progress
@@ -18,11 +18,11 @@ from corolla.training.teachers.backbones import LITE
 
 
 def clouds(classes: int, each: int, seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:
-    """Features (n, 2, 8) around a centre for each class."""
+    """Features (n, 2, 8) around a center for each class."""
     generator = torch.Generator().manual_seed(seed)
     labels = np.tile(np.arange(classes), each)
-    centres = 7 * torch.eye(8)[torch.from_numpy(labels)][:, None]
-    return centres + torch.randn(len(labels), 2, 8, generator=generator), labels
+    centers = 7 * torch.eye(8)[torch.from_numpy(labels)][:, None]
+    return centers + torch.randn(len(labels), 2, 8, generator=generator), labels
 
 
 def test_planted_errors_are_the_most_suspicious() -> None:
@@ -61,14 +61,14 @@ def test_the_folds_are_the_seeds() -> None:
 
 
 def test_sets_are_joined_by_group_content_and_likeness() -> None:
-    look = Look(9, 9, grey=False, blank=False, exif="")
+    look = Look(9, 9, gray=False, blank=False, exif="")
 
-    def picture(path: str, group: str = "", sha256: str = "") -> Picture:
-        return Picture(Example(path, "a", "", group, sha256 or path), look)
+    def image(path: str, group: str = "", sha256: str = "") -> AuditedImage:
+        return AuditedImage(Example(path, "a", "", group, sha256 or path), look)
 
-    pictures = [picture("1", "ann"), picture("2", "ann"), picture("3", sha256="x"), picture("4", sha256="x")]
-    pictures += [picture("5"), picture("6"), picture("7")]
-    sets = sets_of(pictures, [Copies((pictures[4], pictures[5]), exact=False)]).tolist()
+    images = [image("1", "ann"), image("2", "ann"), image("3", sha256="x"), image("4", sha256="x")]
+    images += [image("5"), image("6"), image("7")]
+    sets = sets_of(images, [Copies((images[4], images[5]), exact=False)]).tolist()
     assert [sets.index(number) for number in sets] == [0, 0, 2, 2, 4, 4, 6]
 
 

@@ -1,4 +1,4 @@
-"""Confident learning: by hand on few pictures, and against cleanlab on many."""
+"""Confident learning: by hand on few images, and against cleanlab on many."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_by_hand() -> None:
     assert suspicious(LABELS, CHANCES).tolist() == [False, False, True, False, False, False]
 
 
-def test_a_picture_that_reaches_several_thresholds_counts_for_the_likeliest() -> None:
+def test_an_image_that_reaches_several_thresholds_counts_for_the_likeliest() -> None:
     labels = np.array([0, 1, 2, 2])
     chances = np.array([[0.4, 0.35, 0.25], [0.35, 0.4, 0.25], [0.42, 0.41, 0.17], [0.1, 0.1, 0.8]])
     assert thresholds(labels, chances)[:2].tolist() == [0.4, 0.4]
@@ -76,7 +76,7 @@ def test_it_agrees_with_cleanlab(seed: int, classes: int, share: float) -> None:
     np.testing.assert_allclose(thresholds(labels, chances), get_confident_thresholds(labels, chances))
     theirs = compute_confident_joint(labels, chances, calibrate=False)
     ours = confident_joint(labels, chances)
-    np.fill_diagonal(ours, ours.diagonal().clip(min=1))  # cleanlab counts one picture at least
+    np.fill_diagonal(ours, ours.diagonal().clip(min=1))  # cleanlab counts one image at least
     assert ours.tolist() == theirs.tolist()
     scores = get_label_quality_scores(labels, chances, method="normalized_margin")
     np.testing.assert_allclose((margins(labels, chances) + 1) / 2, scores)

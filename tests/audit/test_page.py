@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from corolla.audit.audit import audit
 from corolla.audit.charts import size_charts
 from corolla.audit.findings import Findings
+from corolla.audit.images import Look
 from corolla.audit.labels import LabelCheck
 from corolla.audit.page import IN_A_SET, SETS, SUSPECTS, write_page
-from corolla.audit.pictures import Look
 from webpage import Page, asks_for_nothing
 
 
 def judged(findings: Findings, weights: str = "w") -> Findings:
     """The same with every red label called blue."""
-    paths = tuple(picture.path for picture in findings.used)
-    labels = np.array([findings.classes.index(picture.example.label) for picture in findings.used])
+    paths = tuple(image.path for image in findings.used)
+    labels = np.array([findings.classes.index(image.example.label) for image in findings.used])
     seen = np.where(labels == len(findings.classes) - 1, 0, labels)
     seen[labels.argmax()] = labels.max()  # but for one
     chances = np.full((len(paths), len(findings.classes)), 0.05)
@@ -43,9 +43,9 @@ def page(found: Findings, tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 def test_the_page_says_what_was_found(page: Page, found: Findings) -> None:
     text = page.text.replace("\u00a0", " ")
-    assert "38 pictures · 3 classes" in text
+    assert "38 images · 3 classes" in text
     assert "1 photograph is filed under more than one class." in text
-    assert "not a picture in a known format" in text
+    assert "not an image in a known format" in text
     assert found.labels is not None
     assert f"{len(found.labels.suspects)} are likely wrong by confident learning" in text
     assert "across classes" in text
@@ -62,7 +62,7 @@ def test_it_asks_for_nothing_and_every_link_leads_somewhere(page: Page) -> None:
     assert max(ids.values()) == 1
     assert {a["href"][1:] for a in page.all("a")} <= ids.keys()
     assert {a["aria-labelledby"] for a in page.all("section")} <= ids.keys()
-    assert all(a["alt"].startswith("Picture labelled ") for a in page.all("img"))
+    assert all(a["alt"].startswith("Image labeled ") for a in page.all("img"))
 
 
 def test_files_of_the_same_bytes_share_a_tile(page: Page, found: Findings) -> None:
@@ -82,7 +82,7 @@ def test_without_weights_there_are_no_labels_and_the_page_says_how(sound: Path, 
 
 
 def test_of_much_the_page_shows_some_and_says_so(found: Findings, tmp_path: Path) -> None:
-    many = replace(found.near[0], pictures=found.near[0].pictures[:1] + found.used)
+    many = replace(found.near[0], images=found.near[0].images[:1] + found.used)
     assert found.labels is not None
     check = found.labels
     times = 1 + SUSPECTS // len(check.suspects)
@@ -98,15 +98,15 @@ def test_of_much_the_page_shows_some_and_says_so(found: Findings, tmp_path: Path
     assert len(page.source) < 6_000_000
 
 
-def test_pictures_that_are_gone_leave_a_tile_with_the_reason(found: Findings, tmp_path: Path) -> None:
+def test_images_that_are_gone_leave_a_tile_with_the_reason(found: Findings, tmp_path: Path) -> None:
     write_page(replace(found, root=tmp_path / "moved"), tmp_path / "a.html")
     page = Page(tmp_path / "a.html")
     assert not page.all("img")
-    assert page.text.count("no picture: no such file") > 5
+    assert page.text.count("no image: no such file") > 5
 
 
 def test_nothing_readable_still_has_a_page(found: Findings, tmp_path: Path) -> None:
-    empty = replace(found, pictures=(), exact=(), near=(), labels=None, refusal="no readable picture")
+    empty = replace(found, images=(), exact=(), near=(), labels=None, refusal="no readable image")
     write_page(empty, tmp_path / "a.html")
     page = Page(tmp_path / "a.html")
     assert [a["id"] for a in page.all("section")] == ["headline", "unreadable", "classes"]
@@ -132,10 +132,10 @@ def renamed(findings: Findings, text: str) -> Findings:
     def name(label: str) -> str:
         return f"{label}{text}"
 
-    def again(pictures: tuple) -> tuple:
+    def again(images: tuple) -> tuple:
         return tuple(
             replace(p, example=replace(p.example, path=name(p.path), label=name(p.example.label)), left_out=text)
-            for p in pictures
+            for p in images
         )
 
     check = findings.labels
@@ -144,11 +144,11 @@ def renamed(findings: Findings, text: str) -> Findings:
         findings,
         source=f"somewhere{text}".replace("\x00", ""),
         classes=tuple(name(label) for label in findings.classes),
-        pictures=(*again(findings.pictures), *findings.pictures),
+        images=(*again(findings.images), *findings.images),
         unreadable=tuple((replace(e, path=name(e.path), label=name(e.label)), text) for e, _ in findings.unreadable),
         refusal=text,
-        exact=tuple(replace(copies, pictures=again(copies.pictures)) for copies in findings.exact),
-        near=tuple(replace(copies, pictures=again(copies.pictures)) for copies in findings.near),
+        exact=tuple(replace(copies, images=again(copies.images)) for copies in findings.exact),
+        near=tuple(replace(copies, images=again(copies.images)) for copies in findings.near),
         groups=((text, ("train", "test")),),
         labels=LabelCheck(
             text, tuple(name(label) for label in check.classes), tuple(name(path) for path in check.paths),
@@ -176,7 +176,7 @@ def test_hostile_words_stay_text(
 
 @pytest.mark.parametrize("sizes", [[(1, 1)], [(224, 224)] * 5, [(1, 8000), (8000, 1)], [(30, 20), (6000, 4000)]])
 def test_charts_of_any_sizes(sizes: list[tuple[int, int]]) -> None:
-    panels = size_charts([Look(*size, grey=False, blank=False, exif="") for size in sizes])
+    panels = size_charts([Look(*size, gray=False, blank=False, exif="") for size in sizes])
     assert len(panels) == 2
     assert all(drawing.startswith("<svg") and drawing.rstrip().endswith("</svg>") for _, drawing in panels)
     assert f"Shorter sides run from {min(map(min, sizes)):,}" in panels[0][0]

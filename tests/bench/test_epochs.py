@@ -11,8 +11,8 @@ import pytest
 from corolla.bench.epochs import EpochCost, divided, measure_epochs
 from corolla.data.manifest import Manifest
 from corolla.data.sources import list_source
+from corolla.training.images import StoredFeed
 from corolla.training.machine import Machine
-from corolla.training.pictures import StoredFeed
 
 
 @pytest.fixture(scope="module")

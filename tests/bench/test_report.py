@@ -12,7 +12,7 @@ from corolla.errors import CorollaError
 from corolla.progress import Progress
 
 KEYS = {
-    "corolla", "torch", "hardware", "device", "threads", "mixed_precision", "reason", "ceilings", "models", "pictures",
+    "corolla", "torch", "hardware", "device", "threads", "mixed_precision", "reason", "ceilings", "models", "images",
     "epochs", "load", "seconds",
 }  # fmt: skip
 
@@ -33,7 +33,7 @@ def told() -> Told:
 @pytest.fixture(scope="module")
 def report(swatches: Path, told: Told) -> Report:
     return bench(
-        ["vit_pico_patch8_32"], batches=[2], pictures=str(swatches), seconds=0.05, device="cpu", workers=0, threads=1,
+        ["vit_pico_patch8_32"], batches=[2], images=str(swatches), seconds=0.05, device="cpu", workers=0, threads=1,
         epoch_sizes=[32], progress=told,
     )  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_it_is_one_json_object(report: Report) -> None:
         ("vit_pico_patch8_32", 32, 2, "prediction"),
         ("vit_pico_patch8_32", 32, 2, "training"),
     ]
-    assert (figures["pictures"]["pictures"], figures["pictures"]["workers"]) == (32, 0)
+    assert (figures["images"]["images"], figures["images"]["workers"]) == (32, 0)
     assert figures["threads"] == 1
 
 
@@ -58,7 +58,7 @@ def test_rates_are_positive_and_consistent(report: Report) -> None:
             row["images_per_second"] * row["operations_per_image"] / ceiling
         )
         assert row["share_of_ceiling"] > 0
-    read = report.pictures
+    read = report.images
     assert min(read.decoded, read.decoded_draft, read.first_views, read.next_views) > 0
 
 
@@ -98,7 +98,7 @@ def test_a_busy_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_threads_are_put_back() -> None:
     before = torch.get_num_threads()
     with pytest.raises(CorollaError):
-        bench(["vit_pico_patch8_32"], pictures="no such folder", threads=before + 1, seconds=0.01)
+        bench(["vit_pico_patch8_32"], images="no such folder", threads=before + 1, seconds=0.01)
     assert torch.get_num_threads() == before
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import big_sets
 from corolla.data import checking
-from corolla.data.shards.stream import PictureStream
+from corolla.data.shards.stream import ImageStream
 from corolla.data.sources import list_source, load_data
 from corolla.training import lanes
 from corolla.training.recipe import Recipe
@@ -38,25 +38,25 @@ def test_a_row_of_a_table_takes_few_bytes(tmp_path: Path) -> None:
     assert peak(lambda: list_source(table)) / 10_000 < 400
 
 
-def test_a_checked_picture_takes_few_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checked_image_takes_few_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "ThreadPoolExecutor", lambda _: ThreadPoolExecutor(1))  # each has a buffer of its own
     table = big_sets.write_files(tmp_path, 1500)
     small = big_sets.write_files(tmp_path / "small", 500)
     assert (peak(lambda: load_data(table)) - peak(lambda: load_data(small))) / 1000 < 1500
 
 
-def test_an_epoch_takes_as_much_memory_of_few_pictures_as_of_many(
+def test_an_epoch_takes_as_much_memory_of_few_images_as_of_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lanes, "BUFFER", 64)
     monkeypatch.setattr(big_sets, "SHARD", 5000)
     monkeypatch.setattr(big_sets, "SIDE", 24)
 
-    def epoch(stream: PictureStream) -> None:
-        feed = StreamFeed(stream, Recipe("scratch", "vit_pico_patch8_16", 16, 1, policy="none"), 64, 0, workers=0)
+    def epoch(stream: ImageStream) -> None:
+        feed = StreamFeed(stream, Recipe("scratch", "vit_pico_patch8_16", 16, 1, auto_augment="none"), 64, 0, workers=0)
         assert sum(len(labels) for _, labels in feed.batches(0, 16)) == len(stream) // 64 * 64
 
     counts = (100, 150, 600)
-    first, few, many = (load_data(big_sets.write_pictures(tmp_path / f"{count}", count)).stream for count in counts)
+    first, few, many = (load_data(big_sets.write_images(tmp_path / f"{count}", count)).stream for count in counts)
     epoch(first)  # what is loaded and kept once
     assert peak(lambda: epoch(many)) < 1.1 * peak(lambda: epoch(few))

@@ -8,7 +8,7 @@ from corolla.audit.labels import LabelCheck
 from corolla.data.manifest import Example, Manifest
 from planted_errors import Found, measure, plant, row, write_table
 
-MANIFEST = Manifest(Path("/pictures"), tuple(Example(f"{n}.jpg", "abc"[n % 3], "train") for n in range(60)))
+MANIFEST = Manifest(Path("/images"), tuple(Example(f"{n}.jpg", "abc"[n % 3], "train") for n in range(60)))
 
 
 def test_so_many_labels_become_wrong_by_the_seed():
@@ -24,16 +24,16 @@ def test_the_table_holds_the_wrong_labels_and_everything_else_as_it_was(tmp_path
     write_table(MANIFEST, {"4.jpg": "c"}, tmp_path / "t.csv")
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert lines[0] == "path,label,split,group"
-    assert lines[5] == f"{Path('/pictures/4.jpg')},c,train,"
+    assert lines[5] == f"{Path('/images/4.jpg')},c,train,"
     assert len(lines) == 61
     assert sum(line.split(",")[1] != "abc"[n % 3] for n, line in enumerate(lines[1:])) == 1
 
 
 def test_found_is_what_was_planted_among_as_many_of_the_most_suspicious():
-    # Of ten pictures labelled 0, the network gives these chances to the label.
+    # Of ten images labeled 0, the network gives these chances to the label.
     given = np.array([0.1, 0.2, 0.3, 0.4, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9])
     paths = tuple(f"{n}.jpg" for n in range(10))
-    other = np.column_stack([1 - given[::-1], given[::-1]])  # and ten labelled 1, none of them suspicious but four
+    other = np.column_stack([1 - given[::-1], given[::-1]])  # and ten labeled 1, none of them suspicious but four
     check = LabelCheck(
         "w", ("a", "b"), (*paths, *(f"other {n}.jpg" for n in range(10))), np.repeat([0, 1], 10),
         np.vstack([np.column_stack([given, 1 - given]), other]), 5,

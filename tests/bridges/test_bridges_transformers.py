@@ -53,28 +53,28 @@ def test_names_loss_and_another_head(tmp_path: Path) -> None:
     assert not tuned.vit.head.weight.any()
 
 
-def test_a_picture_that_is_not_square_keeps_its_shape(tmp_path: Path) -> None:
+def test_an_image_that_is_not_square_keeps_its_shape(tmp_path: Path) -> None:
     weights = hybrid(replace(BRIDGED["hybrid"], image_size=(64, 96)))
     weights = replace(weights, preprocessing=Preprocessing((64, 96)))
     processor = transformers.AutoImageProcessor.from_pretrained(written(weights, tmp_path / "out"))
-    picture = paint("rose", 1, 240).crop((0, 0, 240, 160))
-    theirs = processor(picture, return_tensors="pt")["pixel_values"][0]
+    image = paint("rose", 1, 240).crop((0, 0, 240, 160))
+    theirs = processor(image, return_tensors="pt")["pixel_values"][0]
     assert weights.preprocessing is not None
-    assert (theirs - weights.preprocessing(picture)).abs().max() < 0.1
+    assert (theirs - weights.preprocessing(image)).abs().max() < 0.1
 
 
-def test_pictures_are_prepared_as_ours_and_a_pipeline_answers(tmp_path: Path) -> None:
+def test_images_are_prepared_as_ours_and_a_pipeline_answers(tmp_path: Path) -> None:
     weights = hybrid(replace(BRIDGED["hybrid"], image_size=(96, 96)))
     folder = written(weights, tmp_path / "out")
-    picture = paint("rose", 1, 256).crop((0, 0, 256, 200))
+    image = paint("rose", 1, 256).crop((0, 0, 256, 200))
     processor = transformers.AutoImageProcessor.from_pretrained(folder)
-    theirs = processor(picture, return_tensors="pt")["pixel_values"][0]
+    theirs = processor(image, return_tensors="pt")["pixel_values"][0]
     assert weights.preprocessing is not None
-    mine = weights.preprocessing(picture)
+    mine = weights.preprocessing(image)
     assert theirs.shape == mine.shape
-    uncropped = replace(weights.preprocessing, crop_fraction=1.0)(picture)
+    uncropped = replace(weights.preprocessing, crop_fraction=1.0)(image)
     assert (theirs - mine).abs().mean() < 0.1 * (uncropped - mine).abs().mean()  # half a pixel, by rounding
     classify = transformers.pipeline("image-classification", model=str(folder))
-    told = {answer["label"]: answer["score"] for answer in classify(picture, top_k=4)}
+    told = {answer["label"]: answer["score"] for answer in classify(image, top_k=4)}
     chances = weights.model()(theirs[None]).softmax(dim=1)[0].detach().numpy()
     assert np.allclose([told[name] for name in weights.classes or ()], chances, atol=1e-5)

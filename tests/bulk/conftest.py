@@ -1,4 +1,4 @@
-"""A small exported file that answers, and pictures in all the ways they can lie."""
+"""A small exported file that answers, and images in all the ways they can lie."""
 
 import io
 import os
@@ -40,9 +40,9 @@ def png_fixture() -> Callable[[int], bytes]:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """150 pictures in two folders, five chunks; two of them are none. Do not write into it."""
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """150 images in two folders, five chunks; two of them are none. Do not write into it."""
+    folder = tmp_path_factory.mktemp("images")
     for number in range(150):
         file = folder / f"{number % 2}" / f"{number:03} é.png"
         file.parent.mkdir(exist_ok=True)

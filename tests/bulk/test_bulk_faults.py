@@ -28,9 +28,9 @@ print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc tells the memory here")
-def test_memory_does_not_grow_with_rows(model: Path, pictures: Path, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_rows(model: Path, images: Path, tmp_path: Path) -> None:
     """Megabytes at the most, of a job of its own process with so many rows."""
-    files = sorted(pictures.rglob("*.png"))[:4]
+    files = sorted(images.rglob("*.png"))[:4]
     peaks = []
     for count in (1_000, 12_000):
         table = tmp_path / f"{count}.csv"
@@ -60,7 +60,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_keeps_what_is_done(model: Path, pictures: Path, small_disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_keeps_what_is_done(model: Path, images: Path, small_disk: Path, tmp_path: Path) -> None:
     out, told, filler = small_disk / "rows.parquet", Told(), small_disk / "filler"
 
     class Fill(Progress):
@@ -72,33 +72,33 @@ def test_a_full_disk_keeps_what_is_done(model: Path, pictures: Path, small_disk:
                         file.flush()
 
     with pytest.raises(CorollaError) as raised:
-        predict(model, [str(pictures)], out, chunk=32, told=told, progress=Fill())
+        predict(model, [str(images)], out, chunk=32, told=told, progress=Fill())
     assert "no space left on device; make room" in str(raised.value)
     assert f"; {told.kept} of 150 rows are kept, and the same command goes on" in str(raised.value)
     assert not out.exists()
     assert not list(plan.folder_of(out).glob(".*"))
     filler.unlink()
-    assert predict(model, [str(pictures)], out, chunk=32).rows == 150
-    predict(model, [str(pictures)], tmp_path / "unbroken.parquet", chunk=32)
+    assert predict(model, [str(images)], out, chunk=32).rows == 150
+    predict(model, [str(images)], tmp_path / "unbroken.parquet", chunk=32)
     assert pq.read_table(out).equals(pq.read_table(tmp_path / "unbroken.parquet"))
 
 
-def test_a_full_disk_before_the_first_answer(model: Path, pictures: Path, small_disk: Path) -> None:
+def test_a_full_disk_before_the_first_answer(model: Path, images: Path, small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(b"x" * 120_000)
     with pytest.raises(CorollaError, match="no space left on device; make room"):
-        predict(model, [str(pictures)] * 20, small_disk / "rows.parquet", chunk=32)
+        predict(model, [str(images)] * 20, small_disk / "rows.parquet", chunk=32)
     (small_disk / "filler").unlink()
-    assert predict(model, [str(pictures)], small_disk / "rows.parquet", chunk=32).rows == 150
+    assert predict(model, [str(images)], small_disk / "rows.parquet", chunk=32).rows == 150
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'corolla[ray]'")
 def test_ray_gives_the_same_rows_and_goes_on_where_the_local_engine_was_stopped(
-    model: Path, pictures: Path, tmp_path: Path
+    model: Path, images: Path, tmp_path: Path
 ) -> None:
     """In a process of its own: Ray and its threads would outlive the test."""
     gone = tmp_path / "gone"
     gone.mkdir()
-    (gone / "x.png").write_bytes(next(pictures.rglob("*.png")).read_bytes())
+    (gone / "x.png").write_bytes(next(images.rglob("*.png")).read_bytes())
     script = f"""
 import json, shutil
 from pathlib import Path
@@ -112,16 +112,16 @@ class Stop(Progress):
     def stage(self, *others):
         raise KeyboardInterrupt
 
-model, pictures, folder = {str(model)!r}, [{str(pictures)!r}], Path({str(tmp_path)!r})
+model, images, folder = {str(model)!r}, [{str(images)!r}], Path({str(tmp_path)!r})
 import ray
 ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-predict(model, pictures, folder / "local.parquet", chunk=32)
-predict(model, pictures, folder / "ray.parquet", engine="ray", chunk=32)
+predict(model, images, folder / "local.parquet", chunk=32)
+predict(model, images, folder / "ray.parquet", engine="ray", chunk=32)
 try:
-    predict(model, pictures, folder / "both.parquet", chunk=32, progress=Stop())
+    predict(model, images, folder / "both.parquet", chunk=32, progress=Stop())
 except KeyboardInterrupt:
     kept = len(list((folder / "both.parquet.unfinished").glob("part-*")))
-told = predict(model, pictures, folder / "both.parquet", engine="ray", chunk=32)
+told = predict(model, images, folder / "both.parquet", engine="ray", chunk=32)
 tables = [pq.read_table(folder / f"{{name}}.parquet").to_pylist() for name in ("local", "ray", "both")]
 hand_out = on_ray.hand_out
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from corolla.bulk.model import MOST, Model, threads_for
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.portable.predictor import PortablePredictor
 from corolla.pretrained import run_folder
 
@@ -53,29 +53,29 @@ def test_threads_of_a_predictor(processors: int, threads: int) -> None:
     assert threads_for(processors) == threads
 
 
-def test_a_file_needs_no_torch(model: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_file_needs_no_torch(model: Path, images: Path, tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "for name in ('torch', 'torchvision', 'sklearn', 'threadpoolctl', 'ray'): sys.modules[name] = None\n"
         "from corolla.bulk.predict import predict\n"
-        f"print(predict({str(model)!r}, [{str(pictures)!r}], {str(tmp_path / 'rows.parquet')!r}).rows)\n"
+        f"print(predict({str(model)!r}, [{str(images)!r}], {str(tmp_path / 'rows.parquet')!r}).rows)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (0, "150\n"), done.stderr
 
 
-def test_a_picture_may_be_fetched_when_its_turn_comes(model: Path, pictures: Path, png: Callable) -> None:
+def test_an_image_may_be_fetched_when_its_turn_comes(model: Path, images: Path, png: Callable) -> None:
     predictor = PortablePredictor.load(model)
-    file = pictures / "0" / "000 é.png"
+    file = images / "0" / "000 é.png"
 
     def gone() -> bytes:
-        raise PictureError("it is gone")
+        raise ImageError("it is gone")
 
     assert np.array_equal(predictor.pixels(lambda: png(0)), predictor.pixels(file))
     [(_, first), (_, second)] = predictor.answers([gone, lambda: png(0)])
-    assert isinstance(first, PictureError)
+    assert isinstance(first, ImageError)
     assert first.reason == "it is gone"
-    assert not isinstance(second, PictureError)
-    with pytest.raises(PictureError, match="it is gone"):
+    assert not isinstance(second, ImageError)
+    with pytest.raises(ImageError, match="it is gone"):
         predictor.pixels(gone)

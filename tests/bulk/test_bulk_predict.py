@@ -1,4 +1,4 @@
-"""A row for each picture in the order of the list, the same as one by one; and whoever is killed goes on."""
+"""A row for each image in the order of the list, the same as one by one; and whoever is killed goes on."""
 
 import random
 import shutil
@@ -12,27 +12,27 @@ import pytest
 
 from corolla.bulk import plan
 from corolla.bulk.predict import Told, predict
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.portable.predictor import PortablePredictor
 from corolla.progress import Progress
 
 
 @pytest.fixture(scope="module")
-def unbroken(model: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+def unbroken(model: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     """The rows of a job that nothing disturbed."""
     out = tmp_path_factory.mktemp("unbroken") / "rows.parquet"
-    predict(model, [str(pictures)], out, chunk=32)
+    predict(model, [str(images)], out, chunk=32)
     return pq.read_table(out).to_pylist()  # type: ignore[no-any-return]
 
 
-def test_rows_are_what_each_picture_is_answered(model: Path, pictures: Path, unbroken: list, tmp_path: Path) -> None:
-    files = sorted(pictures.rglob("*.png"))
+def test_rows_are_what_each_image_is_answered(model: Path, images: Path, unbroken: list, tmp_path: Path) -> None:
+    files = sorted(images.rglob("*.png"))
     assert [row["path"] for row in unbroken] == [str(file) for file in files]
     predictor = PortablePredictor.load(model)
     for file, row in zip(files, unbroken, strict=True):
         [(_, reply)] = predictor.answers([file])
-        if isinstance(reply, PictureError):
+        if isinstance(reply, ImageError):
             assert row["error"] == reply.reason
             assert {row[name] for name in row if name not in ("path", "error")} == {None}
             continue
@@ -43,25 +43,25 @@ def test_rows_are_what_each_picture_is_answered(model: Path, pictures: Path, unb
         assert [row["label"], row["label_2"], row["label_3"]] == [label for label, _ in expected.top]
 
 
-def test_nothing_but_the_table_is_left(rows: Callable, pictures: Path, tmp_path: Path) -> None:
-    assert len(rows(pictures)) == 150
+def test_nothing_but_the_table_is_left(rows: Callable, images: Path, tmp_path: Path) -> None:
+    assert len(rows(images)) == 150
     assert [file.name for file in tmp_path.iterdir()] == ["rows.parquet"]
 
 
-def test_columns_follow_what_is_asked(rows: Callable, pictures: Path, tmp_path: Path) -> None:
-    [row] = rows(next(pictures.rglob("*.png")), top=1, coverage=0.9)
+def test_columns_follow_what_is_asked(rows: Callable, images: Path, tmp_path: Path) -> None:
+    [row] = rows(next(images.rglob("*.png")), top=1, coverage=0.9)
     assert list(row) == ["path", "label", "probability", "accepted", "novelty", "labels", "error"]
     assert row["label"] in row["labels"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing kills so here")
 def test_killed_at_any_moment_no_row_is_lost_or_made_twice(
-    start: Callable, model: Path, pictures: Path, tmp_path: Path
+    start: Callable, model: Path, images: Path, tmp_path: Path
 ) -> None:
-    dice, kept, sources = random.Random(0), [], [pictures] * 6
+    dice, kept, sources = random.Random(0), [], [images] * 6
     predict(model, [str(word) for word in sources], tmp_path / "unbroken.parquet", chunk=32)
     expected = pq.read_table(tmp_path / "unbroken.parquet").to_pylist()
-    assert [row["path"] for row in expected] == [str(file) for file in sorted(pictures.rglob("*.png"))] * 6
+    assert [row["path"] for row in expected] == [str(file) for file in sorted(images.rglob("*.png"))] * 6
     for job in range(3):
         out = tmp_path / f"rows {job}.parquet"
         for _ in range(3):
@@ -96,10 +96,10 @@ class Stop(Progress):
 
 
 def test_whole_parts_are_not_made_again(
-    rows: Callable, pictures: Path, unbroken: list, tmp_path: Path, told: Told
+    rows: Callable, images: Path, unbroken: list, tmp_path: Path, told: Told
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(pictures, progress=Stop(2), told=told)
+        rows(images, progress=Stop(2), told=told)
     assert (told.rows, told.kept) == (150, told.made)
     parts = {part: part.stat().st_mtime_ns for part in tmp_path.glob("rows.parquet.unfinished/part-*")}
     assert 2 <= len(parts) <= 4
@@ -110,14 +110,14 @@ def test_whole_parts_are_not_made_again(
             kept[0] += 1
             kept[1] += {part: part.stat().st_mtime_ns for part in parts} == parts
 
-    assert rows(pictures, told=again, progress=Watch()) == unbroken
+    assert rows(images, told=again, progress=Watch()) == unbroken
     assert kept == [5 - len(parts)] * 2
     assert (again.rows, again.kept, again.failed) == (150, 150, 2)
 
 
 @pytest.mark.parametrize("moment", ["plan.json", "joined.parquet", "rows.parquet", "removed"])
 def test_killed_between_the_last_steps(
-    moment: str, rows: Callable, pictures: Path, unbroken: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moment: str, rows: Callable, images: Path, unbroken: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The steps after the last chunk, each made the last that happened."""
     work = tmp_path / "rows.parquet.unfinished"
@@ -135,18 +135,18 @@ def test_killed_between_the_last_steps(
         else:
             patch.setattr(Path, "unlink", lambda file, missing_ok=False: stop() if file.name == "plan.json" else None)
         with pytest.raises(KeyboardInterrupt):
-            rows(pictures)
+            rows(images)
     assert (work / "plan.json").exists()
-    assert rows(pictures) == unbroken
+    assert rows(images) == unbroken
     assert not work.exists()
 
 
 @pytest.mark.parametrize("change", ["cut", "bits", "foreign", "short"])
 def test_a_damaged_part_is_made_again(
-    change: str, rows: Callable, pictures: Path, unbroken: list, tmp_path: Path
+    change: str, rows: Callable, images: Path, unbroken: list, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(pictures, progress=Stop(3))
+        rows(images, progress=Stop(3))
     first, second, *others = sorted(tmp_path.glob("rows.parquet.unfinished/part-*"))
     lengths = [pq.read_metadata(part).num_rows for part in (second, *others)]
     content = bytearray(first.read_bytes())
@@ -161,12 +161,12 @@ def test_a_damaged_part_is_made_again(
     else:
         pq.write_table(pq.read_table(first).slice(1), first)
     told = Told()
-    assert rows(pictures, told=told) == unbroken
+    assert rows(images, told=told) == unbroken
     assert told.made == 150 - sum(lengths)
 
 
 def test_a_part_that_breaks_before_the_end_is_told_and_mended(
-    rows: Callable, pictures: Path, unbroken: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: Callable, images: Path, unbroken: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = plan.Work.finish
 
@@ -177,8 +177,8 @@ def test_a_part_that_breaks_before_the_end_is_told_and_mended(
     with monkeypatch.context() as patch:
         patch.setattr(plan.Work, "finish", damaged)
         with pytest.raises(CorollaError, match=r"part-000001\.parquet was damaged"):
-            rows(pictures)
-    assert rows(pictures) == unbroken
+            rows(images)
+    assert rows(images) == unbroken
 
 
 @pytest.mark.parametrize(
@@ -188,17 +188,17 @@ def test_a_part_that_breaks_before_the_end_is_told_and_mended(
         ({"coverage": 0.9}, "another --coverage"),
         ({"backend": "openvino"}, "another way of computing"),
         ({"run": "flowers", "top": 3}, "another model and another way of computing"),
-        ({"sources": ["0"]}, "another pictures"),
+        ({"sources": ["0"]}, "another images"),
     ],
     ids=str,
 )
-def test_another_job_is_not_gone_on_with(change: dict, said: str, model: Path, pictures: Path, tmp_path: Path) -> None:
+def test_another_job_is_not_gone_on_with(change: dict, said: str, model: Path, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.parquet"
     with pytest.raises(KeyboardInterrupt):
-        predict(model, [str(pictures)], out, chunk=32, progress=Stop(1))
+        predict(model, [str(images)], out, chunk=32, progress=Stop(1))
     before = {file: file.read_bytes() for file in plan.folder_of(out).iterdir()}
-    asked = {"run": model, "sources": [str(pictures)], "chunk": 32} | change
-    asked["sources"] = [str(pictures / word) for word in asked["sources"]]
+    asked = {"run": model, "sources": [str(images)], "chunk": 32} | change
+    asked["sources"] = [str(images / word) for word in asked["sources"]]
     with pytest.raises(CorollaError) as raised:
         predict(asked.pop("run"), asked.pop("sources"), out, **asked)
     assert said in str(raised.value)
@@ -206,64 +206,64 @@ def test_another_job_is_not_gone_on_with(change: dict, said: str, model: Path, p
     assert {file: file.read_bytes() for file in plan.folder_of(out).iterdir()} == before
 
 
-def test_a_result_is_never_written_over(rows: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_a_result_is_never_written_over(rows: Callable, images: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.parquet").write_text("mine")
     with pytest.raises(CorollaError, match="is there; choose another name"):
-        rows(pictures)
+        rows(images)
     (tmp_path / "rows.parquet.unfinished").mkdir()
     with pytest.raises(CorollaError, match="is there; choose another name"):
-        rows(pictures)
+        rows(images)
     assert (tmp_path / "rows.parquet").read_text() == "mine"
 
 
-def test_a_folder_of_anything_else_is_left_alone(rows: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_a_folder_of_anything_else_is_left_alone(rows: Callable, images: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.parquet.unfinished").mkdir()
     (tmp_path / "rows.parquet.unfinished" / "letter.txt").write_text("mine")
     with pytest.raises(CorollaError, match=r"letter\.txt"):
-        rows(pictures)
+        rows(images)
     assert (tmp_path / "rows.parquet.unfinished" / "letter.txt").read_text() == "mine"
 
 
-def test_two_cannot_work_at_one_result(model: Path, pictures: Path, rows: Callable, tmp_path: Path) -> None:
+def test_two_cannot_work_at_one_result(model: Path, images: Path, rows: Callable, tmp_path: Path) -> None:
     class Meanwhile(Progress):
         said = ""
 
         def stage(self, title: str, done: int, total: int, detail: str = "") -> None:
             if not self.said:
                 with pytest.raises(CorollaError) as raised:
-                    predict(model, [str(pictures)], tmp_path / "rows.parquet", chunk=32)
+                    predict(model, [str(images)], tmp_path / "rows.parquet", chunk=32)
                 Meanwhile.said = str(raised.value)
 
-    assert len(rows(pictures, progress=Meanwhile())) == 150
+    assert len(rows(images, progress=Meanwhile())) == 150
     assert "another process is at work" in Meanwhile.said
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 2, "rows": 1, "chunk": 32}'])
-def test_a_damaged_plan_is_one_line(content: str, rows: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_a_damaged_plan_is_one_line(content: str, rows: Callable, images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(pictures, progress=Stop(1))
+        rows(images, progress=Stop(1))
     (tmp_path / "rows.parquet.unfinished" / "plan.json").write_text(content)
     with pytest.raises(CorollaError, match=r"plan\.json.* to begin again"):
-        rows(pictures)
+        rows(images)
 
 
-def test_a_damaged_list_is_one_line(rows: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_a_damaged_list_is_one_line(rows: Callable, images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(pictures, progress=Stop(1))
+        rows(images, progress=Stop(1))
     file = tmp_path / "rows.parquet.unfinished" / "list.parquet"
     content = bytearray(file.read_bytes())
     for place in range(0, len(content) // 2, 20):
         content[place] ^= 255
     file.write_bytes(content)
     with pytest.raises(CorollaError, match="to begin again"):
-        rows(pictures)
+        rows(images)
 
 
 def test_a_folder_that_vanishes_ends_the_job_and_loses_nothing(
-    rows: Callable, pictures: Path, unbroken: list, tmp_path: Path, told: Told
+    rows: Callable, images: Path, unbroken: list, tmp_path: Path, told: Told
 ) -> None:
     own = tmp_path / "own"
-    shutil.copytree(pictures, own)
+    shutil.copytree(images, own)
 
     class Vanish(Progress):
         def stage(self, title: str, done: int, total: int, detail: str = "") -> None:
@@ -279,10 +279,10 @@ def test_a_folder_that_vanishes_ends_the_job_and_loses_nothing(
 
 
 @pytest.mark.parametrize("how", ["renamed", "unmounted"])
-def test_a_folder_that_is_empty_by_now_counts_as_gone(how: str, rows: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_empty_by_now_counts_as_gone(how: str, rows: Callable, images: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
-    shutil.copy(pictures / "0" / "000 é.png", own / "1.png")
+    shutil.copy(images / "0" / "000 é.png", own / "1.png")
 
     def gone(work: plan.Work) -> list[int]:
         (own / "1.png").unlink()
@@ -297,23 +297,23 @@ def test_a_folder_that_is_empty_by_now_counts_as_gone(how: str, rows: Callable, 
 
 
 def test_another_folder_is_as_good_to_go_on_from(
-    rows: Callable, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: Callable, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(pictures)
+    monkeypatch.chdir(images)
     with pytest.raises(KeyboardInterrupt):
         rows("0", "1", progress=Stop(1))
     monkeypatch.chdir(tmp_path)
-    made = rows(pictures / "0", pictures / "1")
+    made = rows(images / "0", images / "1")
     assert [row["path"] for row in made[:2]] == [str(Path("0", "000 é.png")), str(Path("0", "002 é.png"))]
     assert sum(row["error"] is not None for row in made) == 2
 
 
-def test_the_list_is_that_of_the_beginning(rows: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_the_list_is_that_of_the_beginning(rows: Callable, images: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
-    shutil.copytree(pictures / "0", own)
+    shutil.copytree(images / "0", own)
     with pytest.raises(KeyboardInterrupt):
         rows(own, progress=Stop(1))
-    shutil.copy(pictures / "1" / "001 é.png", own / "000.png")
+    shutil.copy(images / "1" / "001 é.png", own / "000.png")
     (own / "148 é.png").unlink()
     made = rows(own)
     assert len(made) == 75
@@ -331,8 +331,8 @@ def test_the_list_is_that_of_the_beginning(rows: Callable, pictures: Path, tmp_p
     ],
     ids=str,
 )
-def test_what_cannot_be(asked: dict, said: str, model: Path, pictures: Path, tmp_path: Path) -> None:
+def test_what_cannot_be(asked: dict, said: str, model: Path, images: Path, tmp_path: Path) -> None:
     words = {"run": model, "out": "rows.parquet"} | asked
     with pytest.raises(CorollaError, match=said):
-        predict(words.pop("run"), [str(pictures)], tmp_path / words.pop("out"), **words)
+        predict(words.pop("run"), [str(images)], tmp_path / words.pop("out"), **words)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Wherever pictures lie they become the same rows, and no source can do harm."""
+"""Wherever images lie they become the same rows, and no source can do harm."""
 
 import io
 import os
@@ -34,7 +34,7 @@ def answers(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def some(tmp_path: Path, png: Callable[[int], bytes]) -> Path:
-    """A folder with two pictures and one more below, among noise."""
+    """A folder with two images and one more below, among noise."""
     folder = tmp_path / "some"
     for number, name in enumerate(("b.png", "a é.png", "below/c.png")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def test_folders_patterns_and_files_keep_their_order(some: Path) -> None:
     ("word", "said"),
     [
         ("nowhere", "there is no"),
-        ("some/*.gif", "holds no pictures"),
+        ("some/*.gif", "holds no images"),
         ("-", "standard input cannot be read twice"),
         ("memory://nowhere/", "there is no memory://nowhere/"),
         ("nothing://x", "cannot open nothing://x: "),
@@ -108,7 +108,7 @@ def test_a_parquet_file_that_is_none(tmp_path: Path) -> None:
         names(tmp_path / "list.parquet")
 
 
-def test_shards_give_the_rows_of_their_pictures(
+def test_shards_give_the_rows_of_their_images(
     some: Path, rows: Callable, tar: Callable, png: Callable, tmp_path: Path
 ) -> None:
     content = {f"{number:03}.{ending}": png(number) for number in range(40) for ending in ("png", "cls")}
@@ -123,11 +123,11 @@ def test_shards_give_the_rows_of_their_pictures(
     assert [row["path"] for row in made][:4] == [f"{a}/x/1.PNG", f"{a}/x/2.png", f"{a}/3.jpg", f"{b}/000.png"]
     assert [row["error"] for row in made[:3]] == [
         None,
-        "not a picture in a known format",
+        "not an image in a known format",
         "the file is empty (0 bytes)",
     ]
     assert len(made) == 43
-    direct = rows(some / "a é.png", out=tmp_path / "direct.parquet")  # the picture of number 1
+    direct = rows(some / "a é.png", out=tmp_path / "direct.parquet")  # the image of number 1
     assert made[0]["label"] == direct[0]["label"]
     assert made[0]["probability"] == pytest.approx(direct[0]["probability"], abs=1e-6)
 

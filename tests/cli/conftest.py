@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from corolla.cli import main
 
-COLOURS = {"deep blue": (40, 60, 200), "grün": (40, 180, 60), "red": (200, 40, 40)}
+COLORS = {"deep blue": (40, 60, 200), "grün": (40, 180, 60), "red": (200, 40, 40)}
 TINY = ["--model", "vit_pico_patch8_16", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
 
 
@@ -66,39 +66,39 @@ def start_fixture() -> Callable[..., subprocess.Popen[bytes]]:
     return start
 
 
-def draw_pictures(root: Path, each: int, seed: int = 0) -> Path:
-    """A folder for each of three classes, with blots of its colour on any background."""
+def draw_images(root: Path, each: int, seed: int = 0) -> Path:
+    """A folder for each of three classes, with blots of its color on any background."""
     dice = random.Random(seed)
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         (root / name).mkdir(parents=True)
         for number in range(each):
-            picture = Image.new("RGB", (24, 24 + number % 3), tuple(dice.randrange(256) for _ in range(3)))
-            pen = ImageDraw.Draw(picture)
+            image = Image.new("RGB", (24, 24 + number % 3), tuple(dice.randrange(256) for _ in range(3)))
+            pen = ImageDraw.Draw(image)
             for _ in range(6):
                 x, y = dice.randrange(24), dice.randrange(24)
-                shade = tuple(max(0, min(255, part + dice.randrange(-30, 30))) for part in colour)
+                shade = tuple(max(0, min(255, part + dice.randrange(-30, 30))) for part in color)
                 pen.ellipse([x - 6, y - 6, x + 6, y + 6], fill=shade)
-            picture.save(root / name / f"{number:02d} é.png")
+            image.save(root / name / f"{number:02d} é.png")
     return root
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """36 pictures of three classes; do not write into it."""
-    return draw_pictures(tmp_path_factory.mktemp("data") / "my pictures", 12)
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """36 images of three classes; do not write into it."""
+    return draw_images(tmp_path_factory.mktemp("data") / "my images", 12)
 
 
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """150 pictures of the same classes, enough to calibrate with; do not write into it."""
-    return draw_pictures(tmp_path_factory.mktemp("many") / "pictures", 50, seed=5)
+    """150 images of the same classes, enough to calibrate with; do not write into it."""
+    return draw_images(tmp_path_factory.mktemp("many") / "images", 50, seed=5)
 
 
 @pytest.fixture(scope="session")
-def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run trained on `pictures` by the command; do not write into it."""
+def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run trained on `images` by the command; do not write into it."""
     run = tmp_path_factory.mktemp("runs") / "run one"
-    assert main(["train", str(pictures), "--out", str(run), "--epochs", "2", "--quiet", *TINY]) == 0
+    assert main(["train", str(images), "--out", str(run), "--epochs", "2", "--quiet", *TINY]) == 0
     return run
 
 

@@ -18,9 +18,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def own(pictures: Path, here: Path) -> Path:
-    """A copy of the pictures with a copy of one, the same picture under two classes, and a file that is no picture."""
-    root = Path(shutil.copytree(pictures, here / "my pictures"))
+def own(images: Path, here: Path) -> Path:
+    """A copy of the images with a copy of one, the same image under two classes, and a file that is no image."""
+    root = Path(shutil.copytree(images, here / "my images"))
     shutil.copy(root / "red" / "00 é.png", root / "red" / "again.png")
     shutil.copy(root / "grün" / "01 é.png", root / "red" / "grün.png")
     (root / "red" / "broken.png").write_bytes(b"")
@@ -28,17 +28,17 @@ def own(pictures: Path, here: Path) -> Path:
 
 
 def test_the_table_the_page_and_the_json(corolla: Callable, own: Path) -> None:
-    said = corolla("audit", "my pictures")
+    said = corolla("audit", "my images")
     assert said.status == 0
-    assert said.out.startswith("38 pictures of 3 classes, without splits\n")
+    assert said.out.startswith("38 images of 3 classes, without splits\n")
     lines = [" ".join(line.split()) for line in said.out.splitlines()]
     assert "1 photograph is filed under more than one class." in lines
     assert "Exact duplicates 2 sets" in lines
     assert "Unreadable files 1" in lines
     assert "Labels likely wrong not looked at; give --weights" in lines
     assert "red 14" in lines
-    assert "audit: audit-my-pictures/audit.html" in said.err.replace("\\", "/")
-    folder = own.parent / "audit-my-pictures"
+    assert "audit: audit-my-images/audit.html" in said.err.replace("\\", "/")
+    folder = own.parent / "audit-my-images"
     assert {file.name for file in folder.iterdir()} == {"audit.html", "audit.json"}
     assert "<html" in (folder / "audit.html").read_text(encoding="utf-8")
     told = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
@@ -89,15 +89,15 @@ def test_the_table_of_decisions_is_data(corolla: Callable, own: Path) -> None:
     ("words", "expected"),
     [
         (["nothing"], "there is no 'nothing'"),
-        (["my pictures", "--weights", "flowrs"], "no published weights are called 'flowrs'"),
-        (["my pictures", "--fix", "fixed.txt"], "should end in .csv"),
-        (["my pictures", "--fix", "there.csv"], "there.csv is there already"),
-        (["my pictures", "--relabel"], "--relabel"),
-        (["my pictures", "--relabel", "--fix", "a.csv"], "needs --weights"),
-        (["my pictures", "--out", "my pictures/audit"], "give --out another place"),
-        (["my pictures", "--fix", "my pictures/red/fixed.csv"], "give --fix another place"),
-        (["my pictures", "--seed", "-1"], "--seed"),
-        (["my pictures", "--weights", "flowers", "--device", "abacus"], "abacus"),
+        (["my images", "--weights", "flowrs"], "no published weights are called 'flowrs'"),
+        (["my images", "--fix", "fixed.txt"], "should end in .csv"),
+        (["my images", "--fix", "there.csv"], "there.csv is there already"),
+        (["my images", "--relabel"], "--relabel"),
+        (["my images", "--relabel", "--fix", "a.csv"], "needs --weights"),
+        (["my images", "--out", "my images/audit"], "give --out another place"),
+        (["my images", "--fix", "my images/red/fixed.csv"], "give --fix another place"),
+        (["my images", "--seed", "-1"], "--seed"),
+        (["my images", "--weights", "flowers", "--device", "abacus"], "abacus"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line(corolla: Callable, own: Path, words: list[str], expected: str) -> None:

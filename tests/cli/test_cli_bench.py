@@ -9,8 +9,8 @@ import pytest
 from corolla.bench.cases import Case
 from corolla.bench.ceiling import Ceiling
 from corolla.bench.epochs import EpochCost
+from corolla.bench.images import ImageSpeed
 from corolla.bench.models import Measured, speed
-from corolla.bench.pictures import PictureSpeed
 from corolla.bench.report import Report
 from corolla.bench.timing import Timing
 from corolla.cli.speeds import counted, print_report
@@ -26,18 +26,18 @@ def report() -> Report:
         speed(case, Measured("prediction", timing, "float32"), ceilings),
         speed(case, Measured("training", timing, "float32", 1_234_000_000), ceilings),
     )
-    pictures = PictureSpeed("my [b]photos", 256, 224, 2, 1, 250.4, 800.0, 99.94, 1234.5)
+    images = ImageSpeed("my [b]photos", 256, 224, 2, 1, 250.4, 800.0, 99.94, 1234.5)
     epochs = (EpochCost(160, 512, 128, 3, 12.0, 11.4, 0.64),)
-    return Report("2 threads of a processor", "cpu", 2, "no", "a reason", ceilings, speeds, pictures, epochs, 0.5, 60.0)
+    return Report("2 threads of a processor", "cpu", 2, "no", "a reason", ceilings, speeds, images, epochs, 0.5, 60.0)
 
 
-def test_the_whole_command_as_json(corolla: Callable, pictures: Path) -> None:
-    said = corolla("bench", *TINY, "--device", "cpu", "--pictures", pictures, "--json")
+def test_the_whole_command_as_json(corolla: Callable, images: Path) -> None:
+    said = corolla("bench", *TINY, "--device", "cpu", "--images", images, "--json")
     assert said.status == 0
     figures = json.loads(said.out)
     assert {row["model"] for row in figures["models"]} == {"vit_pico_patch8_32"}
     assert all(row["images_per_second"] > 0 for row in figures["models"])
-    assert figures["pictures"]["source"] == str(pictures)
+    assert figures["images"]["source"] == str(images)
     assert [cost["size"] for cost in figures["epochs"]] == [32]
 
 
@@ -50,7 +50,7 @@ def test_the_tables(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line[:5] == ["vit_tiny_patch16_224", "training", "float32", "32", "128"] for line in lines)
     assert any(line[-3:] == [share, "1,234", "MB"] for line in lines)
     assert ["160", "px", "512", "128", "5.0%", "5"] in lines
-    assert "256 pictures, of my [b]photos" in out
+    assert "256 images, of my [b]photos" in out
     assert any(line[-3:] == ["1", "worker", "99.9"] for line in lines)
     assert any(line[-3:] == ["2", "threads", "250"] for line in lines)
 
@@ -71,7 +71,7 @@ def test_numbers_of_things() -> None:
         (["--model", "vit_tini_patch16_224"], "vit_tiny_patch16_224"),
         (["--model", "tiny", "--size", 64], "'tiny'"),
         (["--size", 65], "65"),
-        (["--pictures", "no such folder"], "no such folder"),
+        (["--images", "no such folder"], "no such folder"),
         (["--batch", 0], "--batch"),
         (["--threads", 0], "--threads"),
         (["--seconds", "nan"], "--seconds"),

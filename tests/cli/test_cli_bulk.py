@@ -23,16 +23,16 @@ def model(graph: object, small: object, card: Callable, tmp_path: Path) -> Path:
     return file
 
 
-def test_the_table_says_what_json_says(corolla: Callable, trained: Path, pictures: Path, tmp_path: Path) -> None:
+def test_the_table_says_what_json_says(corolla: Callable, trained: Path, images: Path, tmp_path: Path) -> None:
     import json
 
     out = tmp_path / "new" / "rows.parquet"
-    said = corolla("predict", trained, pictures, "--out", out, "--top", 2, "--device", "cpu", "--quiet")
+    said = corolla("predict", trained, images, "--out", out, "--top", 2, "--device", "cpu", "--quiet")
     assert said.status == 0, said.err
     assert said.out.startswith(f"{out}: 36 rows, ")
     assert said.out.rstrip().endswith(" rows/s")
     table = pq.read_table(out).to_pylist()
-    answers = json.loads(corolla("predict", trained, pictures, "--json", "--top", 2, "--device", "cpu").out)
+    answers = json.loads(corolla("predict", trained, images, "--json", "--top", 2, "--device", "cpu").out)
     for row, answer in zip(table, answers, strict=True):
         assert row["path"] == answer["path"]
         assert row["label"] == answer["label"]
@@ -42,16 +42,16 @@ def test_the_table_says_what_json_says(corolla: Callable, trained: Path, picture
         assert row["novelty"] is None
 
 
-def test_bad_pictures_are_counted(corolla: Callable, model: Path, tmp_path: Path, pictures: Path) -> None:
+def test_bad_images_are_counted(corolla: Callable, model: Path, tmp_path: Path, images: Path) -> None:
     (tmp_path / "mixed").mkdir()
     (tmp_path / "mixed" / "a.jpg").write_text("a letter")
-    one = next(pictures.rglob("*.png"))
+    one = next(images.rglob("*.png"))
     said = corolla("predict", model, tmp_path / "mixed", one, "--out", tmp_path / "1.parquet")
     assert (said.status, said.out.split(",")[:2]) == (0, [f"{tmp_path / '1.parquet'}: 2 rows", " 1 of them unreadable"])
     said = corolla("predict", model, tmp_path / "mixed", "--out", tmp_path / "2.parquet", "--quiet")
     assert said.status == 2
-    assert said.err == "corolla: the one picture could not be read\n"
-    assert pq.read_table(tmp_path / "2.parquet").to_pylist()[0]["error"] == "not a picture in a known format"
+    assert said.err == "corolla: the one image could not be read\n"
+    assert pq.read_table(tmp_path / "2.parquet").to_pylist()[0]["error"] == "not an image in a known format"
 
 
 @pytest.mark.parametrize(
@@ -86,19 +86,19 @@ def test_a_backend_is_for_files(corolla: Callable, trained: Path, tmp_path: Path
 
 @pytest.mark.parametrize("missing", ["pyarrow", "ray"])
 def test_what_is_not_installed_is_named(
-    missing: str, corolla: Callable, model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    missing: str, corolla: Callable, model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "ray":
         monkeypatch.setattr("corolla.bulk.predict.find_spec", lambda _: None)
-    ended = corolla("predict", model, pictures, "--out", tmp_path / "a.parquet", "--engine", "ray", "--quiet")
+    ended = corolla("predict", model, images, "--out", tmp_path / "a.parquet", "--engine", "ray", "--quiet")
     assert f"pip install 'corolla[{'parquet' if missing == 'pyarrow' else 'ray'}]'" in ended.line
 
 
 def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(
-    start: Callable, model: Path, pictures: Path, tmp_path: Path
+    start: Callable, model: Path, images: Path, tmp_path: Path
 ) -> None:
-    out, words = tmp_path / "rows.parquet", [str(pictures)] * 120
+    out, words = tmp_path / "rows.parquet", [str(images)] * 120
     process: subprocess.Popen[bytes] = start("predict", model, *words, "--out", out)
     until = time.monotonic() + 300
     while not list(plan.folder_of(out).glob("part-*")) and time.monotonic() < until:
@@ -118,15 +118,15 @@ def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(
 
 
 def test_ctrl_c_before_the_list_is_there(
-    corolla: Callable, model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corolla: Callable, model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object, told: Told, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("corolla.bulk.predict.predict", stop)
-    ended = corolla("predict", model, pictures, "--out", tmp_path / "a.parquet")
+    ended = corolla("predict", model, images, "--out", tmp_path / "a.parquet")
     assert (ended.status, ended.out) == (130, "")
-    assert ended.err == "corolla: stopped before the pictures were listed; the same command begins again\n"
+    assert ended.err == "corolla: stopped before the images were listed; the same command begins again\n"
 
 
 @pytest.mark.parametrize(("which", "words"), [("run", ["--backend", "openvino"]), ("file", ["--device", "cuda"])])

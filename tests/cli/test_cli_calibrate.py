@@ -51,7 +51,7 @@ def test_predict_tells_what_is_none_of_its_classes(
         assert [row["accepted"] for row in csv.DictReader(file)] == ["yes" if one.accepted else "no" for one in answers]
 
 
-def test_a_refused_picture_is_no_class_on_the_screen(corolla: Callable, calibrated: Path, many: Path) -> None:
+def test_a_refused_image_is_no_class_on_the_screen(corolla: Callable, calibrated: Path, many: Path) -> None:
     calibration = api.load(calibrated).calibration
     scale = calibration.novelty.scale
     strict = replace(calibration.novelty, scale=replace(scale, border=scale.median + 1e-3))  # half of all are refused
@@ -72,7 +72,7 @@ def test_a_coverage_is_told_as_a_set(corolla: Callable, calibrated: Path, many: 
     assert json.loads(said.out)[0]["labels"] == list(expected.labels)
     if expected.accepted and expected.labels:
         assert " or ".join(expected.labels) in corolla("predict", calibrated, file, "--coverage", "0.9", "--quiet").out
-    everything = api.load(calibrated).predict(file, coverage=0.999)  # so few pictures cannot promise so much
+    everything = api.load(calibrated).predict(file, coverage=0.999)  # so few images cannot promise so much
     assert set(everything.labels) == set(api.load(calibrated).classes)
 
 
@@ -96,17 +96,17 @@ def test_evaluate_tells_how_far_to_believe_it(corolla: Callable, calibrated: Pat
 
 
 def test_what_cannot_be_calibrated_is_refused_in_a_line(
-    corolla: Callable, run_copy: Path, calibrated: Path, pictures: Path, many: Path
+    corolla: Callable, run_copy: Path, calibrated: Path, images: Path, many: Path
 ) -> None:
-    assert "needs training pictures and 20 or more" in corolla("calibrate", run_copy, "--quiet").line
-    assert "needs training pictures and 20 or more" in corolla("calibrate", run_copy, pictures, "--quiet").line
-    assert "comes with corolla" in corolla("calibrate", "flowers", pictures, "--quiet").line
+    assert "needs training images and 20 or more" in corolla("calibrate", run_copy, "--quiet").line
+    assert "needs training images and 20 or more" in corolla("calibrate", run_copy, images, "--quiet").line
+    assert "comes with corolla" in corolla("calibrate", "flowers", images, "--quiet").line
     (calibrated / "calibration.safetensors").write_bytes(b"broken")
-    line = corolla("predict", calibrated, pictures / "red" / "00 é.png", "--quiet").line
+    line = corolla("predict", calibrated, images / "red" / "00 é.png", "--quiet").line
     assert "calibration.safetensors" in line
     assert "delete it to do without" in line
     assert corolla("calibrate", calibrated, many, "--quiet").status == 0
-    assert corolla("predict", calibrated, pictures / "red" / "00 é.png", "--quiet").status == 0
+    assert corolla("predict", calibrated, images / "red" / "00 é.png", "--quiet").status == 0
 
 
 def test_a_coverage_needs_a_calibrated_run(corolla: Callable, run_copy: Path, calibrated: Path, many: Path) -> None:
@@ -120,14 +120,14 @@ def test_a_browser_shows_the_report_of_a_real_run(corolla: Callable, calibrated:
     measured = calibrated.with_name("measured")
     assert corolla("evaluate", calibrated, many, "--robustness", "--out", measured, "--quiet").status == 0
     with opened(measured / "report.html") as (page, complaints):
-        assert page.evaluate("[...document.images].every(picture => picture.complete && picture.naturalWidth > 0)")
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
         sections = page.eval_on_selector_all("section", "parts => parts.map(part => part.id)")
         assert sections == [
             "headline", "confusion", "mistakes", "right", "per_class", "confidence", "robustness", "curves", "data",
             "training",
         ]  # fmt: skip
         why = page.locator("#mistakes img.why").first
-        assert why.evaluate("picture => getComputedStyle(picture).opacity") == "0"
+        assert why.evaluate("image => getComputedStyle(image).opacity") == "0"
         page.get_by_label("Show what the answers rest on").check()
         expect(why).to_have_css("opacity", "1")
         cell = page.locator(".matrix td.wrong a").first

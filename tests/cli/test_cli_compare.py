@@ -44,7 +44,7 @@ def test_the_table_and_the_page(corolla: Callable, run_copy: Path, other: Path, 
     assert "other &lt;run&gt;" in page.read_text(encoding="utf-8")
 
 
-def test_what_cannot_be_compared_is_refused(corolla: Callable, run_copy: Path, tmp_path: Path, pictures: Path) -> None:
+def test_what_cannot_be_compared_is_refused(corolla: Callable, run_copy: Path, tmp_path: Path, images: Path) -> None:
     assert "takes two to 6" in corolla("compare", run_copy, "--quiet").line
     assert "takes two to 6" in corolla("compare", *[run_copy] * 7, "--quiet").line
     assert "should be the name of an .html file" in corolla("compare", run_copy, run_copy, "--out", tmp_path).line
@@ -53,5 +53,5 @@ def test_what_cannot_be_compared_is_refused(corolla: Callable, run_copy: Path, t
     rows = (fewer / "manifest.csv").read_text(encoding="utf-8").splitlines()
     dropped = next(row for row in rows if ",test," in row)
     (fewer / "manifest.csv").write_text("\n".join(row for row in rows if row != dropped), encoding="utf-8")
-    assert "different pictures (6 and 5, 5 of them the same)" in corolla("compare", run_copy, fewer, "--quiet").line
-    assert corolla("compare", run_copy, fewer, "--data", pictures, "--quiet").status == 0
+    assert "different images (6 and 5, 5 of them the same)" in corolla("compare", run_copy, fewer, "--quiet").line
+    assert corolla("compare", run_copy, fewer, "--data", images, "--quiet").status == 0

@@ -49,23 +49,23 @@ def test_fetch_says_that_a_named_folder_holds_none(
 
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """150 painted pictures."""
+    """150 painted images."""
     from corolla.data.painted import paint_dataset
 
-    return paint_dataset(tmp_path_factory.mktemp("painted") / "my pictures", 150, size=24)
+    return paint_dataset(tmp_path_factory.mktemp("painted") / "my images", 150, size=24)
 
 
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_shard_packs_painted_pictures_and_tells_how_many(corolla: Callable, painted: Path, tmp_path: Path) -> None:
-    said = corolla("data", "shard", painted, tmp_path / "shards", "--pictures", 40)
+def test_shard_packs_painted_images_and_tells_how_many(corolla: Callable, painted: Path, tmp_path: Path) -> None:
+    said = corolla("data", "shard", painted, tmp_path / "shards", "--images", 40)
     assert (said.status, said.out) == (0, f"{tmp_path / 'shards'}\n")
-    assert said.err == "150 pictures of 5 classes in 5 shards\n"
+    assert said.err == "150 images of 5 classes in 5 shards\n"
     listed = json.loads((tmp_path / "shards" / "shards.json").read_text())
-    assert [shard["pictures"] for shard in listed["shards"] if shard["split"] == "train"] == [40, 40, 25]
-    assert corolla("data", "shard", painted, tmp_path / "shards", "--pictures", 40, "--quiet").err == ""
+    assert [shard["images"] for shard in listed["shards"] if shard["split"] == "train"] == [40, 40, 25]
+    assert corolla("data", "shard", painted, tmp_path / "shards", "--images", 40, "--quiet").err == ""
     assert "other data or options" in corolla("data", "shard", painted, tmp_path / "shards", "--seed", 1).line
     assert "read in order as it is" in corolla("data", "shard", tmp_path / "shards", tmp_path / "again").line
     assert "--megabytes is inf" in corolla("data", "shard", painted, tmp_path / "new", "--megabytes", "inf").line
@@ -77,14 +77,14 @@ def test_shard_tells_what_it_leaves_out(corolla: Callable, tmp_path: Path) -> No
     paint_dataset(tmp_path / "some", 60, size=24)
     (tmp_path / "some" / "rose" / "notes.txt").write_text("water daily")
     said = corolla("data", "shard", tmp_path / "some", tmp_path / "shards")
-    told = "  skipped rose/notes.txt: not a picture in a known format"
-    assert said.err.splitlines() == [told, "60 pictures of 5 classes in 3 shards"]
+    told = "  skipped rose/notes.txt: not an image in a known format"
+    assert said.err.splitlines() == [told, "60 images of 5 classes in 3 shards"]
     listed = json.loads((tmp_path / "shards" / "shards.json").read_text())
-    assert listed["skipped"] == [["rose/notes.txt", "not a picture in a known format"]]
+    assert listed["skipped"] == [["rose/notes.txt", "not an image in a known format"]]
 
 
 def test_shard_goes_on_after_a_kill(corolla: Callable, start: Callable, painted: Path, tmp_path: Path) -> None:
-    words = ("data", "shard", painted, tmp_path / "out", "--pictures", 1)
+    words = ("data", "shard", painted, tmp_path / "out", "--images", 1)
     for _ in range(10):  # on a busy machine it may be at its end before it is killed
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         process = start(*words)
@@ -98,13 +98,13 @@ def test_shard_goes_on_after_a_kill(corolla: Callable, start: Callable, painted:
     left = {name: text for name, text in files(tmp_path / "out").items() if name.startswith("train-")}
     assert not (tmp_path / "out" / "shards.json").exists()
     assert corolla(*words).status == 0
-    assert corolla("data", "shard", painted, tmp_path / "whole", "--pictures", 1).status == 0
+    assert corolla("data", "shard", painted, tmp_path / "whole", "--images", 1).status == 0
     assert files(tmp_path / "out") == files(tmp_path / "whole")
     assert left.items() <= files(tmp_path / "whole").items()  # nothing half under its final name
 
 
 def test_shards_are_data_for_a_training_and_an_evaluation(corolla: Callable, painted: Path, tmp_path: Path) -> None:
-    corolla("data", "shard", painted, tmp_path / "shards", "--pictures", 40)
+    corolla("data", "shard", painted, tmp_path / "shards", "--images", 40)
     tiny = ("--model", "vit_pico_patch8_16", "--epochs", 1, "--workers", 0, "--device", "cpu", "--quiet")
     assert corolla("train", tmp_path / "shards", "--out", tmp_path / "run", *tiny).status == 0
     own = json.loads(corolla("evaluate", tmp_path / "run", "--json").out)

@@ -24,15 +24,15 @@ from corolla.training.recipe import Recipe
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for the photographs: five classes of coloured noise, where `COROLLA_DATA` says."""
+    """A stand-in for the photographs: five classes of colored noise, where `COROLLA_DATA` says."""
     dice = random.Random(0)
     for hue, name in enumerate(flowers.CLASSES):
         (tmp_path / "photos" / "flower_photos" / name).mkdir(parents=True)
         for number in range(8):
             noise = bytes(dice.randrange(256) for _ in range(16 * 16))
             shade = Image.frombytes("L", (16, 16), noise)
-            picture = Image.merge("HSV", (Image.new("L", (16, 16), hue * 50), Image.new("L", (16, 16), 200), shade))
-            picture.convert("RGB").save(tmp_path / "photos" / "flower_photos" / name / f"{number}.png")
+            image = Image.merge("HSV", (Image.new("L", (16, 16), hue * 50), Image.new("L", (16, 16), 200), shade))
+            image.convert("RGB").save(tmp_path / "photos" / "flower_photos" / name / f"{number}.png")
     monkeypatch.setenv("COROLLA_DATA", str(tmp_path / "photos"))
     return tmp_path / "photos"
 
@@ -41,8 +41,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes `scratch` a matter of seconds whatever time it is given."""
     recipe = Recipe(name="scratch", model="vit_pico_patch8_16", image_size=16, epochs=1, batch_size=10)
-    rung = Preset(recipe.model, recipe.image_size, recipe.growth, 0)
-    monkeypatch.setitem(recipes.RECIPES, "scratch", recipes.NamedRecipe(recipe, (rung,), 2))
+    preset = Preset(recipe.model, recipe.image_size, recipe.progressive_resizing, 0)
+    monkeypatch.setitem(recipes.RECIPES, "scratch", recipes.NamedRecipe(recipe, (preset,), 2))
 
 
 @pytest.mark.usefixtures("photos", "small_recipe")
@@ -65,7 +65,7 @@ def test_the_whole_demo(corolla: Callable, tmp_path: Path, monkeypatch: pytest.M
     for place in (run / "report.html", run / "README.md", Path("demo-2/predictions.png")):
         assert place.is_file()
         assert str(place) in end
-    assert "corolla train PICTURES --out" in end
+    assert "corolla train IMAGES --out" in end
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_minutes_are_those_of_everything(minutes: float, spent: float, train
     assert training_minutes(minutes, spent) == training
 
 
-def test_minutes_that_not_even_the_pictures_fit_in_are_refused_at_once(
+def test_minutes_that_not_even_the_images_fit_in_are_refused_at_once(
     corolla: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

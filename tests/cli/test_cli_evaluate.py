@@ -33,12 +33,12 @@ def test_the_table_holds_the_same_figures(corolla: Callable, run_copy: Path) -> 
     assert figures.n < FEW  # of so few no decimals are told
     assert f"{figures.accuracy:.0%}" in lines[0]
     assert f"{figures.interval[0]:.0%}" in lines[0]
-    assert f"{figures.n} pictures say little" in said.out.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"{figures.n} images say little" in said.out.replace("\N{NO-BREAK SPACE}", " ")
     assert ["log", "loss", f"{figures.log_loss:.3f}"] in lines
     counts = [str(count) if count else "·" for count in figures.confusion[1]]
     assert ["grün", *counts] in lines
     assert "trained on" in said.out
-    assert f"{run_copy} keeps the report of its own test pictures; --out DIR writes one of these" in said.err
+    assert f"{run_copy} keeps the report of its own test images; --out DIR writes one of these" in said.err
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -46,13 +46,13 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("which", ["split", "other data", "other data with splits", "out"])
-def test_only_its_own_test_pictures_change_what_the_run_says_of_itself(
-    which: str, corolla: Callable, run_copy: Path, pictures: Path, tmp_path: Path
+def test_only_its_own_test_images_change_what_the_run_says_of_itself(
+    which: str, corolla: Callable, run_copy: Path, images: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(pictures / "red", tmp_path / "split" / "test" / "deep blue")  # all of them are answered wrong
-    shutil.copytree(pictures / "grün", tmp_path / "split" / "train" / "grün")
+    shutil.copytree(images / "red", tmp_path / "split" / "test" / "deep blue")  # all of them are answered wrong
+    shutil.copytree(images / "grün", tmp_path / "split" / "train" / "grün")
     words: dict[str, list[object]] = {
-        "split": ["--split", "train"], "other data": [pictures], "other data with splits": [tmp_path / "split"],
+        "split": ["--split", "train"], "other data": [images], "other data with splits": [tmp_path / "split"],
         "out": ["--out", tmp_path / "figures"],
     }  # fmt: skip
     before, facts = bytes_of(run_copy), facts_of(Run(run_copy))
@@ -83,17 +83,15 @@ def test_the_report_is_written_again(corolla: Callable, run_copy: Path) -> None:
     assert "<html" in (run_copy / "report.html").read_text(encoding="utf-8")
 
 
-def test_other_pictures_without_splits_are_used_whole(corolla: Callable, run_copy: Path, pictures: Path) -> None:
-    said = corolla("evaluate", run_copy, pictures, "--json")
+def test_other_images_without_splits_are_used_whole(corolla: Callable, run_copy: Path, images: Path) -> None:
+    said = corolla("evaluate", run_copy, images, "--json")
     figures = json.loads(said.out)
     assert (figures["split"], figures["n"]) == ("all", 36)
     assert figures["trained_on"] == 24
 
 
-def test_a_class_that_the_model_does_not_know(
-    corolla: Callable, run_copy: Path, pictures: Path, tmp_path: Path
-) -> None:
-    data = shutil.copytree(pictures, tmp_path / "data")
+def test_a_class_that_the_model_does_not_know(corolla: Callable, run_copy: Path, images: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(images, tmp_path / "data")
     (data / "red").rename(data / "scarlet")
     line = corolla("evaluate", run_copy, data, "--quiet").line
     assert "scarlet" in line
@@ -142,16 +140,16 @@ def test_robustness_is_told_on_the_screen_in_json_and_in_the_report(corolla: Cal
     assert f"{figures['mean']:.1%} right over all of these" in said.out
     rows = [line.split() for line in said.out.splitlines() if line.startswith("rotation")]
     assert rows == [["rotation", *(f"{share:.1%}" for share in figures["corruptions"]["rotation"]["accuracy"])]]
-    assert "Damaged pictures" in (run_copy / "report.html").read_text(encoding="utf-8")
+    assert "Damaged images" in (run_copy / "report.html").read_text(encoding="utf-8")
     assert "robustness" not in json.loads(corolla("evaluate", run_copy, "--json", "--quiet").out)
 
 
 def test_a_run_that_comes_with_corolla_is_measured_and_nothing_is_written(
-    corolla: Callable, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corolla: Callable, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
-    shutil.copytree(pictures / "red", tmp_path / "photos" / "roses")
+    shutil.copytree(images / "red", tmp_path / "photos" / "roses")
     said = corolla("evaluate", "flowers", "photos", "--device", "cpu")
     assert said.status == 0
     assert said.out.startswith("accuracy")

@@ -31,35 +31,35 @@ def test_it_tells_how_the_file_compares(corolla: Callable, trained: Path, tmp_pa
     assert set(told["speed"]) == {"one", "batch"}
 
 
-def test_the_file_answers_as_the_run_does(corolla: Callable, trained: Path, file: Path, pictures: Path) -> None:
-    words = (pictures, "--json", "--quiet", "--device", "cpu")
+def test_the_file_answers_as_the_run_does(corolla: Callable, trained: Path, file: Path, images: Path) -> None:
+    words = (images, "--json", "--quiet", "--device", "cpu")
     run, exported = (json.loads(corolla("predict", what, *words).out) for what in (trained, file))
     assert [one["path"] for one in run] == [one["path"] for one in exported]
     for one, other in zip(run, exported, strict=True):
         shares = ({entry["label"]: entry["probability"] for entry in answer["top"]} for answer in (one, other))
         assert next(shares) == pytest.approx(next(shares), abs=0.02)  # the run may compute in bfloat16
-    openvino = json.loads(corolla("predict", file, pictures, "--json", "--quiet", "--backend", "openvino").out)
+    openvino = json.loads(corolla("predict", file, images, "--json", "--quiet", "--backend", "openvino").out)
     for one, other in zip(exported, openvino, strict=True):
         assert one["probability"] == pytest.approx(other["probability"], abs=1e-4)
 
 
-def test_it_is_evaluated_on_data(corolla: Callable, file: Path, pictures: Path) -> None:
-    found = json.loads(corolla("evaluate", file, pictures, "--json", "--quiet").out)
-    labels = sorted(pictures.glob("*/*.png"))
+def test_it_is_evaluated_on_data(corolla: Callable, file: Path, images: Path) -> None:
+    found = json.loads(corolla("evaluate", file, images, "--json", "--quiet").out)
+    labels = sorted(images.glob("*/*.png"))
     model = api.load(file)
     right = sum(model.predict(path).label == path.parent.name for path in labels)
     assert (found["n"], found["accuracy"]) == (len(labels), right / len(labels))
-    assert "no pictures" in corolla("evaluate", file).line
+    assert "no images" in corolla("evaluate", file).line
     assert sorted(path.name for path in file.parent.iterdir()) == [file.name]
 
 
-def test_its_rollout_is_drawn(corolla: Callable, file: Path, pictures: Path, tmp_path: Path) -> None:
-    assert corolla("predict", file, pictures / "red", "--explain", tmp_path / "why", "--quiet").status == 0
+def test_its_rollout_is_drawn(corolla: Callable, file: Path, images: Path, tmp_path: Path) -> None:
+    assert corolla("predict", file, images / "red", "--explain", tmp_path / "why", "--quiet").status == 0
     assert len(list((tmp_path / "why").glob("*-rollout.png"))) == 12
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
-def test_torch_is_not_needed(file: Path, pictures: Path, command: str) -> None:
+def test_torch_is_not_needed(file: Path, images: Path, command: str) -> None:
     code = (
         "import sys\n"
         "class NoTorch:\n"
@@ -67,14 +67,14 @@ def test_torch_is_not_needed(file: Path, pictures: Path, command: str) -> None:
         "        assert name != 'torch'\n"
         "sys.meta_path.insert(0, NoTorch)\n"
         "from corolla.cli import main\n"
-        f"sys.exit(main([{command!r}, {str(file)!r}, {str(pictures)!r}, '--quiet']))"
+        f"sys.exit(main([{command!r}, {str(file)!r}, {str(images)!r}, '--quiet']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_it_answers_before_torch_would_be_loaded(file: Path, pictures: Path) -> None:
-    predict = ["-m", "corolla", "predict", str(file), str(next((pictures / "red").iterdir()))]
+def test_it_answers_before_torch_would_be_loaded(file: Path, images: Path) -> None:
+    predict = ["-m", "corolla", "predict", str(file), str(next((images / "red").iterdir()))]
     answered, loaded = cpu_seconds([predict, ["-c", "import torch"]], times=2)
     assert 2 * answered < loaded
 

@@ -21,7 +21,7 @@ from corolla.errors import CorollaError
         (["train", "x", "--out", "y", "--epochs", "three"], "--epochs"),
         (["train", "x", "--out", "y", "--epochs", "0"], "--epochs"),
         (["train", "x", "--out", "y", "--minutes", "-3"], "--minutes"),
-        (["train", "x", "--out", "y", "--optimiser", "sgd"], "muon"),
+        (["train", "x", "--out", "y", "--optimizer", "sgd"], "muon"),
         (["evaluate", "run", "--split", "tset"], "test"),
         (["predict", "run"], "PATH"),
         (["predict", "run", "x.jpg", "--top", "0"], "--top"),
@@ -77,22 +77,22 @@ def test_our_own_faults_keep_their_traceback() -> None:
 
 
 def test_a_reader_that_goes_away_is_no_failure(
-    trained: Path, pictures: Path, start: Callable[..., subprocess.Popen[bytes]]
+    trained: Path, images: Path, start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
-    with start("predict", trained, pictures, "--quiet") as process:
+    with start("predict", trained, images, "--quiet") as process:
         process.stdout.close()  # type: ignore[union-attr]
         assert process.stderr.read() == b""  # type: ignore[union-attr]
     assert process.returncode == 141
 
 
-def test_a_full_disk_is_one_line(pictures: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]]) -> None:
+def test_a_full_disk_is_one_line(images: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]]) -> None:
     resource = pytest.importorskip("resource")
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # bytes a file may have
 
     words = ["--epochs", "1", "--model", "vit_pico_patch8_16", "--workers", "0", "--device", "cpu", "--quiet"]
-    with start("train", pictures, "--out", tmp_path / "run", *words, preexec_fn=limit) as process:
+    with start("train", images, "--out", tmp_path / "run", *words, preexec_fn=limit) as process:
         said = process.stderr.read()  # type: ignore[union-attr]
     assert process.returncode == 2
     assert said == f"corolla: {tmp_path / 'run' / 'model.safetensors'}: file too large\n".encode()

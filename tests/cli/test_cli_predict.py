@@ -1,4 +1,4 @@
-"""`corolla predict`: names and probabilities as lines, JSON, a table and a grid; bad pictures told and left out."""
+"""`corolla predict`: names and probabilities as lines, JSON, a table and a grid; bad images told and left out."""
 
 import csv
 import io
@@ -16,20 +16,20 @@ import corolla as api
 
 
 @pytest.fixture
-def mixed(pictures: Path, tmp_path: Path) -> Path:
-    """A folder with three pictures, one of them in a folder below, and two files that are none."""
+def mixed(images: Path, tmp_path: Path) -> Path:
+    """A folder with three images, one of them in a folder below, and two files that are none."""
     folder = tmp_path / "holiday photos"
     (folder / "below").mkdir(parents=True)
-    shutil.copy(pictures / "red" / "00 é.png", folder / "b.png")
-    shutil.copy(pictures / "grün" / "00 é.png", folder / "c.dat")
-    shutil.copy(pictures / "red" / "01 é.png", folder / "below" / "a.png")
+    shutil.copy(images / "red" / "00 é.png", folder / "b.png")
+    shutil.copy(images / "grün" / "00 é.png", folder / "c.dat")
+    shutil.copy(images / "red" / "01 é.png", folder / "below" / "a.png")
     (folder / "a.png").write_bytes((folder / "b.png").read_bytes()[:100])
     (folder / "d.jpg").write_text("a letter")
     return folder
 
 
-def test_json_agrees_with_the_api(corolla: Callable, trained: Path, pictures: Path) -> None:
-    files = [pictures / "red" / "03 é.png", pictures / "grün" / "00 é.png"]
+def test_json_agrees_with_the_api(corolla: Callable, trained: Path, images: Path) -> None:
+    files = [images / "red" / "03 é.png", images / "grün" / "00 é.png"]
     said = corolla("predict", trained, *files, "--json", "--device", "cpu")
     assert said.status == 0
     answers = json.loads(said.out)
@@ -43,7 +43,7 @@ def test_json_agrees_with_the_api(corolla: Callable, trained: Path, pictures: Pa
         assert sum(entry["probability"] for entry in answer["top"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_predict_over_the_test_pictures_gives_evaluates_accuracy(corolla: Callable, run_copy: Path) -> None:
+def test_predict_over_the_test_images_gives_evaluates_accuracy(corolla: Callable, run_copy: Path) -> None:
     with (run_copy / "manifest.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
     root = Path(json.loads((run_copy / "config.json").read_text(encoding="utf-8"))["data"]["root"])
@@ -52,19 +52,19 @@ def test_predict_over_the_test_pictures_gives_evaluates_accuracy(corolla: Callab
     assert sum(right) / len(right) == json.loads(corolla("evaluate", run_copy, "--json").out)["accuracy"]
 
 
-def test_a_folder_is_walked_in_order_and_bad_pictures_are_told(corolla: Callable, trained: Path, mixed: Path) -> None:
+def test_a_folder_is_walked_in_order_and_bad_images_are_told(corolla: Callable, trained: Path, mixed: Path) -> None:
     said = corolla("predict", trained, mixed)
     assert said.status == 0
     assert [line.split("  ")[0] for line in said.out.splitlines()] == [
         str(mixed / name) for name in ("b.png", "c.dat", "below/a.png")
     ]
     assert [line.partition(": ")[2] for line in said.err.splitlines()] == [
-        f"cannot read {mixed / 'a.png'}: truncated: the file ends before the picture does",
-        f"cannot read {mixed / 'd.jpg'}: not a picture in a known format",
+        f"cannot read {mixed / 'a.png'}: truncated: the file ends before the image does",
+        f"cannot read {mixed / 'd.jpg'}: not an image in a known format",
     ]
 
 
-def test_json_keeps_an_entry_for_a_bad_picture(corolla: Callable, trained: Path, mixed: Path) -> None:
+def test_json_keeps_an_entry_for_a_bad_image(corolla: Callable, trained: Path, mixed: Path) -> None:
     answers = json.loads(corolla("predict", trained, mixed, "--json", "--quiet").out)
     assert [Path(answer["path"]).name for answer in answers] == ["a.png", "b.png", "c.dat", "d.jpg", "a.png"]
     known = ["accepted", "label", "novelty", "path", "probability", "top"]
@@ -103,7 +103,7 @@ def test_the_plot_is_a_png(corolla: Callable, trained: Path, mixed: Path, tmp_pa
     ("words", "said"),
     [
         (["nowhere.jpg"], "cannot read nowhere.jpg: no such file"),
-        (["nowhere.jpg", "nowhere2.jpg"], "none of the 2 pictures"),
+        (["nowhere.jpg", "nowhere2.jpg"], "none of the 2 images"),
         (["no*where.jpg"], "no file fits"),
         (["ftp://localhost/x.jpg"], "only http and https"),
         (["-", "-"], "give - once"),
@@ -128,10 +128,10 @@ def test_a_folder_that_is_no_run(corolla: Callable, tmp_path: Path) -> None:
     assert "is not a run folder" in corolla("predict", tmp_path, "x.jpg").line
 
 
-def test_a_picture_on_standard_input(
-    corolla: Callable, trained: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_an_image_on_standard_input(
+    corolla: Callable, trained: Path, images: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    file = pictures / "red" / "00 é.png"
+    file = images / "red" / "00 é.png"
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(file.read_bytes())))
     said = corolla("predict", trained, "-", "--json", "--plot", tmp_path / "grid.png")
     [answer] = json.loads(said.out)
@@ -139,8 +139,8 @@ def test_a_picture_on_standard_input(
     assert answer["label"] == api.load(trained).predict(file).label
 
 
-def test_in_a_pipe(trained: Path, pictures: Path, start: Callable[..., subprocess.Popen[bytes]]) -> None:
-    names = "\n".join(str(path) for path in sorted((pictures / "red").iterdir())[:3])
+def test_in_a_pipe(trained: Path, images: Path, start: Callable[..., subprocess.Popen[bytes]]) -> None:
+    names = "\n".join(str(path) for path in sorted((images / "red").iterdir())[:3])
     with start("predict", trained, "-", "--json", stdin=subprocess.PIPE) as process:
         out, err = process.communicate(names.encode())
     assert process.returncode == 0
@@ -149,11 +149,11 @@ def test_in_a_pipe(trained: Path, pictures: Path, start: Callable[..., subproces
 
 
 @pytest.mark.skipif("os.name == 'nt'")
-def test_a_file_name_that_is_no_text(corolla: Callable, trained: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_file_name_that_is_no_text(corolla: Callable, trained: Path, images: Path, tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
     try:
-        shutil.copy(pictures / "red" / "00 é.png", str(folder).encode() + b"/\xff.png")
+        shutil.copy(images / "red" / "00 é.png", str(folder).encode() + b"/\xff.png")
     except OSError:
         pytest.skip("this file system takes only names that are text")
     for words in ([], ["--json"], ["--csv", tmp_path / "a.csv"], ["--plot", tmp_path / "a.png"]):

@@ -91,11 +91,11 @@ def test_the_defaults_of_a_recipe_are_those_of_the_recipes(corolla: Callable, mo
     expected = {
         "--drop-path": "(0.1; finetune: 0.05; distill: 0)",
         "--layer-decay": "(1; finetune: 0.75)",
-        "--distill-share": "(0.8)",
+        "--distill-alpha": "(0.8)",
         "--head": "(zeros; probe: probe; finetune: probe)",
-        "--flip-average": "(on)",
-        "--train-blocks": "(all)",
-        "--growth": "(0:0.6,0.5:0.8,0.8:1; finetune: 0:1; or what fits --minutes)",
+        "--hflip-tta": "(on)",
+        "--unfreeze-last": "(all)",
+        "--progressive-resizing": "(0:0.6,0.5:0.8,0.8:1; finetune: 0:1; or what fits --minutes)",
         "--epochs": "(80; probe: 0; finetune: 20; or what fits --minutes)",
     }
     for option, default in expected.items():
@@ -111,10 +111,10 @@ def test_every_value_of_a_recipe_has_its_default_from_there() -> None:
     from corolla.training.recipes import RECIPES
 
     assert [field.name for field in fields(Recipe) if not usual(field.name)] == ["weights", "teacher"]  # none
-    changed = replace(RECIPES["scratch"].recipe, erasing=0.125)
+    changed = replace(RECIPES["scratch"].recipe, random_erasing_prob=0.125)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "scratch", replace(RECIPES["scratch"], recipe=changed))
-        assert usual("erasing").startswith("0.125; ")
+        assert usual("random_erasing_prob").startswith("0.125; ")
 
 
 def test_without_arguments_it_shows_its_help(corolla: Callable) -> None:

@@ -15,7 +15,7 @@ def test_the_table(corolla: Callable) -> None:
     assert "85,802,501 parameters" in lines[-1]
 
 
-def test_a_misspelt_name_is_answered_with_its_neighbours(corolla: Callable) -> None:
+def test_a_misspelled_name_is_answered_with_its_neighbors(corolla: Callable) -> None:
     assert "vit_base_patch16_224" in corolla("summary", "vit_bas_patch16_224").line
 
 

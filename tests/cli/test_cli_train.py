@@ -27,7 +27,7 @@ def test_every_field_of_a_recipe_and_every_keyword_of_the_api_is_an_option() -> 
     assert set(inspect.signature(api.train).parameters) - {"changes", "progress", "started"} <= options
 
 
-def test_a_run_folder_is_whole(trained: Path, pictures: Path) -> None:
+def test_a_run_folder_is_whole(trained: Path, images: Path) -> None:
     files = {path.name for path in trained.iterdir()}
     assert files >= {
         "model.safetensors", "config.json", "manifest.csv", "metrics.jsonl", "curves.png", "report.html", "README.md",
@@ -36,30 +36,31 @@ def test_a_run_folder_is_whole(trained: Path, pictures: Path) -> None:
     assert config["classes"] == ["deep blue", "grün", "red"]
     assert config["recipe"]["batch_size"] == 12
     assert config["recipe"]["epochs"] == 2
-    assert config["data"]["source"] == str(pictures)
+    assert config["data"]["source"] == str(images)
     assert len((trained / "metrics.jsonl").read_text().splitlines()) == 2
 
 
-def test_what_is_given_by_hand_reaches_the_recipe(corolla: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_what_is_given_by_hand_reaches_the_recipe(corolla: Callable, images: Path, tmp_path: Path) -> None:
     given = {
-        "optimiser": "adamw", "learning_rate": 0.002, "weight_decay": 0.1, "warmup": 0.2, "accumulate": 2,
-        "clip_norm": 2.0, "average_decay": 0.9, "patience": 3, "label_smoothing": 0.0, "drop_path": 0.0,
-        "class_weights": "balanced", "crop_scale": 0.8, "policy": "trivial", "erasing": 0.0, "mixing": 0.0,
+        "optimizer": "adamw", "learning_rate": 0.002, "weight_decay": 0.1, "warmup": 0.2, "grad_accum_steps": 2,
+        "clip_grad_norm": 2.0, "ema_decay": 0.9, "patience": 3, "label_smoothing": 0.0, "drop_path": 0.0,
+        "class_weights": "balanced", "random_resized_crop_scale": 0.8, "auto_augment": "trivial",
+        "random_erasing_prob": 0.0, "mixup_cutmix_prob": 0.0,
         "image_size": 24, "seed": 5,
     }  # fmt: skip
     words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    words += ["--growth", "0:0.67,0.5:1", "--no-flip-average", "--tensorboard", "--strict"]
-    said = corolla("train", pictures, "--out", tmp_path / "run", "--epochs", 2, *TINY, *words)
+    words += ["--progressive-resizing", "0:0.67,0.5:1", "--no-hflip-tta", "--tensorboard", "--strict"]
+    said = corolla("train", images, "--out", tmp_path / "run", "--epochs", 2, *TINY, *words)
     assert said.status == 0, said.err
     assert said.out == ""
-    assert "36 pictures of 3 classes" in said.err
+    assert "36 images of 3 classes" in said.err
     assert "epoch 2/2" in said.err
     assert "test accuracy" in said.err
     config = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))
     assert config["training"]["seed"] == given.pop("seed")
     assert {name: config["recipe"][name] for name in given} == given
-    assert config["recipe"]["growth"] == [[0.0, 0.67], [0.5, 1.0]]
-    assert config["recipe"]["flip_average"] is False
+    assert config["recipe"]["progressive_resizing"] == [[0.0, 0.67], [0.5, 1.0]]
+    assert config["recipe"]["hflip_tta"] is False
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
@@ -69,22 +70,22 @@ def test_what_is_given_by_hand_reaches_the_recipe(corolla: Callable, pictures: P
         (["--minutes", "1", "--epochs", "1"], "not both"),
         (["--learning-rate", "nan"], "--learning-rate is nan"),
         (["--minutes", "inf"], "--minutes is inf"),
-        (["--growth", "0.5:1"], "--growth"),
+        (["--progressive-resizing", "0.5:1"], "--progressive-resizing"),
         (["--model", "vit_tiny_patch16"], "vit_tiny_patch16_224"),
         (["--image-size", "30"], "30"),
         (["--recipe", "scrach"], "scratch"),
         (["--device", "banana"], "banana"),
         (["--device", "meta"], "meta"),
-        (["--mixing", "1.5"], "mixing"),
+        (["--mixup-cutmix-prob", "1.5"], "mixup_cutmix_prob"),
         (["--minutes", "0.01"], "too short"),
     ],
     ids=" ".join,
 )
 def test_a_value_that_cannot_be_used(
-    words: list[str], said: str, corolla: Callable, pictures: Path, tmp_path: Path
+    words: list[str], said: str, corolla: Callable, images: Path, tmp_path: Path
 ) -> None:
     limit = [] if "--minutes" in words else ["--epochs", 1]
-    ended = corolla("train", pictures, "--out", tmp_path / "run", "--quiet", *limit, *TINY, *words)
+    ended = corolla("train", images, "--out", tmp_path / "run", "--quiet", *limit, *TINY, *words)
     assert said in ended.line
     assert not (tmp_path / "run").exists()
 
@@ -96,11 +97,11 @@ def test_data_that_cannot_be_used(corolla: Callable, tmp_path: Path) -> None:
         assert said in corolla("train", tmp_path / source, "--out", tmp_path / "run", "--quiet").line
 
 
-def test_strict_names_the_first_unusable_picture(corolla: Callable, pictures: Path, tmp_path: Path) -> None:
+def test_strict_names_the_first_unusable_image(corolla: Callable, images: Path, tmp_path: Path) -> None:
     import shutil
 
-    data = shutil.copytree(pictures, tmp_path / "data")
-    (data / "red" / "half.png").write_bytes((pictures / "red" / "00 é.png").read_bytes()[:200])
+    data = shutil.copytree(images, tmp_path / "data")
+    (data / "red" / "half.png").write_bytes((images / "red" / "00 é.png").read_bytes()[:200])
     words = ["train", data, "--out", tmp_path / "run", "--epochs", 1, *TINY]
     assert "half.png" in corolla(*words, "--quiet", "--strict").line
     said = corolla(*words)
@@ -108,25 +109,25 @@ def test_strict_names_the_first_unusable_picture(corolla: Callable, pictures: Pa
     assert "half.png: truncated" in said.err
 
 
-def test_nothing_is_written_over(corolla: Callable, pictures: Path, tmp_path: Path, run_copy: Path) -> None:
+def test_nothing_is_written_over(corolla: Callable, images: Path, tmp_path: Path, run_copy: Path) -> None:
     weights = (run_copy / "model.safetensors").read_bytes()
-    assert "--resume" in corolla("train", pictures, "--out", run_copy, "--quiet").line
+    assert "--resume" in corolla("train", images, "--out", run_copy, "--quiet").line
     assert (run_copy / "model.safetensors").read_bytes() == weights
     (tmp_path / "file").write_text("mine")
-    assert "is a file" in corolla("train", pictures, "--out", tmp_path / "file", "--quiet").line
+    assert "is a file" in corolla("train", images, "--out", tmp_path / "file", "--quiet").line
 
 
-def test_resume_refuses_another_recipe(corolla: Callable, pictures: Path, run_copy: Path) -> None:
-    line = corolla("train", pictures, "--out", run_copy, "--resume", "--learning-rate", "0.1", "--quiet").line
+def test_resume_refuses_another_recipe(corolla: Callable, images: Path, run_copy: Path) -> None:
+    line = corolla("train", images, "--out", run_copy, "--resume", "--learning-rate", "0.1", "--quiet").line
     assert "learning_rate" in line
 
 
 def test_ctrl_c_says_how_to_go_on_and_that_works(
-    pictures: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]], corolla: Callable
+    images: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]], corolla: Callable
 ) -> None:
     run = tmp_path / "the run"
     # So many that a busy machine does not finish them between the second one and the signal.
-    with start("train", pictures, "--out", run, "--epochs", 60, "--seed", 3, *TINY) as process:
+    with start("train", images, "--out", run, "--epochs", 60, "--seed", 3, *TINY) as process:
         said = b""
         while b"epoch 2/60" not in said:
             line = process.stderr.readline()  # type: ignore[union-attr]
@@ -169,7 +170,7 @@ def test_growth_reads_pairs() -> None:
     "text", ["", "1", "0", "0:", "0.1:1", "0:0", "0:2", "0:1,0:1", "0:1,1:1", "0:nan", "0:.5,nan:1", "0:1:2"]
 )
 def test_growth_refuses_what_makes_no_sense(text: str) -> None:
-    with pytest.raises(CorollaError, match="--growth"):
+    with pytest.raises(CorollaError, match="--progressive-resizing"):
         parse_growth(text)
 
 

@@ -63,7 +63,7 @@ def test_show_of_a_name_fetches_nothing_and_tells_more_once_it_is_there(
 
 
 def test_training_begins_with_weights_by_name(
-    corolla: Callable[..., Any], hub: Hub, pictures: Path, tmp_path: Path
+    corolla: Callable[..., Any], hub: Hub, images: Path, tmp_path: Path
 ) -> None:
     name = "vit_tiny_patch16_224.augreg_in21k"
     tensors = to_theirs(ViT(ViTConfig(5, (16, 16), 8, 64, 2, 1, 96)).state_dict(), TIMM.table, "gelu").tensors
@@ -71,7 +71,7 @@ def test_training_begins_with_weights_by_name(
     told = {"pretrained_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [3, 16, 16]}}
     hub.files[f"timm/{name}/config.json"] = json.dumps(told).encode()
     words = ["--recipe", "probe", "--batch-size", "12", "--workers", "0", "--device", "cpu", "--quiet"]
-    said = corolla("train", pictures, "--out", tmp_path / "run", "--weights", name, *words)
+    said = corolla("train", images, "--out", tmp_path / "run", "--weights", name, *words)
     assert said.status == 0, said.err
     config = Run(tmp_path / "run").load_config()
     assert config.preprocessing.mean == (0.5, 0.5, 0.5)
@@ -115,10 +115,10 @@ def test_convert_writes_proves_and_says_so(
 
 @pytest.mark.parametrize(("dialect", "module"), [("timm", "timm"), ("huggingface", "transformers")])
 def test_a_hybrid_is_written_and_says_what_it_needs(
-    dialect: str, module: str, corolla: Callable[..., Any], pictures: Path, tmp_path: Path
+    dialect: str, module: str, corolla: Callable[..., Any], images: Path, tmp_path: Path
 ) -> None:
     words = ["--model", "vit_pico_conv8_16", "--epochs", "1", "--batch-size", "12", "--workers", "0", "--device", "cpu"]
-    assert corolla("train", pictures, "--out", tmp_path / "run", "--quiet", *words).status == 0
+    assert corolla("train", images, "--out", tmp_path / "run", "--quiet", *words).status == 0
     said = corolla("weights", "convert", tmp_path / "run", tmp_path / "out", "--to", dialect)
     assert said.out.splitlines()[1] == (
         f"{dialect} has no words for this model; load it after `import corolla.bridges.{module}`"

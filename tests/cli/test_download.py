@@ -1,4 +1,4 @@
-"""Pictures from addresses, against a real server on this machine."""
+"""Images from addresses, against a real server on this machine."""
 
 import http.server
 import io
@@ -14,7 +14,7 @@ from PIL import Image
 from corolla.cli import download as module
 from corolla.cli.download import download
 from corolla.cli.inputs import gather
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import ImageError, read_image
 from corolla.progress import Progress
 
 
@@ -85,15 +85,15 @@ def server() -> Iterator[str]:
 
 
 def why(address: str, folder: Path) -> str:
-    with pytest.raises(PictureError) as raised:
+    with pytest.raises(ImageError) as raised:
         download(address, folder / "file")
     return raised.value.reason
 
 
-def test_a_picture_arrives(server: str, tmp_path: Path) -> None:
-    download(f"{server}/a picture é.jpg?size=1", tmp_path / "file")
-    assert read_picture(tmp_path / "file").size == (40, 30)
-    assert Server.asked[-1] == "/a%20picture%20%C3%A9.jpg?size=1"
+def test_an_image_arrives(server: str, tmp_path: Path) -> None:
+    download(f"{server}/an image é.jpg?size=1", tmp_path / "file")
+    assert read_image(tmp_path / "file").size == (40, 30)
+    assert Server.asked[-1] == "/a%20image%20%C3%A9.jpg?size=1"
     download(f"{server}/to/{server}/other%20one.jpg", tmp_path / "file")
     assert Server.asked[-1] == "/other%20one.jpg"
 

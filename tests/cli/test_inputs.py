@@ -1,4 +1,4 @@
-"""The words after RUN become pictures, in their order."""
+"""The words after RUN become images, in their order."""
 
 import io
 from collections.abc import Callable
@@ -56,8 +56,8 @@ def test_a_link_back_to_its_folder_ends(found: Callable[..., list[str]], tmp_pat
         (b"b.jpg\r\n\r\na.jpg", ["b.jpg", "a.jpg"]),
         (b"a.jpg\0b.jpg\0", ["a.jpg", "b.jpg"]),
         (b"", ["-: the file is empty (0 bytes)"]),
-        (b"\n\n", ["-: not a picture in a known format"]),
-        (b"\xff\xd8\xff\xe0 half a picture", ["-: truncated: the file ends before the picture does"]),
+        (b"\n\n", ["-: not an image in a known format"]),
+        (b"\xff\xd8\xff\xe0 half an image", ["-: truncated: the file ends before the image does"]),
     ],
 )
 def test_standard_input_may_list_paths(

@@ -57,7 +57,7 @@ REFUSALS = [
     Refusal("train {nowhere} --out {new}", "there is no"),
     Refusal("train {empty} --out {new}", "no class folders"),
     Refusal("train {single} --out {new}", "the single class 'only'"),
-    Refusal("train {hollow} --out {new}", "no readable picture"),
+    Refusal("train {hollow} --out {new}", "no readable image"),
     Refusal("train {uneven} --out {new}", "has 1 class that train lacks (green)"),
     Refusal("train {text} --out {new}", "no path column"),
     Refusal("train {broken_zip} --out {new}", "damaged or not a zip"),
@@ -81,11 +81,11 @@ REFUSALS = [
     Refusal(f"{TRAIN} --recipe scratch --teacher flowers", "learns from no teacher"),
     Refusal(f"{TRAIN} --model vit_tini_patch16_224", "near it: vit_tiny_patch16_224"),
     Refusal(f"{TRAIN} --model vit_tiny_patch16_224 --image-size 30", "30x30"),
-    Refusal(f"{TRAIN} --mixing 1.5", "mixing is 1.5"),
+    Refusal(f"{TRAIN} --mixup-cutmix-prob 1.5", "mixing is 1.5"),
     Refusal(f"{TRAIN} --learning-rate nan", "--learning-rate is nan"),
-    Refusal(f"{TRAIN} --optimiser sgd", "muon"),
-    Refusal(f"{TRAIN} --growth 1:1", "--growth"),
-    Refusal(f"{TRAIN} --lora-rank 4 --train-blocks 2", "lora_rank and train_blocks"),
+    Refusal(f"{TRAIN} --optimizer sgd", "muon"),
+    Refusal(f"{TRAIN} --progressive-resizing 1:1", "--progressive-resizing"),
+    Refusal(f"{TRAIN} --lora-rank 4 --unfreeze-last 2", "lora_rank and unfreeze_last"),
     Refusal(f"{TRAIN} --device banana", "no device is called 'banana'"),
     Refusal(f"{TRAIN} --device cuda:first", "no device is called 'cuda:first'"),
     Refusal(f"{TRAIN} --weights {{nowhere}}", "there are no weights at"),
@@ -107,14 +107,14 @@ REFUSALS = [
     Refusal("evaluate {run} {single}", "does not know only"),
     Refusal("evaluate {run} --backend onnxruntime", "is for exported files"),
     Refusal("evaluate {run} --device banana", "no device"),
-    Refusal("evaluate flowers", "without its pictures"),
+    Refusal("evaluate flowers", "without its images"),
     Refusal("evaluate {moved}", "are not under"),
-    Refusal("evaluate model.onnx", "say where labelled ones are"),
+    Refusal("evaluate model.onnx", "say where labeled ones are"),
     Refusal("evaluate model.onnx {photos}", "no such file"),
     Refusal("calibrate flowers", "is calibrated"),
     Refusal("calibrate {nowhere}", "no manifest.csv"),
     Refusal("calibrate {run} {nowhere}", "there is no"),
-    Refusal("calibrate {run} {other}", "too few pictures"),
+    Refusal("calibrate {run} {other}", "too few images"),
     Refusal("compare {run}", "1 run given"),
     Refusal("compare {run} {run} {run} {run} {run} {run} {run}", "7 runs given"),
     Refusal("compare {run} {nowhere}", "is not a run folder"),
@@ -123,7 +123,7 @@ REFUSALS = [
     # Predict and explain
     Refusal("predict {nowhere} {photo}", "is not a run folder"),
     Refusal("predict {run} nothing.jpg", "no such file"),
-    Refusal("predict {run} {text}", "not a picture in a known format"),
+    Refusal("predict {run} {text}", "not an image in a known format"),
     Refusal("predict {run} {empty}", "holds no files"),
     Refusal("predict {run} {empty}/*.jpg", "no file fits"),
     Refusal("predict flowers {photo} --coverage 1.5", "between 0 and 1"),
@@ -151,7 +151,7 @@ REFUSALS = [
     Refusal("export {nowhere}", "is not a run folder"),
     Refusal("export {run} --out model.bin", "should end in .onnx"),
     Refusal("export {run} --out {taken}", "is there already"),
-    Refusal("export flowers --out new.onnx", "came without its pictures"),
+    Refusal("export flowers --out new.onnx", "came without its images"),
     Refusal("export flowers --out new.onnx --data {nowhere}", "there is no"),
     Refusal("export {run} --out new.onnx --data {other}", "does not know"),
     Refusal("export {run} --out new.onnx", "pip install 'corolla[export]'", "onnxscript"),
@@ -164,7 +164,7 @@ REFUSALS = [
     Refusal("summary vit_tini_patch16_224", "no model is called"),
     Refusal("bench --model vit_tini_patch16_224", "no model is called"),
     Refusal("bench --size 30", "30x30"),
-    Refusal("bench --pictures {nowhere}", "there is no"),
+    Refusal("bench --images {nowhere}", "there is no"),
     Refusal("bench --seconds nan", "--seconds"),
     Refusal("audit {nowhere}", "there is no"),
     Refusal("audit {photos} --out {single}", "something else than an audit"),
@@ -206,7 +206,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[d
     for name in ("text.txt", "text.txt.onnx", "broken.zip", "rows.parquet", "taken.onnx", "table.parquet"):
         (root / name).write_text("not what it is called")
     (root / "damaged" / "config.json").write_text("{")
-    (root / "no_label.csv").write_text("path,colour\na.png,red\n")
+    (root / "no_label.csv").write_text("path,color\na.png,red\n")
     (root / "two_labels.csv").write_text("path,label\na.png,red\na.png,blue\n")
     with zipfile.ZipFile(root / "unsafe.zip", "w") as archive:
         archive.writestr("../../evil.png", "")

@@ -16,15 +16,18 @@ from corolla.cli.train import command, how_to_resume
 
 OTHER: dict[str, Any] = {
     "data": "my photos", "out": Path("runs/a b"), "recipe": "scratch", "weights": "pre trained", "head": "probe",
-    "train_blocks": 2, "lora_rank": 4, "layer_decay": 0.7, "teacher": "efficientnet-lite0", "teacher_epochs": 0,
-    "distillation": "hard", "distill_share": 0.25, "distill_token": False, "temperature": 2.0, "guidance": 0.5,
+    "unfreeze_last": 2, "lora_rank": 4, "layer_decay": 0.7, "teacher": "efficientnet-lite0", "teacher_epochs": 0,
+    "distillation_type": "hard", "distill_alpha": 0.25, "distill_token": False, "distill_temperature": 2.0,
+    "feature_distill_weight": 0.5,
     "minutes": 0.5, "epochs": 3, "model": "vit_pico_patch8_16", "image_size": 24, "seed": 7, "strict": True,
     "class_folders": "leaf", "duplicates": "ignore",
-    "optimiser": "adamw", "learning_rate": 1e-4, "weight_decay": 0.0, "warmup": 0.2, "batch_size": 12, "accumulate": 2,
-    "clip_norm": 2.5, "average_decay": 0.9, "last_epoch": 0.5,
+    "optimizer": "adamw", "learning_rate": 1e-4, "weight_decay": 0.0, "warmup": 0.2, "batch_size": 12,
+    "grad_accum_steps": 2,
+    "clip_grad_norm": 2.5, "ema_decay": 0.9, "last_epoch": 0.5,
     "validations": 7, "patience": 3, "label_smoothing": 0.0, "drop_path": 0.0,
-    "class_weights": "balanced", "crop_scale": 0.8, "policy": "none", "erasing": 0.0, "mixing": 0.0,
-    "growth": "0:0.5,0.3:1", "flip_average": False, "device": "cpu", "workers": 0, "fsdp": True,
+    "class_weights": "balanced", "random_resized_crop_scale": 0.8, "auto_augment": "none", "random_erasing_prob": 0.0,
+    "mixup_cutmix_prob": 0.0,
+    "progressive_resizing": "0:0.5,0.3:1", "hflip_tta": False, "device": "cpu", "workers": 0, "fsdp": True,
     "checkpoint_minutes": 0.0, "tensorboard": True, "quiet": True,
 }  # fmt: skip
 ALWAYS = {"resume"}  # is there in any case

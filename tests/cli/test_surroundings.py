@@ -49,11 +49,11 @@ def corolla(*words: object, said: dict[str, str] | None = None, **options: Any) 
 
 
 @pytest.fixture(scope="module")
-def everyones(trained: Path, pictures: Path) -> Iterator[Path]:
-    """A folder that anybody may write to, with a run and a picture; the tests' own ones are for their user alone."""
+def everyones(trained: Path, images: Path) -> Iterator[Path]:
+    """A folder that anybody may write to, with a run and an image; the tests' own ones are for their user alone."""
     folder = Path(tempfile.mkdtemp(prefix="bare-"))
     shutil.copytree(trained, folder / "run")
-    shutil.copy(sorted(pictures.rglob("*.png"))[0], folder / "picture.png")
+    shutil.copy(sorted(images.rglob("*.png"))[0], folder / "image.png")
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o777 if path.is_dir() else 0o666)
     yield folder
@@ -84,7 +84,7 @@ def test_a_stranger_may_read_a_run_and_write_nowhere(everyones: Path) -> None:
         "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: ['/nonexistent']; "
         "sys.argv[0] = 'corolla'; from corolla.__main__ import run; run()"
     )
-    words = ["predict", str(everyones / "run"), str(everyones / "picture.png"), "--quiet"]
+    words = ["predict", str(everyones / "run"), str(everyones / "image.png"), "--quiet"]
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": "/nonexistent"}
     done = subprocess.run(
         [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True, encoding="utf-8",
@@ -108,9 +108,9 @@ def test_temporary_files_go_into_the_cache_where_their_folder_takes_none(
 
 
 @posix
-def test_names_beyond_ascii_where_python_takes_none_are_told_with_the_way_out(pictures: Path, tmp_path: Path) -> None:
+def test_names_beyond_ascii_where_python_takes_none_are_told_with_the_way_out(images: Path, tmp_path: Path) -> None:
     said = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    done = corolla("train", pictures, "--out", tmp_path / "run", "--epochs", "1", "--quiet", said=said)
+    done = corolla("train", images, "--out", tmp_path / "run", "--epochs", "1", "--quiet", said=said)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.endswith("Python takes names for ascii here; set PYTHONUTF8=1")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-MakePicture = Callable[..., Path]
+MakeImage = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
@@ -20,8 +20,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def make_picture() -> MakePicture:
-    """Writes a picture of random blobs, a different one for every seed."""
+def make_image() -> MakeImage:
+    """Writes an image of random blobs, a different one for every seed."""
 
     def make(path: Path, seed: int, size: tuple[int, int] = (40, 30)) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

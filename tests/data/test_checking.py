@@ -20,7 +20,7 @@ def examples(*paths: str) -> list[Example]:
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The pictures that were really opened, through the real reader."""
+    """The images that were really opened, through the real reader."""
     opened: list[Path] = []
     read = checking.read_with_header
 
@@ -32,9 +32,9 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return opened
 
 
-def test_good_pictures_are_hashed_and_others_named(tmp_path: Path, make_picture) -> None:
-    make_picture(tmp_path / "é 1.jpg", 1)
-    make_picture(tmp_path / "2.png", 2)
+def test_good_images_are_hashed_and_others_named(tmp_path: Path, make_image) -> None:
+    make_image(tmp_path / "é 1.jpg", 1)
+    make_image(tmp_path / "2.png", 2)
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.jpg").write_text("roses are red")
     (tmp_path / "cut.png").write_bytes((tmp_path / "2.png").read_bytes()[:-400])
@@ -48,30 +48,30 @@ def test_good_pictures_are_hashed_and_others_named(tmp_path: Path, make_picture)
     assert [len(bits) for bits in checked.fingerprints] == [32, 32]
     reasons = {s.path: s.reason for s in checked.skipped}
     assert reasons["empty.jpg"] == "the file is empty (0 bytes)"
-    assert reasons["text.jpg"] == "not a picture in a known format"
+    assert reasons["text.jpg"] == "not an image in a known format"
     assert reasons["gone.jpg"] == "no such file"
     assert reasons["cut.png"].startswith("truncated")
     assert "null" in reasons["a\0b.jpg"]
 
 
-def test_strict_stops_at_the_first_by_name(tmp_path: Path, make_picture) -> None:
+def test_strict_stops_at_the_first_by_name(tmp_path: Path, make_image) -> None:
     for n in range(200):
-        make_picture(tmp_path / f"{n:03}.png", n, (4, 4))
+        make_image(tmp_path / f"{n:03}.png", n, (4, 4))
     (tmp_path / "077.png").write_bytes(b"")
     (tmp_path / "150.png").write_bytes(b"")
     with pytest.raises(CorollaError, match=r"077\.png: the file is empty"):
         check(tmp_path, examples(*(f"{n:03}.png" for n in range(200))), strict=True)
 
 
-def test_progress_reaches_the_end(tmp_path: Path, make_picture) -> None:
-    names = [make_picture(tmp_path / f"{n}.png", n, (4, 4)).name for n in range(70)]
+def test_progress_reaches_the_end(tmp_path: Path, make_image) -> None:
+    names = [make_image(tmp_path / f"{n}.png", n, (4, 4)).name for n in range(70)]
     seen: list[tuple[str, int, int]] = []
     check(tmp_path, examples(*names), progress=lambda *state: seen.append(state))
     assert seen == [("checking", 32, 70), ("checking", 64, 70), ("checking", 70, 70)]
 
 
-def test_a_second_look_opens_only_what_has_changed(tmp_path: Path, make_picture, looked_at: list[Path]) -> None:
-    names = [make_picture(tmp_path / f"{n}.png", n).name for n in range(5)]
+def test_a_second_look_opens_only_what_has_changed(tmp_path: Path, make_image, looked_at: list[Path]) -> None:
+    names = [make_image(tmp_path / f"{n}.png", n).name for n in range(5)]
     (tmp_path / "bad.png").write_bytes(b"")
     first = check(tmp_path, examples(*names, "bad.png"))
     assert len(looked_at) == 6
@@ -80,28 +80,28 @@ def test_a_second_look_opens_only_what_has_changed(tmp_path: Path, make_picture,
     assert looked_at == [tmp_path / "bad.png"]
 
     looked_at.clear()
-    make_picture(tmp_path / "3.png", 33)
-    make_picture(tmp_path / "bad.png", 34)
+    make_image(tmp_path / "3.png", 33)
+    make_image(tmp_path / "bad.png", 34)
     second = check(tmp_path, examples(*names, "bad.png"))
     assert sorted(looked_at) == [tmp_path / "3.png", tmp_path / "bad.png"]
     assert second.examples[3].sha256 == sha256_of(tmp_path / "3.png") != first.examples[3].sha256
     assert second.skipped == ()
 
 
-def test_a_changed_time_alone_is_a_reason_to_look_again(tmp_path: Path, make_picture, looked_at: list[Path]) -> None:
-    path = make_picture(tmp_path / "1.png", 1)
+def test_a_changed_time_alone_is_a_reason_to_look_again(tmp_path: Path, make_image, looked_at: list[Path]) -> None:
+    path = make_image(tmp_path / "1.png", 1)
     check(tmp_path, examples("1.png"))
     os.utime(path, ns=(1, 1))
     check(tmp_path, examples("1.png"))
     assert looked_at == [path, path]
 
 
-def test_a_picture_put_in_anothers_place_with_its_size_and_time_is_looked_at(
+def test_an_image_put_in_anothers_place_with_its_size_and_time_is_looked_at(
     tmp_path: Path, looked_at: list[Path]
 ) -> None:
     path, other = tmp_path / "1.bmp", tmp_path / "2.bmp"
-    for picture, colour in ((path, "red"), (other, "blue")):
-        Image.new("RGB", (8, 8), colour).save(picture)
+    for image, color in ((path, "red"), (other, "blue")):
+        Image.new("RGB", (8, 8), color).save(image)
     check(tmp_path, examples("1.bmp"))
     before = path.stat()
     other.replace(path)
@@ -111,8 +111,8 @@ def test_a_picture_put_in_anothers_place_with_its_size_and_time_is_looked_at(
     assert looked_at == [path, path]
 
 
-def test_every_flipped_bit_means_forgotten(tmp_path: Path, make_picture, own_cache: Path) -> None:
-    make_picture(tmp_path / "1.png", 1)
+def test_every_flipped_bit_means_forgotten(tmp_path: Path, make_image, own_cache: Path) -> None:
+    make_image(tmp_path / "1.png", 1)
     good = check(tmp_path, examples("1.png"))
     (memory,) = (own_cache / "checked").iterdir()
     whole = bytearray(memory.read_bytes())
@@ -124,14 +124,14 @@ def test_every_flipped_bit_means_forgotten(tmp_path: Path, make_picture, own_cac
     assert check(tmp_path, examples("1.png")) == good
 
 
-def test_pictures_that_are_gone_or_others_than_at_the_start_are_named(tmp_path: Path, make_picture) -> None:
+def test_images_that_are_gone_or_others_than_at_the_start_are_named(tmp_path: Path, make_image) -> None:
     for number in range(3):
-        make_picture(tmp_path / f"{number}.png", number)
+        make_image(tmp_path / f"{number}.png", number)
     manifest = Manifest(tmp_path, check(tmp_path, examples("0.png", "1.png", "2.png")).examples)
     refuse_changed(manifest)
     whole = (tmp_path / "1.png").read_bytes()
     (tmp_path / "0.png").rename(tmp_path / "away")
-    make_picture(tmp_path / "1.png", 9)
+    make_image(tmp_path / "1.png", 9)
     with pytest.raises(CorollaError, match=r"2 of 3 .*0\.png: no such file, 1\.png: changed"):
         refuse_changed(manifest)
     (tmp_path / "away").rename(tmp_path / "0.png")
@@ -143,9 +143,9 @@ def test_pictures_that_are_gone_or_others_than_at_the_start_are_named(tmp_path: 
 
 @pytest.mark.parametrize("damage", ["not json", "list", "other format", "short row", "bad hash", "no hex", "bytes"])
 def test_a_damaged_memory_is_made_anew(
-    tmp_path: Path, make_picture, own_cache: Path, looked_at: list[Path], damage: str
+    tmp_path: Path, make_image, own_cache: Path, looked_at: list[Path], damage: str
 ) -> None:
-    path = make_picture(tmp_path / "1.png", 1)
+    path = make_image(tmp_path / "1.png", 1)
     good = check(tmp_path, examples("1.png"))
     (memory,) = (own_cache / "checked").iterdir()
     whole = memory.read_bytes()
@@ -167,9 +167,9 @@ def test_a_damaged_memory_is_made_anew(
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(
-    tmp_path: Path, make_picture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_picture(tmp_path / "1.png", 1)
+    make_image(tmp_path / "1.png", 1)
     (tmp_path / "file").touch()
     monkeypatch.setenv("COROLLA_CACHE", str(tmp_path / "file"))
     assert len(check(tmp_path, examples("1.png")).examples) == 1

@@ -12,7 +12,7 @@ from corolla.data.manifest import Example
 
 
 def scene(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """A picture with structure at several sizes, as photographs have."""
+    """An image with structure at several sizes, as photographs have."""
     rng = np.random.default_rng(seed)
     total = np.zeros((size[1], size[0], 3))
     for side in (4, 8, 16):
@@ -21,9 +21,9 @@ def scene(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
     return Image.fromarray(np.uint8(255 * (total - total.min()) / np.ptp(total)))
 
 
-def saved(picture: Image.Image, quality: int) -> Image.Image:
+def saved(image: Image.Image, quality: int) -> Image.Image:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality)
+    image.save(file, "JPEG", quality=quality)
     return Image.open(file).convert("RGB")
 
 
@@ -39,27 +39,27 @@ def connected(pairs: list[tuple[int, int]], n: int) -> list[int]:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda picture: saved(picture, 40),
-        lambda picture: picture.resize((200, 150), Image.Resampling.LANCZOS),
-        lambda picture: saved(picture.resize((640, 480), Image.Resampling.BICUBIC), 80),
-        lambda picture: ImageEnhance.Brightness(picture).enhance(0.9),
-        lambda picture: picture.convert("L"),
-        lambda picture: picture.resize((320, 200)),  # another shape, the same content
+        lambda image: saved(image, 40),
+        lambda image: image.resize((200, 150), Image.Resampling.LANCZOS),
+        lambda image: saved(image.resize((640, 480), Image.Resampling.BICUBIC), 80),
+        lambda image: ImageEnhance.Brightness(image).enhance(0.9),
+        lambda image: image.convert("L"),
+        lambda image: image.resize((320, 200)),  # another shape, the same content
     ],
 )
-def test_copies_of_a_picture_are_found(change) -> None:
+def test_copies_of_an_image_are_found(change) -> None:
     originals = [scene(seed) for seed in range(12)]
-    prints = [fingerprint(picture) for picture in (*originals, *map(change, originals))]
+    prints = [fingerprint(image) for image in (*originals, *map(change, originals))]
     pairs = list(near_duplicates(prints))
     assert sorted(tuple(sorted(pair)) for pair in pairs) == [(n, n + 12) for n in range(12)]
 
 
-def test_different_pictures_are_not_tied() -> None:
+def test_different_images_are_not_tied() -> None:
     assert list(near_duplicates([fingerprint(scene(seed, (80, 60))) for seed in range(150)])) == []
 
 
-def test_flat_pictures_match_nothing() -> None:
-    flat = [fingerprint(Image.new("RGB", (50, 50), colour)) for colour in ("white", "black", "red", "white")]
+def test_flat_images_match_nothing() -> None:
+    flat = [fingerprint(Image.new("RGB", (50, 50), color)) for color in ("white", "black", "red", "white")]
     assert flat == [bytes(FINGERPRINT_BYTES)] * 4
     assert list(near_duplicates(flat)) == []
 

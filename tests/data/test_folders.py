@@ -70,14 +70,14 @@ def test_what_lies_beside_splits_is_listed_and_told(tmp_path: Path) -> None:
         list_folder(lay(tmp_path / "other", "train/rose/1.jpg", "extra/3.jpg"))
 
 
-def test_an_unlabelled_test_folder_is_listed_and_not_used(tmp_path: Path) -> None:
+def test_an_unlabeled_test_folder_is_listed_and_not_used(tmp_path: Path) -> None:
     lay(tmp_path, "train/rose/1.jpg", "train/tulip/2.jpg", "test/3.jpg")
     listing = list_folder(tmp_path)
     assert set(listing.classes) == {"train"}
     assert [(skipped.path, skipped.reason) for skipped in listing.misplaced] == [
         ("test/3.jpg", "its split has no class folders, so it has no label")
     ]
-    assert listing.unlabelled == (("test", tmp_path / "test"),)
+    assert listing.unlabeled == (("test", tmp_path / "test"),)
 
 
 def test_a_lone_folder_around_the_tree_is_looked_through(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_class_with_folders_inside_is_not_looked_through(tmp_path: Path) -> No
     assert rows(tmp_path) == [("train/rose/1.jpg", "rose", "train")]
 
 
-def test_what_systems_leave_behind_is_no_class_and_no_picture(tmp_path: Path) -> None:
+def test_what_systems_leave_behind_is_no_class_and_no_image(tmp_path: Path) -> None:
     lay(tmp_path, "rose/1.jpg", "rose/.DS_Store", "rose/Thumbs.db", "rose/._1.jpg", "__MACOSX/rose/1.jpg")
     lay(tmp_path, ".git/x", ".ipynb_checkpoints/2.jpg", "rose/@eaDir/1.jpg", "rose/desktop.ini")
     listing = list_folder(tmp_path)
@@ -100,7 +100,7 @@ def test_what_systems_leave_behind_is_no_class_and_no_picture(tmp_path: Path) ->
     assert (dict(listing.classes), listing.misplaced) == ({"": frozenset({"rose"})}, ())
 
 
-def test_other_files_of_a_class_are_looked_at_and_loose_pictures_named(tmp_path: Path) -> None:
+def test_other_files_of_a_class_are_looked_at_and_loose_images_named(tmp_path: Path) -> None:
     lay(tmp_path, "rose/1.jpg", "rose/notes.txt", "tulip/2.jpg", "loose.JPG", "LICENSE.txt")
     assert ("rose/notes.txt", "rose", "") in rows(tmp_path)
     assert [skipped.path for skipped in list_folder(tmp_path).misplaced] == ["loose.JPG"]

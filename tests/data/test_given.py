@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from corolla.data.decoding import FORMATS, PictureError, read_picture
+from corolla.data.decoding import FORMATS, ImageError, read_image
 from corolla.data.given import MAY_BE, read_given
 
 # Smooth colors, and corners that no two orientations share.
@@ -52,7 +52,7 @@ def test_an_opened_photo_is_turned_as_its_file_is(format: str, orientation: int,
     exif, file = Image.Exif(), tmp_path / "phone"
     exif[0x0112] = orientation
     RGB.save(file, format, exif=exif)
-    expected = read_picture(file)
+    expected = read_image(file)
     assert expected.size == ((40, 64) if orientation >= 5 else (64, 40))
     with Image.open(file) as image:
         assert same(read_given(image), expected)
@@ -71,7 +71,7 @@ def test_an_opened_photo_is_turned_as_its_file_is(format: str, orientation: int,
 def test_an_opened_image_of_any_mode_is_read_as_its_file_is(mode: str, format: str, tmp_path: Path) -> None:
     file = tmp_path / "image"
     opaque(mode).save(file, format)
-    expected = read_picture(file)
+    expected = read_image(file)
     assert np.ptp(np.asarray(expected)) > 100  # the reading has something to say
     with Image.open(file) as image:
         assert same(read_given(image), expected)
@@ -95,7 +95,7 @@ def test_transparency_lies_on_white(mode: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(read, colors * share + 255 * (1 - share), atol=3)
     if mode in ("RGBA", "LA"):
         image.save(file)
-        assert same(read_given(image), read_picture(file))
+        assert same(read_given(image), read_image(file))
 
 
 def test_a_palette_with_transparency_is_read_as_its_file_is(tmp_path: Path) -> None:
@@ -105,14 +105,14 @@ def test_a_palette_with_transparency_is_read_as_its_file_is(tmp_path: Path) -> N
     for file in sorted(tmp_path.iterdir()):
         with Image.open(file) as image:
             assert "transparency" in image.info
-            assert same(read_given(image), read_picture(file))
+            assert same(read_given(image), read_image(file))
 
 
 def test_floats_are_refused_as_their_file_is(tmp_path: Path) -> None:
     RGB.convert("F").save(tmp_path / "image.tif")
-    with pytest.raises(PictureError) as by_path:
-        read_picture(tmp_path / "image.tif")
-    with pytest.raises(PictureError) as in_memory:
+    with pytest.raises(ImageError) as by_path:
+        read_image(tmp_path / "image.tif")
+    with pytest.raises(ImageError) as in_memory:
         read_given(RGB.convert("F"))
     assert in_memory.value.reason == by_path.value.reason
     assert "no agreed black and white" in in_memory.value.reason
@@ -123,7 +123,7 @@ def test_an_animation_shows_its_first_frame_unless_another_was_sought(format: st
     file, second = tmp_path / "moving", RGB.transpose(Image.Transpose.ROTATE_180)
     RGB.save(file, format, save_all=True, append_images=[second], **({"lossless": True} if format == "WEBP" else {}))
     with Image.open(file) as image:
-        assert same(read_given(image), read_picture(file))
+        assert same(read_given(image), read_image(file))
         image.seek(1)
         shown = np.asarray(read_given(image), np.int16)
         assert np.abs(shown - np.asarray(second, np.int16)).mean() < 10
@@ -144,7 +144,7 @@ def test_the_given_image_stays_as_it_is(mode: str) -> None:
 def test_one_image_may_be_given_to_many_threads(tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     RGB.resize((900, 700)).save(file, quality=95)
-    expected, content = read_picture(file), io.BytesIO(file.read_bytes())
+    expected, content = read_image(file), io.BytesIO(file.read_bytes())
     with ThreadPoolExecutor(8) as pool:
         for _ in range(5):
             image = Image.open(file)  # nothing of it is decoded yet
@@ -159,7 +159,7 @@ def test_what_was_closed_before_it_was_decoded_says_so(tmp_path: Path) -> None:
     with (tmp_path / "photo.png").open("rb") as file:
         pass
     for closed in (image, file):
-        with pytest.raises(PictureError, match="its file was closed before it was decoded"):
+        with pytest.raises(ImageError, match="its file was closed before it was decoded"):
             read_given(closed)
 
 
@@ -198,7 +198,7 @@ def test_arrays_of_pixels_are_images(array: np.ndarray, expected: Image.Image) -
     ids=lambda value: None if isinstance(value, str) else f"{value.dtype} {value.shape}",
 )
 def test_other_arrays_say_what_may_be_given(array: np.ndarray, words: str) -> None:
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         read_given(array)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -214,9 +214,9 @@ def test_other_arrays_say_what_may_be_given(array: np.ndarray, words: str) -> No
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_image_is_told_what_may_be_given(thing: object, called: str) -> None:
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         read_given(thing)  # type: ignore[arg-type]
-    assert str(caught.value).startswith(f"cannot read the picture: {called}")
+    assert str(caught.value).startswith(f"cannot read the image: {called}")
     assert MAY_BE in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -242,7 +242,7 @@ def test_every_kind_of_bytes_and_file_is_read(tmp_path: Path) -> None:
     with TemporaryFile() as file:
         RGB.save(file, "PNG")
         assert same(read_given(file), RGB)
-    with pytest.raises(PictureError, match="open as text; open it with mode 'rb'"), io.StringIO("text") as words:
+    with pytest.raises(ImageError, match="open as text; open it with mode 'rb'"), io.StringIO("text") as words:
         read_given(words)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""The painted flowers: the same for the same seed, all different otherwise, and not to be told apart by colour."""
+"""The painted flowers: the same for the same seed, all different otherwise, and not to be told apart by color."""
 
 import hashlib
 
@@ -16,12 +16,12 @@ from sklearn.preprocessing import StandardScaler
 from corolla.data.painted import KINDS, paint
 from corolla.errors import CorollaError
 
-COUNT = 250  # pictures the classifiers are tried on
+COUNT = 250  # images the classifiers are tried on
 
 
 @pytest.fixture(scope="module")
 def sample() -> list[Image.Image]:
-    """`COUNT` small pictures, the kinds taking turns."""
+    """`COUNT` small images, the kinds taking turns."""
     return [paint(KINDS[number % len(KINDS)], number, 40) for number in range(COUNT)]
 
 
@@ -36,22 +36,22 @@ def test_same_seed_same_bytes(kind: str) -> None:
     assert paint(kind, 7, 64).tobytes() == paint(kind, 7, 64).tobytes()
 
 
-def test_no_two_pictures_are_equal(sample: list[Image.Image]) -> None:
-    assert len({hashlib.sha256(picture.tobytes()).digest() for picture in sample}) == COUNT
+def test_no_two_images_are_equal(sample: list[Image.Image]) -> None:
+    assert len({hashlib.sha256(image.tobytes()).digest() for image in sample}) == COUNT
 
 
-def test_one_seed_gives_each_kind_its_own_picture() -> None:
+def test_one_seed_gives_each_kind_its_own_image() -> None:
     assert len({paint(kind, 3, 32).resize((32, 32)).tobytes() for kind in KINDS}) == len(KINDS)
 
 
 @settings(max_examples=30)
 @given(kind=st.sampled_from(KINDS), seed=st.integers(0, 2**40), size=st.integers(16, 200))
 def test_every_kind_paints_at_every_size(kind: str, seed: int, size: int) -> None:
-    picture = paint(kind, seed, size)
-    assert picture.mode == "RGB"
-    assert max(picture.size) == size
-    assert min(picture.size) >= round(0.75 * size)
-    assert np.asarray(picture).std() > 3  # something is on it
+    image = paint(kind, seed, size)
+    assert image.mode == "RGB"
+    assert max(image.size) == size
+    assert min(image.size) >= round(0.75 * size)
+    assert np.asarray(image).std() > 3  # something is on it
 
 
 def test_another_size_shows_the_same_scene() -> None:
@@ -63,20 +63,20 @@ def test_another_size_shows_the_same_scene() -> None:
     assert np.median(likeness) > 0.9
 
 
-def test_shapes_of_pictures_vary(sample: list[Image.Image]) -> None:
-    ratios = [picture.width / picture.height for picture in sample]
+def test_shapes_of_images_vary(sample: list[Image.Image]) -> None:
+    ratios = [image.width / image.height for image in sample]
     assert min(ratios) < 0.85
     assert max(ratios) > 1.15
 
 
 def test_pixels_do_not_give_the_kind_to_a_linear_classifier(sample: list[Image.Image]) -> None:
-    rows = np.stack([np.asarray(picture.resize((32, 32)), np.float32).ravel() for picture in sample])
+    rows = np.stack([np.asarray(image.resize((32, 32)), np.float32).ravel() for image in sample])
     assert accuracy(rows) < 0.6
 
 
-def test_colours_do_not_give_the_kind(sample: list[Image.Image]) -> None:
-    pixels = [np.asarray(picture, np.float32).reshape(-1, 3) for picture in sample]
-    rows = np.stack([np.concatenate([colours.mean(axis=0), colours.std(axis=0)]) for colours in pixels])
+def test_colors_do_not_give_the_kind(sample: list[Image.Image]) -> None:
+    pixels = [np.asarray(image, np.float32).reshape(-1, 3) for image in sample]
+    rows = np.stack([np.concatenate([colors.mean(axis=0), colors.std(axis=0)]) for colors in pixels])
     assert accuracy(rows) < 0.45
 
 

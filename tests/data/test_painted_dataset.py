@@ -26,12 +26,12 @@ def test_data_set_is_a_folder_of_even_classes(tmp_path: Path) -> None:
     assert files[:3] == [f"daisy/painted-0000{number}.jpg" for number in range(3)]
     assert seen == [(done, 12) for done in range(13)]
     for name in files:
-        with Image.open(folder / name) as picture:
-            picture.load()
-            assert (picture.format, picture.mode, max(picture.size)) == ("JPEG", "RGB", 32)
+        with Image.open(folder / name) as image:
+            image.load()
+            assert (image.format, image.mode, max(image.size)) == ("JPEG", "RGB", 32)
 
 
-def test_seeds_of_a_data_set_share_no_picture(tmp_path: Path) -> None:
+def test_seeds_of_a_data_set_share_no_image(tmp_path: Path) -> None:
     contents = [
         path.read_bytes()
         for seed in (0, 1)
@@ -51,7 +51,7 @@ def test_painting_again_finishes_what_was_broken_off(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_any_number_of_processes_paints_the_same_files(tmp_path: Path, processes: int) -> None:
-    """The pictures of a set depend on its seed alone, and on no picture painted before."""
+    """The images of a set depend on its seed alone, and on no image painted before."""
     seen: list[int] = []
     folder = paint_dataset(
         tmp_path, 23, size=32, seed=5, processes=processes, progress=lambda done, of: seen.append(done)
@@ -65,9 +65,9 @@ def test_any_number_of_processes_paints_the_same_files(tmp_path: Path, processes
 def test_large_sets_are_painted_on_all_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def painted(paint: Callable, pictures: list[tuple], processes: int) -> Iterator[bytes]:
+    def painted(paint: Callable, images: list[tuple], processes: int) -> Iterator[bytes]:
         asked.append(processes)
-        yield from (b"" for _ in pictures)
+        yield from (b"" for _ in images)
 
     monkeypatch.setattr(dataset, "painted", painted)
     monkeypatch.setattr(dataset, "FEWEST", 10)
@@ -135,7 +135,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         paint_dataset(tmp_path / "flowers", 10, size=32)
 
 
-def test_fewer_pictures_than_kinds_are_refused(tmp_path: Path) -> None:
+def test_fewer_images_than_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorollaError, match="one of each kind"):
         paint_dataset(tmp_path / "few", 4)
     assert not (tmp_path / "few").exists()

@@ -39,16 +39,16 @@ def test_a_whole_set_is_not_painted_again(kept: Path) -> None:
 @pytest.mark.parametrize("damage", ["gone", "flipped", "cut", "a folder gone"])
 def test_only_what_is_not_as_it_was_is_painted_again(kept: Path, damage: str) -> None:
     before = contents(kept)
-    picture = kept / "tulip" / "painted-00001.jpg"
-    content = picture.read_bytes()
-    picture.unlink()
+    image = kept / "tulip" / "painted-00001.jpg"
+    content = image.read_bytes()
+    image.unlink()
     if damage == "flipped":
-        picture.write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
+        image.write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
     elif damage == "cut":
-        picture.write_bytes(content[:300])
+        image.write_bytes(content[:300])
     elif damage == "a folder gone":
         (kept / "tulip" / "painted-00000.jpg").unlink()
-        picture.parent.rmdir()
+        image.parent.rmdir()
     most = 2 if damage == "a folder gone" else 1
     assert again(kept) == [(done, most) for done in range(most + 1)]
     assert contents(kept) == before
@@ -69,7 +69,7 @@ def test_sums_that_say_nothing_are_made_again(kept: Path, sums: bytes | None) ->
     assert again(kept) == []
 
 
-def test_pictures_of_others_are_not_trained_on(kept: Path) -> None:
+def test_images_of_others_are_not_trained_on(kept: Path) -> None:
     (kept / "rose" / "mine.jpg").write_bytes(b"mine")
     with pytest.raises(CorollaError, match=r"already holds rose.mine\.jpg; take it out") as refusal:
         kept_set(10)

@@ -26,9 +26,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Painter]:
     return all_of_them
 
 
-def here(*picture: object) -> bytes:
+def here(*image: object) -> bytes:
     """Stands for this process, where the painters should do all."""
-    raise AssertionError(f"{picture} was painted here")
+    raise AssertionError(f"{image} was painted here")
 
 
 def ended(started: list[Painter]) -> bool:
@@ -38,13 +38,13 @@ def ended(started: list[Painter]) -> bool:
 
 def test_painters_paint_in_order_what_this_process_would(started: list[Painter]) -> None:
     files = list(painted(here, ASKED, 2))
-    assert files == [jpeg(*picture) for picture in ASKED]
+    assert files == [jpeg(*image) for image in ASKED]
     assert len(started) == 2
     assert ended(started)
 
 
 def test_one_process_is_this_one(started: list[Painter]) -> None:
-    assert list(painted(jpeg, ASKED[:3], 1)) == [jpeg(*picture) for picture in ASKED[:3]]
+    assert list(painted(jpeg, ASKED[:3], 1)) == [jpeg(*image) for image in ASKED[:3]]
     assert started == []
 
 
@@ -54,7 +54,7 @@ def test_what_killed_painters_leave_is_painted_here(started: list[Painter]) -> N
     for painter in started:
         assert painter.process is not None
         painter.process.kill()
-    assert [*first, *files] == [jpeg(*picture) for picture in ASKED]
+    assert [*first, *files] == [jpeg(*image) for image in ASKED]
 
 
 def test_a_painter_ends_with_whoever_asks() -> None:
@@ -70,7 +70,7 @@ def test_a_painter_ends_with_whoever_asks() -> None:
 
 def test_where_no_process_can_be_started_this_one_paints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
-    assert list(painted(jpeg, ASKED[:5], 2)) == [jpeg(*picture) for picture in ASKED[:5]]
+    assert list(painted(jpeg, ASKED[:5], 2)) == [jpeg(*image) for image in ASKED[:5]]
 
 
 def test_what_cannot_be_painted_is_raised_and_ends_the_painters(started: list[Painter]) -> None:

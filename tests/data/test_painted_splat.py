@@ -10,18 +10,18 @@ from corolla.data.painted.light import Light, normals, shadows
 from corolla.data.painted.sheets import Floats, Relief, Sheets, across, along, cross, cups, floats, spokes, straps
 from corolla.data.painted.splat import render
 
-# no sun, and a sky that leaves the colours of a sheet that faces the viewer as they are
+# no sun, and a sky that leaves the colors of a sheet that faces the viewer as they are
 PLAIN = Light(floats([0.0, 0.0, 1.0]), floats([0.0] * 3), floats([4.0 / 3.0] * 3), 0.0)
 NOON = Light(floats([0.0, 0.0, 1.0]), floats([1.0] * 3), floats([0.0] * 3), 1.0)
 RED, BLUE = floats([1.0, 0.0, 0.0]), floats([0.0, 0.0, 1.0])
 
 
-def square(colour: Floats, half: float = 0.25, z: float = 0.0, relief: Relief | None = None) -> Sheets:
-    """A flat square around the middle of the picture, facing the viewer."""
+def square(color: Floats, half: float = 0.25, z: float = 0.0, relief: Relief | None = None) -> Sheets:
+    """A flat square around the middle of the image, facing the viewer."""
     x = 0.5 + half * (2.0 * along(5)[:, None] - 1.0)
     y = 0.5 + half * across(5)[None, :]
     points = np.stack(np.broadcast_arrays(x, y, z), axis=-1)[None]
-    return Sheets(points, colour, relief=relief)
+    return Sheets(points, color, relief=relief)
 
 
 def drawn(*sheets: Sheets, size: int = 64) -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ def test_what_a_relief_cuts_away_is_clear() -> None:
     assert (seen[20:44, 18:30, 3] == 0).all()
 
 
-def test_sheets_outside_the_picture_leave_it_empty() -> None:
+def test_sheets_outside_the_image_leave_it_empty() -> None:
     away = square(RED).moved(np.eye(3), 1.0, (3.0, -2.0, 0.0))
     assert (drawn(away) == 0).all()
     assert render([], (16, 16), PLAIN).getextrema() == ((0, 0),) * 4

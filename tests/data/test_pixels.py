@@ -12,7 +12,7 @@ from PIL import Image
 
 from corolla.data import pixels
 from corolla.data.cache import cache_folder
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.data.hashing import sha256_of
 from corolla.data.pixels import PixelStore, PixelStream, keep_pixels, shrink
 from corolla.lock import locked
@@ -41,7 +41,7 @@ def test_what_is_kept_is_what_would_be_decoded(paths: list[Path]) -> None:
         assert np.array_equal(store[index], shrink(path, 32))
 
 
-def test_pictures_are_decoded_once(paths: list[Path]) -> None:
+def test_images_are_decoded_once(paths: list[Path]) -> None:
     first = kept(paths)
     expected = [first[index].copy() for index in range(4)]
     hashes = [sha256_of(path) for path in paths]
@@ -64,7 +64,7 @@ def test_a_store_travels_to_another_process_as_a_path(paths: list[Path]) -> None
     assert np.array_equal(pickle.loads(sent)[1], store[1])  # noqa: S301
 
 
-def test_writing_to_a_picture_does_not_reach_the_disk(paths: list[Path]) -> None:
+def test_writing_to_an_image_does_not_reach_the_disk(paths: list[Path]) -> None:
     kept(paths)[0][:] = 0
     assert kept(paths)[0].any()
 
@@ -82,7 +82,7 @@ def test_a_damaged_store_is_made_again(paths: list[Path], damage: str) -> None:
 
 @pytest.mark.parametrize("damage", ["pixels", "index.safetensors"])
 def test_a_flipped_bit_is_told_and_decoded_again(paths: list[Path], damage: str, monkeypatch) -> None:
-    monkeypatch.setattr(pixels, "TOGETHER", 3)  # two checksums for the four pictures
+    monkeypatch.setattr(pixels, "TOGETHER", 3)  # two checksums for the four images
     monkeypatch.setattr(pixels, "READ", 1000)
     store = kept(paths)
     assert isinstance(store, PixelStore)
@@ -108,22 +108,22 @@ def test_a_store_that_is_deleted_while_it_is_used_goes_on(paths: list[Path]) -> 
     assert np.array_equal(store[3], shrink(paths[3], 32))
 
 
-def test_a_picture_that_changes_after_it_was_looked_at_is_not_kept_under_the_old_hash(paths: list[Path]) -> None:
+def test_an_image_that_changes_after_it_was_looked_at_is_not_kept_under_the_old_hash(paths: list[Path]) -> None:
     hashes = [sha256_of(path) for path in paths]
     paths[1].write_bytes(paths[3].read_bytes())
-    with pytest.raises(PictureError, match=r"1\.png: it has changed"):
+    with pytest.raises(ImageError, match=r"1\.png: it has changed"):
         keep_pixels(paths, hashes, 32)
     assert list((cache_folder() / "pixels").iterdir()) == []
 
 
-def test_a_damaged_picture_is_named_and_leaves_nothing(paths: list[Path]) -> None:
-    paths[2].write_bytes(b"not a picture")
-    with pytest.raises(PictureError, match=r"2\.png"):
+def test_a_damaged_image_is_named_and_leaves_nothing(paths: list[Path]) -> None:
+    paths[2].write_bytes(b"not an image")
+    with pytest.raises(ImageError, match=r"2\.png"):
         kept(paths)
     assert list((cache_folder() / "pixels").iterdir()) == []
 
 
-def test_without_room_or_hashes_pictures_are_decoded_each_time(
+def test_without_room_or_hashes_images_are_decoded_each_time(
     paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(keep_pixels(paths, ["", "a", "b", "c"], 32), PixelStream)

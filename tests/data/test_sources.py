@@ -18,11 +18,11 @@ from corolla.errors import CorollaError
 
 
 @pytest.fixture
-def tree(tmp_path: Path, make_picture) -> Path:
-    """Ten different pictures of each of two classes."""
+def tree(tmp_path: Path, make_image) -> Path:
+    """Ten different images of each of two classes."""
     for number, label in enumerate(("rose", "tulip")):
         for n in range(10):
-            make_picture(tmp_path / "my flowers" / label / f"{n} ü.jpg", 100 * number + n)
+            make_image(tmp_path / "my flowers" / label / f"{n} ü.jpg", 100 * number + n)
     return tmp_path / "my flowers"
 
 
@@ -68,11 +68,11 @@ def test_a_relative_folder_becomes_absolute(tree: Path, monkeypatch: pytest.Monk
     assert load_data("my flowers").root == tree
 
 
-def test_a_folder_with_splits(tree: Path, make_picture) -> None:
+def test_a_folder_with_splits(tree: Path, make_image) -> None:
     for split, n in (("train", 6), ("Valid", 2), ("test", 3)):
         for number, label in enumerate(("rose", "tulip")):
-            for picture in range(n):
-                make_picture(tree / "s" / split / label / f"{picture}.png", ord(split[0]) * 100 + 10 * number + picture)
+            for image in range(n):
+                make_image(tree / "s" / split / label / f"{image}.png", ord(split[0]) * 100 + 10 * number + image)
     manifest = load_data(tree / "s")
     assert sizes(manifest) == (12, 4, 6)
     assert {(e.path.split("/")[0], e.split) for e in manifest.examples} == {
@@ -86,63 +86,63 @@ def test_a_folder_with_splits(tree: Path, make_picture) -> None:
     assert {e.path.split("/")[0] for e in carved.split("val")} == {"train"}
 
 
-def test_a_class_that_training_lacks_is_refused_and_one_that_others_lack_is_told(tmp_path: Path, make_picture) -> None:
+def test_a_class_that_training_lacks_is_refused_and_one_that_others_lack_is_told(tmp_path: Path, make_image) -> None:
     for number, place in enumerate(("train/daisy", "train/rose", "val/rose", "test/daisy")):
-        make_picture(tmp_path / "d" / place / "1.png", number)
+        make_image(tmp_path / "d" / place / "1.png", number)
     manifest = load_data(tmp_path / "d")
     assert manifest.classes == ("daisy", "rose")
     assert manifest.counts("val") == {"daisy": 0, "rose": 1}
     assert manifest.notes == (
-        "val has no picture of 1 class of 2: daisy",
-        "test has no picture of 1 class of 2: rose",
+        "val has no image of 1 class of 2: daisy",
+        "test has no image of 1 class of 2: rose",
     )
-    make_picture(tmp_path / "d" / "val" / "tulip" / "1.png", 9)
+    make_image(tmp_path / "d" / "val" / "tulip" / "1.png", 9)
     message = refusal(tmp_path / "d")
     assert message.startswith(f"val of {tmp_path / 'd'} has 1 class that train lacks (tulip)")
     assert len(message) < 300
 
 
-def test_pictures_too_alike_to_be_kept_together_are_spread_and_told(tmp_path: Path, make_picture) -> None:
+def test_images_too_alike_to_be_kept_together_are_spread_and_told(tmp_path: Path, make_image) -> None:
     for number, label in enumerate(("scratched", "whole")):
-        with Image.open(make_picture(tmp_path / "parts" / label / "0.png", number)) as first:
+        with Image.open(make_image(tmp_path / "parts" / label / "0.png", number)) as first:
             for n in range(1, 12):
-                picture = first.copy()
-                picture.putpixel((n, n), (255, 0, 0))
-                picture.save(tmp_path / "parts" / label / f"{n}.png")
+                image = first.copy()
+                image.putpixel((n, n), (255, 0, 0))
+                image.save(tmp_path / "parts" / label / f"{n}.png")
     manifest = load_data(tmp_path / "parts")
     assert sizes(manifest) == (16, 4, 4)
     [note] = manifest.notes
-    assert note.startswith("24 of 24 pictures are so alike")
+    assert note.startswith("24 of 24 images are so alike")
     assert load_data(tmp_path / "parts", duplicates="ignore").examples == manifest.examples
     assert load_data(tmp_path / "parts", duplicates="ignore").notes == ()
     message = refusal(tmp_path / "parts", duplicates="group")
-    assert "'scratched' has too few pictures (12 in 1 independent sets), and so have 'whole'" in message
+    assert "'scratched' has too few images (12 in 1 independent sets), and so have 'whole'" in message
     assert "--duplicates ignore" in message
 
 
-def test_a_class_that_is_unreadable_in_one_split_is_noticed(tmp_path: Path, make_picture) -> None:
+def test_a_class_that_is_unreadable_in_one_split_is_noticed(tmp_path: Path, make_image) -> None:
     for split in ("train", "val", "test"):
         for number, label in enumerate(("rose", "tulip")):
-            make_picture(tmp_path / "d" / split / label / "1.png", 10 * len(split) + number)
+            make_image(tmp_path / "d" / split / label / "1.png", 10 * len(split) + number)
     (tmp_path / "d" / "test" / "tulip" / "1.png").write_bytes(b"")
     message = refusal(tmp_path / "d")
-    assert "no readable picture of tulip in test of" in message
+    assert "no readable image of tulip in test of" in message
     assert "the file is empty" in message
 
 
-def test_too_few_classes_or_pictures(tmp_path: Path, make_picture) -> None:
-    make_picture(tmp_path / "one" / "rose" / "1.png", 1)
+def test_too_few_classes_or_images(tmp_path: Path, make_image) -> None:
+    make_image(tmp_path / "one" / "rose" / "1.png", 1)
     assert "the single class 'rose'" in refusal(tmp_path / "one")
     (tmp_path / "one" / "tulip").mkdir()
-    assert "no readable picture of tulip" in refusal(tmp_path / "one")
-    make_picture(tmp_path / "one" / "tulip" / "1.png", 2)
-    assert "class 'rose' has too few pictures (1)" in refusal(tmp_path / "one")
+    assert "no readable image of tulip" in refusal(tmp_path / "one")
+    make_image(tmp_path / "one" / "tulip" / "1.png", 2)
+    assert "class 'rose' has too few images (1)" in refusal(tmp_path / "one")
     (tmp_path / "empty").mkdir()
     assert "no class folders" in refusal(tmp_path / "empty")
     (tmp_path / "bad" / "a").mkdir(parents=True)
     (tmp_path / "bad" / "b").mkdir()
-    (tmp_path / "bad" / "a" / "1.jpg").write_text("no picture")
-    assert "has no readable picture; the first of 1 left out is a/1.jpg: not a picture" in refusal(tmp_path / "bad")
+    (tmp_path / "bad" / "a" / "1.jpg").write_text("no image")
+    assert "has no readable image; the first of 1 left out is a/1.jpg: not an image" in refusal(tmp_path / "bad")
 
 
 def test_what_cannot_be_read_is_listed_or_stops(tree: Path) -> None:
@@ -152,20 +152,20 @@ def test_what_cannot_be_read_is_listed_or_stops(tree: Path) -> None:
     assert sizes(manifest) == (14, 3, 3)
     assert [(s.path, s.reason) for s in manifest.skipped] == [
         ("loose.png", "it lies outside every class folder"),
-        ("rose/notes.txt", "not a picture in a known format"),
+        ("rose/notes.txt", "not an image in a known format"),
     ]
     assert "loose.png" in refusal(tree, strict=True)
     (tree / "loose.png").unlink()
-    assert "notes.txt: not a picture in a known format" in refusal(tree, strict=True)
+    assert "notes.txt: not an image in a known format" in refusal(tree, strict=True)
 
 
-def test_copies_stay_on_one_side_and_contradictions_are_kept(tree: Path, make_picture) -> None:
+def test_copies_stay_on_one_side_and_contradictions_are_kept(tree: Path, make_image) -> None:
     for n in range(10):
         shutil.copy(tree / "rose" / f"{n} ü.jpg", tree / "rose" / f"copy {n}.jpg")
     shutil.copy(tree / "rose" / "0 ü.jpg", tree / "tulip" / "also.jpg")
     for n in range(10):
-        with Image.open(tree / "tulip" / f"{n} ü.jpg") as picture:
-            picture.resize((80, 60), Image.Resampling.BICUBIC).save(tree / "tulip" / f"larger {n}.png")
+        with Image.open(tree / "tulip" / f"{n} ü.jpg") as image:
+            image.resize((80, 60), Image.Resampling.BICUBIC).save(tree / "tulip" / f"larger {n}.png")
     manifest = load_data(tree)
     side = {e.path: e.split for e in manifest.examples}
     assert len(side) == 41
@@ -204,7 +204,7 @@ def test_rows_that_the_table_leaves_out_do_not_stop_a_strict_run(tree: Path) -> 
     assert [(s.path, s.reason) for s in manifest.skipped] == [("rose/blurred.jpg", "left out by the table")]
 
 
-def test_a_folder_of_pictures_beside_a_table_means_the_table(tree: Path) -> None:
+def test_a_folder_of_images_beside_a_table_means_the_table(tree: Path) -> None:
     home = tree.parent / "kaggle"
     (home / "images").mkdir(parents=True)
     lines = ["image,label"]
@@ -261,10 +261,10 @@ def test_flowers_from_a_given_folder(flower_photos: Path, monkeypatch: pytest.Mo
     assert all(len(where) == 1 for where in sides.values())
 
 
-def test_flowers_without_a_table(tree: Path, make_picture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flowers_without_a_table(tree: Path, make_image, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, label in enumerate(("daisy", "dandelion", "roses", "sunflowers", "tulips")):
         for n in range(4):
-            make_picture(tree / "flower_photos" / label / f"{n}.png", 10 * number + n)
+            make_image(tree / "flower_photos" / label / f"{n}.png", 10 * number + n)
     monkeypatch.setenv("COROLLA_DATA", str(tree))
     assert sizes(load_data("flowers")) == (10, 5, 5)
 

@@ -36,7 +36,7 @@ def test_every_side_gets_something_of_a_small_class() -> None:
     assert result == {"a": (1, 1, 1), "b": (2, 1, 1), "c": (3, 1, 1), "d": (5, 1, 1)}
 
 
-def test_many_small_classes_favour_neither_validation_nor_test() -> None:
+def test_many_small_classes_favor_neither_validation_nor_test() -> None:
     result = split(flat({f"{n:03}": 10 for n in range(100)}))
     sides = Counter(example.split for example in result)
     assert sides["train"] == pytest.approx(700, abs=10)
@@ -71,7 +71,7 @@ def test_units_are_joined_by_group_content_and_likeness() -> None:
     assert sorted(units(examples, [(4, 1), (5, 3)])) == [[0, 1, 4], [2, 3, 5]]
 
 
-def test_pictures_that_stay_together_get_a_group_unless_they_have_one() -> None:
+def test_images_that_stay_together_get_a_group_unless_they_have_one() -> None:
     examples = [
         *flat({"rose": 20}),
         Example("x", "rose", sha256="x", group="ann"),
@@ -89,7 +89,7 @@ def test_splits_that_are_given_stay() -> None:
 
 
 @pytest.mark.parametrize(("given", "missing"), [("test", "val"), ("val", "test")])
-def test_a_missing_split_is_taken_from_the_training_pictures(given: str, missing: str) -> None:
+def test_a_missing_split_is_taken_from_the_training_images(given: str, missing: str) -> None:
     examples = [replace(e, split="train") for e in flat({"rose": 85, "tulip": 170})]
     kept = [Example(f"t{n}", "rose", given, sha256=f"t{n}") for n in range(7)]
     result = split([*examples, *kept])
@@ -99,7 +99,7 @@ def test_a_missing_split_is_taken_from_the_training_pictures(given: str, missing
     assert list(result[-7:]) == kept
 
 
-def test_train_alone_is_split_like_unsplit_pictures() -> None:
+def test_train_alone_is_split_like_unsplit_images() -> None:
     examples = flat({"rose": 40, "tulip": 60})
     assert split([replace(e, split="train") for e in examples]) == split(examples)
 
@@ -109,11 +109,11 @@ def test_nothing_to_train_on() -> None:
         split([Example("1", "rose", "test"), Example("2", "rose", "val")])
 
 
-def test_too_few_pictures_or_too_few_independent_ones() -> None:
-    with pytest.raises(CorollaError, match=r"'tulip' has too few pictures \(2\)"):
+def test_too_few_images_or_too_few_independent_ones() -> None:
+    with pytest.raises(CorollaError, match=r"'tulip' has too few images \(2\)"):
         split(flat({"rose": 9, "tulip": 2}))
     grouped = [replace(e, group="one" if e.label == "tulip" else "") for e in flat({"rose": 9, "tulip": 9})]
-    with pytest.raises(CorollaError, match=r"'tulip' has too few pictures \(9 in 1 independent sets\)"):
+    with pytest.raises(CorollaError, match=r"'tulip' has too few images \(9 in 1 independent sets\)"):
         split(grouped)
 
 

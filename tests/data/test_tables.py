@@ -173,5 +173,5 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_is_table(tmp_path: Path) -> None:
     assert is_table(table(tmp_path, "path,label\n"))
-    assert not is_table(table(tmp_path, "name,licence\n"))
+    assert not is_table(table(tmp_path, "name,license\n"))
     assert not is_table(tmp_path / "gone.csv")

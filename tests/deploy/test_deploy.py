@@ -31,8 +31,8 @@ sys.meta_path.insert(0, Missing)
 from pathlib import Path
 from fastapi.concurrency import run_in_threadpool  # noqa: F401 - a package of the list
 from corolla.cli import main
-file, picture, out = sys.argv[1:]
-assert main(["predict", file, picture, "--quiet", "--explain", out]) == 0
+file, image, out = sys.argv[1:]
+assert main(["predict", file, image, "--quiet", "--explain", out]) == 0
 import asyncio, threading, json, urllib.request, base64
 from corolla.server.app import create_app
 from corolla.server.limits import Limits
@@ -44,7 +44,7 @@ with listen("127.0.0.1", 0) as listening:
     thread.start()
     while not server.started:
         thread.join(0.01)
-    body = {"pictures": [base64.b64encode(Path(picture).read_bytes()).decode()], "explain": True}
+    body = {"images": [base64.b64encode(Path(image).read_bytes()).decode()], "explain": True}
     request = urllib.request.Request(address_of(listening) + "v1/predict", json.dumps(body).encode(),
                                      {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as answer:
@@ -95,10 +95,10 @@ def test_its_packages_are_pinned_and_enough(
         if not {canonical(package) for package in packages} & inside
     }
     assert {"torch", "torchvision", "sklearn", "cv2"} <= outside
-    file, picture = tmp_path / "small.onnx", tmp_path / "one.png"
+    file, image = tmp_path / "small.onnx", tmp_path / "one.png"
     file.write_bytes(with_card(graph, card(small)))
-    Image.fromarray(noises(1)[0]).save(picture)
-    words = [",".join(sorted(outside)), str(file), str(picture), str(tmp_path / "why")]
+    Image.fromarray(noises(1)[0]).save(image)
+    words = [",".join(sorted(outside)), str(file), str(image), str(tmp_path / "why")]
     done = subprocess.run([sys.executable, "-c", ASK, *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split()[-1] in small.classes

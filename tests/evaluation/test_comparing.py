@@ -1,4 +1,4 @@
-"""Two models on the same pictures: published values, the definitions, and what must be refused."""
+"""Two models on the same images: published values, the definitions, and what must be refused."""
 
 import math
 
@@ -15,7 +15,7 @@ CLASSES = ("daisy", "rose")
 
 
 def answers(right: list[bool], labels: list[int] | None = None, names: str = "abcdefgh") -> Evaluation:
-    """Answers of which some are right, about daisies unless labelled otherwise."""
+    """Answers of which some are right, about daisies unless labeled otherwise."""
     given = np.array(labels or [0] * len(right))
     predicted = np.where(right, given, 1 - given)
     rows = np.full((len(right), 2), 0.2, np.float32)
@@ -42,7 +42,7 @@ def test_models_that_agree_everywhere_do_not_differ() -> None:
     assert (found.difference, found.interval, found.p_value) == (0.0, (0.0, 0.0), 1.0)
 
 
-def test_the_bootstraps_interval_is_that_of_the_normal_approximation_for_many_pictures() -> None:
+def test_the_bootstraps_interval_is_that_of_the_normal_approximation_for_many_images() -> None:
     found = compare(*disagreeing(120, 180, 1500, 200))
     n, shares = found.n, (120 / 2000, 180 / 2000)
     deviation = math.sqrt((shares[0] + shares[1] - (shares[1] - shares[0]) ** 2) / n)
@@ -75,8 +75,8 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
-def test_different_pictures_and_different_labels_are_refused() -> None:
-    with pytest.raises(CorollaError, match=r"different pictures \(3 and 2, 2 of them the same\)"):
+def test_different_images_and_different_labels_are_refused() -> None:
+    with pytest.raises(CorollaError, match=r"different images \(3 and 2, 2 of them the same\)"):
         compare(answers([True] * 3), answers([True] * 2))
     with pytest.raises(CorollaError, match="different labels for b1, daisy and rose"):
         compare(answers([True] * 3), answers([True] * 3, [0, 1, 0]))

@@ -8,7 +8,7 @@ from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, 
 
 
 @pytest.fixture(scope="module")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Pixels:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Pixels:
     from PIL import Image
 
     root = tmp_path_factory.mktemp("painted")
@@ -17,35 +17,35 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Pixels:
         return np.asarray(opened.convert("RGB"))
 
 
-def test_every_kind_in_every_severity_keeps_shape_and_type(picture: Pixels) -> None:
-    made = list(corrupted(picture, 3))
+def test_every_kind_in_every_severity_keeps_shape_and_type(image: Pixels) -> None:
+    made = list(corrupted(image, 3))
     assert [(name, severity) for name, severity, _ in made] == [
         (kind.name, severity) for kind in CORRUPTIONS for severity in SEVERITIES
     ]
-    assert all(changed.shape == picture.shape and changed.dtype == np.uint8 for _, _, changed in made)
+    assert all(changed.shape == image.shape and changed.dtype == np.uint8 for _, _, changed in made)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CORRUPTIONS if kind.apply is not rotate], ids=lambda kind: kind.name)
-def test_each_severity_is_further_from_the_picture_than_the_one_before(kind: Corruption, picture: Pixels) -> None:
+def test_each_severity_is_further_from_the_image_than_the_one_before(kind: Corruption, image: Pixels) -> None:
     away = [
-        float(np.abs(kind.apply(picture, strength, np.random.default_rng(0)).astype(float) - picture).mean())
+        float(np.abs(kind.apply(image, strength, np.random.default_rng(0)).astype(float) - image).mean())
         for strength in kind.strengths
     ]
     assert away[0] > 0.5
     assert sorted(away) == away
 
 
-def test_a_quarter_turn_is_one(picture: Pixels) -> None:
-    square = picture[:78, :78]
+def test_a_quarter_turn_is_one(image: Pixels) -> None:
+    square = image[:78, :78]
     turned = rotate(square, 90.0, np.random.default_rng(0)).astype(float)
     distances = [np.abs(turned - np.rot90(square, turns)).mean() for turns in range(4)]
     assert min(distances) < 1.0
     assert int(np.argmin(distances)) in (1, 3)
 
 
-def test_the_same_seed_gives_the_same_pixels_and_another_one_others(picture: Pixels) -> None:
+def test_the_same_seed_gives_the_same_pixels_and_another_one_others(image: Pixels) -> None:
     def noisy(seed: int) -> list[Pixels]:
-        return [changed for name, _, changed in corrupted(picture, seed) if name == "noise"]
+        return [changed for name, _, changed in corrupted(image, seed) if name == "noise"]
 
     assert all((one == other).all() for one, other in zip(noisy(1), noisy(1), strict=True))
     assert not any((one == other).all() for one, other in zip(noisy(1), noisy(2), strict=True))

@@ -18,27 +18,27 @@ from corolla.model import ViT, ViTConfig
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
 
-COLOURS = {"azure": (40, 120, 220), "rosé": (220, 60, 90), "two words": (240, 200, 40)}
+COLORS = {"azure": (40, 120, 220), "rosé": (220, 60, 90), "two words": (240, 200, 40)}
 
 
-def paint(path: Path, colour: tuple[int, int, int], seed: int) -> str:
-    """A noisy picture of one colour; its sha256."""
+def paint(path: Path, color: tuple[int, int, int], seed: int) -> str:
+    """A noisy image of one color; its sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(-40, 40, (24, 30, 3))
-    Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8)).save(path)
+    Image.fromarray((np.array(color) + noise).clip(0, 255).astype(np.uint8)).save(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """An untrained but opinionated model beside the pictures that it was split with."""
+    """An untrained but opinionated model beside the images that it was split with."""
     monkeypatch.setenv("COROLLA_CACHE", str(tmp_path / "cache"))
-    root = tmp_path / "pictures"
+    root = tmp_path / "images"
     examples = []
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         for place, split in enumerate(["train", "train", "val", "test", "test", "test"]):
             path = f"{name}/{split} {place}.png"
-            digest = paint(root / path, colour, seed=10 * len(examples) + place)
+            digest = paint(root / path, color, seed=10 * len(examples) + place)
             examples.append(Example(path, name, split, "", digest))
     manifest = Manifest(root, tuple(examples))
     shape = ViTConfig(3, (16, 16), 8, width=32, depth=1, heads=2, mlp_dim=32, pooling="average")
@@ -53,7 +53,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             architecture=shape,
             classes=manifest.classes,
             preprocessing=Preprocessing((16, 16)),
-            recipe={"flip_average": True},
+            recipe={"hflip_tta": True},
             data={"source": str(root), "root": str(root), "digest": manifest.digest},
             versions={},
             training={},
@@ -84,7 +84,7 @@ def test_training_measures_itself_in_the_same_way(run: Run) -> None:
     assert found.n == 3
 
 
-def test_pictures_that_were_trained_on_are_counted(run: Run) -> None:
+def test_images_that_were_trained_on_are_counted(run: Run) -> None:
     assert evaluate(run.folder, split="train").trained_on == 6
     everything = evaluate(run.folder, run.load_manifest().root)
     assert (everything.split, everything.n, everything.trained_on) == ("all", 18, 6)
@@ -98,7 +98,7 @@ def test_progress_is_told(run: Run) -> None:
 
 def test_other_data_is_matched_by_name_and_may_have_fewer_classes(run: Run, tmp_path: Path) -> None:
     for place in range(4):
-        paint(tmp_path / "new" / "two words" / f"{place}.png", COLOURS["two words"], 900 + place)
+        paint(tmp_path / "new" / "two words" / f"{place}.png", COLORS["two words"], 900 + place)
     found = evaluate(run.folder, tmp_path / "new")
     assert (found.split, found.n, found.trained_on) == ("all", 4, 0)
     assert found.classes == ("azure", "rosé", "two words")
@@ -109,7 +109,7 @@ def test_other_data_is_matched_by_name_and_may_have_fewer_classes(run: Run, tmp_
 def test_splits_that_other_data_brings_are_used(run: Run, tmp_path: Path) -> None:
     rows = ["path,label,split"]
     for place, split in enumerate(["train", "val", "val"]):
-        paint(tmp_path / "new" / f"{place}.png", COLOURS["azure"], place)
+        paint(tmp_path / "new" / f"{place}.png", COLORS["azure"], place)
         rows.append(f"{place}.png,azure,{split}")
     table = tmp_path / "new" / "table.csv"
     table.write_text("\n".join(rows), encoding="utf-8")
@@ -130,16 +130,16 @@ def test_a_class_the_model_does_not_know_is_refused_with_both_lists(run: Run, tm
     assert "\n" not in said
 
 
-def test_pictures_that_moved_are_missed_in_one_line(run: Run) -> None:
+def test_images_that_moved_are_missed_in_one_line(run: Run) -> None:
     root = run.load_manifest().root
     root.rename(root.with_name("elsewhere"))
-    with pytest.raises(CorollaError, match=r"are not under .*pictures any more.*corolla evaluate") as caught:
+    with pytest.raises(CorollaError, match=r"are not under .*images any more.*corolla evaluate") as caught:
         evaluate(run.folder)
     assert "\n" not in str(caught.value)
     assert evaluate(run.folder, root.with_name("elsewhere")).n == 18
 
 
-def test_a_changed_or_lost_picture_is_named(run: Run) -> None:
+def test_a_changed_or_lost_image_is_named(run: Run) -> None:
     manifest = run.load_manifest()
     second = manifest.locate(manifest.split("test")[1])
     content = second.read_bytes()
@@ -152,23 +152,23 @@ def test_a_changed_or_lost_picture_is_named(run: Run) -> None:
         evaluate(run.folder)
 
 
-def test_data_without_a_readable_picture_is_refused(run: Run, tmp_path: Path) -> None:
+def test_data_without_a_readable_image_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "new" / "azure").mkdir(parents=True)
-    (tmp_path / "new" / "azure" / "torn.jpg").write_bytes(b"no picture")
-    with pytest.raises(CorollaError, match=r"no picture that can be read; azure/torn\.jpg: not a picture"):
+    (tmp_path / "new" / "azure" / "torn.jpg").write_bytes(b"no image")
+    with pytest.raises(CorollaError, match=r"no image that can be read; azure/torn\.jpg: not an image"):
         evaluate(run.folder, tmp_path / "new")
 
 
-def test_a_picture_that_cannot_be_read_is_left_out(run: Run, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_is_left_out(run: Run, tmp_path: Path) -> None:
     paint(tmp_path / "new" / "azure" / "good.png", (1, 2, 3), 5)
-    (tmp_path / "new" / "azure" / "torn.jpg").write_bytes(b"no picture")
+    (tmp_path / "new" / "azure" / "torn.jpg").write_bytes(b"no image")
     assert evaluate(run.folder, tmp_path / "new").paths == ("azure/good.png",)
 
 
 def test_groups_that_the_data_brings_are_kept(run: Run, tmp_path: Path) -> None:
     rows = ["path,label,group"]
     for place, group in enumerate(["anna", "bea", "anna", ""]):
-        paint(tmp_path / "new" / f"{place}.png", COLOURS["azure"], place)
+        paint(tmp_path / "new" / f"{place}.png", COLORS["azure"], place)
         rows.append(f"{place}.png,azure,{group}")
     table = tmp_path / "new" / "table.csv"
     table.write_text("\n".join(rows), encoding="utf-8")
@@ -178,7 +178,7 @@ def test_groups_that_the_data_brings_are_kept(run: Run, tmp_path: Path) -> None:
     assert evaluate(run.folder).groups == ()
 
 
-def test_damaged_pictures_are_asked_about_as_they_are_made(run: Run) -> None:
+def test_damaged_images_are_asked_about_as_they_are_made(run: Run) -> None:
     classifier, found = Classifier.load(run.folder), evaluate(run.folder)
     told: list[tuple[int, int]] = []
     robust = measure_robustness(classifier, found, lambda done, of: told.append((done, of)))

@@ -109,7 +109,7 @@ def test_a_confident_mistake_costs_a_finite_log_loss() -> None:
     assert found.log_loss == pytest.approx(-math.log(np.finfo(np.float32).eps))
 
 
-def test_equal_mistakes_keep_the_order_of_the_pictures() -> None:
+def test_equal_mistakes_keep_the_order_of_the_images() -> None:
     assert evaluation([0, 1, 2, 3], [1, 1, 1, 1]).mistakes().tolist() == [0, 2, 3]
 
 
@@ -145,5 +145,5 @@ def test_groups_by_hand() -> None:
         "group": "y", "n": 1, "right": 1, "interval": list(wilson(1, 1)), "accuracy": 1.0,
     }  # fmt: skip
     assert found.per_group == ()
-    with pytest.raises(ValueError, match="2 groups do not go with 5 pictures"):
+    with pytest.raises(ValueError, match="2 groups do not go with 5 images"):
         Evaluation(found.classes, "test", found.paths, found.labels, found.probabilities, groups=("x", "y"))

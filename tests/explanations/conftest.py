@@ -13,7 +13,7 @@ from corolla.preprocessing import Preprocessing
 from shapes import SHAPES, build_chance
 
 SIDE, ROWS, COLUMNS = 8, 4, 6
-GREY, RED = (124, 116, 104), (255, 0, 0)  # the mean colour, which normalises to about zero
+GRAY, RED = (124, 116, 104), (255, 0, 0)  # the mean color, which normalizes to about zero
 
 
 def build_finder(flip: bool = False, **changes: object) -> Classifier:
@@ -53,13 +53,13 @@ def finder() -> Callable[..., Classifier]:
 
 @pytest.fixture
 def scene() -> Callable[[int, int], Image.Image]:
-    """A grey picture, one of whose patches is red, by that patch's row and column."""
+    """A gray image, one of whose patches is red, by that patch's row and column."""
 
     def paint(row: int, column: int) -> Image.Image:
-        picture = Image.new("RGB", (SIDE * COLUMNS, SIDE * ROWS), GREY)
+        image = Image.new("RGB", (SIDE * COLUMNS, SIDE * ROWS), GRAY)
         left, top = column * SIDE, row * SIDE
-        picture.paste(RED, (left, top, left + SIDE, top + SIDE))
-        return picture
+        image.paste(RED, (left, top, left + SIDE, top + SIDE))
+        return image
 
     return paint
 
@@ -78,5 +78,5 @@ def chance() -> Callable[..., Classifier]:
 
 @pytest.fixture
 def noise() -> Callable[[int], Image.Image]:
-    """A picture of chance by its seed."""
+    """An image of chance by its seed."""
     return lambda seed: Image.fromarray(np.random.default_rng(seed).integers(0, 256, (30, 50, 3), np.uint8))

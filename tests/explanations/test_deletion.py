@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from corolla.classifier import Classifier
-from corolla.explanations.deletion import area, blur, centre_map, first, mean_colour, measure, random_map
+from corolla.explanations.deletion import area, blur, center_map, first, mean_color, measure, random_map
 from corolla.explanations.maps import METHODS, explain
 
 Make = Callable[..., Classifier]
@@ -33,9 +33,9 @@ def test_the_oracle_is_best_and_its_opposite_worst(finder: Make, scene: Callable
 
 def test_every_method_is_as_good_as_the_oracle_on_it(finder: Make, scene: Callable) -> None:
     for classifier in (finder(), finder(pooling="average", flip=True)):
-        picture = scene(1, 2)
-        maps = [oracle(1, 2), *(explain(classifier, picture, method).map for method in METHODS)]
-        curves = measure(classifier, classifier.read(picture), maps, "red")
+        image = scene(1, 2)
+        maps = [oracle(1, 2), *(explain(classifier, image, method).map for method in METHODS)]
+        curves = measure(classifier, classifier.read(image), maps, "red")
         assert curves.score.min() > curves.score[0] - 0.02
 
 
@@ -45,9 +45,9 @@ def test_curves_begin_and_end_where_they_should(chance: Make, noise: Callable) -
     maps = [random_map((2, 5), (seed,)) for seed in range(3)]
     curves = measure(classifier, pixels, maps, "b", steps=5)
     np.testing.assert_allclose(curves.shares, [0, 0.2, 0.4, 0.6, 0.8, 1])
-    grey = np.broadcast_to(mean_colour(classifier), (16, 40, 3)).copy()
+    gray = np.broadcast_to(mean_color(classifier), (16, 40, 3)).copy()
     whole, empty, soft = (
-        classifier.compute(each[None]).probabilities[0, 1] for each in (pixels, grey, blur(pixels, 8))
+        classifier.compute(each[None]).probabilities[0, 1] for each in (pixels, gray, blur(pixels, 8))
     )
     np.testing.assert_allclose(curves.deletion[:, [0, -1]], [[whole, empty]] * 3, rtol=1e-2)
     np.testing.assert_allclose(curves.insertion[:, [0, -1]], [[soft, whole]] * 3, rtol=1e-2)
@@ -56,7 +56,7 @@ def test_curves_begin_and_end_where_they_should(chance: Make, noise: Callable) -
 
 def test_more_steps_than_patches_are_as_many_as_patches(chance: Make, noise: Callable) -> None:
     classifier = chance()
-    curves = measure(classifier, classifier.read(noise(0)), [centre_map((2, 5))], "a", steps=99)
+    curves = measure(classifier, classifier.read(noise(0)), [center_map((2, 5))], "a", steps=99)
     np.testing.assert_allclose(curves.shares, np.arange(11) / 10)
 
 
@@ -74,9 +74,9 @@ def test_the_largest_go_first_and_equal_ones_in_order() -> None:
     assert first(values, 4).all()
 
 
-def test_the_mean_colour_normalises_to_almost_nothing(finder: Make) -> None:
+def test_the_mean_color_normalizes_to_almost_nothing(finder: Make) -> None:
     classifier = finder()
-    assert classifier.images(mean_colour(classifier)[None, None, None]).abs().max() < 0.01
+    assert classifier.images(mean_color(classifier)[None, None, None]).abs().max() < 0.01
 
 
 def test_a_blur_keeps_the_light_and_loses_the_detail() -> None:
@@ -87,10 +87,10 @@ def test_a_blur_keeps_the_light_and_loses_the_detail() -> None:
     assert soft.std() < pixels.std() / 8
 
 
-def test_the_centre_is_largest_in_the_middle_and_chance_is_its_seeds() -> None:
-    centre = centre_map((5, 7))
-    assert centre.argmax() == 2 * 7 + 3
-    np.testing.assert_allclose(centre, centre[::-1, ::-1])
-    assert centre.min() > 0
+def test_the_center_is_largest_in_the_middle_and_chance_is_its_seeds() -> None:
+    center = center_map((5, 7))
+    assert center.argmax() == 2 * 7 + 3
+    np.testing.assert_allclose(center, center[::-1, ::-1])
+    assert center.min() > 0
     assert np.array_equal(random_map((2, 2), (1, 2)), random_map((2, 2), (1, 2)))
     assert not np.array_equal(random_map((2, 2), (1, 2)), random_map((2, 2), (1, 3)))

@@ -78,7 +78,7 @@ def test_the_hybrids_filters_are_its_stems_first(chance: Make) -> None:
     assert "learned positions" in about_positions(chance().model)
 
 
-def test_the_pictures_use_their_colours(shape: str, chance: Make) -> None:
+def test_the_images_use_their_colors(shape: str, chance: Make) -> None:
     model = chance(shape).model
     filters, positions = np.asarray(draw_filters(model)), np.asarray(draw_positions(model))
     assert filters.shape[2] == positions.shape[2] == 3
@@ -97,5 +97,5 @@ def test_files_are_written_with_what_they_show(chance: Make, tmp_path: Path) -> 
         np.testing.assert_array_equal(arrays["positions"], position_similarity(model))
         assert arrays["filters"].shape == (16, 8, 8, 3)
     for name in ("filters.png", "positions.png"):
-        with Image.open(tmp_path / "all" / name) as picture:
-            assert picture.format == "PNG"
+        with Image.open(tmp_path / "all" / name) as image:
+            assert image.format == "PNG"

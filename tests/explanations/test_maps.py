@@ -11,7 +11,7 @@ from PIL import Image
 
 import corolla
 from corolla.classifier import Classifier, stored_in
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.explanations import DEFAULT, Method
 from corolla.explanations import maps as module
@@ -47,13 +47,13 @@ def test_the_map_goes_where_the_evidence_goes(method: Method, changes: dict, fin
 
 
 def test_another_class_has_another_map_by_relevance_alone(finder: Make, scene: Callable) -> None:
-    classifier, picture = finder(), scene(1, 1)
+    classifier, image = finder(), scene(1, 1)
     for method in ALL:
-        red, nothing = (explain(classifier, picture, method, label) for label in ("red", "nothing"))
+        red, nothing = (explain(classifier, image, method, label) for label in ("red", "nothing"))
         assert (red.label, nothing.label) == ("red", "nothing")
         assert red.probability + nothing.probability == pytest.approx(1, abs=0.01)
         assert np.array_equal(red.map, nothing.map) == (method not in NEED_GRADIENTS)
-    assert not explain(classifier, picture, "relevance", "nothing").map.any()  # that logit is a constant
+    assert not explain(classifier, image, "relevance", "nothing").map.any()  # that logit is a constant
 
 
 def test_every_shape_of_model_is_explained(shape: str, chance: Make, noise: Callable) -> None:
@@ -90,27 +90,27 @@ def test_without_a_class_token_it_is_the_mean_of_the_patches_rows(chance: Make, 
     np.testing.assert_allclose(explain(classifier, noise(0), "attention").heads, row, rtol=1e-5)
 
 
-def test_a_mirrored_picture_has_the_mirrored_map(chance: Make, noise: Callable) -> None:
+def test_a_mirrored_image_has_the_mirrored_map(chance: Make, noise: Callable) -> None:
     mirrored = noise(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     for method in ALL:
-        one, other = (explain(chance("hybrid", flip=True), picture, method).map for picture in (noise(1), mirrored))
+        one, other = (explain(chance("hybrid", flip=True), image, method).map for image in (noise(1), mirrored))
         np.testing.assert_allclose(one, other[:, ::-1], rtol=1e-3, atol=1e-6)
 
 
-def test_neighbours_and_the_size_of_a_pass_change_nothing(
+def test_neighbors_and_the_size_of_a_pass_change_nothing(
     chance: Make, noise: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     classifier = chance("class token and mean", flip=True)
     bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"no picture")
-    pictures = [noise(0), bad, *(noise(seed) for seed in range(1, 11))]
-    together = list(explain_all(classifier, pictures, ALL))
+    bad.write_bytes(b"no image")
+    images = [noise(0), bad, *(noise(seed) for seed in range(1, 11))]
+    together = list(explain_all(classifier, images, ALL))
     assert [place for place, _ in together] == list(range(12))
-    assert [place for place, found in together if isinstance(found, PictureError)] == [1]
+    assert [place for place, found in together if isinstance(found, ImageError)] == [1]
     monkeypatch.setattr(module, "ROOM", 1)
-    assert module.pictures_at_once(classifier) == 1
-    for (_, found), (_, alone) in zip(together, explain_all(classifier, pictures, ALL), strict=True):
-        if not isinstance(found, PictureError):
+    assert module.images_at_once(classifier) == 1
+    for (_, found), (_, alone) in zip(together, explain_all(classifier, images, ALL), strict=True):
+        if not isinstance(found, ImageError):
             for one, other in zip(found, alone, strict=True):
                 np.testing.assert_allclose(one.map, other.map, rtol=1e-4, atol=1e-6)
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_explained_is_told_in_a_line(
         explain(classifier, noise(0), label="d")
     with pytest.raises(CorollaError, match="choose one of relevance, rollout, attention"):
         explain(classifier, noise(0), "saliency")  # type: ignore[arg-type]
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         explain(classifier, tmp_path / "missing.jpg")
     monkeypatch.setattr(module, "MOST", 1000)
     with pytest.raises(CorollaError, match="11 tokens, their attention in 2 blocks would take"):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from corolla.explanations.overlay import GAP, STRENGTH, coloured, heat, overlay, png, scaled, tiled
+from corolla.explanations.overlay import GAP, STRENGTH, colored, heat, overlay, png, scaled, tiled
 
 PIXELS = np.full((32, 48, 3), 120, np.uint8)
 
 
-def brightness(picture: Image.Image) -> np.ndarray:
-    return np.asarray(picture.convert("L"), np.float32)
+def brightness(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("L"), np.float32)
 
 
 @pytest.mark.parametrize("place", [(0, 0), (3, 5), (1, 2)])
@@ -26,7 +26,7 @@ def test_it_is_brightest_at_the_patch_that_counts_most(place: tuple[int, int]) -
     assert drawn.max() - drawn.min() > 80
 
 
-def test_the_picture_shines_through_and_colour_belongs_to_the_map() -> None:
+def test_the_image_shines_through_and_color_belongs_to_the_map() -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (32, 48, 3), np.uint8)
     drawn = np.asarray(overlay(pixels, np.zeros((4, 6), np.float32)))
@@ -34,7 +34,7 @@ def test_the_picture_shines_through_and_colour_belongs_to_the_map() -> None:
         np.corrcoef(brightness(Image.fromarray(pixels)).ravel(), brightness(Image.fromarray(drawn)).ravel())[0, 1]
         > 0.99
     )
-    assert np.ptp(drawn.astype(int), axis=2).max() <= 4  # grey under the darkest colour
+    assert np.ptp(drawn.astype(int), axis=2).max() <= 4  # gray under the darkest color
 
 
 def test_maps_of_equal_values_are_dark_all_over() -> None:
@@ -43,8 +43,8 @@ def test_maps_of_equal_values_are_dark_all_over() -> None:
         assert np.ptp(brightness(overlay(PIXELS, np.full((2, 3), value, np.float32)))) == 0
 
 
-def test_colours_grow_brighter_in_even_steps() -> None:
-    steps = brightness(Image.fromarray(coloured(np.linspace(0, 1, 11, dtype=np.float32)[None])))[0]
+def test_colors_grow_brighter_in_even_steps() -> None:
+    steps = brightness(Image.fromarray(colored(np.linspace(0, 1, 11, dtype=np.float32)[None])))[0]
     assert (np.diff(steps) > 8).all()
 
 
@@ -67,7 +67,7 @@ def test_a_png_opens_again() -> None:
         assert np.array_equal(np.asarray(opened), np.asarray(drawn))
 
 
-def test_heat_is_the_map_alone_and_overlay_its_blend_with_the_picture_in_grey() -> None:
+def test_heat_is_the_map_alone_and_overlay_its_blend_with_the_image_in_gray() -> None:
     values = np.eye(4, dtype=np.float32)
     alone = np.asarray(heat(values, 32, 48))
     assert alone.shape == (32, 48, 3)

@@ -32,7 +32,7 @@ def test_heads_are_averaged_after_what_lowers_the_logit_is_left_out() -> None:
     torch.testing.assert_close(found[0], torch.eye(2) + 3.0 * 0.5 / 2)
 
 
-def test_pictures_of_a_batch_do_not_mix() -> None:
+def test_images_of_a_batch_do_not_mix() -> None:
     weights = torch.rand(3, 2, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
     values = torch.randn(3, 4, generator=torch.Generator().manual_seed(1))
     together = relevance([weights], torch.einsum("bhst,bt->b", weights, values))

@@ -52,8 +52,8 @@ def test_a_graph_that_answers_differently_is_not_written(
 
     honest = Graph.forward
 
-    def turned(self: Graph, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        probabilities, logits, *others = honest(self, pictures)
+    def turned(self: Graph, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        probabilities, logits, *others = honest(self, images)
         return probabilities.roll(1, dims=-1), logits, *others
 
     monkeypatch.setattr(Graph, "forward", turned)
@@ -71,7 +71,7 @@ def test_nothing_is_written_over(run: Path, tmp_path: Path) -> None:
     assert file.read_text() == "the user's"
 
 
-def test_without_its_pictures_it_takes_others(run: Path, swatches: Path, tmp_path: Path) -> None:
+def test_without_its_images_it_takes_others(run: Path, swatches: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     (copy / "manifest.csv").unlink()
     with pytest.raises(CorollaError, match="--data"):
@@ -79,7 +79,7 @@ def test_without_its_pictures_it_takes_others(run: Path, swatches: Path, tmp_pat
     assert export(copy, tmp_path / "mine.onnx", data=swatches).n == 30
 
 
-def test_it_is_proven_on_other_pictures_than_it_learned_ranges_from(run: Path, swatches: Path) -> None:
+def test_it_is_proven_on_other_images_than_it_learned_ranges_from(run: Path, swatches: Path) -> None:
     for manifest in (Run(run).load_manifest(), corolla.load_data(swatches)):
         proving, learning = chosen(manifest)
         assert proving

@@ -1,4 +1,4 @@
-"""The file computes what the classifier does, in both runtimes, for any number of pictures of any size."""
+"""The file computes what the classifier does, in both runtimes, for any number of images of any size."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,13 +56,13 @@ def test_rotary_positions_go_into_the_file(shape: str, card: Callable, tmp_path:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [(64, 48), (40, 16), (17, 90), (1, 1)])
-def test_it_prepares_pictures_of_any_size_itself(
+def test_it_prepares_images_of_any_size_itself(
     small: Classifier, file: Path, backend: Backend, size: tuple[int, int]
 ) -> None:
-    picture = paint("daisy", 3, 64).resize(size)
+    image = paint("daisy", 3, 64).resize(size)
     portable = PortablePredictor.load(file, backend)
-    [found] = portable.compute(np.asarray(picture)[None], ["probabilities"])
-    np.testing.assert_allclose(found[0], small.probabilities([picture])[0], atol=5e-3)
+    [found] = portable.compute(np.asarray(image)[None], ["probabilities"])
+    np.testing.assert_allclose(found[0], small.probabilities([image])[0], atol=5e-3)
 
 
 @pytest.mark.parametrize("shape", ["registers", "distilled", "class token and mean", "rotary"])
@@ -74,10 +74,10 @@ def test_the_exporter_of_programs_takes_every_kind_of_token(shape: str) -> None:
 
 
 def test_names_and_sets_are_made_as_the_run_makes_them(small: Classifier, file: Path) -> None:
-    picture = Image.fromarray(noises(1, seed=5)[0])
+    image = Image.fromarray(noises(1, seed=5)[0])
     portable = PortablePredictor.load(file)
     for coverage in (None, 0.5, 0.9):
-        one, other = portable.predict(picture, coverage=coverage), small.predict(picture, coverage=coverage)
+        one, other = portable.predict(image, coverage=coverage), small.predict(image, coverage=coverage)
         assert (one.label, one.labels, one.accepted) == (other.label, other.labels, other.accepted)
 
 

@@ -17,8 +17,8 @@ PREPARATIONS = [
 ]  # fmt: skip
 
 
-def resized(preprocessing: Preprocessing, picture: Image.Image) -> np.ndarray:
-    found = Resize(preprocessing)(torch.from_numpy(np.array(picture))[None])
+def resized(preprocessing: Preprocessing, image: Image.Image) -> np.ndarray:
+    found = Resize(preprocessing)(torch.from_numpy(np.array(image))[None])
     return found[0].permute(1, 2, 0).numpy()
 
 
@@ -27,10 +27,10 @@ def resized(preprocessing: Preprocessing, picture: Image.Image) -> np.ndarray:
 def test_a_photograph_of_any_size_is_as_pillow_makes_it(
     preprocessing: Preprocessing, width: int, height: int, seed: int
 ) -> None:
-    picture = paint("rose", seed, 64).resize((width, height))
+    image = paint("rose", seed, 64).resize((width, height))
     if (height, width) == preprocessing.image_size:
         return
-    apart = np.abs(resized(preprocessing, picture) - preprocessing.pixels(picture).astype(float))
+    apart = np.abs(resized(preprocessing, image) - preprocessing.pixels(image).astype(float))
     # Pillow may take the vertical direction first, and rounds and cuts off between the two.
     assert np.quantile(apart, 0.99) <= 2
     assert apart.mean() < 0.4
@@ -38,14 +38,14 @@ def test_a_photograph_of_any_size_is_as_pillow_makes_it(
 
 @pytest.mark.parametrize("preprocessing", PREPARATIONS)
 def test_shrinking_by_much_is_exact_but_for_single_roundings(preprocessing: Preprocessing) -> None:
-    picture = paint("tulip", 1, 640).resize((900, 640))
-    apart = np.abs(resized(preprocessing, picture) - preprocessing.pixels(picture).astype(float))
+    image = paint("tulip", 1, 640).resize((900, 640))
+    apart = np.abs(resized(preprocessing, image) - preprocessing.pixels(image).astype(float))
     assert apart.max() <= 1
     assert (apart > 0).mean() < 0.01
 
 
 @pytest.mark.parametrize("preprocessing", PREPARATIONS)
-def test_a_prepared_picture_stays_as_it_is(preprocessing: Preprocessing) -> None:
+def test_a_prepared_image_stays_as_it_is(preprocessing: Preprocessing) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (*preprocessing.image_size, 3), np.uint8)
     assert np.array_equal(resized(preprocessing, Image.fromarray(pixels)), pixels)
 

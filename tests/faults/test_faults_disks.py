@@ -42,11 +42,11 @@ def test_half_a_line_of_the_history_is_written_again(setting: Setting) -> None:
     assert tally.good, tally.wrong
 
 
-def test_pictures_that_are_gone_are_told_and_waited_for(setting: Setting) -> None:
-    tally = disks.pictures_gone(setting, 1)
+def test_images_that_are_gone_are_told_and_waited_for(setting: Setting) -> None:
+    tally = disks.images_gone(setting, 1)
     assert tally.good, tally.wrong
 
 
-def test_one_picture_gone_or_changed_is_named(setting: Setting) -> None:
-    tally = disks.one_picture_gone_or_changed(setting, 2)
+def test_one_image_gone_or_changed_is_named(setting: Setting) -> None:
+    tally = disks.one_image_gone_or_changed(setting, 2)
     assert tally.good, tally.wrong

@@ -12,7 +12,7 @@ from corolla.data.sources import list_source, refuse_untrainable
 from corolla.errors import CorollaError
 from laying import Reading, lay, reading
 
-# By a name: the files there are, and how many pictures of which class are read for which split ("" where none is told).
+# By a name: the files there are, and how many images of which class are read for which split ("" where none is told).
 READ: dict[str, tuple[list[str], Reading]] = {
     "classes": (["cat/1.jpg", "dog/2.jpg"], {"": {"cat": 1, "dog": 1}}),
     "splits": (

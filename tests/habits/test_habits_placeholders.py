@@ -1,4 +1,4 @@
-"""Class folders that are no classes, and files that stand for a picture that was not there: a hint for each."""
+"""Class folders that are no classes, and files that stand for an image that was not there: a hint for each."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from corolla.data.sources import load_data
     ("name", "expected"),
     [
         ("BACKGROUND_Google", True), ("background", True), ("none", True), ("None", True), ("unknown", True),
-        ("un-labelled", True), ("unlabeled", True), ("trash", True), ("ipynb_checkpoints", True), ("99_others", True),
+        ("un-labeled", True), ("unlabeled", True), ("trash", True), ("ipynb_checkpoints", True), ("99_others", True),
         ("New folder (2)", True), ("_tmp", True),
         ("backgammon", False), ("nonedible", False), ("mother", False), ("unknown_soldier", False), ("rose", False),
         ("template", False), ("miscanthus", False), ("junkers", False), ("notumor", False),
@@ -33,7 +33,7 @@ def test_names_of_classes(name: str, expected: bool) -> None:
         ("ants/imageNotFound.gif", True), ("a/image_not_available.png", True), ("a/no-photo.jpg", True),
         ("a/noimage.jpg", True), ("a/placeholder (3).png", True), ("a/default image.png", True), ("a/404.jpg", True),
         ("a/missing_img.png", True), ("a/unavailable.jpg", True), ("a/dummy.png", True), ("a/coming_soon.jpg", True),
-        ("notfound/rose.jpg", False), ("a/404123.jpg", False), ("a/piano picture.jpg", False), ("a/nomad.jpg", False),
+        ("notfound/rose.jpg", False), ("a/404123.jpg", False), ("a/piano image.jpg", False), ("a/nomad.jpg", False),
         ("a/forget-me-not.jpg", False), ("a/blank wall.jpg", False), ("a/img_0404.jpg", False),
     ],
 )  # fmt: skip
@@ -53,18 +53,18 @@ def test_names_that_differ_in_their_spelling_only() -> None:
 
 
 def photo(seed: int) -> Image.Image:
-    """A picture of random blobs, a different one for every seed."""
+    """An image of random blobs, a different one for every seed."""
     noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((96, 80), Image.Resampling.BICUBIC)
 
 
 def not_there(words: str = "image not available") -> Image.Image:
-    """A grey picture with words on it."""
-    picture = Image.new("RGB", (200, 200), (204, 204, 204))
-    draw = ImageDraw.Draw(picture)
+    """A gray image with words on it."""
+    image = Image.new("RGB", (200, 200), (204, 204, 204))
+    draw = ImageDraw.Draw(image)
     draw.text((40, 145), words, fill=(90, 90, 90))
     draw.rectangle((70, 60, 130, 110), outline=(90, 90, 90), width=6)
-    return picture
+    return image
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def insects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
             (tmp_path / "data" / name).mkdir(parents=True)
             for n in range(30):
                 photo(100 * number + n).save(tmp_path / "data" / name / f"{n}.png")
-        for path, picture in extra.items():
+        for path, image in extra.items():
             (tmp_path / "data" / path).parent.mkdir(exist_ok=True)
-            picture.save(tmp_path / "data" / path)
+            image.save(tmp_path / "data" / path)
         return tmp_path / "data"
 
     return make
@@ -95,7 +95,7 @@ def test_a_placeholder_gets_a_hint_for_each_reason(insects: Callable[..., Path])
         }
     )  # fmt: skip
     found = audit(source)
-    assert [(picture.path, why) for picture, why in found.odd("placeholder")] == [
+    assert [(image.path, why) for image, why in found.odd("placeholder")] == [
         ("ants/c.png", "the same file 3 times"),
         ("ants/imageNotFound.gif", "by its name"),
         ("bees/17.jpg", found.odd("placeholder")[2][1]),
@@ -104,11 +104,11 @@ def test_a_placeholder_gets_a_hint_for_each_reason(insects: Callable[..., Path])
     ]
     assert found.odd("placeholder")[2][1].endswith("% of it is one color")
     assert [each.found for each in counts(found) if each.what == "Likely placeholders"] == ["5"]
-    assert "5\N{NO-BREAK SPACE}pictures may stand for one that was not there, such as ants/c.png (the same file 3" in (
+    assert "5\N{NO-BREAK SPACE}images may stand for one that was not there, such as ants/c.png (the same file 3" in (
         " ".join(concerns(found))
     )
     assert {row["path"] for row in found.to_json()["odd"]["placeholder"]} == {
-        picture.path for picture, _ in found.odd("placeholder")
+        image.path for image, _ in found.odd("placeholder")
     }
 
 
@@ -123,8 +123,7 @@ def test_a_training_and_an_audit_say_it(insects: Callable[..., Path]) -> None:
     assert hints(load_data(source)) == [
         "what is called BACKGROUND_Google may be no class but what was left over; it is learned like any other, so "
         "leave it out if that is not meant",
-        "1 file is named like a stand-in for a missing picture (ants/imageNotFound.gif); look, and leave out what is "
-        "one",
+        "1 file is named like a stand-in for a missing image (ants/imageNotFound.gif); look, and leave out what is one",
     ]
     assert any(said.startswith("What is called BACKGROUND_Google may be no class") for said in concerns(audit(source)))
 
@@ -134,5 +133,5 @@ def test_an_audit_says_what_has_no_class_and_what_is_dark(insects: Callable[...,
     Image.fromarray(np.arange(4000, dtype=np.uint16).reshape(50, 80)).save(source / "ants" / "deep.png")
     photo(1).save(source / "loose.png")
     said = concerns(audit(source))
-    assert any(line.startswith("1 picture of 61 holds 16 bits a channel") and line.endswith(".") for line in said)
+    assert any(line.startswith("1 image of 61 holds 16 bits a channel") and line.endswith(".") for line in said)
     assert any("1\N{NO-BREAK SPACE}file has no class or no place, such as loose.png" in line for line in said)

@@ -13,10 +13,10 @@ from PIL import Image
 
 from corolla.data.manifest import Manifest, Skipped, lines_of
 from corolla.data.shards import samples
-from corolla.data.shards.tars import APART, NO_CLASS, NO_PICTURE
+from corolla.data.shards.tars import APART, NO_CLASS, NO_IMAGE
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
-from corolla.evaluation.evaluate import read_labelled
+from corolla.evaluation.evaluate import read_labeled
 from corolla.run import find_run
 
 Members = list[tuple[str, bytes]]
@@ -24,16 +24,16 @@ CLASSES = ("rose", "tulip")
 
 
 def photo(seed: int) -> bytes:
-    """A small picture as the bytes of its file, a different one for every seed."""
+    """A small image as the bytes of its file, a different one for every seed."""
     buffer = io.BytesIO()
     noise = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     Image.fromarray(noise).resize((20, 16)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def pair(name: str, seed: int, picture: str = ".png", label: str = ".cls") -> Members:
-    """A picture and its class."""
-    return [(name + picture, photo(seed)), (name + label, CLASSES[seed % 2].encode())]
+def pair(name: str, seed: int, image: str = ".png", label: str = ".cls") -> Members:
+    """An image and its class."""
+    return [(name + image, photo(seed)), (name + label, CLASSES[seed % 2].encode())]
 
 
 def good(count: int = 12, first: int = 0) -> Members:
@@ -57,14 +57,14 @@ def pack(path: Path, members: Members, links: Sequence[str] = ()) -> Path:
 
 
 def in_all(manifest: Manifest) -> int:
-    """Every picture that the manifest has, wherever it lies."""
+    """Every image that the manifest has, wherever it lies."""
     return sum(manifest.size(split) for split in ("train", "val", "test"))
 
 
 # What people pack -> how many samples that gives, and what is said of the rest.
 GALLERY: dict[str, tuple[Members, int, list[tuple[str, str]]]] = {
     "names with dots": ([m for n in range(12) for m in pair(f"trip.2019.{n:02}", n)], 12, []),
-    "names with dots, pictures first": (
+    "names with dots, images first": (
         sorted([m for n in range(12) for m in pair(f"trip.{n:02}", n)], key=lambda member: member[0][-3:] == "cls"),
         12,
         [],
@@ -74,17 +74,17 @@ GALLERY: dict[str, tuple[Members, int, list[tuple[str, str]]]] = {
         12,
         [],
     ),
-    "one picture under a name of its own": ([m for n in range(12) for m in pair(f"{n:02}", n, ".photo.png")], 12, []),
+    "one image under a name of its own": ([m for n in range(12) for m in pair(f"{n:02}", n, ".photo.png")], 12, []),
     "other parts of a sample": ([*good(), ("011.mask.png", photo(99)), ("011.depth.npy", b"x")], 12, []),
     "no class": (
         [*good(), ("a/x.jpg", b"1"), ("y.PNG", b"2"), ("y.npy", b"3")],
         12,
         [("a/x", NO_CLASS), ("y", NO_CLASS)],
     ),
-    "no picture": (
+    "no image": (
         [*good(), ("x.heic", b"1"), ("x.cls", b"rose"), ("y.cls", b"rose")],
         12,
-        [("x", f"{NO_PICTURE} (only heic)"), ("y", NO_PICTURE)],
+        [("x", f"{NO_IMAGE} (only heic)"), ("y", NO_IMAGE)],
     ),
     "texts that are no samples": ([*good(), ("README.txt", b"hello"), ("LICENSE", b"x"), ("a.json", b"{}")], 12, []),
     "parts that lie apart": (
@@ -98,10 +98,10 @@ GALLERY: dict[str, tuple[Members, int, list[tuple[str, str]]]] = {
         12,
         [("x", "its cls names no class"), ("y", "its json names no class"), ("z", samples.TOO_LONG)],
     ),
-    "several pictures and one class": (
+    "several images and one class": (
         [*good(), ("s.left.jpg", b"1"), ("s.right.jpg", b"2"), ("s.cls", b"rose")],
         12,
-        [("s", "its class stands beside 2 pictures, none of which is called s.jpg")],
+        [("s", "its class stands beside 2 images, none of which is called s.jpg")],
     ),
 }  # fmt: skip
 
@@ -181,7 +181,7 @@ def test_split_words_in_names(names: list[str], sizes: set[str] | None, tmp_path
 
 @pytest.mark.parametrize("name", ["contest-test-animals", "new"])
 def test_a_tar_without_a_split_is_measured_whole(name: str, tmp_path: Path) -> None:
-    manifest = read_labelled(pack(tmp_path / f"{name}.tar", [*good(30), ("x.jpg", b"1")]), None)
+    manifest = read_labeled(pack(tmp_path / f"{name}.tar", [*good(30), ("x.jpg", b"1")]), None)
     assert len(manifest.examples) == 30
     assert {example.split for example in manifest.examples} == {""}
     assert [s.path for s in manifest.skipped] == [f"{name}.tar: x"]
@@ -195,7 +195,7 @@ def test_evaluate_says_what_it_leaves_out(tmp_path: Path) -> None:
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"skipped new-test-data.tar: x: {NO_CLASS}" in done.stderr
-    assert "6 pictures" in done.stdout
+    assert "6 images" in done.stdout
 
 
 def test_a_tar_of_class_folders_says_what_to_do(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sets of a handful of pictures: everything that is said of them is in the right number, and claims no precision."""
+"""Sets of a handful of images: everything that is said of them is in the right number, and claims no precision."""
 
 import re
 from collections.abc import Callable
@@ -13,9 +13,7 @@ from corolla.training.verdict import Outcome, say_after, say_before
 
 TINY = ["--model", "vit_pico_patch8_16", "--workers", "0", "--device", "cpu"]
 # A one before a plural, a rate of nothing, and a percentage with decimals.
-WRONG = re.compile(
-    r"(?<![\d.,:/-])1[ \u00a0](?!of )(?:[a-z]+ )?(?:pictures|images|minutes|epochs|classes|files|rows)\b"
-)
+WRONG = re.compile(r"(?<![\d.,:/-])1[ \u00a0](?!of )(?:[a-z]+ )?(?:images|images|minutes|epochs|classes|files|rows)\b")
 Said = Callable[..., tuple[str, str]]
 
 
@@ -34,7 +32,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
 
 @pytest.fixture
 def six(tmp_path: Path) -> Path:
-    """Two classes, and of each a training picture, one to validate and one to test."""
+    """Two classes, and of each a training image, one to validate and one to test."""
     rows = ["path,label,split"]
     for number, label in enumerate(("cat", "dog")):
         for place, split in enumerate(("train", "val", "test")):
@@ -45,37 +43,37 @@ def six(tmp_path: Path) -> Path:
     return tmp_path / "six.csv"
 
 
-def test_six_pictures(six: Path, said: Said, tmp_path: Path) -> None:
+def test_six_images(six: Path, said: Said, tmp_path: Path) -> None:
     run = tmp_path / "run"
     out, err = said("train", six, "--out", run, "--epochs", 1, *TINY)
-    assert "6 pictures of 2 classes: 2 train, 2 val, 2 test" in err
-    assert re.search(r"test accuracy (0|50|100)% \(\d+% to \d+%, 2 test pictures\)", err)
+    assert "6 images of 2 classes: 2 train, 2 val, 2 test" in err
+    assert re.search(r"test accuracy (0|50|100)% \(\d+% to \d+%, 2 test images\)", err)
     assert not re.search(r"\b0 images/s", err)
     assert not WRONG.search(err)
 
     out, err = said("evaluate", run)
-    assert re.match(r"accuracy  (0|50|100)%   95 % interval \d+% to \d+%, 2 test pictures\n", out)
-    assert "2\u00a0pictures say little" in out
+    assert re.match(r"accuracy  (0|50|100)%   95 % interval \d+% to \d+%, 2 test images\n", out)
+    assert "2\u00a0images say little" in out
     assert not WRONG.search(out + err)
 
     page = (run / "report.html").read_text(encoding="utf-8")
     text = re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
-    assert "2\u00a0test pictures named right" in re.sub(" +", " ", text)
+    assert "2\u00a0test images named right" in re.sub(" +", " ", text)
     assert not WRONG.search(text)
 
     out, err = said("audit", six, "--out", tmp_path / "audit")
-    assert out.startswith("6 pictures of 2 classes: 2 train, 2 val, 2 test\n")
+    assert out.startswith("6 images of 2 classes: 2 train, 2 val, 2 test\n")
     assert not WRONG.search(out + err)
 
 
-def test_one_picture(six: Path, said: Said, tmp_path: Path) -> None:
+def test_one_image(six: Path, said: Said, tmp_path: Path) -> None:
     run = tmp_path / "run"
     said("train", six, "--out", run, "--epochs", 1, *TINY, "--quiet")
     one = tmp_path / "one.csv"
     one.write_text("path,label\ncat-test.png,cat\n")
     out, err = said("evaluate", run, one)
-    assert re.match(r"accuracy  (0|100)%   95 % interval \d+% to \d+%, 1 picture\n", out)
-    assert "1\u00a0picture says little" in out
+    assert re.match(r"accuracy  (0|100)%   95 % interval \d+% to \d+%, 1 image\n", out)
+    assert "1\u00a0image says little" in out
     out, err = said("predict", run, tmp_path / "cat-test.png")
     assert not WRONG.search(out + err)
 

@@ -85,7 +85,7 @@ SETS: dict[str, tuple[Callable[[Path], None], list[str], list[int | None], list[
     ),
     "grocery": (
         grocery, ["Banana", "Gala", "Golden", "Juice", "Oat"], [60, 20, 20],
-        ["innermost folders are the classes", "val has no picture of 1 class of 5: Juice", "iconic-images"],
+        ["innermost folders are the classes", "val has no image of 1 class of 5: Juice", "iconic-images"],
     ),
     "ham10000": (
         ham10000, ["bkl", "mel", "nv"], [None, None, None], ["HAM10000_metadata.csv", "not the folders HAM10000"],

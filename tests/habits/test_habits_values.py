@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from corolla.data.checking import check
-from corolla.data.decoding import PictureError, read_picture, read_with_header
+from corolla.data.decoding import ImageError, read_image, read_with_header
 from corolla.data.given import read_given
 from corolla.data.manifest import Example
 
@@ -66,8 +66,8 @@ RAMP12 = np.array([[0, 1365, 2730, 4095]], "<u2")
 UP, DOWN = [0, 85, 170, 255], [255, 170, 85, 0]
 DARK = [0, 5, 11, 16]  # values of 12 bits on the scale of 16, as every viewer shows them
 
-# What is stored -> the greys that people see.
-GREYS: dict[str, tuple[bytes, list[int]]] = {
+# What is stored -> the grays that people see.
+GRAYS: dict[str, tuple[bytes, list[int]]] = {
     "8 bits": (tiff(RAMP8), UP),
     "8 bits, white is zero": (tiff(RAMP8, WHITE_IS_ZERO), DOWN),
     "16 bits": (tiff(RAMP16), UP),
@@ -97,23 +97,23 @@ GREYS: dict[str, tuple[bytes, list[int]]] = {
 }
 
 
-def greys(image: Image.Image) -> list[int]:
+def grays(image: Image.Image) -> list[int]:
     pixels = np.asarray(image)
     assert pixels.shape[2] == 3
     assert (pixels == pixels[..., :1]).all()
     return [int(value) for value in pixels[..., 0].ravel()]
 
 
-@pytest.mark.parametrize("kind", GREYS)
-def test_greys(kind: str, tmp_path: Path) -> None:
-    content, seen = GREYS[kind]
+@pytest.mark.parametrize("kind", GRAYS)
+def test_grays(kind: str, tmp_path: Path) -> None:
+    content, seen = GRAYS[kind]
     (tmp_path / "a").write_bytes(content)
-    assert greys(read_picture(tmp_path / "a")) == seen
+    assert grays(read_image(tmp_path / "a")) == seen
     with Image.open(tmp_path / "a") as opened:  # and the same however it is handed over
-        assert greys(read_given(opened)) == seen
-        assert greys(read_given(opened)) == seen  # loaded by now
-    assert greys(read_given(content)) == seen
-    assert greys(read_picture(content, draft=1000)) == seen  # as a training reads it
+        assert grays(read_given(opened)) == seen
+        assert grays(read_given(opened)) == seen  # loaded by now
+    assert grays(read_given(content)) == seen
+    assert grays(read_image(content, draft=1000)) == seen  # as a training reads it
 
 
 COLORS: dict[str, tuple[bytes, list[list[int]]]] = {
@@ -136,14 +136,14 @@ COLORS: dict[str, tuple[bytes, list[list[int]]]] = {
 @pytest.mark.parametrize("kind", COLORS)
 def test_colors(kind: str) -> None:
     content, seen = COLORS[kind]
-    assert np.asarray(read_picture(content)).reshape(-1, 3).tolist() == seen
+    assert np.asarray(read_image(content)).reshape(-1, 3).tolist() == seen
     assert np.asarray(read_given(Image.open(io.BytesIO(content)))).reshape(-1, 3).tolist() == seen
 
 
 def test_turning_comes_after(tmp_path: Path) -> None:
     column = tiff(RAMP12, WHITE_IS_ZERO, tags=[(281, [4095]), (274, [6])])
-    assert read_picture(column).size == (1, 4)
-    assert greys(read_picture(column)) == DOWN
+    assert read_image(column).size == (1, 4)
+    assert grays(read_image(column)) == DOWN
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_turning_comes_after(tmp_path: Path) -> None:
     ],
 )
 def test_values_without_a_black_and_a_white_are_refused_by_name(content: bytes, word: str) -> None:
-    with pytest.raises(PictureError, match=rf"its values \({word}\) have no agreed black and white") as caught:
-        read_picture(content)
+    with pytest.raises(ImageError, match=rf"its values \({word}\) have no agreed black and white") as caught:
+        read_image(content)
     assert "\n" not in str(caught.value)
 
 
@@ -171,9 +171,9 @@ def deep(value: int, color: bool = False) -> bytes:
 @pytest.mark.parametrize(
     ("contents", "said"),
     [
-        ([deep(4000), deep(900)], "2 pictures of 2 hold 16 bits a channel and no value above 4,095"),
-        ([deep(4000, color=True)], "1 picture of 1 holds 16 bits a channel and no value above 4,095"),
-        ([deep(255), saved(Image.new("L", (4, 5)), "PNG")], "1 picture of 2 holds 16 bits a channel and no value abo"),
+        ([deep(4000), deep(900)], "2 images of 2 hold 16 bits a channel and no value above 4,095"),
+        ([deep(4000, color=True)], "1 image of 1 holds 16 bits a channel and no value above 4,095"),
+        ([deep(255), saved(Image.new("L", (4, 5)), "PNG")], "1 image of 2 holds 16 bits a channel and no value abo"),
         ([deep(16383)], "multiply the values by 4 and save them again"),
         ([deep(4000), deep(60000)], ""),  # one scale, and some are dark
         ([deep(60000, color=True)], ""),

@@ -144,6 +144,6 @@ def test_folders_that_only_an_attribute_tells(tmp_path: Path) -> None:
 
 def test_archives_in_a_zip(tmp_path: Path) -> None:
     inside = [plain(name, "ascii") for name in ("train.zip", "test.tar.gz", "labels.csv")]
-    assert "holds archives and no pictures (test.tar.gz, train.zip)" in refusal(zipped(tmp_path / "data.zip", inside))
+    assert "holds archives and no images (test.tar.gz, train.zip)" in refusal(zipped(tmp_path / "data.zip", inside))
     beside = [plain("old.zip", "ascii"), plain("cat/1.jpg", "ascii")]
     assert files(unzip(zipped(tmp_path / "beside.zip", beside))) == ["cat/1.jpg", "old.zip"]

@@ -22,14 +22,14 @@ from shapes import noises
 
 def foreign(metadata: dict[str, str] | None = None, external: Path | None = None) -> bytes:
     """A sound graph that nobody here made."""
-    entered = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
+    entered = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", "h", "w", 3])
     left = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", "h", "w", 3])
     weight = helper.make_tensor("weight", TensorProto.FLOAT, [1], [2.0])
     if external:
         weight = onnx.TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[1], data_location="EXTERNAL")
         weight.external_data.add(key="location", value=str(external))
     nodes = [
-        helper.make_node("Cast", ["pictures"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["images"], ["x"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["x", "weight"], ["probabilities"]),
     ]
     model = helper.make_model(helper.make_graph(nodes, "g", [entered], [left], [weight]), ir_version=10)
@@ -125,7 +125,7 @@ def test_signals_are_handled_after_predictors_are_gone(tiny: bytes, backend: Bac
     assert (done.returncode, done.stdout.strip()) == (0, "handled")
 
 
-def test_explanations_and_unreadable_pictures_in_order(tiny: bytes, tmp_path: Path) -> None:
+def test_explanations_and_unreadable_images_in_order(tiny: bytes, tmp_path: Path) -> None:
     from PIL import Image
 
     file = tmp_path / "tiny.onnx"
@@ -133,8 +133,8 @@ def test_explanations_and_unreadable_pictures_in_order(tiny: bytes, tmp_path: Pa
     portable = corolla.load(file)
     assert isinstance(portable, PortablePredictor)
     one, other = (Image.fromarray(noises(1, seed)[0]) for seed in (0, 2))
-    found = dict(explain_by_file(portable, [one, b"no picture", other]))
-    assert "not a picture" in str(found[1])
+    found = dict(explain_by_file(portable, [one, b"no image", other]))
+    assert "not an image" in str(found[1])
     assert [found[place][0].map.shape for place in (0, 2)] == [(2, 5), (2, 5)]
     assert found[0][0].label == portable.predict(one).label
     assert found[0][0].overlay().size == (40, 16)

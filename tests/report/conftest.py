@@ -1,4 +1,4 @@
-"""A run folder with all the report reads, and answers about pictures painted on the spot."""
+"""A run folder with all the report reads, and answers about images painted on the spot."""
 
 import json
 from collections.abc import Callable
@@ -32,28 +32,28 @@ HISTORY = [
 
 
 def make(
-    folder: Path, classes: tuple[str, ...], folder_name: str = "run", pictures: int = 3, words: str = "plain"
+    folder: Path, classes: tuple[str, ...], folder_name: str = "run", images: int = 3, words: str = "plain"
 ) -> tuple[Run, Evaluation, Manifest]:
-    """A run of `classes`, each with `pictures` test pictures of which the first is answered wrong.
+    """A run of `classes`, each with `images` test images of which the first is answered wrong.
 
     `words` goes wherever a config or a manifest holds free text, and into the paths.
     """
     n = len(classes)
-    root = folder / "pictures"
+    root = folder / "images"
     root.mkdir(parents=True, exist_ok=True)
     examples = []
     for label in classes:
-        for place in range(pictures):
-            # Paths that no file system would take are paths without a picture.
+        for place in range(images):
+            # Paths that no file system would take are paths without an image.
             path = f"{words} {place}.png" if words != "plain" else f"{classes.index(label)}-{place}.png"
             if words == "plain":
-                colour = tuple(np.random.default_rng(len(examples)).integers(0, 255, 3).tolist())
-                Image.new("RGB", (40, 30), colour).save(root / path)
+                color = tuple(np.random.default_rng(len(examples)).integers(0, 255, 3).tolist())
+                Image.new("RGB", (40, 30), color).save(root / path)
             examples.append(Example(path, label, "test"))
     manifest = Manifest(root, tuple(examples))
-    labels = np.repeat(np.arange(n), pictures)
+    labels = np.repeat(np.arange(n), images)
     answered = labels.copy()
-    answered[::pictures] = (answered[::pictures] + 1) % n
+    answered[::images] = (answered[::images] + 1) % n
     rows = np.random.default_rng(0).random((len(labels), n)).astype(np.float32)
     rows[np.arange(len(labels)), answered] += 1.5
     rows /= rows.sum(axis=1, keepdims=True)
@@ -65,7 +65,7 @@ def make(
             architecture=ViTConfig(n, (16, 16), 8, width=32, depth=1, heads=2, mlp_dim=32),
             classes=classes,
             preprocessing=Preprocessing((16, 16)),
-            recipe={"name": words, "epochs": 6, "growth": [[0.0, 0.5], [0.5, 1.0]], words: words},
+            recipe={"name": words, "epochs": 6, "progressive_resizing": [[0.0, 0.5], [0.5, 1.0]], words: words},
             data={
                 "source": words,
                 "root": str(root),
@@ -100,5 +100,5 @@ def make_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Ru
 
 @pytest.fixture
 def history() -> list[dict[str, object]]:
-    """Six epochs of a training that grew its pictures."""
+    """Six epochs of a training that grew its images."""
     return [dict(row) for row in HISTORY]

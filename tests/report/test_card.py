@@ -50,7 +50,7 @@ def test_the_card_says_what_was_found(make_run: MakeRun) -> None:
     assert result["metrics"][0] == {"type": "accuracy", "value": 0.6667}
     flat = body.replace("\u00a0", " ").replace("&nbsp;", " ")
     assert "daisy, rose, tulip." in flat
-    assert "**67 %** of 9 test pictures are named right (95 % interval 35 to 88 %)." in flat
+    assert "**67 %** of 9 test images are named right (95 % interval 35 to 88 %)." in flat
     assert "| daisy | 3 | 66.7 % | 66.7 % | 0.667 |" in flat
     assert "| class | training | validation | test |\n|---|--:|--:|--:|\n| daisy | 7 | 7 | 7 |\n" in flat
     assert "| together | 21 | 21 | 21 |\n\n" in flat
@@ -117,7 +117,7 @@ def test_a_folder_whose_name_needs_quoting_does_not_stand_in_commands(make_run: 
 
 
 def test_many_classes_are_cut(make_run: MakeRun) -> None:
-    run, evaluation, _ = make_run(tuple(f"kind {k:03}" for k in range(130)), pictures=1)
+    run, evaluation, _ = make_run(tuple(f"kind {k:03}" for k in range(130)), images=1)
     _, body = read(write_card(run, evaluation))
     assert "kind 099 and 30 more." in body
     assert "kind 100" not in body

@@ -26,7 +26,7 @@ def worse(evaluation: Evaluation, wrong: int) -> Evaluation:
 
 
 def test_a_clear_difference_is_called_one_and_a_small_one_is_not(make_run: MakeRun, tmp_path: Path) -> None:
-    run, evaluation, _ = make_run(NAMES, pictures=40)
+    run, evaluation, _ = make_run(NAMES, images=40)
     rows = compare_runs([(run, evaluation), (run, worse(evaluation, 60)), (run, worse(evaluation, 2))])
     assert [row.letter for row in rows] == ["A", "B", "C"]
     assert [row.verdict for row in rows[1:]] == ["worse", "no clear difference"]

@@ -20,13 +20,13 @@ History = list[dict[str, Any]]
 def test_the_png_shows_both_panels(history: History, tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "curves.png"
     draw_curves(history, path)
-    with Image.open(path) as picture:
-        drawn = picture.convert("RGB")
+    with Image.open(path) as image:
+        drawn = image.convert("RGB")
     width, height = drawn.size
     assert width > 2 * height > 1000
     accent = tuple(int(PRINTED.accent[k : k + 2], 16) for k in (1, 3, 5))
     for half in (drawn.crop((0, 0, width // 2, height)), drawn.crop((width // 2, 0, width, height))):
-        assert sum(n for n, colour in half.getcolors(1 << 24) or [] if colour == accent) > 500
+        assert sum(n for n, color in half.getcolors(1 << 24) or [] if color == accent) > 500
     assert [file.name for file in path.parent.iterdir()] == ["curves.png"]
 
 
@@ -52,7 +52,7 @@ def test_an_epoch_that_was_run_twice_counts_once() -> None:
     assert series(rows, "val_loss") == ([1, 2], [3.0, 1.0])
 
 
-def test_a_change_of_picture_size_is_marked(history: History) -> None:
+def test_a_change_of_image_size_is_marked(history: History) -> None:
     for _, drawn in curves_svg(history):
         assert "16\u00a0px" in drawn
         assert "24\u00a0px" in drawn
@@ -60,7 +60,7 @@ def test_a_change_of_picture_size_is_marked(history: History) -> None:
     assert not any("px<" in drawn for _, drawn in curves_svg(same))
 
 
-def test_the_svg_takes_its_colours_letters_and_size_from_the_page(history: History) -> None:
+def test_the_svg_takes_its_colors_letters_and_size_from_the_page(history: History) -> None:
     panels = curves_svg(history)
     assert len(panels) == 2
     ids: list[str] = []

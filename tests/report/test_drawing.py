@@ -56,5 +56,5 @@ def test_a_legend_lies_over_nothing(
     assert place.x1 <= figure.bbox.x1
     assert place.y1 <= figure.bbox.y1 + 1
     for other in [each for each in axes.get_children() if isinstance(each, Text) and each.get_text()]:
-        if other.get_window_extent().y0 >= axes.bbox.y1:  # the title, and the pictures' sizes
+        if other.get_window_extent().y0 >= axes.bbox.y1:  # the title, and the images' sizes
             assert not place.padded(-3).overlaps(other.get_window_extent()), other.get_text()

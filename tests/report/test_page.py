@@ -30,12 +30,12 @@ def test_the_page_says_what_was_found(make_run: MakeRun) -> None:
     run, evaluation, manifest = make_run(NAMES)
     page = Page(write_report(run, evaluation, manifest))
     assert "66.7 %" in page.text
-    assert "of 9 test pictures named right; the 95 % interval runs from 35 to 88 %." in page.text
+    assert "of 9 test images named right; the 95 % interval runs from 35 to 88 %." in page.text
     assert "2.9 million" in page.text
     assert "6 of 6" in page.text
     assert "81.7 %" in page.text
     assert "Digest of the split: plain" in page.text
-    assert "1 picture was left out" in page.text
+    assert "1 image was left out" in page.text
     assert [a["aria-label"].replace("\u00a0", " ") for a in page.all("figure") if "aria-label" in a][2:] == [
         "Over 6 epochs, training loss went from 2.00 to 0.33 and validation loss went from 1.80 to 0.30.",
         "Validation accuracy over 6 epochs; the best, 81.7 %, in epoch 6.",
@@ -51,27 +51,27 @@ def test_the_page_asks_for_nothing(make_run: MakeRun) -> None:
     assert policy.startswith("default-src 'none'; img-src data:;")
 
 
-def test_every_link_leads_somewhere_and_every_picture_is_one(make_run: MakeRun) -> None:
+def test_every_link_leads_somewhere_and_every_image_is_one(make_run: MakeRun) -> None:
     page = Page(write_report(*make_run(NAMES)))
     ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
     assert max(ids.values()) == 1
     links = [a["href"][1:] for a in page.all("a")]
     assert set(links) <= ids.keys()
     assert {a["aria-labelledby"] for a in page.all("section")} <= ids.keys()
-    pictures = page.all("img")
-    assert len(pictures) == 9
-    for picture in pictures:
-        assert picture["alt"].startswith("Picture labelled ")
-        content = base64.b64decode(picture["src"].removeprefix("data:image/jpeg;base64,"))
-        assert Image.open(io.BytesIO(content)).size == (int(picture["width"]), int(picture["height"]))
+    images = page.all("img")
+    assert len(images) == 9
+    for image in images:
+        assert image["alt"].startswith("Image labeled ")
+        content = base64.b64decode(image["src"].removeprefix("data:image/jpeg;base64,"))
+        assert Image.open(io.BytesIO(content)).size == (int(image["width"]), int(image["height"]))
         assert len(content) < 20_000
 
 
-def test_a_cell_shows_the_pictures_behind_it(make_run: MakeRun) -> None:
+def test_a_cell_shows_the_images_behind_it(make_run: MakeRun) -> None:
     page = Page(write_report(*make_run(NAMES)))
     links = [a for a in page.all("a") if "aria-label" in a]
     assert [a["href"] for a in links] == ["#c0-0", "#c0-1", "#c1-1", "#c1-2", "#c2-0", "#c2-2"]
-    assert links[1]["aria-label"] == "1 labelled daisy and answered rose: show them"
+    assert links[1]["aria-label"] == "1 labeled daisy and answered rose: show them"
     for link in links:
         cell = link["href"][1:]
         assert [a.get("class") for a in page.all("p") if a.get("id") == cell] == ["chosen"]
@@ -82,7 +82,7 @@ def test_a_cell_shows_the_pictures_behind_it(make_run: MakeRun) -> None:
 
 
 def test_of_many_mistakes_the_surest_are_shown_and_the_rest_is_told(make_run: MakeRun) -> None:
-    run, evaluation, manifest = make_run(tuple(f"kind {k:03}" for k in range(300)), pictures=1)
+    run, evaluation, manifest = make_run(tuple(f"kind {k:03}" for k in range(300)), images=1)
     page = Page(write_report(run, evaluation, manifest))
     figures = [a["class"] for a in page.all("figure") if "class" in a]
     assert len(figures) == MOST
@@ -96,7 +96,7 @@ def test_of_many_mistakes_the_surest_are_shown_and_the_rest_is_told(make_run: Ma
 
 
 def test_a_class_has_its_most_doubtful_right_answers_behind_its_cell(make_run: MakeRun) -> None:
-    run, evaluation, manifest = make_run(NAMES, pictures=20)
+    run, evaluation, manifest = make_run(NAMES, images=20)
     page = Page(write_report(run, evaluation, manifest))
     doubtful = min(np.flatnonzero(evaluation.correct), key=lambda place: evaluation.confidence[place])
     own = f"c{evaluation.labels[doubtful]}-{evaluation.labels[doubtful]}"
@@ -123,20 +123,34 @@ def test_how_the_data_was_read_is_told(make_run: MakeRun) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"crop_scale": 1.0, "policy": "none", "erasing": 0.0, "mixing": 0.0}, ""),
         (
-            {"crop_scale": 0.5, "policy": "none"},
-            "Training pictures are cropped at random to make them harder, so training",
+            {
+                "random_resized_crop_scale": 1.0,
+                "auto_augment": "none",
+                "random_erasing_prob": 0.0,
+                "mixup_cutmix_prob": 0.0,
+            },
+            "",
         ),
         (
-            {"crop_scale": 0.5, "policy": "light", "erasing": 0.25, "mixing": 0.2, "teacher": "a"},
-            "Training pictures are cropped, changed in colour and shape, partly covered and mixed at random to make "
+            {"random_resized_crop_scale": 0.5, "auto_augment": "none"},
+            "Training images are cropped at random to make them harder, so training",
+        ),
+        (
+            {
+                "random_resized_crop_scale": 0.5,
+                "auto_augment": "light",
+                "random_erasing_prob": 0.25,
+                "mixup_cutmix_prob": 0.2,
+                "teacher": "a",
+            },
+            "Training images are cropped, changed in color and shape, partly covered and mixed at random to make "
             "them harder, and what a teacher says counts in their loss too, so training loss can lie above validation",
         ),
-        ({"policy": "none", "teacher": "a"}, "What a teacher says counts too, so training loss can lie above"),
+        ({"auto_augment": "none", "teacher": "a"}, "What a teacher says counts too, so training loss can lie above"),
     ],
 )
-def test_only_what_was_done_to_the_pictures_is_told(make_run: MakeRun, values: dict[str, Any], said: str) -> None:
+def test_only_what_was_done_to_the_images_is_told(make_run: MakeRun, values: dict[str, Any], said: str) -> None:
     run, _, _ = make_run(NAMES)
     config = run.load_config()
     config.recipe.clear()
@@ -152,14 +166,21 @@ def test_a_probe_has_no_curve_and_no_augmentation(make_run: MakeRun) -> None:
     config = run.load_config()
     config.recipe.clear()
     config.recipe.update(
-        {"name": "probe", "epochs": 0, "head": "probe", "crop_scale": 0.3, "mixing": 0.5, "teacher": ""}
+        {
+            "name": "probe",
+            "epochs": 0,
+            "head": "probe",
+            "random_resized_crop_scale": 0.3,
+            "mixup_cutmix_prob": 0.5,
+            "teacher": "",
+        }
     )
     run.save_config(config)
     run.metrics_file.write_text('{"epoch": 0, "val_accuracy": 0.8125, "val_loss": 0.5}\n', encoding="utf-8")
     page = Page(write_report(run, None, None))
     assert "Right on validation: 81.2" in page.text
     assert not page.all("svg")
-    for word in ("cropped", "mixed", "crop_scale", "mixing", "best: "):
+    for word in ("cropped", "mixed", "random_resized_crop_scale", "mixup_cutmix_prob", "best: "):
         assert word not in page.text, word
 
 
@@ -178,25 +199,25 @@ def test_missing_parts_are_left_out(make_run: MakeRun) -> None:
     assert "Trained for" not in page.text
 
 
-def test_pictures_that_are_gone_leave_a_tile_with_the_reason(make_run: MakeRun) -> None:
+def test_images_that_are_gone_leave_a_tile_with_the_reason(make_run: MakeRun) -> None:
     run, evaluation, manifest = make_run(NAMES)
     for example in manifest.examples:
         manifest.locate(example).unlink()
     page = Page(write_report(run, evaluation, manifest))
     assert not page.all("img")
-    assert page.text.count("no picture: no such file") == 9
+    assert page.text.count("no image: no such file") == 9
 
 
-def test_other_pictures_than_the_runs_own_are_named(make_run: MakeRun, tmp_path: Path) -> None:
+def test_other_images_than_the_runs_own_are_named(make_run: MakeRun, tmp_path: Path) -> None:
     run, evaluation, manifest = make_run(NAMES)
     config = run.load_config()
     config.data["root"] = str(tmp_path / "old place")
     run.save_config(config)
     page = Page(write_report(run, evaluation, manifest))
-    assert f"Measured on the pictures under {manifest.root} , not on those" in page.text
+    assert f"Measured on the images under {manifest.root} , not on those" in page.text
     config.data["root"] = str(manifest.root / ".." / manifest.root.name)  # the same folder in other words
     run.save_config(config)
-    assert "Measured on the pictures under" not in Page(write_report(run, evaluation, manifest)).text
+    assert "Measured on the images under" not in Page(write_report(run, evaluation, manifest)).text
 
 
 @pytest.mark.parametrize(
@@ -204,7 +225,7 @@ def test_other_pictures_than_the_runs_own_are_named(make_run: MakeRun, tmp_path:
     [
         ("train", 9, "the figure says nothing about new ones"),
         ("val", 0, "chose the best epoch"),
-        ("all", 4, "4 of these pictures were trained on: the figure flatters"),
+        ("all", 4, "4 of these images were trained on: the figure flatters"),
     ],
 )
 def test_what_a_figure_does_not_hold_is_said(make_run: MakeRun, split: str, trained_on: int, said: str) -> None:
@@ -270,8 +291,8 @@ def test_a_name_is_shown_letter_for_letter(make_run: MakeRun) -> None:
     assert any(a.get("title") == name for a in page.all("th"))
 
 
-def luminance(colour: str) -> float:
-    channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+def luminance(color: str) -> float:
+    channels = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -290,37 +311,37 @@ def mixed(over: str, under: str, opacity: float) -> str:
 def test_words_are_legible_in_both_themes(theme: int) -> None:
     """WCAG 2.2 asks for a contrast of 4.5 between text and what is behind it."""
     css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", re.findall(r":root \{(.*?)\}", css, re.DOTALL)[theme]))
+    colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", re.findall(r":root \{(.*?)\}", css, re.DOTALL)[theme]))
     for text in ("ink", "soft", "accent"):
         for ground in ("paper", "card"):
-            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+            assert contrast(colors[text], colors[ground]) >= 4.5, (text, ground)
     shades = re.findall(r"background: var\(--(accent|quiet)\); opacity: calc\(([\d.]+) \* .*?\)( \+ [\d.]+)?\)", css)
     assert len(shades) == 2
     for shade, most, least in shades:  # the darkest cells of the matrix
         opacity = float(most) + float(least.strip(" +") or 0)
-        assert contrast(colours["ink"], mixed(colours[shade], colours["card"], opacity)) >= 4.5, shade
+        assert contrast(colors["ink"], mixed(colors[shade], colors["card"], opacity)) >= 4.5, shade
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["desk", "telephone"])
-def test_a_browser_opens_it_and_a_cell_shows_its_pictures(make_run: MakeRun, width: int, dark: bool) -> None:
+def test_a_browser_opens_it_and_a_cell_shows_its_images(make_run: MakeRun, width: int, dark: bool) -> None:
     with opened(write_report(*make_run(NAMES)), width=width, dark=dark) as (page, complaints):
-        pictures = page.locator("img")
-        assert pictures.count() == 9
-        pictures.last.scroll_into_view_if_needed()
-        assert page.evaluate("[...document.images].every(picture => picture.complete && picture.naturalWidth > 0)")
-        page.get_by_label("1 labelled daisy and answered rose: show them").click()
+        images = page.locator("img")
+        assert images.count() == 9
+        images.last.scroll_into_view_if_needed()
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        page.get_by_label("1 labeled daisy and answered rose: show them").click()
         shown = page.locator("#mistakes figure:visible")
         assert shown.count() == 1
-        assert "labelled daisy" in shown.inner_text()
+        assert "labeled daisy" in shown.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing hangs out at the side
-        page.get_by_label("2 labelled tulip and answered tulip: show them").click()
+        page.get_by_label("2 labeled tulip and answered tulip: show them").click()
         assert page.locator("#right figure:visible").count() == 2
         assert page.locator("#mistakes figure:visible").count() == 3
         assert complaints == []
 
 
-def test_groups_and_damaged_pictures_are_told_where_they_were_measured(make_run: MakeRun) -> None:
-    run, evaluation, manifest = make_run(NAMES, pictures=10)
+def test_groups_and_damaged_images_are_told_where_they_were_measured(make_run: MakeRun) -> None:
+    run, evaluation, manifest = make_run(NAMES, images=10)
     object.__setattr__(evaluation, "groups", ("<i>anna", "bea") * 15)
     robust = Robustness(30, 27, {kind.name: (24, 20, 12, 6) for kind in CORRUPTIONS})
     page = Page(write_report(run, evaluation, manifest, robust))

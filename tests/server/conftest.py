@@ -1,4 +1,4 @@
-"""A real server on a real port, and pictures that the run which comes with corolla answers well."""
+"""A real server on a real port, and images that the run which comes with corolla answers well."""
 
 import asyncio
 import io
@@ -35,9 +35,9 @@ class Running:
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=30, trust_env=False, **options)
 
-    def post(self, *pictures: bytes, **fields: Any) -> httpx.Response:
+    def post(self, *images: bytes, **fields: Any) -> httpx.Response:
         """`POST /v1/predict` as a form."""
-        files = [("files", (f"{place}.jpg", picture)) for place, picture in enumerate(pictures)]
+        files = [("files", (f"{place}.jpg", image)) for place, image in enumerate(images)]
         with self.client() as client:
             return client.post("/v1/predict", files=files, data=fields)
 
@@ -137,9 +137,9 @@ def painted() -> dict[str, bytes]:
     return {plural.get(kind, kind): jpeg(paint(kind, seed, 240)) for kind, seed in kinds}
 
 
-def jpeg(picture: Any) -> bytes:
+def jpeg(image: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=92)
+    image.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
 

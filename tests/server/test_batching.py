@@ -1,4 +1,4 @@
-"""Pictures of different requests go through the model together, nothing gets lost, and too many are refused at once."""
+"""Images of different requests go through the model together, nothing gets lost, and too many are refused at once."""
 
 import time
 from collections.abc import Callable
@@ -22,10 +22,10 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_pictures_of_many_requests_share_batches_and_keep_their_answers(
+def test_images_of_many_requests_share_batches_and_keep_their_answers(
     flowers: Served, watched: Any, serving: Any, painted: dict[str, bytes]
 ) -> None:
-    expected = {label: flowers.predictor.predict(picture) for label, picture in painted.items()}
+    expected = {label: flowers.predictor.predict(image) for label, image in painted.items()}
     wanted = list(painted) * 4
     with (
         serving(replace(flowers, predictor=watched), Limits(batch=8, workers=1, linger=600)) as server,
@@ -35,12 +35,12 @@ def test_pictures_of_many_requests_share_batches_and_keep_their_answers(
         first = pool.submit(server.post, painted["daisy"])
         assert watched.reached.wait(20)
         asked = [pool.submit(server.post, painted[label]) for label in wanted]
-        until(lambda: server.figure("corolla_held_pictures") == 21)
+        until(lambda: server.figure("corolla_held_images") == 21)
         watched.gate.set()
         answers = [future.result().json()["predictions"][0] for future in asked]
         assert first.result().json()["predictions"][0]["label"] == "daisy"
-        assert server.figure("corolla_batch_pictures_count") == len(watched.batches)
-        assert server.figure("corolla_held_pictures") == 0
+        assert server.figure("corolla_batch_images_count") == len(watched.batches)
+        assert server.figure("corolla_held_images") == 0
     assert watched.batches[0] == 1
     assert sum(watched.batches) == 21
     assert max(watched.batches) == 8
@@ -50,9 +50,7 @@ def test_pictures_of_many_requests_share_batches_and_keep_their_answers(
         assert answer["probability"] == pytest.approx(expected[label].probability, abs=0.02)
 
 
-def test_a_single_picture_is_not_held_up(
-    flowers: Served, watched: Any, serving: Any, painted: dict[str, bytes]
-) -> None:
+def test_a_single_image_is_not_held_up(flowers: Served, watched: Any, serving: Any, painted: dict[str, bytes]) -> None:
     """However long batches may wait for others, here longer than anybody asks, there are none on their way."""
     with serving(replace(flowers, predictor=watched), Limits(linger=600)) as server:
         assert server.post(painted["tulips"]).json()["predictions"][0]["label"] == "tulips"
@@ -80,13 +78,13 @@ def test_a_full_queue_is_told_at_once_with_when_to_come_back(
     ):
         watched.gate.clear()
         held = pool.submit(server.post, painted["daisy"], painted["roses"])
-        until(lambda: server.figure("corolla_held_pictures") == 2)
+        until(lambda: server.figure("corolla_held_images") == 2)
         refused = server.post(painted["tulips"], painted["tulips"])
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
         assert "busy" in refused.json()["error"]
         third = pool.submit(server.post, painted["tulips"])  # there is room for one
-        until(lambda: server.figure("corolla_held_pictures") == 3)
+        until(lambda: server.figure("corolla_held_images") == 3)
         assert server.post(painted["tulips"]).status_code == 429
         assert server.get("/readyz").status_code == 200
         watched.gate.set()
@@ -104,7 +102,7 @@ def test_an_answer_that_takes_too_long_is_504_and_leaves_room_for_others(
         late = server.post(painted["daisy"])
         assert late.status_code == 504
         assert "0.4 s" in late.json()["error"]
-        assert server.figure("corolla_held_pictures") == 0
+        assert server.figure("corolla_held_images") == 0
         watched.gate.set()
         until(lambda: server.post(painted["tulips"]).status_code == 200)
 
@@ -132,8 +130,8 @@ def test_a_model_that_fails_fails_those_who_asked_and_nobody_after(
 
 
 def test_the_answer_does_not_depend_on_who_shares_the_batch(flowers: Served, painted: dict[str, bytes]) -> None:
-    """What makes batching of strangers' pictures right at all."""
-    pixels = [flowers.predictor.read(picture) for picture in painted.values()]
+    """What makes batching of strangers' images right at all."""
+    pixels = [flowers.predictor.read(image) for image in painted.values()]
     together = flowers.predictor.reply(np.stack(pixels * 3))[: len(pixels)]
     for alone, shared in zip(pixels, together, strict=True):
         [reply] = flowers.predictor.reply(np.stack([alone]))

@@ -97,7 +97,7 @@ def test_it_looks_at_the_part_of_an_image_that_the_server_looks_at(
         for label, probability in served.predictor.predict(buffer.getvalue()).top:
             assert float(told[label]) == pytest.approx(100 * probability, abs=0.3)
         page.get_by_label("What it rests on").fill("80")
-        seen, heat = (page.locator(f".card {each}").bounding_box() for each in (".picture", ".heat"))
+        seen, heat = (page.locator(f".card {each}").bounding_box() for each in (".image", ".heat"))
         assert seen
         assert heat
         assert heat["width"] / seen["width"] == pytest.approx((right - left) / image.width, abs=0.01)
@@ -105,19 +105,19 @@ def test_it_looks_at_the_part_of_an_image_that_the_server_looks_at(
         assert complaints == []
 
 
-def test_what_is_no_picture_and_what_is_no_flower(of_file: Any) -> None:
+def test_what_is_no_image_and_what_is_no_flower(of_file: Any) -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)).save(buffer, "PNG")
     with opened(of_file.address) as (page, _):
         answer_here(page)
         page.locator("#files").set_input_files(
             [
-                {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"},
+                {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no image"},
                 {"name": "noise.png", "mimeType": "image/png", "buffer": buffer.getvalue()},
             ]
         )
         cards = page.locator(".card")
-        expect(cards.filter(has_text="notes.txt").locator(".answer")).to_contain_text("not a picture", timeout=30_000)
+        expect(cards.filter(has_text="notes.txt").locator(".answer")).to_contain_text("not an image", timeout=30_000)
         expect(cards.filter(has_text="noise.png").locator(".answer")).to_have_text("none of these classes")
 
 

@@ -18,7 +18,7 @@ from corolla.server.model import Served
 
 TOKEN = "a-token-of-ours"
 ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
-LIMITS = Limits(body=200_000, pictures=3, pixels=100_000)
+LIMITS = Limits(body=200_000, images=3, pixels=100_000)
 FORM = {"Content-Type": "multipart/form-data; boundary=x"} | ALLOWED
 
 
@@ -140,19 +140,19 @@ def test_a_body_too_large_is_refused_where_its_size_is_not_said(strict: Any) -> 
 
 def test_json_too_large_is_refused_too(strict: Any) -> None:
     with strict.client(headers=ALLOWED) as client:
-        assert client.post("/v1/predict", json={"pictures": ["A" * LIMITS.body]}).status_code == 413
+        assert client.post("/v1/predict", json={"images": ["A" * LIMITS.body]}).status_code == 413
 
 
-def test_too_many_pictures_are_refused(strict: Any, painted: dict[str, bytes]) -> None:
+def test_too_many_images_are_refused(strict: Any, painted: dict[str, bytes]) -> None:
     with strict.client(headers=ALLOWED) as client:
         form = client.post("/v1/predict", files=[("files", ("a.jpg", b"x"))] * 4)
-        listed = client.post("/v1/predict", json={"pictures": ["AAAA"] * 4})
+        listed = client.post("/v1/predict", json={"images": ["AAAA"] * 4})
     for answer in (form, listed):
         assert answer.status_code == 413
         assert "3" in answer.json()["error"]
 
 
-def test_a_picture_of_too_many_pixels_is_refused_by_its_header(strict: Any) -> None:
+def test_an_image_of_too_many_pixels_is_refused_by_its_header(strict: Any) -> None:
     with strict.client(headers=ALLOWED) as client:
         for width, height in ((400, 300), (60_000, 60_000), (2**31 - 1, 2**31 - 1)):
             answer = client.post("/v1/predict", files={"files": png(width, height, bytes(9))})
@@ -165,7 +165,7 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(strict: Any) -> N
 
 def test_a_body_that_does_not_come_is_given_up(hasty: Any) -> None:
     head = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100"
-    status, said = raw(hasty, head, b'{"pictures": ')
+    status, said = raw(hasty, head, b'{"images": ')
     assert status == 408
     assert "1 s" in said["error"]
 

@@ -1,4 +1,4 @@
-"""What nobody should send: some hundred broken pictures and requests, each with its reason; the server stays right."""
+"""What nobody should send: some hundred broken images and requests, each with its reason; the server stays right."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from corolla.server.limits import Limits
 from corolla.server.model import Served
-from hostile import PICTURES, REQUESTS, attack, attacks
+from hostile import IMAGES, REQUESTS, attack, attacks
 
 
 def test_a_hundredfold_attack_gets_reasons_and_leaves_the_server_right(flowers: Served, serving: Any) -> None:
@@ -14,7 +14,7 @@ def test_a_hundredfold_attack_gets_reasons_and_leaves_the_server_right(flowers: 
         outcome = attack(server.address, 400, seed=7)
         server.log[:] = [line for line in server.log if line["event"] != "uvicorn"]  # what was no HTTP
     assert outcome.wrong == []
-    assert {*outcome.refused} == {*PICTURES, *REQUESTS}
+    assert {*outcome.refused} == {*IMAGES, *REQUESTS}
     assert outcome.refused.total() > 350
 
 

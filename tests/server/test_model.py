@@ -24,14 +24,14 @@ def change(file: Path, **values: Any) -> None:
     file.write_text(json.dumps(said | values), encoding="utf-8")
 
 
-def test_the_accuracy_is_that_of_the_test_pictures(trained: Path) -> None:
+def test_the_accuracy_is_that_of_the_test_images(trained: Path) -> None:
     figures = json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))
     served = serve_run(trained)
     accuracy = served.facts.accuracy
     assert accuracy
     assert accuracy.value == figures["accuracy"]
     assert [accuracy.low, accuracy.high] == pytest.approx(figures["interval"])
-    assert (accuracy.pictures, accuracy.split) == (figures["n"], "test")
+    assert (accuracy.images, accuracy.split) == (figures["n"], "test")
     assert served.report == trained / "report.html"
 
 
@@ -45,7 +45,7 @@ def test_when_its_training_ended_is_known(trained: Path) -> None:
 def test_without_an_evaluation_it_is_that_of_validation_named_as_such(flowers: Served) -> None:
     accuracy = flowers.facts.accuracy
     assert accuracy
-    assert (accuracy.split, accuracy.pictures) == ("val", 555)
+    assert (accuracy.split, accuracy.images) == ("val", 555)
     assert (accuracy.low, accuracy.high) == wilson(round(accuracy.value * 555), 555)
 
 
@@ -62,7 +62,7 @@ def test_without_an_evaluation_it_is_that_of_validation_named_as_such(flowers: S
         {"n": [1]},
     ],
 )
-def test_an_evaluation_that_says_nothing_of_new_pictures_is_not_used(run: Path, values: dict[str, Any]) -> None:
+def test_an_evaluation_that_says_nothing_of_new_images_is_not_used(run: Path, values: dict[str, Any]) -> None:
     change(run / "evaluation.json", **values)
     accuracy = serve_run(run).facts.accuracy
     assert accuracy is None or accuracy.split == "val"
@@ -107,11 +107,11 @@ def test_a_model_too_large_to_explain_answers_all_the_same(
     assert refused.json() == {"error": "explain: this model cannot explain its answers"}
 
 
-def test_pictures_are_explained_as_few_together_as_the_memory_holds(
+def test_images_are_explained_as_few_together_as_the_memory_holds(
     trained: Path, painted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = serve_run(trained)
-    pixels = np.stack([served.predictor.read(picture) for picture in painted.values()])  # type: ignore[arg-type]
+    pixels = np.stack([served.predictor.read(image) for image in painted.values()])  # type: ignore[arg-type]
     monkeypatch.setattr("corolla.explanations.maps.ROOM", 1)
     few = serve_run(trained)
     assert served.explain

@@ -24,7 +24,7 @@ def test_every_answer_is_one_that_was_announced(server: Any, address: str, mode:
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=[*HealthCheck])
     def ask(case: Any) -> None:
-        # Words of a schema make no picture, so 422 is right where none of them can be read. A form sends nothing of an
+        # Words of a schema make no image, so 422 is right where none of them can be read. A form sends nothing of an
         # empty list, so what does not fit in the schema may be right on the wire.
         excluded = [positive_data_acceptance]
         if case.media_type == "multipart/form-data":

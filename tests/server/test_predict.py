@@ -14,23 +14,23 @@ from PIL import Image
 from corolla.server.model import Served
 
 
-def as_json(server: Any, pictures: list[str], **options: Any) -> httpx.Response:
+def as_json(server: Any, images: list[str], **options: Any) -> httpx.Response:
     with server.client() as client:
-        return client.post("/v1/predict", json={"pictures": pictures} | options)
+        return client.post("/v1/predict", json={"images": images} | options)
 
 
-def in_base64(picture: bytes) -> str:
-    return base64.b64encode(picture).decode()
+def in_base64(image: bytes) -> str:
+    return base64.b64encode(image).decode()
 
 
-def test_pictures_get_the_answers_of_the_predictor_by_name(
+def test_images_get_the_answers_of_the_predictor_by_name(
     server: Any, flowers: Served, painted: dict[str, bytes]
 ) -> None:
     said = server.post(*painted.values(), top=3).json()
     assert said["model"] == "flowers"
     assert [answer["label"] for answer in said["predictions"]] == list(painted)
-    for place, (answer, picture) in enumerate(zip(said["predictions"], painted.values(), strict=True)):
-        expected = flowers.predictor.predict(picture, top=3).to_json()
+    for place, (answer, image) in enumerate(zip(said["predictions"], painted.values(), strict=True)):
+        expected = flowers.predictor.predict(image, top=3).to_json()
         assert answer["name"] == f"{place}.jpg"
         assert answer.keys() == {"name", *expected.keys()}
         assert answer["top"] == [
@@ -42,11 +42,11 @@ def test_pictures_get_the_answers_of_the_predictor_by_name(
 
 
 def test_json_gets_the_same_answers_as_a_form(server: Any, painted: dict[str, bytes]) -> None:
-    pictures = [in_base64(picture) for picture in painted.values()]
-    pictures[0] = "data:image/jpeg;base64," + pictures[0]
-    said = as_json(server, pictures, top=2, coverage=0.9).json()["predictions"]
+    images = [in_base64(image) for image in painted.values()]
+    images[0] = "data:image/jpeg;base64," + images[0]
+    said = as_json(server, images, top=2, coverage=0.9).json()["predictions"]
     form = server.post(*painted.values(), top=2, coverage=0.9).json()["predictions"]
-    assert [answer["name"] for answer in said] == [f"picture {place}" for place in range(1, 6)]
+    assert [answer["name"] for answer in said] == [f"image {place}" for place in range(1, 6)]
     assert [answer["labels"] for answer in said] == [answer["labels"] for answer in form]
     assert [[entry["label"] for entry in answer["top"]] for answer in said] == [
         [entry["label"] for entry in answer["top"]] for answer in form
@@ -62,7 +62,7 @@ def test_noise_is_none_of_the_classes(server: Any) -> None:
     assert answer["novelty"] > 1
 
 
-def test_an_explanation_is_a_picture_of_the_crop(server: Any, painted: dict[str, bytes]) -> None:
+def test_an_explanation_is_an_image_of_the_crop(server: Any, painted: dict[str, bytes]) -> None:
     wide = Image.open(io.BytesIO(painted["tulips"])).resize((400, 200))
     buffer = io.BytesIO()
     wide.save(buffer, "PNG")
@@ -75,15 +75,15 @@ def test_an_explanation_is_a_picture_of_the_crop(server: Any, painted: dict[str,
     assert np.ptp(np.asarray(heat.convert("L"))) > 100  # dark somewhere, bright elsewhere
 
 
-def test_explanations_belong_to_their_pictures(server: Any, painted: dict[str, bytes]) -> None:
+def test_explanations_belong_to_their_images(server: Any, painted: dict[str, bytes]) -> None:
     """More than go through together, with one between them that cannot be read."""
-    pictures = [*painted.values(), b"no picture", *painted.values()]
-    answers = server.post(*pictures, explain="true").json()["predictions"]
+    images = [*painted.values(), b"no image", *painted.values()]
+    answers = server.post(*images, explain="true").json()["predictions"]
     assert "explanation" not in answers[5]
     heats = [answer["explanation"]["heat"] for answer in answers if "explanation" in answer]
     assert len(set(heats[:5])) == 5
     first, again = (np.asarray(opened(heats[place]), float) for place in (3, 8))
-    assert np.abs(first - again).mean() < 2  # the same picture in another batch
+    assert np.abs(first - again).mean() < 2  # the same image in another batch
     assert np.abs(first - np.asarray(opened(heats[4]), float)).mean() > 10
 
 
@@ -95,21 +95,21 @@ def test_what_can_be_read_is_answered_and_the_rest_has_its_reason(server: Any, p
     answer = server.post(b"some text", painted["daisy"], painted["roses"][:600])
     assert answer.status_code == 200
     first, second, third = answer.json()["predictions"]
-    assert first == {"name": "0.jpg", "error": "not a picture in a known format"}
+    assert first == {"name": "0.jpg", "error": "not an image in a known format"}
     assert second["label"] == "daisy"
     assert third["error"].startswith(("truncated", "damaged"))
 
 
 @pytest.mark.parametrize(
-    ("pictures", "reason"),
+    ("images", "reason"),
     [
-        ([b"some text"], "cannot read 0.jpg: not a picture in a known format"),
+        ([b"some text"], "cannot read 0.jpg: not an image in a known format"),
         ([b""], "cannot read 0.jpg: the file is empty (0 bytes)"),
-        ([b"a", b"b"], "none of the 2 pictures can be read; cannot read 0.jpg: not a picture in a known format"),
+        ([b"a", b"b"], "none of the 2 images can be read; cannot read 0.jpg: not an image in a known format"),
     ],
 )
-def test_a_request_without_any_readable_picture_is_422(server: Any, pictures: list[bytes], reason: str) -> None:
-    answer = server.post(*pictures)
+def test_a_request_without_any_readable_image_is_422(server: Any, images: list[bytes], reason: str) -> None:
+    answer = server.post(*images)
     assert answer.status_code == 422
     assert answer.json() == {"error": reason}
 
@@ -139,16 +139,16 @@ def test_a_wrong_option_of_a_form_is_named(
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"{}", "pictures: "),
-        (b'{"pictures": []}', "pictures: "),
-        (b'{"pictures": [1]}', "pictures.0: "),
-        (b'{"pictures": "AAAA"}', "cannot read picture 1: not a picture in a known format"),
-        (b'{"pictures": ["AAAA"], "tops": 1}', "tops: "),
+        (b"{}", "images: "),
+        (b'{"images": []}', "images: "),
+        (b'{"images": [1]}', "images.0: "),
+        (b'{"images": "AAAA"}', "cannot read image 1: not an image in a known format"),
+        (b'{"images": ["AAAA"], "tops": 1}', "tops: "),
         (b"not json", "Invalid JSON"),
         (b"[" * 100_000, "Invalid JSON"),
         (b"\xff\xfe", "Invalid JSON"),
-        (b'{"pictures": ["AA=A"]}', "cannot read picture 1: it is not base64"),
-        (b'{"pictures": ["\\ud800"]}', ""),
+        (b'{"images": ["AA=A"]}', "cannot read image 1: it is not base64"),
+        (b'{"images": ["\\ud800"]}', ""),
     ],
 )
 def test_a_wrong_json_body_is_told(server: Any, body: bytes, reason: str) -> None:
@@ -220,7 +220,7 @@ def test_health_readiness_and_figures(server: Any) -> None:
     assert server.get("/healthz").json() == {"status": "alive"}
     assert server.get("/readyz").json() == {"status": "ready"}
     text = server.get("/metrics").text
-    assert "corolla_batch_pictures_bucket" in text
+    assert "corolla_batch_images_bucket" in text
     assert 'corolla_info{model="flowers"' in text
 
 
@@ -234,7 +234,7 @@ def test_every_answer_has_its_security_headers(server: Any) -> None:
         assert "server" not in headers
 
 
-def test_the_log_has_nothing_of_the_pictures(server: Any, painted: dict[str, bytes]) -> None:
+def test_the_log_has_nothing_of_the_images(server: Any, painted: dict[str, bytes]) -> None:
     with server.client() as client:
         answers = [
             client.post("/v1/predict", files=[("files", ("my-secret.jpg", painted["daisy"]))]),
@@ -242,12 +242,12 @@ def test_the_log_has_nothing_of_the_pictures(server: Any, painted: dict[str, byt
             client.get("/secret?secret=secret", headers={"X-Secret": "secret"}),
         ]
     lines = [line_of(server, answer) for answer in answers]
-    assert [(line["path"], line["status"], line["pictures"]) for line in lines] == [
+    assert [(line["path"], line["status"], line["images"]) for line in lines] == [
         ("/v1/predict", 200, 1),
         ("/v1/predict", 422, 0),
         (None, 404, 0),
     ]
-    assert all(line.keys() == {"event", "id", "method", "path", "status", "ms", "pictures"} for line in lines)
+    assert all(line.keys() == {"event", "id", "method", "path", "status", "ms", "images"} for line in lines)
     assert "secret" not in json.dumps(lines)
     assert "daisy" not in json.dumps(lines)
 

@@ -8,13 +8,13 @@ from urllib.parse import quote, quote_plus, urlencode
 import httpx
 import pytest
 
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.server.encoded import decoded
 
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 JSON = {"Content-Type": "application/json"}
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
-DAISY = b"DAISY"  # in what is sent below, the bytes of a picture of one
+DAISY = b"DAISY"  # in what is sent below, the bytes of an image of one
 B64 = b"BASE64"  # and those in base64
 
 
@@ -46,9 +46,9 @@ OCTETS = "Content-Type: application/octet-stream"
 CODED = "Content-Transfer-Encoding: base64"
 TAKEN: list[tuple[str, bytes, dict[str, str], str]] = [
     ("curl -F files=@", one('name="files"; filename="a.jpg"', DAISY, "Content-Type: image/jpeg"), FORM, "a.jpg"),
-    ("curl -F files=<", one('name="files"'), FORM, "picture 1"),
-    ("without a file name, typed", one('name="files"', DAISY, OCTETS), FORM, "picture 1"),
-    ("an empty file name", one('name="files"; filename=""'), FORM, "picture 1"),
+    ("curl -F files=<", one('name="files"'), FORM, "image 1"),
+    ("without a file name, typed", one('name="files"', DAISY, OCTETS), FORM, "image 1"),
+    ("an empty file name", one('name="files"; filename=""'), FORM, "image 1"),
     ("only filename*", one("name=files; filename*=UTF-8''%e2%82%ac%20a.jpg"), FORM, "€ a.jpg"),
     ("filename* goes first", one("name=files; filename=x.jpg; filename*=utf-8''%C3%BC.jpg"), FORM, "ü.jpg"),
     ("filename* before filename", one("name=files; filename*=utf-8''%C3%BC.jpg; filename=x.jpg"), FORM, "ü.jpg"),
@@ -61,30 +61,30 @@ TAKEN: list[tuple[str, bytes, dict[str, str], str]] = [
     ("another field", one('name="image"; filename="a.jpg"'), FORM, "a.jpg"),
     ("a field of PHP", one('name="files[]"; filename="a.jpg"'), FORM, "a.jpg"),
     ("no field at all", one('filename="a.jpg"'), FORM, "a.jpg"),
-    ("another field without a file name", one('name="upload"'), FORM, "picture 1"),
+    ("another field without a file name", one('name="upload"'), FORM, "image 1"),
     ("an unknown type", one('name="files"; filename="a.jpg"', DAISY, "Content-Type: text/plain"), FORM, "a.jpg"),
     ("coded as for mail", one('name="files"; filename="a.jpg"', B64, CODED), FORM, "a.jpg"),
-    ("base64 in a field", one('name="files"', B64), FORM, "picture 1"),
-    ("a data URL in a field", one('name="image"', b"data:image/jpeg;base64," + B64), FORM, "picture 1"),
+    ("base64 in a field", one('name="files"', B64), FORM, "image 1"),
+    ("a data URL in a field", one('name="image"', b"data:image/jpeg;base64," + B64), FORM, "image 1"),
     ("a file of base64", one('name="files"; filename="a.b64"', B64), FORM, "a.b64"),
-    ("a boundary in quotes", one("name=files"), {"Content-Type": 'Multipart/Form-Data; boundary="x"'}, "picture 1"),
-    ("the bytes as an image", DAISY, {"Content-Type": "image/jpeg"}, "picture 1"),
-    ("the bytes as another image", DAISY, {"Content-Type": "image/png"}, "picture 1"),
-    ("the bytes of no type", DAISY, {}, "picture 1"),
-    ("the bytes as octets", DAISY, {"Content-Type": "application/octet-stream"}, "picture 1"),
-    ("curl --data-binary", DAISY, URLENCODED, "picture 1"),
+    ("a boundary in quotes", one("name=files"), {"Content-Type": 'Multipart/Form-Data; boundary="x"'}, "image 1"),
+    ("the bytes as an image", DAISY, {"Content-Type": "image/jpeg"}, "image 1"),
+    ("the bytes as another image", DAISY, {"Content-Type": "image/png"}, "image 1"),
+    ("the bytes of no type", DAISY, {}, "image 1"),
+    ("the bytes as octets", DAISY, {"Content-Type": "application/octet-stream"}, "image 1"),
+    ("curl --data-binary", DAISY, URLENCODED, "image 1"),
     ("the bytes with a name", DAISY, {"Content-Disposition": "attachment; filename=a.jpg"}, "a.jpg"),
-    ("base64 as text", B64 + b"\n", {"Content-Type": "text/plain; charset=utf-8"}, "picture 1"),
-    ("curl -d base64", B64, URLENCODED, "picture 1"),
-    ("curl -d JSON", b'{"pictures": ["BASE64"]}', URLENCODED, "picture 1"),
-    ("JSON of a problem", b'{"pictures": ["BASE64"]}', {"Content-Type": "application/vnd.api+json"}, "picture 1"),
-    ("JSON with a mark", b'\xef\xbb\xbf{"pictures": ["BASE64"]}', JSON, "picture 1"),
-    ("JSON of one picture", b'{"pictures": "BASE64"}', JSON, "picture 1"),
+    ("base64 as text", B64 + b"\n", {"Content-Type": "text/plain; charset=utf-8"}, "image 1"),
+    ("curl -d base64", B64, URLENCODED, "image 1"),
+    ("curl -d JSON", b'{"images": ["BASE64"]}', URLENCODED, "image 1"),
+    ("JSON of a problem", b'{"images": ["BASE64"]}', {"Content-Type": "application/vnd.api+json"}, "image 1"),
+    ("JSON with a mark", b'\xef\xbb\xbf{"images": ["BASE64"]}', JSON, "image 1"),
+    ("JSON of one image", b'{"images": "BASE64"}', JSON, "image 1"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "headers", "name"), [row[1:] for row in TAKEN], ids=[row[0] for row in TAKEN])
-def test_a_picture_is_taken_as_tools_send_it(
+def test_an_image_is_taken_as_tools_send_it(
     server: Any, daisy: bytes, body: bytes, headers: dict[str, str], name: str
 ) -> None:
     answer = send(server, filled(body, daisy), headers)
@@ -103,20 +103,18 @@ def test_an_urlencoded_form_is_taken_however_its_plus_signs_were_sent(server: An
 
 def test_json_in_two_bytes_a_letter_is_read(server: Any, daisy: bytes) -> None:
     """As Windows' PowerShell writes it."""
-    text = json.dumps({"pictures": [base64.b64encode(daisy).decode()]})
+    text = json.dumps({"images": [base64.b64encode(daisy).decode()]})
     [told] = send(server, text.encode("utf-16"), JSON).json()["predictions"]
     assert told["label"] == "daisy"
 
 
 def test_parts_of_one_name_are_answered_in_their_order(server: Any, painted: dict[str, bytes]) -> None:
     heads = ['name="files"; filename="same.jpg"', "name=files", 'name="files"; filename="same.jpg"', "name=image"]
-    pictures = [painted[name] for name in ("roses", "daisy", "tulips", "daisy")]
-    parts = [
-        (f"Content-Disposition: form-data; {head}", content) for head, content in zip(heads, pictures, strict=True)
-    ]
+    images = [painted[name] for name in ("roses", "daisy", "tulips", "daisy")]
+    parts = [(f"Content-Disposition: form-data; {head}", content) for head, content in zip(heads, images, strict=True)]
     said = send(server, form(*parts), FORM).json()["predictions"]
     assert [told["label"] for told in said] == ["roses", "daisy", "tulips", "daisy"]
-    assert [told["name"] for told in said] == ["same.jpg", "picture 2", "same.jpg", "picture 4"]
+    assert [told["name"] for told in said] == ["same.jpg", "image 2", "same.jpg", "image 4"]
 
 
 def test_a_field_without_a_chosen_file_is_passed_over(server: Any, daisy: bytes) -> None:
@@ -133,7 +131,7 @@ def test_options_in_the_address_count_for_every_body(server: Any, daisy: bytes, 
     body = {
         "image/jpeg": DAISY,
         FORM["Content-Type"]: one("name=files"),
-        JSON["Content-Type"]: b'{"pictures": ["BASE64"]}',
+        JSON["Content-Type"]: b'{"images": ["BASE64"]}',
     }
     body_sent = filled(body[headers["Content-Type"]], daisy)
     [told] = send(server, body_sent, headers, "/v1/predict?top=2&coverage=0.9").json()["predictions"]
@@ -145,7 +143,7 @@ def test_options_in_the_address_count_for_every_body(server: Any, daisy: bytes, 
 
 
 def test_an_option_in_the_address_and_in_the_body_is_given_twice(server: Any, daisy: bytes) -> None:
-    body = filled(b'{"pictures": ["BASE64"], "top": 2}', daisy)
+    body = filled(b'{"images": ["BASE64"], "top": 2}', daisy)
     assert send(server, body, JSON, "/v1/predict?top=3").json() == {"error": "top: given twice"}
 
 
@@ -155,9 +153,9 @@ def test_a_slash_at_the_end_of_the_address_is_no_other_one(server: Any, daisy: b
 
 REFUSED: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("curl -F files=a.jpg", one('name="files"', b"a.jpg"), FORM, 422,
-     "files: a part without a file name that holds text, 'a.jpg', and no picture; with curl: -F files=@photo.jpg"),
+     "files: a part without a file name that holds text, 'a.jpg', and no image; with curl: -F files=@photo.jpg"),
     ("an unknown option", form(('Content-Disposition: form-data; name="tops"', b"3")), FORM, 422,
-     "tops: there is no such option; the options are top, explain and coverage, and pictures go into 'files'"),
+     "tops: there is no such option; the options are top, explain and coverage, and images go into 'files'"),
     ("options as JSON", one('name="options"', b'{"top": 3}', "Content-Type: application/json"), FORM, 422,
      "options: a part without a file name of type application/json that holds text, '{\"top\": 3}'; send options as"),
     ("an option as a file", one('name="top"; filename="a.txt"', b"3"), FORM, 422,
@@ -180,28 +178,28 @@ REFUSED: list[tuple[str, bytes, dict[str, str], int, str]] = [
      "Content-Type 'multipart/mixed; boundary=x' is not taken; send multipart/form-data with files, application/json"),
     ("a form said to be JSON", one("name=files"), JSON, 422,
      "Invalid JSON: invalid number at line 1 column 2; the body is a form; leave Content-Type to what writes the form"),
-    ("a form said to be a picture", one("name=files"), {"Content-Type": "image/jpeg"}, 415,
+    ("a form said to be an image", one("name=files"), {"Content-Type": "image/jpeg"}, 415,
      "the body is a form, with Content-Type 'image/jpeg'; leave Content-Type to what writes the form"),
-    ("a picture said to be JSON", DAISY, JSON, 422,
-     "Invalid JSON: expected value at line 1 column 1; the body is the bytes of a picture; send it with "),
+    ("an image said to be JSON", DAISY, JSON, 422,
+     "Invalid JSON: expected value at line 1 column 1; the body is the bytes of an image; send it with "),
     ("a page", b"<html>", {"Content-Type": "text/html"}, 415, "Content-Type 'text/html' is not taken; send multipart"),
     ("compressed", b"", JSON | {"Content-Encoding": "gzip"}, 415, "Content-Encoding 'gzip' is not taken; "),
     ("nothing", b"", {"Content-Type": "image/jpeg"}, 422, "the body is empty; send multipart/form-data with files, "),
-    ("another name in JSON", b'{"images": ["AAAA"]}', JSON, 422,
-     'pictures: it is missing, only \'images\'; send {"pictures": ["BASE64"], "top": 3}'),
+    ("another name in JSON", b'{"pictures": ["AAAA"]}', JSON, 422,
+     'images: it is missing, only \'pictures\'; send {"images": ["BASE64"], "top": 3}'),
     ("a list", b'["AAAA"]', JSON, 422, "the body: ['AAAA'] was sent; input should be an object; send {"),
-    ("a number for a picture", b'{"pictures": [1]}', JSON, 422,
-     'pictures.0: 1 was sent; input should be a valid string; send {"pictures": ["BASE64"]'),
-    ("a wrong number", b'{"pictures": ["AAAA"], "top": 0}', JSON, 422,
+    ("a number for an image", b'{"images": [1]}', JSON, 422,
+     'images.0: 1 was sent; input should be a valid string; send {"images": ["BASE64"]'),
+    ("a wrong number", b'{"images": ["AAAA"], "top": 0}', JSON, 422,
      "top: 0 was sent; input should be greater than or equal to 1"),
-    ("an address", b'{"pictures": ["https://a.example/b.jpg"]}', JSON, 422,
-     "cannot read picture 1: it is an address, 'https://a.example/b.jpg', and this server fetches nothing; send"),
-    ("a file name", b'{"pictures": ["b.jpg"]}', JSON, 422, "cannot read picture 1: it is a file's name, 'b.jpg', not"),
-    ("a file name as the body", b"photo.jpg", {}, 422, "cannot read picture 1: it is a file's name, 'photo.jpg', not"),
-    ("not base64", b'{"pictures": ["AA$A"]}', JSON, 422,
-     "cannot read picture 1: it is not base64: '$' is none of its characters, in 'AA$A'"),
+    ("an address", b'{"images": ["https://a.example/b.jpg"]}', JSON, 422,
+     "cannot read image 1: it is an address, 'https://a.example/b.jpg', and this server fetches nothing; send"),
+    ("a file name", b'{"images": ["b.jpg"]}', JSON, 422, "cannot read image 1: it is a file's name, 'b.jpg', not"),
+    ("a file name as the body", b"photo.jpg", {}, 422, "cannot read image 1: it is a file's name, 'photo.jpg', not"),
+    ("not base64", b'{"images": ["AA$A"]}', JSON, 422,
+     "cannot read image 1: it is not base64: '$' is none of its characters, in 'AA$A'"),
     ("text as an urlencoded form", b"files=some+text&top=3", URLENCODED, 422,
-     "files: a part without a file name that holds text, 'some+text', and no picture; "),
+     "files: a part without a file name that holds text, 'some+text', and no image; "),
 ]  # fmt: skip
 
 
@@ -217,18 +215,18 @@ def test_a_refusal_says_what_came_and_what_to_send(
     assert "\n" not in answer.json()["error"]
 
 
-def test_what_curl_d_left_of_a_picture_is_told_so(server: Any, daisy: bytes) -> None:
+def test_what_curl_d_left_of_an_image_is_told_so(server: Any, daisy: bytes) -> None:
     left = daisy.translate(None, b"\0\r\n")
     answer = send(server, left, URLENCODED)
     assert answer.status_code == 422
-    assert answer.json()["error"].startswith("cannot read picture 1: its zero bytes and line ends are missing")
+    assert answer.json()["error"].startswith("cannot read image 1: its zero bytes and line ends are missing")
     assert answer.json()["error"].endswith("use --data-binary")
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "reason"),
     [
-        ("POST", "/predict", 404, "there is nothing at this address; pictures are sent with POST to /v1/predict, and "),
+        ("POST", "/predict", 404, "there is nothing at this address; images are sent with POST to /v1/predict, and "),
         ("GET", "/predict", 404, "there is nothing at this address"),
         ("PUT", "/v1/predict", 405, "this address does not take this method, PUT; it takes POST"),
         ("GET", "/v1/predict", 405, "this address does not take this method, GET; it takes POST"),
@@ -279,10 +277,10 @@ def test_base64_is_read_in_every_spelling(text: str) -> None:
         ("AA=A", "it is not base64: '=' is none of its characters, in 'AA=A'"),
         ("AA\N{TULIP}A", "it is not base64: '?' is none of its characters, in 'AA\N{TULIP}A'"),
         ("data:image/png;base64", "it is not base64: ':' is none of its characters, in 'data:image/png;base64'"),
-        ("C:\\pictures\\a.jpeg", "it is a file's name, 'C:\\pictures\\a.jpeg', not its bytes"),
+        ("C:\\images\\a.jpeg", "it is a file's name, 'C:\\images\\a.jpeg', not its bytes"),
     ],
 )
 def test_what_is_no_base64_says_why(text: str, reason: str) -> None:
     said = decoded(text)
-    assert isinstance(said, PictureError)
+    assert isinstance(said, ImageError)
     assert said.reason == reason

@@ -129,9 +129,9 @@ def answers(address: str) -> bool:
     return True
 
 
-def request_of(picture: bytes) -> tuple[bytes, bytes]:
-    """Head and body of a form with one picture."""
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n' + picture + b"\r\n--x--\r\n"
+def request_of(image: bytes) -> tuple[bytes, bytes]:
+    """Head and body of a form with one image."""
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n' + image + b"\r\n--x--\r\n"
     head = (
         "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -141,14 +141,14 @@ def request_of(picture: bytes) -> tuple[bytes, bytes]:
 
 def test_limits_token_and_names_are_given_by_options(start: Callable[..., Process]) -> None:
     server = start(
-        "flowers", "--quiet", "--max-pictures", "2", "--max-megabytes", "1", "--max-megapixels", "3", "--workers", "2",
+        "flowers", "--quiet", "--max-images", "2", "--max-megabytes", "1", "--max-megapixels", "3", "--workers", "2",
         "--batch", "4", "--queue", "5", "--timeout", "9", "--allow-host", "tulip.example", COROLLA_TOKEN="ours",
     )  # fmt: skip
     allowed = {"Authorization": "Bearer ours", "Host": "tulip.example"}
     with httpx.Client(base_url=server.address, trust_env=False) as client:
         assert client.get("/v1/model").status_code == 401
         said = client.get("/v1/model", headers=allowed).json()
-    assert said["limits"] == {"bytes": 1_000_000, "pictures": 2, "pixels": 3_000_000}
+    assert said["limits"] == {"bytes": 1_000_000, "images": 2, "pixels": 3_000_000}
     server.process.terminate()
     assert server.end() == (0, "")
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: pictures dropped, pasted and chosen, by mouse, keyboard and thumb, with no other host."""
+"""The page in a real browser: images dropped, pasted and chosen, by mouse, keyboard and thumb, with no other host."""
 
 import io
 import json
@@ -62,7 +62,7 @@ def width_fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
-def test_a_dropped_picture_is_named_and_explained(server: Any, painted: dict[str, bytes]) -> None:
+def test_a_dropped_image_is_named_and_explained(server: Any, painted: dict[str, bytes]) -> None:
     with visiting(server) as (page, complaints):
         expect(page.locator("h1")).to_have_text("flowers")
         give(page, "garden.jpg", painted["sunflowers"])
@@ -71,7 +71,7 @@ def test_a_dropped_picture_is_named_and_explained(server: Any, painted: dict[str
         expect(card.locator(".bars li")).to_have_count(5)
         expect(card.locator(".bars li").first).to_contain_text("sunflowers")
         expect(page.locator("#said")).to_contain_text("garden.jpg: sunflowers")
-        assert card.locator(".picture").evaluate("element => element.naturalWidth") > 0
+        assert card.locator(".image").evaluate("element => element.naturalWidth") > 0
         expect(card.locator(".heat")).to_be_hidden()
         slider = card.get_by_label("What it rests on")
         slider.fill("100")
@@ -84,7 +84,7 @@ def test_a_dropped_picture_is_named_and_explained(server: Any, painted: dict[str
     assert complaints == []
 
 
-def test_a_pasted_picture_is_named(server: Any, painted: dict[str, bytes]) -> None:
+def test_a_pasted_image_is_named(server: Any, painted: dict[str, bytes]) -> None:
     with visiting(server) as (page, complaints):
         give(page, "image.png", painted["tulips"], how="paste")
         expect(page.locator(".card .answer")).to_contain_text("tulips")
@@ -98,7 +98,7 @@ def test_the_explanation_lies_on_the_part_that_was_looked_at(server: Any, painte
     with visiting(server) as (page, _):
         give(page, "wide.jpg", buffer.getvalue())
         page.get_by_label("What it rests on").fill("90")
-        whole, part = (page.locator(f".card .{name}").bounding_box() for name in ("picture", "heat"))
+        whole, part = (page.locator(f".card .{name}").bounding_box() for name in ("image", "heat"))
     assert whole
     assert part
     assert whole["width"] == pytest.approx(2 * whole["height"], rel=0.02)
@@ -111,7 +111,7 @@ def test_a_text_file_is_an_error_on_its_card(server: Any) -> None:
     with visiting(server) as (page, _):
         give(page, "notes.txt", b"a letter", kind="text/plain")
         expect(page.locator(".card.failed .answer")).to_have_text(
-            "cannot read notes.txt: not a picture in a known format"
+            "cannot read notes.txt: not an image in a known format"
         )
         expect(page.locator(".card .bars li")).to_have_count(0)
         expect(page.locator(".card .why")).to_be_hidden()
@@ -130,10 +130,10 @@ def test_what_is_unlike_everything_is_none_of_the_classes(server: Any) -> None:
     assert complaints == []
 
 
-def test_several_pictures_at_once_keep_their_places(server: Any, painted: dict[str, bytes]) -> None:
+def test_several_images_at_once_keep_their_places(server: Any, painted: dict[str, bytes]) -> None:
     with visiting(server) as (page, complaints):
-        page.set_input_files("#files", [payload(f"{label}.jpg", picture) for label, picture in painted.items()])
-        expect(page.locator("#count")).to_have_text("5\N{NO-BREAK SPACE}pictures")
+        page.set_input_files("#files", [payload(f"{label}.jpg", image) for label, image in painted.items()])
+        expect(page.locator("#count")).to_have_text("5\N{NO-BREAK SPACE}images")
         for place, label in enumerate(painted):
             card = page.locator(".card").nth(place)
             expect(card.locator(".file span")).to_have_text(f"{label}.jpg")
@@ -148,7 +148,7 @@ def test_several_pictures_at_once_keep_their_places(server: Any, painted: dict[s
 def test_a_keyboard_is_enough(server: Any, painted: dict[str, bytes]) -> None:
     with visiting(server) as (page, complaints):
         page.keyboard.press("Tab")
-        expect(page.get_by_role("button", name="Choose pictures")).to_be_focused()
+        expect(page.get_by_role("button", name="Choose images")).to_be_focused()
         with page.expect_file_chooser() as chooser:
             page.keyboard.press("Enter")
         chooser.value.set_files([payload("daisy.jpg", painted["daisy"])])
@@ -164,7 +164,7 @@ def test_a_keyboard_is_enough(server: Any, painted: dict[str, bytes]) -> None:
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
         expect(page.locator(".card")).to_have_count(0)
-        expect(page.get_by_role("button", name="Choose pictures")).to_be_focused()
+        expect(page.get_by_role("button", name="Choose images")).to_be_focused()
     assert complaints == []
 
 
@@ -177,7 +177,7 @@ def test_a_phone_can_photograph(server: Any, painted: dict[str, bytes]) -> None:
         chooser.value.set_files([payload("image.jpg", painted["dandelion"])])
         expect(page.locator(".answer")).to_contain_text("dandelion")
         assert width_fits(page)
-        for name in ("Choose pictures", "Take a photograph"):
+        for name in ("Choose images", "Take a photograph"):
             box = page.get_by_role("button", name=name).bounding_box()
             assert box
             assert box["height"] >= 44  # what a thumb hits
@@ -203,9 +203,9 @@ def test_text_stands_out_from_its_ground(server: Any, painted: dict[str, bytes],
     assert complaints == []
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """The relative luminance of `rgb(r, g, b)`, WCAG 2.2."""
-    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").rstrip(")").split(",")]
+    parts = [int(part) / 255 for part in color.removeprefix("rgb(").rstrip(")").split(",")]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -223,7 +223,7 @@ def test_a_token_is_asked_for_and_used(flowers: Served, serving: Any, painted: d
 
 
 def test_a_busy_server_is_asked_again(flowers: Served, serving: Any, painted: dict[str, bytes]) -> None:
-    """One picture fits into its queue, and four are sent at once."""
+    """One image fits into its queue, and four are sent at once."""
     with serving(flowers, Limits(queue=1)) as server, visiting(server) as (page, _):
         page.set_input_files(
             "#files", [payload(f"{label}.jpg", painted[label]) for label in ("daisy", "roses", "tulips")]
@@ -241,7 +241,7 @@ def test_it_says_which_model_when_trained_and_how_accurate(serving: Any, trained
             expect(page.locator("h1")).to_have_text("swatches")
             expect(page.locator("#classes")).to_contain_text("blue, green, red")
             expect(facts).to_contain_text(
-                f"{100 * figures['accuracy']:.1f}\N{NO-BREAK SPACE}% of {figures['n']} test pictures"
+                f"{100 * figures['accuracy']:.1f}\N{NO-BREAK SPACE}% of {figures['n']} test images"
             )
             expect(facts).to_contain_text("trained")
             page.get_by_role("link", name="Read its report").click()

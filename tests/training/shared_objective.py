@@ -51,13 +51,13 @@ def objective(model: ViT, recipe: Recipe, weights: Tensor | None, taught: bool, 
 def compare(name: str, taught: bool, weights: Tensor | None, mixed: bool) -> None:
     here = processes_here()
     torch.manual_seed(3)
-    recipe = RECIPE.changed(guidance=0.5, distill_share=0.4)
+    recipe = RECIPE.changed(feature_distill_weight=0.5, distill_alpha=0.4)
     whole_model = ViT(vit_config("vit_pico_conv8_16", 3, drop_path=0.5))
     for parameter in whole_model.parameters():
         nn.init.normal_(parameter, std=0.2)
     part_model = copy.deepcopy(whole_model)
     share_norms(part_model)
-    images = torch.randn(5, 3, 16, 16)  # 5 pictures: no two processes have as many
+    images = torch.randn(5, 3, 16, 16)  # 5 images: no two processes have as many
     targets = torch.randn(5, 3).softmax(dim=1) if mixed else torch.tensor([0, 1, 2, 2, 0])
     whole = objective(whole_model, recipe, weights, taught, Processes())
     shared = objective(part_model, recipe, weights, taught, here)

@@ -1,4 +1,4 @@
-"""Probe, fine-tune and distil, from pictures to a run folder."""
+"""Probe, fine-tune and distil, from images to a run folder."""
 
 import json
 from itertools import count
@@ -21,7 +21,7 @@ QUICK: dict[str, Any] = {"batch_size": 8, "workers": 0, "device": "cpu"}
 
 @pytest.fixture(scope="module")
 def pretrained(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A plain model of the paper that has learned the three colours."""
+    """A plain model of the paper that has learned the three colors."""
     folder = tmp_path_factory.mktemp("runs") / "pretrained"
     return corolla.train(swatches, folder, epochs=12, model="vit_pico_patch8_16", learning_rate=5e-3, **QUICK)
 
@@ -94,7 +94,7 @@ def test_weights_with_rotary_positions_are_probed_and_tuned_at_any_size(
 
 
 def test_frozen_blocks_stay_and_the_last_ones_learn(pretrained: Run, swatches: Path, tmp_path: Path) -> None:
-    run = adapt(pretrained, swatches, tmp_path / "some", epochs=2, train_blocks=1, head="zeros", learning_rate=5e-3)
+    run = adapt(pretrained, swatches, tmp_path / "some", epochs=2, unfreeze_last=1, head="zeros", learning_rate=5e-3)
     before, after = load_file(pretrained.weights), load_file(run.weights)
     changed = {name.split(".")[1] if name.startswith("blocks.") else name.split(".")[0]
                for name in before if not torch.equal(before[name], after[name])}  # fmt: skip
@@ -113,9 +113,11 @@ def test_a_low_rank_run_is_an_ordinary_run(pretrained: Run, swatches: Path, tmp_
     assert corolla.evaluate(run.folder).n > 0
 
 
-@pytest.mark.parametrize("how", [{"distillation": "soft", "guidance": 1.0}, {"distillation": "hard"}])
+@pytest.mark.parametrize(
+    "how", [{"distillation_type": "soft", "feature_distill_weight": 1.0}, {"distillation_type": "hard"}]
+)
 def test_a_run_teaches_a_student(pretrained: Run, swatches: Path, tmp_path: Path, how: dict[str, Any]) -> None:
-    changes = {"model": "vit_pico_conv8_16", "epochs": 12, "growth": ((0.0, 1.0),), **how}
+    changes = {"model": "vit_pico_conv8_16", "epochs": 12, "progressive_resizing": ((0.0, 1.0),), **how}
     run = corolla.train(swatches, tmp_path / "student", teacher=str(pretrained.folder), **QUICK, **changes)
     assert run.load_config().recipe["name"] == "distill"
     facts = run.load_config().training["teacher"]
@@ -128,7 +130,7 @@ def test_a_teacher_beside_weights_teaches_a_fine_tune(pretrained: Run, swatches:
     """What the weights know is not undone by the rates of random ones: it begins with the probe and stays as good."""
     run = adapt(pretrained, swatches, tmp_path / "both", teacher=str(pretrained.folder), epochs=2)
     config, rows = run.load_config(), run.history()
-    assert (config.recipe["name"], config.recipe["head"], config.recipe["optimiser"]) == ("distill", "probe", "adamw")
+    assert (config.recipe["name"], config.recipe["head"], config.recipe["optimizer"]) == ("distill", "probe", "adamw")
     assert config.training["teacher"]["val_accuracy"] >= 0.9
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert min(row["val_accuracy"] for row in rows) >= 0.8
@@ -137,7 +139,7 @@ def test_a_teacher_beside_weights_teaches_a_fine_tune(pretrained: Run, swatches:
 
 
 def test_a_distillation_token_takes_its_own_head(pretrained: Run, swatches: Path, tmp_path: Path) -> None:
-    changes = {"model": "vit_pico_patch8_16", "epochs": 1, "growth": ((0.0, 1.0),), "distill_token": True}
+    changes = {"model": "vit_pico_patch8_16", "epochs": 1, "progressive_resizing": ((0.0, 1.0),), "distill_token": True}
     run = corolla.train(swatches, tmp_path / "student", teacher=str(pretrained.folder), **QUICK, **changes)
     assert run.load_config().architecture.distilled
     changes["model"] = "vit_pico_conv8_16"
@@ -149,7 +151,7 @@ def test_an_efficientnet_is_fitted_and_an_interrupted_student_goes_on_with_it(
     swatches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after an epoch and resumed, the student has the weights of one that was not stopped."""
-    changes = {"model": "vit_pico_conv8_16", "epochs": 2, "growth": ((0.0, 1.0),), "teacher_epochs": 1}
+    changes = {"model": "vit_pico_conv8_16", "epochs": 2, "progressive_resizing": ((0.0, 1.0),), "teacher_epochs": 1}
     asked = {"teacher": "efficientnet-lite0", **QUICK, **changes}
     whole = corolla.train(swatches, tmp_path / "whole", **asked)
     facts = whole.load_config().training["teacher"]
@@ -199,7 +201,7 @@ def test_minutes_leave_a_fine_tune_only_its_epochs_to_fit(
         ({"weights": "nowhere/at/all.safetensors"}, "nowhere"),
         ({"weights": "x", "model": "vit_pico_patch8_16"}, "leave --model out"),
         ({"recipe": "scratch", "epochs": 0}, "would learn nothing"),
-        ({"recipe": "scratch", "lora_rank": 2, "train_blocks": 1}, "choose one"),
+        ({"recipe": "scratch", "lora_rank": 2, "unfreeze_last": 1}, "choose one"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(

@@ -84,7 +84,12 @@ def test_the_model_is_left_as_it_was() -> None:
 
 def losses(swatches: Path, compiled: bool) -> list[float]:
     recipe = RECIPE.changed(
-        model="vit_pico_conv8_16", image_size=16, batch_size=16, mixing=0.0, growth=((0.0, 1.0),), drop_path=0.0
+        model="vit_pico_conv8_16",
+        image_size=16,
+        batch_size=16,
+        mixup_cutmix_prob=0.0,
+        progressive_resizing=((0.0, 1.0),),
+        drop_path=0.0,
     )
     trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
     if compiled:

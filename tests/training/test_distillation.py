@@ -57,7 +57,7 @@ def loss_of(model: ViT, teacher: Teacher, **changes: object) -> Tensor:
 
 def test_a_teacher_that_is_the_student_teaches_nothing() -> None:
     model = student()
-    loss = loss_of(model, teacher_of(model), distill_share=1.0, guidance=0.0)
+    loss = loss_of(model, teacher_of(model), distill_alpha=1.0, feature_distill_weight=0.0)
     assert abs(loss.item()) < 1e-3
     loss.backward()
     assert float(model.head.weight.grad.abs().max()) < 1e-2
@@ -66,9 +66,9 @@ def test_a_teacher_that_is_the_student_teaches_nothing() -> None:
 def test_shares_add_up() -> None:
     model, teacher = student(), teacher_of(student())
     nn.init.normal_(teacher.head.weight)
-    parts = {"guidance": 0.0, "temperature": 2.0}
-    labels, taught = (loss_of(model, teacher, distill_share=share, **parts).item() for share in (0.0, 1.0))
-    assert loss_of(model, teacher, distill_share=0.25, **parts).item() == pytest.approx(0.75 * labels + 0.25 * taught)
+    parts = {"feature_distill_weight": 0.0, "distill_temperature": 2.0}
+    labels, taught = (loss_of(model, teacher, distill_alpha=share, **parts).item() for share in (0.0, 1.0))
+    assert loss_of(model, teacher, distill_alpha=0.25, **parts).item() == pytest.approx(0.75 * labels + 0.25 * taught)
     assert taught > 0.1
 
 
@@ -78,14 +78,14 @@ def test_hard_distillation_is_cross_entropy_with_the_teachers_choice() -> None:
     with torch.no_grad():
         choice, logits = teacher(IMAGES)[0].argmax(dim=1), model(IMAGES).float()
     expected = nn.functional.cross_entropy(logits, choice)
-    loss = loss_of(model, teacher, distillation="hard", distill_share=1.0, guidance=0.0)
+    loss = loss_of(model, teacher, distillation_type="hard", distill_alpha=1.0, feature_distill_weight=0.0)
     torch.testing.assert_close(loss, expected, rtol=1e-2, atol=1e-2)
 
 
 def test_the_distillation_token_learns_from_the_teacher_and_the_class_token_from_the_labels() -> None:
     model = student(distilled=True)
     teacher = teacher_of(student())
-    loss_of(model, teacher, distill_share=1.0, guidance=0.0).backward()
+    loss_of(model, teacher, distill_alpha=1.0, feature_distill_weight=0.0).backward()
     assert model.distillation_head is not None
     assert float(model.distillation_head.weight.grad.abs().max()) > 0
     assert float(model.head.weight.grad.abs().max()) == 0
@@ -95,8 +95,8 @@ def test_the_distillation_token_learns_from_the_teacher_and_the_class_token_from
 def test_guidance_is_zero_for_the_teachers_own_map_and_two_for_its_opposite() -> None:
     config: ViTConfig = vit_config("vit_pico_patch8_16", 3)
     feature_map = torch.randn(4, config.width, 3, 5, generator=torch.Generator().manual_seed(0)) * 7 + 3
-    centre, spread = feature_map.mean(dim=(0, 2, 3), keepdim=True), feature_map.std(dim=(0, 2, 3), keepdim=True)
-    tokens = ((feature_map - centre) / spread).flatten(2).transpose(1, 2)
+    center, spread = feature_map.mean(dim=(0, 2, 3), keepdim=True), feature_map.std(dim=(0, 2, 3), keepdim=True)
+    tokens = ((feature_map - center) / spread).flatten(2).transpose(1, 2)
     assert float(guide(tokens, feature_map, (3, 5))) == pytest.approx(0, abs=1e-5)
     assert float(guide(-tokens, feature_map, (3, 5))) == pytest.approx(2, abs=1e-5)
 
@@ -120,15 +120,15 @@ class Deep(Same):
 def test_the_middle_of_the_teacher_guides_the_patch_embedding() -> None:
     model = student()
     teacher = Teacher(Pretrained(Deep(student()), PREPARED, multiple=None), 3)
-    distillation = Distillation(RECIPE.changed(distill_share=0.0, guidance=1.0), teacher, model, PREPARED)
-    optimiser = torch.optim.Adam(distillation.parameters(), lr=0.05)
+    distillation = Distillation(RECIPE.changed(distill_alpha=0.0, feature_distill_weight=1.0), teacher, model, PREPARED)
+    optimizer = torch.optim.Adam(distillation.parameters(), lr=0.05)
     losses = []
-    for _ in range(60):  # a projection that undoes the standardisation makes the maps equal
+    for _ in range(60):  # a projection that undoes the standardization makes the maps equal
         loss = distillation(model, IMAGES, LABELS, cross_entropy)
         losses.append(loss.item())
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     assert len(distillation.project) == 2
     assert losses[-1] < losses[0] - 1.0
     assert all(parameter.grad is not None for parameter in distillation.parameters())

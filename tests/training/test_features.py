@@ -1,4 +1,4 @@
-"""Frozen features: of a picture and its mirror image, once."""
+"""Frozen features: of an image and its mirror image, once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from corolla.data.cache import cache_folder
-from corolla.data.decoding import read_picture
+from corolla.data.decoding import read_image
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
 from corolla.model import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.sizes import vit_config
 from corolla.training import features
-from corolla.training.features import digest, picture_features
+from corolla.training.features import digest, image_features
 
 PREPARED = Preprocessing((16, 16))
 
@@ -30,9 +30,9 @@ def columns(images: torch.Tensor) -> torch.Tensor:
 
 
 def test_features_are_in_the_manifests_order_with_the_mirror_image_beside(manifest: Manifest) -> None:
-    features = picture_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu")
+    features = image_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu")
     for example, row in zip(manifest.split("val"), features, strict=True):
-        expected = columns(PREPARED(read_picture(manifest.locate(example)))[None])[0]
+        expected = columns(PREPARED(read_image(manifest.locate(example)))[None])[0]
         torch.testing.assert_close(row[0], expected)
         torch.testing.assert_close(row[1], expected.flip(0))
 
@@ -44,17 +44,17 @@ def test_features_with_a_key_are_computed_once(manifest: Manifest) -> None:
         asked.append(len(images))
         return columns(images)
 
-    first = picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="once")
+    first = image_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="once")
     often = len(asked)
     assert often
     assert torch.equal(
-        first, picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="once")
+        first, image_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="once")
     )
     assert len(asked) == often
-    picture_features(
+    image_features(
         manifest.root, manifest.split("train"), counted, Preprocessing((16, 16), crop_fraction=0.5), "cpu", key="once"
     )
-    picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="other")
+    image_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="other")
     assert len(asked) == 3 * often
 
 
@@ -70,24 +70,24 @@ def test_features_that_were_broken_off_are_gone_on_with(manifest: Manifest, monk
         if done >= 24:
             raise KeyboardInterrupt
 
-    whole = picture_features(manifest.root, manifest.split("train"), columns, PREPARED, "cpu", key="unbroken")
+    whole = image_features(manifest.root, manifest.split("train"), columns, PREPARED, "cpu", key="unbroken")
     for _ in range(2):  # the second time it has not come any further
         with pytest.raises(KeyboardInterrupt):
-            picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", stop, key="broken")
+            image_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", stop, key="broken")
     asked.clear()
     assert torch.equal(
-        whole, picture_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="broken")
+        whole, image_features(manifest.root, manifest.split("train"), counted, PREPARED, "cpu", key="broken")
     )
     assert sum(asked) == 2 * (len(whole) - 32)  # 24 the first time, 8 the second, and each with its mirror image
     assert not list((cache_folder() / "features").glob("*-part*"))
 
 
 def test_a_damaged_cache_is_computed_anew(manifest: Manifest) -> None:
-    first = picture_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu", key="damaged")
+    first = image_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu", key="damaged")
     for file in (cache_folder() / "features").iterdir():
         file.write_bytes(file.read_bytes()[:-7])
     assert torch.equal(
-        first, picture_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu", key="damaged")
+        first, image_features(manifest.root, manifest.split("val"), columns, PREPARED, "cpu", key="damaged")
     )
 
 

@@ -8,11 +8,11 @@ from corolla.training.head import FEWEST_ITERATIONS, STRENGTHS, fit_head
 
 
 def clouds(classes: int, each: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (n, 2, 6) far from zero and of very unequal spread, around a centre for each class."""
+    """Features (n, 2, 6) far from zero and of very unequal spread, around a center for each class."""
     generator = torch.Generator().manual_seed(seed)
-    centres = 3 * torch.eye(6)[:classes]
+    centers = 3 * torch.eye(6)[:classes]
     labels = torch.arange(classes).repeat(each)
-    features = centres[labels][:, None] + torch.randn(len(labels), 2, 6, generator=generator) * 0.5
+    features = centers[labels][:, None] + torch.randn(len(labels), 2, 6, generator=generator) * 0.5
     return features * torch.tensor([1, 100, 0.01, 1, 10, 1]) + 50, labels
 
 
@@ -35,7 +35,7 @@ def test_two_classes_have_a_row_each() -> None:
     assert (answers(val[0], head.weight, head.bias).argmax(dim=1) == val[1]).float().mean() == head.accuracy > 0.95
 
 
-def test_a_class_without_a_training_picture_is_never_answered() -> None:
+def test_a_class_without_a_training_image_is_never_answered() -> None:
     features, labels = clouds(4, 20, 0)
     seen = labels != 1
     head = fit_head(features[seen], labels[seen], features, labels, num_classes=4)

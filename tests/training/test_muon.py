@@ -53,11 +53,11 @@ def test_a_kernel_is_updated_as_the_matrix_it_is(layout: torch.memory_format) ->
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(8, 4, 3, 3, generator=generator)
     kernel, matrix = Parameter(weights.clone(memory_format=layout)), Parameter(weights.flatten(1).clone())
-    optimiser = Muon([kernel, matrix], lr=0.02, weight_decay=0.1)
+    optimizer = Muon([kernel, matrix], lr=0.02, weight_decay=0.1)
     for _ in range(3):
         gradient = torch.randn(weights.shape, generator=generator)
         kernel.grad, matrix.grad = gradient.to(memory_format=layout), gradient.flatten(1)
-        optimiser.step()
+        optimizer.step()
     assert (matrix - weights.flatten(1)).norm() > 0.01
     torch.testing.assert_close(kernel.flatten(1), matrix, rtol=1e-5, atol=1e-6)
     assert kernel.is_contiguous(memory_format=layout)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.data.sources import load_data
 from corolla.preprocessing import Preprocessing
 from corolla.training import ready
@@ -23,8 +23,8 @@ def paths(swatches: Path) -> list[Path]:
 def decodings(images: ReadyImages, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that are read from now on."""
     seen: list[Path] = []
-    read = ready.read_picture
-    monkeypatch.setattr(ready, "read_picture", lambda path: seen.append(path) or read(path))
+    read = ready.read_image
+    monkeypatch.setattr(ready, "read_image", lambda path: seen.append(path) or read(path))
     return seen
 
 
@@ -36,7 +36,7 @@ def test_later_passes_read_nothing_and_give_the_same_pixels(paths: list[Path], m
     assert seen == []
     assert [len(batch) for batch in batches] == [32, 28]
     np.testing.assert_array_equal(np.concatenate(batches), first)
-    expected = [PREPARED.pixels(ready.read_picture(path)) for path in paths]
+    expected = [PREPARED.pixels(ready.read_image(path)) for path in paths]
     np.testing.assert_array_equal(first, np.stack(expected))
 
 
@@ -74,5 +74,5 @@ def test_nothing_is_left_in_the_cache(paths: list[Path]) -> None:
 def test_no_images_are_no_batches_and_damaged_ones_are_named(tmp_path: Path) -> None:
     assert list(ReadyImages([], PREPARED)) == []
     (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8")
-    with pytest.raises(PictureError, match=r"cut\.jpg"):
+    with pytest.raises(ImageError, match=r"cut\.jpg"):
         list(ReadyImages([tmp_path / "cut.jpg"], PREPARED))

@@ -41,8 +41,8 @@ class Machine:
 def trained(machine: Machine, minutes: float, amounts: Amounts, reading: float = 5.0) -> tuple[Plan, Pace]:
     """Read, plan, train, validate, calibrate, evaluate and report, as `corolla.train` does; all by the clock."""
     machine.work(reading)
-    ladder = scratch.LADDER[:3]
-    settled = plan(minutes, scratch.RECIPE, ladder, lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0)
+    presets = scratch.PRESETS[:3]
+    settled = plan(minutes, scratch.RECIPE, presets, lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0)
     recipe, an_epoch = settled.recipe, amounts.train // amounts.batch
     budget = TimeBudget(minutes * 60, minutes * 60, settled, amounts.train)
     pace, batch, validated = Pace(recipe.length), 0, 0.0
@@ -111,7 +111,9 @@ def test_a_machine_that_becomes_faster_trains_for_longer(amounts: Amounts, monke
 def test_one_slow_step_is_no_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(lambda now: 1.0, 0.003, monkeypatch)
     amounts = SETS["flower_photos"]
-    settled = plan(10, scratch.RECIPE, scratch.LADDER[:1], lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0)
+    settled = plan(
+        10, scratch.RECIPE, scratch.PRESETS[:1], lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0
+    )
     budget = TimeBudget(600, 600, settled, amounts.train)
     for seconds in (0.2, 0.2, 20.0, 0.2):  # one of them compiles its code
         budget.saw(64, 64, seconds)
@@ -134,8 +136,8 @@ def test_sizes_not_trained_on_yet_are_expected_to_be_slower_too(monkeypatch: pyt
     """Twice as slow at 64 px from the start: half as many epochs, the later, larger ones counted as well."""
     machine = Machine(lambda now: 1.0, 0.003, monkeypatch)
     amounts = SETS["flower_photos"]
-    rung = Preset("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.5, 1.0)), 0)
-    settled = plan(10, scratch.RECIPE, (rung,), lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0)
+    preset = Preset("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.5, 1.0)), 0)
+    settled = plan(10, scratch.RECIPE, (preset,), lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0)
     budget = TimeBudget(600, 600, settled, amounts.train)
     for _ in range(39):
         machine.now += 2 * 64 * 0.003

@@ -18,7 +18,8 @@ from corolla.run import Run
 from corolla.training.resuming import place_of, same_place
 
 QUICK: dict[str, Any] = {
-    "model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2, "growth": ((0.0, 1.0),),
+    "model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2,
+    "progressive_resizing": ((0.0, 1.0),),
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ class Notes(Progress):
 
 @pytest.fixture(scope="module")
 def data(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures that may be added to, by whoever takes them away again."""
+    """Images that may be added to, by whoever takes them away again."""
     return Path(shutil.copytree(swatches, tmp_path_factory.mktemp("home") / "my photos"))
 
 
@@ -127,7 +128,7 @@ def test_the_same_folder_is_the_same_however_it_is_spelled(
         assert place_of(each) == place_of(data)
         assert same_place(str(each), str(data))
     assert not same_place(str(data), str(data.parent))
-    corolla.train(f"~/{data.name}/", finished.folder, resume=True, **QUICK | {"growth": [[0, 1]]})
+    corolla.train(f"~/{data.name}/", finished.folder, resume=True, **QUICK | {"progressive_resizing": [[0, 1]]})
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
@@ -166,7 +167,7 @@ def test_images_that_came_later_are_named_and_not_trained_on(begun: Run, finishe
 
 def test_what_was_left_out_at_first_has_not_come_later(data: Path, tmp_path: Path) -> None:
     broken = data / "red" / "broken.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     heard = Notes()
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -25,7 +25,7 @@ def test_a_shared_batch_has_the_loss_and_the_gradients_of_the_whole() -> None:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("several") / "painted"
     paint_dataset(folder, several_processes.COUNT, size=48, seed=0)
     return folder
@@ -35,13 +35,13 @@ LONG = {"epochs": 7}  # for Ctrl-C to come in time
 
 
 @pytest.fixture(scope="module")
-def alone(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+def alone(images: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     out = tmp_path_factory.mktemp("alone") / "run"
-    return run(WAYS[0], pictures, out, **LONG), out
+    return run(WAYS[0], images, out, **LONG), out
 
 
 def test_two_processes_evaluate_as_one_and_one_of_them_tells(
-    alone: tuple[Result, Path], pictures: Path, tmp_path: Path
+    alone: tuple[Result, Path], images: Path, tmp_path: Path
 ) -> None:
     expected, folder = alone
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
@@ -56,18 +56,18 @@ def test_two_processes_evaluate_as_one_and_one_of_them_tells(
 
 @pytest.mark.parametrize("way", WAYS[2:3], ids=lambda way: way.name)
 def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(
-    way: Way, alone: tuple[Result, Path], pictures: Path, tmp_path: Path
+    way: Way, alone: tuple[Result, Path], images: Path, tmp_path: Path
 ) -> None:
     """What they keep is one run folder, which knows nothing of how many wrote it."""
     unbroken, out = alone[0], tmp_path / "broken"
-    [command] = commands_of(way, pictures, out, **LONG)
+    [command] = commands_of(way, images, out, **LONG)
     with start(command) as process:
         until(lambda: (out / "metrics.jsonl").is_file() and (out / "metrics.jsonl").read_text().count("\n") >= 2)
         os.killpg(process.pid, signal.SIGINT)
         said = output_of(process, 300)
     assert process.returncode != 0
     assert (out / "checkpoint.safetensors").is_file(), said
-    result = run(WAYS[0], pictures, out, resume=True, **LONG)
+    result = run(WAYS[0], images, out, resume=True, **LONG)
     assert len(result.losses) < len(unbroken.losses)
     assert result.losses == pytest.approx(unbroken.losses[-len(result.losses) :], abs=1e-4)
     assert result.accuracy == unbroken.accuracy
@@ -82,9 +82,9 @@ def until(there: Callable[[], bool], seconds: float = 200.0) -> None:
 
 # benchmarks/several_processes.py has two machines too, which torchrun sees to and nothing of ours.
 @pytest.mark.parametrize("way", WAYS[1:3], ids=lambda way: way.name)
-def test_several_processes_train_as_one(way: Way, alone: tuple[Result, Path], pictures: Path, tmp_path: Path) -> None:
+def test_several_processes_train_as_one(way: Way, alone: tuple[Result, Path], images: Path, tmp_path: Path) -> None:
     expected, folder = alone
-    result = run(way, pictures, tmp_path / "run", **LONG)
+    result = run(way, images, tmp_path / "run", **LONG)
     assert len(result.losses) >= FIRST
     assert max(result.losses) - min(result.losses) > 1e-2  # it moves at all
     assert apart(expected, result, FIRST) < 1e-4

@@ -23,9 +23,9 @@ from corolla.training import finishing
 from corolla.training import train as training
 from corolla.training.replanning import TimeBudget
 
-COLOURS = {"blue": (30, 40, 200), "green": (30, 180, 40), "red": (200, 40, 30)}
-SPLITS = {"train": 8, "val": 7, "test": 3}  # pictures of a class; 21 for validation are enough to calibrate with
-QUICK = ["--batch-size", "8", "--workers", "0", "--device", "cpu", "--growth", "0:1"]
+COLORS = {"blue": (30, 40, 200), "green": (30, 180, 40), "red": (200, 40, 30)}
+SPLITS = {"train": 8, "val": 7, "test": 3}  # images of a class; 21 for validation are enough to calibrate with
+QUICK = ["--batch-size", "8", "--workers", "0", "--device", "cpu", "--progressive-resizing", "0:1"]
 NANO = ["--model", "vit_pico_conv8_16"]
 PROBE, TUNED = ["--recipe", "probe"], ["--epochs", "2"]
 WAYS: dict[str, list[str]] = {
@@ -73,11 +73,11 @@ BROKEN: dict[str, list[str]] = {
 
 
 def draw(folder: Path, names: dict[str, str], seed: int) -> Path:
-    """A folder with the three splits; a class of each colour, called by `names`."""
+    """A folder with the three splits; a class of each color, called by `names`."""
     rng = np.random.default_rng(seed)
     for split, count in SPLITS.items():
-        for colour, values in COLOURS.items():
-            place = folder / split / names[colour]
+        for color, values in COLORS.items():
+            place = folder / split / names[color]
             place.mkdir(parents=True)
             for number in range(count):
                 pixels = np.array(values) + rng.normal(0, 60, (24, 28, 3))
@@ -87,14 +87,14 @@ def draw(folder: Path, names: dict[str, str], seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw(tmp_path_factory.mktemp("data") / "my pictures", {name: name for name in COLOURS}, 0)
+    return draw(tmp_path_factory.mktemp("data") / "my images", {name: name for name in COLORS}, 0)
 
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that knows other classes, so that as a teacher it is fitted first."""
     folder = tmp_path_factory.mktemp("pretrained")
-    other = draw(folder / "others", dict(zip(COLOURS, "abc", strict=True)), 1)
+    other = draw(folder / "others", dict(zip(COLORS, "abc", strict=True)), 1)
     words = ["train", str(other), "--out", str(folder / "run"), "--model", "vit_pico_patch8_16", "--epochs", "3"]
     assert main([*words, *QUICK, "--quiet"]) == 0
     return folder / "run"
@@ -144,7 +144,7 @@ def _settled_dial() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _quick_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+def _quick_images(request: pytest.FixtureRequest) -> Iterator[None]:
     """Curves and report are a file with nothing in it, but where they are what is broken off."""
     with pytest.MonkeyPatch.context() as patch:
         if "writing the report" not in request.node.name:

@@ -35,7 +35,7 @@ class CtrlC(Progress):
 
 @pytest.fixture
 def shards(swatches: Path, tmp_path: Path) -> Path:
-    write_shards(swatches, tmp_path / "shards", pictures=7)
+    write_shards(swatches, tmp_path / "shards", images=7)
     return tmp_path / "shards"
 
 

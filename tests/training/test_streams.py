@@ -16,7 +16,7 @@ from PIL import Image
 
 from corolla.data.manifest import Manifest
 from corolla.data.shards import stream as streams
-from corolla.data.shards.stream import Part, PictureStream
+from corolla.data.shards.stream import ImageStream, Part
 from corolla.data.shards.writing import write_shards
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
@@ -31,15 +31,13 @@ Batches = list[tuple[torch.Tensor, torch.Tensor]]
 
 @pytest.fixture(scope="module")
 def manifest(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    """42 training pictures of three classes in nine shards."""
+    """42 training images of three classes in nine shards."""
     folder = tmp_path_factory.mktemp("shards")
-    write_shards(swatches, folder, pictures=5)
+    write_shards(swatches, folder, images=5)
     return load_data(folder)
 
 
-def batches(
-    stream: PictureStream, epoch: int = 1, start: int = 0, batch_size: int = 8, seed: int = 3, **how
-) -> Batches:
+def batches(stream: ImageStream, epoch: int = 1, start: int = 0, batch_size: int = 8, seed: int = 3, **how) -> Batches:
     feed = StreamFeed(stream, RECIPE, batch_size, seed, **{"workers": 0, **how})
     return list(feed.batches(epoch, 16, start))
 
@@ -89,18 +87,18 @@ def test_a_start_in_the_middle_of_a_window_reads_that_window_and_no_earlier_part
     monkeypatch.setattr(lanes_module, "BUFFER", 16)
     whole = batches(manifest.stream, batch_size=2)
     seen: list[int] = []
-    read = PictureStream.read
-    monkeypatch.setattr(PictureStream, "read", lambda s, number, start=0: seen.append(number) or read(s, number, start))
+    read = ImageStream.read
+    monkeypatch.setattr(ImageStream, "read", lambda s, number, start=0: seen.append(number) or read(s, number, start))
     assert same(whole[15:], batches(manifest.stream, start=15, batch_size=2))
     assert len(seen) <= 6  # of nine parts, two lanes
 
 
-class FlatStream(PictureStream):
-    """As many pictures as wanted, each a number and nothing else."""
+class FlatStream(ImageStream):
+    """As many images as wanted, each a number and nothing else."""
 
     def read(self, number: int, start: int = 0):
         for place in range(start, self.parts[number].count):
-            yield streams.StreamedPicture(b"", 0, f"{number}/{place}")
+            yield streams.StreamedImage(b"", 0, f"{number}/{place}")
 
 
 def flat(*counts: int) -> FlatStream:
@@ -112,7 +110,7 @@ def flat(*counts: int) -> FlatStream:
 @given(
     st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(1, 40), st.integers(0, 5), st.integers(1, 100)
 )
-def test_an_epoch_has_every_picture_once_but_for_the_rest(
+def test_an_epoch_has_every_image_once_but_for_the_rest(
     counts: list[int], batch_size: int, epoch: int, buffer: int
 ) -> None:
     stream = flat(*counts)
@@ -127,7 +125,7 @@ def test_an_epoch_has_every_picture_once_but_for_the_rest(
     starts = [sum(counts[:number]) for number in range(len(counts))]
     for lane in seen:
         for drawn in lane:
-            number, place = map(int, drawn.picture.key.split("/"))
+            number, place = map(int, drawn.image.key.split("/"))
             assert drawn.index == starts[number] + place
 
 
@@ -169,9 +167,9 @@ def test_the_training_s_own_randomness_is_left_alone(manifest: Manifest) -> None
 
 @pytest.fixture
 def damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Writes 40 pictures in four tars, those of the numbers given broken, and reads them."""
+    """Writes 40 images in four tars, those of the numbers given broken, and reads them."""
 
-    def make(broken: set[int]) -> PictureStream:
+    def make(broken: set[int]) -> ImageStream:
         for shard in range(4):
             with tarfile.open(tmp_path / f"train-{shard}.tar", "w") as tar:
                 for n in range(shard * 10, shard * 10 + 10):
@@ -187,22 +185,22 @@ def damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             for path in sorted(tmp_path.glob("*.tar"))
         )
         words = {"0": 0, "1": 1}
-        return PictureStream(str(tmp_path), 0, (0.7, 0.15, 0.15), ("even", "odd"), (20, 20), words, parts)
+        return ImageStream(str(tmp_path), 0, (0.7, 0.15, 0.15), ("even", "odd"), (20, 20), words, parts)
 
     return make
 
 
-PLAIN = replace(RECIPE, policy="none", erasing=0.0)
+PLAIN = replace(RECIPE, auto_augment="none", random_erasing_prob=0.0)
 
 
 def numbers(found: Batches) -> list[int]:
-    """Which picture each view shows, by its brightness; its label must be that picture's."""
+    """Which image each view shows, by its brightness; its label must be that image's."""
     shown = [int(view.float().mean()) // 6 for views, _ in found for view in views]
     assert [number % 2 for number in shown] == [int(label) for _, labels in found for label in labels]
     return shown
 
 
-def test_a_damaged_picture_is_replaced_by_another_with_its_label_wherever_one_starts(damage) -> None:
+def test_a_damaged_image_is_replaced_by_another_with_its_label_wherever_one_starts(damage) -> None:
     broken = {3, 4, 17, 25, 39}
     told: list[str] = []
     feed = StreamFeed(damage(broken), PLAIN, 8, 3, 0, note=told.append)
@@ -210,14 +208,14 @@ def test_a_damaged_picture_is_replaced_by_another_with_its_label_wherever_one_st
     shown = numbers(whole)
     assert not broken & set(shown)
     assert len(shown) == 40
-    assert told == ["5 damaged pictures of the shards were each replaced by the one before"]
+    assert told == ["5 damaged images of the shards were each replaced by the one before"]
     for start in range(5):
         assert same(whole[start:], list(StreamFeed(damage(broken), PLAIN, 8, 3, 0).batches(0, 16, start)))
     intact = numbers(list(StreamFeed(damage(set()), PLAIN, 8, 3, 0).batches(0, 16)))
     assert sum(a != b for a, b in zip(shown, intact, strict=True)) == 5
 
 
-def test_a_tar_that_breaks_off_is_as_many_damaged_pictures(damage) -> None:
+def test_a_tar_that_breaks_off_is_as_many_damaged_images(damage) -> None:
     stream = damage(set())
     file = stream.parts[1].path
     content = bytearray(file.read_bytes())
@@ -225,7 +223,7 @@ def test_a_tar_that_breaks_off_is_as_many_damaged_pictures(damage) -> None:
     file.write_bytes(content)
     told: list[str] = []
     shown = numbers(list(StreamFeed(stream, PLAIN, 8, 3, 0, note=told.append).batches(0, 16)))
-    assert told == ["4 damaged pictures of the shards were each replaced by the one before"]
+    assert told == ["4 damaged images of the shards were each replaced by the one before"]
     assert not {16, 17, 18, 19} & set(shown)
 
 
@@ -257,9 +255,9 @@ def test_shards_that_go_away_meanwhile_are_one_line_too(damage, workers: int) ->
     assert "\n" not in str(caught.value)
 
 
-def test_every_label_comes_with_its_picture(manifest: Manifest) -> None:
+def test_every_label_comes_with_its_image(manifest: Manifest) -> None:
     label_of = {example.sha256: example.label for example in manifest.examples}
     found = [p for n in range(len(manifest.stream.parts)) for p in manifest.stream.read(n)]
     assert Counter(label_of[hashlib.sha256(p.content).hexdigest()] for p in found) == manifest.counts("train")
-    for picture in found:
-        assert label_of[hashlib.sha256(picture.content).hexdigest()] == manifest.classes[picture.label]
+    for image in found:
+        assert label_of[hashlib.sha256(image.content).hexdigest()] == manifest.classes[image.label]

@@ -9,13 +9,13 @@ from corolla.data.decoding import sides_of
 from corolla.data.manifest import Example, Manifest
 from corolla.sizes import vit_config
 from corolla.training.recipes import RECIPES
-from corolla.training.recipes.scratch import LADDER, RECIPE
+from corolla.training.recipes.scratch import PRESETS, RECIPE
 from corolla.training.suiting import (
     LEAST_GRID,
     most_epochs,
     native_side,
-    suited_ladder,
     suited_model,
+    suited_presets,
     suited_to_few,
 )
 
@@ -46,24 +46,26 @@ def test_an_image_on_its_side_is_measured_upright(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["scratch", "distill"])
 @pytest.mark.parametrize("side", [8, 28, 32, 64, 96, 120, 160, 240, 2000, None])
-def test_no_ladder_enlarges_images_or_sees_them_through_few_tokens(name: str, side: int | None) -> None:
-    ladder = suited_ladder(RECIPES[name].ladder, side)
-    assert ladder[0].fewest_views == 0
-    assert [rung.fewest_views for rung in ladder] == sorted({rung.fewest_views for rung in ladder})
-    for rung in ladder:
-        config = vit_config(rung.model, 2, image_size=(rung.image_size, rung.image_size))
+def test_no_preset_enlarges_images_or_sees_them_through_few_tokens(name: str, side: int | None) -> None:
+    presets = suited_presets(RECIPES[name].presets, side)
+    assert presets[0].fewest_views == 0
+    assert [preset.fewest_views for preset in presets] == sorted({preset.fewest_views for preset in presets})
+    for preset in presets:
+        config = vit_config(preset.model, 2, image_size=(preset.image_size, preset.image_size))
         assert min(config.grid(config.image_size)) >= LEAST_GRID
-        if rung.image_size < 96:  # and in all of the training
-            assert all(rung.image_size * share / config.patch_size >= LEAST_GRID for _, share in rung.growth)
+        if preset.image_size < 96:  # and in all of the training
+            assert all(
+                preset.image_size * share / config.patch_size >= LEAST_GRID for _, share in preset.progressive_resizing
+            )
     if side is not None:
-        assert max(rung.image_size for rung in ladder) <= max(1.25 * side, {8: 32, 28: 32, 64: 64}.get(side, 96))
+        assert max(preset.image_size for preset in presets) <= max(1.25 * side, {8: 32, 28: 32, 64: 64}.get(side, 96))
     if side is None or side >= 240:
-        assert ladder == RECIPES[name].ladder
+        assert presets == RECIPES[name].presets
 
 
-def test_the_ladder_for_32_pixels() -> None:
-    ladder = suited_ladder(LADDER, 32)
-    assert [(rung.model, rung.image_size, rung.fewest_views) for rung in ladder] == [
+def test_the_presets_for_32_pixels() -> None:
+    presets = suited_presets(PRESETS, 32)
+    assert [(preset.model, preset.image_size, preset.fewest_views) for preset in presets] == [
         ("vit_nano_conv4_32", 32, 0),
         ("vit_nano_conv4_32", 32, 30_000),
         ("vit_nano_conv4_32", 32, 70_000),
@@ -72,9 +74,9 @@ def test_the_ladder_for_32_pixels() -> None:
         ("vit_small_conv4_32", 32, 4_000_000),
     ]
     # With many views the recipe's own augmentation
-    assert [rung.values.get("policy") for rung in ladder[:4]] == ["none", "light", "light", None]
-    assert [rung.model for rung in suited_ladder(LADDER, 64)][:1] == ["vit_nano_conv8_64"]
-    assert suited_ladder((), 32) == ()
+    assert [preset.values.get("auto_augment") for preset in presets[:4]] == ["none", "light", "light", None]
+    assert [preset.model for preset in suited_presets(PRESETS, 64)][:1] == ["vit_nano_conv8_64"]
+    assert suited_presets((), 32) == ()
 
 
 @pytest.mark.parametrize(
@@ -89,12 +91,12 @@ def test_a_size_set_by_hand_gets_a_stride_that_suits_it(model: str, pixels: int,
 
 
 @pytest.mark.parametrize(
-    ("count", "batch", "mixing"),
+    ("count", "batch", "mixup_cutmix_prob"),
     [(6, 6, 0.2), (20, 20, 0.2), (65, 32, 0.2), (127, 63, 0.2), (202, 50, 0.8), (500, 62, 0.8), (2558, 64, 0.8)],
 )
 def test_few_images_are_nearly_all_seen_in_every_epoch(count: int, batch: int, mixing: float) -> None:
     recipe = suited_to_few(RECIPE, count)
-    assert (recipe.batch_size, recipe.mixing) == (batch, mixing)
+    assert (recipe.batch_size, recipe.mixup_cutmix_prob) == (batch, mixing)
     assert count - count % recipe.batch_size > 0.95 * count
 
 

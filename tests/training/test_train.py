@@ -1,4 +1,4 @@
-"""Whole trainings on small pictures, in this process and in ones that are killed."""
+"""Whole trainings on small images, in this process and in ones that are killed."""
 
 import json
 import os
@@ -30,11 +30,13 @@ from corolla.training.trainer import Trainer
 
 QUICK: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}
 WHERE: dict[str, Any] = {"seed": 0, "machine": Machine("cpu", 0), "progress": Progress()}
-GROWN = {"growth": ((0.0, 0.5), (0.5, 1.0))}
+GROWN = {"progressive_resizing": ((0.0, 0.5), (0.5, 1.0))}
 
 
 def quick_trainer(manifest: Manifest, **changes: Any) -> Trainer:
-    recipe = RECIPE.changed(model="vit_pico_conv8_16", image_size=16, batch_size=8, growth=((0.0, 1.0),), **changes)
+    recipe = RECIPE.changed(
+        model="vit_pico_conv8_16", image_size=16, batch_size=8, progressive_resizing=((0.0, 1.0),), **changes
+    )
     return Trainer(manifest, recipe, **WHERE)
 
 
@@ -57,30 +59,30 @@ def test_a_run_folder_holds_everything_and_nothing_more(finished: Run) -> None:
     assert all(np.isfinite(row["train_loss"]) for row in rows)
 
 
-def test_three_colours_are_learned(swatches: Path, tmp_path: Path) -> None:
+def test_three_colors_are_learned(swatches: Path, tmp_path: Path) -> None:
     run = corolla.train(swatches, tmp_path / "run", epochs=12, **QUICK)
     assert corolla.evaluate(run.folder).accuracy >= 0.8
 
 
 def test_one_batch_is_learned_by_heart(swatches: Path) -> None:
-    """The model, the loss and the optimisers can drive the loss of eight pictures to zero."""
+    """The model, the loss and the optimizers can drive the loss of eight images to zero."""
     manifest = load_data(swatches)
     few = manifest.split("train")[::6][:8]
-    plain = {"mixing": 0.0, "label_smoothing": 0.0, "drop_path": 0.0}
+    plain = {"mixup_cutmix_prob": 0.0, "label_smoothing": 0.0, "drop_path": 0.0}
     trainer = quick_trainer(manifest.with_examples((*few, *manifest.split("val"))), epochs=60, **plain)
     trainer.model.train()
-    pictures = [trainer.preprocessing.pixels(open_picture(manifest.locate(example))) for example in few]
+    images = [trainer.preprocessing.pixels(open_image(manifest.locate(example))) for example in few]
     labels = torch.tensor([manifest.class_index[example.label] for example in few])
-    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     losses = [trainer.step(batch, labels, 0, step) for step in range(60)]
     assert losses[0] > 0.9
     assert losses[-1] < 0.02
 
 
-def open_picture(path: Path) -> Any:
-    from corolla.data.decoding import read_picture
+def open_image(path: Path) -> Any:
+    from corolla.data.decoding import read_image
 
-    return read_picture(path)
+    return read_image(path)
 
 
 def same_weights(one: Run, other: Run) -> bool:
@@ -113,7 +115,7 @@ class Halt(Progress):
 if __name__ == "__main__":
     growth = ((0.0, 0.5), (0.5, 1.0))
     corolla.train(sys.argv[1], sys.argv[2], epochs=4, model="vit_pico_conv8_16", batch_size=8, workers=0,
-                  device="cpu", growth=growth, progress=Halt(), resume=sys.argv[3] == "resume")
+                  device="cpu", progressive_resizing=growth, progress=Halt(), resume=sys.argv[3] == "resume")
 """
 
 
@@ -148,7 +150,7 @@ def test_resuming_with_other_values_is_refused_and_changes_nothing(finished: Run
     assert before == {path: path.read_bytes() for path in finished.folder.iterdir()}
 
 
-@pytest.mark.parametrize("poison", ["weights", "pictures"])
+@pytest.mark.parametrize("poison", ["weights", "images"])
 def test_a_number_that_is_not_finite_names_step_and_layer(swatches: Path, poison: str) -> None:
     trainer = quick_trainer(load_data(swatches), epochs=1)
     trainer.model.train()
@@ -186,11 +188,15 @@ def test_balanced_weights_make_classes_count_the_same(swatches: Path) -> None:
 def test_accumulated_batches_take_the_step_of_one_large_batch(swatches: Path) -> None:
     """Two halves added up move every weight as the whole does; batch norm would tell them apart, so none here."""
     manifest = load_data(swatches)
-    plain = {"model": "vit_pico_patch8_16", "mixing": 0.0, "drop_path": 0.0}
+    plain = {"model": "vit_pico_patch8_16", "mixup_cutmix_prob": 0.0, "drop_path": 0.0}
     pixels = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
-    whole = Trainer(manifest, RECIPE.changed(image_size=16, growth=((0.0, 1.0),), **plain), **WHERE)
-    halves = Trainer(manifest, RECIPE.changed(image_size=16, growth=((0.0, 1.0),), accumulate=2, **plain), **WHERE)
+    whole = Trainer(manifest, RECIPE.changed(image_size=16, progressive_resizing=((0.0, 1.0),), **plain), **WHERE)
+    halves = Trainer(
+        manifest,
+        RECIPE.changed(image_size=16, progressive_resizing=((0.0, 1.0),), grad_accum_steps=2, **plain),
+        **WHERE,
+    )
     whole.step(pixels, labels, 0, 0)
     halves.step(pixels[:4], labels[:4], 0, 0, update=False)
     halves.step(pixels[4:], labels[4:], 0, 1)
@@ -199,7 +205,7 @@ def test_accumulated_batches_take_the_step_of_one_large_batch(swatches: Path) ->
 
 
 def test_the_last_batches_of_an_epoch_are_not_left_over(swatches: Path, tmp_path: Path) -> None:
-    trainer = quick_trainer(load_data(swatches), epochs=1, accumulate=2)
+    trainer = quick_trainer(load_data(swatches), epochs=1, grad_accum_steps=2)
     assert len(trainer.feed) % 2 == 1
     Loop(trainer, Run(tmp_path / "run"), "", lambda row: None).epoch()
     assert trainer.average.steps == trainer.steps_per_epoch == len(trainer.feed) // 2 + 1
@@ -233,14 +239,14 @@ def test_the_dial_keeps_its_minutes_even_when_half_of_the_machine_is_taken_away(
     progress = Progress()
     monkeypatch.setattr(progress, "note", notes.append)
     run = corolla.train(
-        swatches, tmp_path / "run", minutes=2, mixing=0.25, progress=progress, **(QUICK | {"image_size": 16})
+        swatches, tmp_path / "run", minutes=2, mixup_cutmix_prob=0.25, progress=progress, **(QUICK | {"image_size": 16})
     )
     config = run.load_config()
     assert machine["now"] == pytest.approx(120, rel=0.05 if slower == 1 else 0.15)
     assert config.training["minutes"] * 60 == pytest.approx(machine["now"] - 4 * slower)  # all but the report's
     assert any("slower than planned" in note for note in notes) == (slower > 1)
     assert (config.training["epochs"] < config.recipe["epochs"]) == (slower > 1)
-    assert config.recipe["mixing"] == 0.25  # what is set by hand stays
+    assert config.recipe["mixup_cutmix_prob"] == 0.25  # what is set by hand stays
     assert config.training["epochs"] == run.history()[-1]["epoch"] == run.history()[-1]["epochs"]
 
 

@@ -20,7 +20,7 @@ from corolla.training.recipes.scratch import RECIPE
 from corolla.training.values import Range
 
 KINDS = kinds()
-# train_blocks and lora_rank exclude each other, and no epochs need a head: these are tried on a recipe of a probe.
+# unfreeze_last and lora_rank exclude each other, and no epochs need a head: these are tried on a recipe of a probe.
 PLAIN = RECIPES["probe"].recipe
 
 
@@ -41,7 +41,9 @@ def limits(name: str) -> Range:
 
 
 def test_every_field_is_of_a_kind_that_is_checked() -> None:
-    assert sorted([*WHOLE, *REAL, *TEXT, *FLAG, *CHOSEN, "growth"]) == sorted(field.name for field in fields(Recipe))
+    assert sorted([*WHOLE, *REAL, *TEXT, *FLAG, *CHOSEN, "progressive_resizing"]) == sorted(
+        field.name for field in fields(Recipe)
+    )
     assert all(isinstance(limits(name), Range) and limits(name) != Range() for name in (*WHOLE, *REAL))
 
 
@@ -155,13 +157,13 @@ def test_growth_of_lists_arrays_and_tuples_is_the_same(data: st.DataObject, star
         np.array(pairs),
         [tuple(map(np.float64, pair)) for pair in pairs],
     ):
-        assert replace(PLAIN, growth=value).growth == pairs
+        assert replace(PLAIN, progressive_resizing=value).progressive_resizing == pairs
     for at in range(1, len(pairs)):
-        refused("growth", [*pairs[:at], pairs[0], *pairs[at:]])
+        refused("progressive_resizing", [*pairs[:at], pairs[0], *pairs[at:]])
 
 
 @pytest.mark.parametrize(
-    "growth",
+    "progressive_resizing",
     [
         (), [], ((0.5, 1.0),), ((0.0, 0.0),), ((0.0, 1.1),), ((0.0, -1.0),), ((0.0, 0.5), (1.0, 1.0)), ((0.0,),),
         (0.0, 1.0), ((0.0, 1.0, 1.0),), ((0.0, float("nan")),), ((float("nan"), 1.0),), ((False, True),), "0:1",
@@ -170,7 +172,7 @@ def test_growth_of_lists_arrays_and_tuples_is_the_same(data: st.DataObject, star
     ],
 )  # fmt: skip
 def test_growth_that_makes_no_sense(growth: Any) -> None:
-    refused("growth", growth)
+    refused("progressive_resizing", growth)
 
 
 SIMPLE = st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.binary()

@@ -1,4 +1,4 @@
-"""Sets of classes keep their promise, by hand, in simulation, and for few and for many pictures."""
+"""Sets of classes keep their promise, by hand, in simulation, and for few and for many images."""
 
 from math import ceil, inf
 
@@ -24,7 +24,7 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(conformal.scores, [0.1, 0.2, 0.3, 0.6], rtol=1e-5)
     assert conformal.largest(0.8) == pytest.approx(0.6)  # rank ceil(5 * 0.8) = 4
     assert conformal.largest(0.5) == pytest.approx(0.3)  # rank 3
-    assert conformal.largest(0.81) == inf  # four pictures cannot promise so much
+    assert conformal.largest(0.81) == inf  # four images cannot promise so much
     new = np.array([[0.75, 0.25], [0.5, 0.5], [0.71, 0.29]], np.float32)
     assert conformal.sets(new, 0.5).tolist() == [[True, False], [False, False], [True, False]]
     assert conformal.sets(new, 0.99).all()
@@ -32,7 +32,7 @@ def test_by_hand() -> None:
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
 def test_the_promise_is_kept_on_average_whatever_the_model(coverage: float) -> None:
-    """Over many validations of 200 pictures; the exact expectation is ceil(201 c) / 201."""
+    """Over many validations of 200 images; the exact expectation is ceil(201 c) / 201."""
     dice = np.random.default_rng(3)
     seen = []
     for _ in range(200):

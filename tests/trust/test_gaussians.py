@@ -11,10 +11,10 @@ GROUPS, WIDTH = 3, 6
 def clouds(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of three clouds that share a covariance, and the cloud of each."""
     dice = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).normal(0, 6, (GROUPS, WIDTH))
+    centers = np.random.default_rng(99).normal(0, 6, (GROUPS, WIDTH))
     mix = np.eye(WIDTH) + np.random.default_rng(98).normal(0, 0.2, (WIDTH, WIDTH))
     groups = np.arange(n) % GROUPS
-    return (centres[groups] + dice.normal(size=(n, WIDTH)) @ mix).astype(np.float32), groups
+    return (centers[groups] + dice.normal(size=(n, WIDTH)) @ mix).astype(np.float32), groups
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def test_the_distance_is_mahalanobis_to_the_nearest_mean(gaussians: Gaussians) -
 
 def test_whitened_vectors_have_unit_covariance() -> None:
     vectors = clouds(3000, 0)[0]
-    centred = vectors - vectors.mean(axis=0)
-    np.testing.assert_allclose(np.cov((centred @ whitening_of(centred)).T, bias=True), np.eye(WIDTH), atol=0.05)
+    centered = vectors - vectors.mean(axis=0)
+    np.testing.assert_allclose(np.cov((centered @ whitening_of(centered)).T, bias=True), np.eye(WIDTH), atol=0.05)
 
 
 def test_a_group_without_vectors_is_never_the_nearest() -> None:

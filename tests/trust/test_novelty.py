@@ -1,4 +1,4 @@
-"""Scores of novelty: their definitions, their scale, and that strange pictures get high ones."""
+"""Scores of novelty: their definitions, their scale, and that strange images get high ones."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from corolla.trust.novelty import KEPT, KINDS, Kind, Novelty, Scale, Score, mixt
 from corolla.trust.outputs import Outputs
 
 CLASSES, WIDTH, TOKEN = 3, 6, 4
-CENTRES = np.random.default_rng(99).normal(0, 6, (CLASSES, WIDTH))
+CENTERS = np.random.default_rng(99).normal(0, 6, (CLASSES, WIDTH))
 
 
 def outputs_of(features: np.ndarray, texture: np.ndarray) -> Outputs:
-    logits = -np.square(features[:, None] - CENTRES).sum(axis=2) / 20 + 10
+    logits = -np.square(features[:, None] - CENTERS).sum(axis=2) / 20 + 10
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     arrays = (shares / shares.sum(axis=1, keepdims=True), logits, features, texture)
     return Outputs(*(array.astype(np.float32) for array in arrays))
@@ -20,7 +20,7 @@ def outputs_of(features: np.ndarray, texture: np.ndarray) -> Outputs:
 def ordinary(n: int, seed: int) -> Outputs:
     """Three clouds of features, one of textures."""
     dice = np.random.default_rng(seed)
-    return outputs_of(CENTRES[labels(n)] + dice.normal(size=(n, WIDTH)), dice.normal(size=(n, TOKEN)))
+    return outputs_of(CENTERS[labels(n)] + dice.normal(size=(n, WIDTH)), dice.normal(size=(n, TOKEN)))
 
 
 def labels(n: int) -> np.ndarray:

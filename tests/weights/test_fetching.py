@@ -194,7 +194,7 @@ def test_an_address_out_of_reach_says_what_to_fetch(hub: Hub, monkeypatch: pytes
     assert str(place(entry)) in said
 
 
-def test_a_name_that_is_none_has_neighbours(hub: Hub) -> None:
+def test_a_name_that_is_none_has_neighbors(hub: Hub) -> None:
     assert "near it: vit_tiny_patch16_224.augreg_in21k" in refused("vit_tiny_patch16_224.augreg_in22k")
     assert "there are no weights at nothing.pth" in refused("nothing.pth")
     assert hub.asked == []

@@ -27,8 +27,8 @@ def test_a_packed_run_answers_and_tells_no_place(run: Run, swatches: Path, tmp_p
     assert str(swatches.parent) not in packed.config_file.read_text(encoding="utf-8")
     kinds = {tensor.dtype for tensor in load_file(packed.weights).values() if tensor.is_floating_point()}
     assert kinds == {torch.float16 if half else torch.float32}
-    picture = next((swatches / "red").iterdir())
-    asked = [corolla.Classifier.load(each.folder).predict(picture) for each in (run, packed)]
+    image = next((swatches / "red").iterdir())
+    asked = [corolla.Classifier.load(each.folder).predict(image) for each in (run, packed)]
     assert asked[0].label == asked[1].label
     assert asked[0].probability == pytest.approx(asked[1].probability, abs=0.01)
     assert load_weights(packed.folder).tensors["head.weight"].dtype == torch.float32
@@ -43,8 +43,8 @@ def test_what_lies_there_is_not_written_over(run: Run, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_packed_run_is_evaluated_on_pictures_it_is_given(run: Run, swatches: Path, tmp_path: Path) -> None:
+def test_a_packed_run_is_evaluated_on_images_it_is_given(run: Run, swatches: Path, tmp_path: Path) -> None:
     pack(run.folder, tmp_path / "packed")
     assert corolla.evaluate(tmp_path / "packed", swatches).split == "all"
-    with pytest.raises(CorollaError, match="came without its pictures"):
+    with pytest.raises(CorollaError, match="came without its images"):
         corolla.evaluate(tmp_path / "packed")

@@ -48,7 +48,7 @@ def test_weights_config_and_card_are_sent_and_nothing_else(hub: Hub, run: Run) -
 
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("to", [None, "timm", "huggingface"])
-def test_no_place_on_the_disk_and_no_name_of_a_picture_is_sent(to: str | None, hub: Hub, run: Run) -> None:
+def test_no_place_on_the_disk_and_no_name_of_an_image_is_sent(to: str | None, hub: Hub, run: Run) -> None:
     push(run.folder, "me/flowers", to=to)
     assert hub.pushed
     assert not any(word in content for content in hub.pushed.values() for word in (b"somebody", b"secret"))

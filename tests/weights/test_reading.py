@@ -77,9 +77,9 @@ def test_a_tensor_that_claims_more_than_it_has_is_refused(state: dict[str, Tenso
     ({"blocks.9.norm1.weight": torch.ones(64)}, "not numbered from 0"),
     ({"blocks.999999999.norm1.weight": torch.ones(64)}, "1 unexpected"),
     ({"blocks.1.norm1.weight": torch.ones(64).int()}, "whole numbers"),
-    ({"pos_embed": torch.ones(1, 7, 64)}, "of no square picture"),
+    ({"pos_embed": torch.ones(1, 7, 64)}, "of no square image"),
     ({"pos_embed": None}, "lack learned positions, and nothing beside them says"),
-    ({"patch_embed.proj.weight": torch.ones(64, 1, 8, 8)}, "three colours"),
+    ({"patch_embed.proj.weight": torch.ones(64, 1, 8, 8)}, "three colors"),
     ({"patch_embed.proj.weight": None, "patch_embed.proj.bias": None}, "in no dialect"),
     ({"head.weight": torch.ones(3, 32)}, "of another shape"),
 ])  # fmt: skip

@@ -41,7 +41,7 @@ def test_timm_knows_the_same(published: Published) -> None:
     assert published.preprocessing.std == tuple(config.std)
     assert published.preprocessing.interpolation == config.interpolation
     assert published.preprocessing.crop_mode == config.crop_mode
-    assert published.family.licence.lower().startswith(config.license)
+    assert published.family.license.lower().startswith(config.license)
     if published.on_hub:
         assert config.hf_hub_id in (published.source, "timm/")
         assert published.preprocessing.crop_fraction == config.crop_pct
@@ -60,7 +60,7 @@ def test_torchvision_knows_the_same(published: Published) -> None:
     assert theirs.url == published.source
     assert theirs.meta["num_params"] == published.parameters
     assert theirs.meta["_metrics"]["ImageNet-1K"]["acc@1"] == published.accuracy
-    assert ("CC-BY-NC" in published.family.licence) == ("SWAG" in str(theirs.meta.get("license")))
+    assert ("CC-BY-NC" in published.family.license) == ("SWAG" in str(theirs.meta.get("license")))
     assert published.preprocessing.image_size == (asked.crop_size[0], asked.crop_size[0])
     assert published.preprocessing.crop_fraction == asked.crop_size[0] / asked.resize_size[0]
     assert published.preprocessing.interpolation == asked.interpolation.value
@@ -72,7 +72,7 @@ def test_an_accuracy_comes_with_its_source() -> None:
     assert {each.name for each in PUBLISHED if (each.accuracy is None) == bool(each.family.measured)} == set()
 
 
-def test_a_misspelt_name_is_set_right() -> None:
+def test_a_misspelled_name_is_set_right() -> None:
     said = unknown("vit_smal_patch16_224.augreg_in21k")
     assert isinstance(said, CorollaError)
     assert "vit_small_patch16_224.augreg_in21k" in str(said)

@@ -14,7 +14,7 @@ from corolla.weights.dialects import (
     HUGGING_FACE_REGISTERS,
     TIMM,
     Dialect,
-    recognise,
+    recognize,
 )
 from corolla.weights.renaming import Row, match, to_ours, to_theirs
 
@@ -49,8 +49,8 @@ def test_names_go_there_and_back(dialect: Dialect) -> None:
         ours = {name: tensor for name, tensor in ours.items() if not name.startswith("head.")}
     there = to_theirs(ours, dialect.table, config_for(dialect).activation)
     assert there.unknown == []
-    assert recognise(there.tensors) is dialect
-    assert recognise(f"{dialect.prefix}{name}" for name in there.tensors) is dialect
+    assert recognize(there.tensors) is dialect
+    assert recognize(f"{dialect.prefix}{name}" for name in there.tensors) is dialect
     back = to_ours(there.tensors, dialect.table)
     assert back.unknown == []
     assert back.tensors.keys() == ours.keys()
@@ -75,5 +75,5 @@ def test_a_third_that_is_missing_is_told() -> None:
 
 
 def test_what_no_table_has_is_in_no_dialect() -> None:
-    assert recognise(["layer1.0.conv1.weight"]) is None
-    assert recognise(["embedding.kernel"]) is GOOGLE
+    assert recognize(["layer1.0.conv1.weight"]) is None
+    assert recognize(["embedding.kernel"]) is GOOGLE

@@ -82,7 +82,7 @@ def test_the_architectures_of_timm_are_what_timm_makes_of_them_or_refused(name: 
         assert turning.rotary == KINDS[type(rope).__name__]
         assert turning.rotary_base == rope.temperature
         assert turning.rotary_grid == getattr(rope, "ref_feat_shape", None)
-        assert turning.neighbours != rope.rotate_half
+        assert turning.neighbors != rope.rotate_half
         assert turning.columns_first == (rope.grid_indexing == "xy")
         assert rope.grid_offset == 0
 
@@ -102,7 +102,7 @@ def test_turned_otherwise_it_answers_otherwise(name: str, tmp_path: Path) -> Non
     kind = "counted" if config.rotary == "centered" else "centered"
     for change in ({"rotary": kind}, {"rotary_base": config.rotary_base * 2}):
         assert error(ours(replace(weights, config=replace(config, **change)), images), expected) > 1e-3
-    for turning in (Turning("counted", 100.0, neighbours=True), Turning("counted", 100.0, columns_first=True)):
+    for turning in (Turning("counted", 100.0, neighbors=True), Turning("counted", 100.0, columns_first=True)):
         other = replace(weights, tensors=reordered(weights.tensors, turning, config.heads))
         assert error(ours(other, images), expected) > 1e-3
 

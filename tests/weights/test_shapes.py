@@ -84,7 +84,7 @@ def test_an_image_that_is_not_square_has_to_be_told(tmp_path: Path) -> None:
     with pytest.raises(CorollaError, match=r"16 positions may be of 4 x 4 patches .* or of 15 patches"):
         load_weights(tmp_path / "bare.pth")
     saved(tmp_path, img_size=(48, 64))
-    with pytest.raises(CorollaError, match=r"13 positions are of no square picture; put a config\.json with"):
+    with pytest.raises(CorollaError, match=r"13 positions are of no square image; put a config\.json with"):
         load_weights(tmp_path / "bare.pth")
 
 
@@ -101,7 +101,7 @@ def test_settings_of_another_model_are_refused(settings: dict[str, Any], words: 
 
 
 def test_missing_biases_are_zeros_only_where_that_is_told(tmp_path: Path) -> None:
-    """Blocks normalised after their branches, as in timm's `vit_base_patch16_rpn_224`, lack them too."""
+    """Blocks normalized after their branches, as in timm's `vit_base_patch16_rpn_224`, lack them too."""
     model = saved(tmp_path, img_size=64, qkv_bias=False)
     with pytest.raises(CorollaError, match=r"missing \(blocks\.0\.attention\.qkv\.bias\)"):
         load_weights(tmp_path / "bare.pth")

@@ -224,7 +224,7 @@ def test_what_a_pickle_would_run_is_named(tmp_path: Path) -> None:
         load_weights(tmp_path / "dated.ckpt")
 
 
-def test_what_is_not_recognised_shows_its_names_and_the_nearest_dialect(tmp_path: Path) -> None:
+def test_what_is_not_recognized_shows_its_names_and_the_nearest_dialect(tmp_path: Path) -> None:
     state = {f"vit.{name}": tensor for name, tensor in state_of().items() if "patch_embed" not in name}
     torch.save({"model": {}, "state_dict": state}, tmp_path / "odd.pth")
     with pytest.raises(CorollaError) as caught:

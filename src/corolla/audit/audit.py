@@ -1,8 +1,8 @@
-"""From labelled pictures, whatever state they are in, to what may be wrong with them."""
+"""From labeled images, whatever state they are in, to what may be wrong with them."""
 
 from corolla.audit.copies import exact_copies, groups_across_splits, near_copies
-from corolla.audit.findings import Findings, Picture
-from corolla.audit.pictures import look_at
+from corolla.audit.findings import AuditedImage, Findings
+from corolla.audit.images import look_at
 from corolla.data.checking import Checked, check
 from corolla.data.layout import ClassFolders
 from corolla.data.listing import Listing
@@ -42,11 +42,12 @@ def audit(
         key=lambda pair: pair[0].path,
     )
     looks = look_at([listing.root / example.path for example, _ in found], progress)
-    pictures = tuple(
-        Picture(example, look, reasons.get(example.path, "")) for (example, _), look in zip(found, looks, strict=True)
+    images = tuple(
+        AuditedImage(example, look, reasons.get(example.path, ""))
+        for (example, _), look in zip(found, looks, strict=True)
     )
-    used = [picture for picture in pictures if not picture.left_out]
-    near = near_copies(pictures, [bits for _, bits in found])
+    used = [image for image in images if not image.left_out]
+    near = near_copies(images, [bits for _, bits in found])
     judged = None
     if weights is not None:
         from corolla.audit.folds import check_labels  # which loads torch
@@ -56,11 +57,11 @@ def audit(
         source=word(data),
         root=listing.root,
         classes=tuple(sorted(frozenset().union(*listing.classes.values()))),
-        pictures=pictures,
+        images=images,
         unreadable=tuple((listed[skipped.path], skipped.reason) for skipped in checked.skipped),
         unusable=listing.misplaced,
         refusal=refusal(data, listing, checked),
-        exact=exact_copies(pictures),
+        exact=exact_copies(images),
         near=near,
         groups=groups_across_splits(used),
         labels=judged,
@@ -69,7 +70,7 @@ def audit(
 
 
 def refusal(data: AnyPath, listing: Listing, checked: Checked) -> str:
-    """Why a training would refuse these pictures as they are; empty if it would not."""
+    """Why a training would refuse these images as they are; empty if it would not."""
     try:
         split_listing(data, listing, checked)
     except CorollaError as error:

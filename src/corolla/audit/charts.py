@@ -1,4 +1,4 @@
-"""How large pictures are and of which shape, as SVG for the page."""
+"""How large images are and of which shape, as SVG for the page."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from corolla.audit.pictures import Look
+from corolla.audit.images import Look
 from corolla.report.drawing import Palette, bare, svg
 from corolla.text import count
 
@@ -26,7 +26,7 @@ def size_charts(looks: Sequence[Look]) -> list[tuple[str, str]]:
             histogram("Shorter side", "pixels", np.log2(shorter), pixel_ticks, "sizes-"),
         ),
         (
-            f"{count(wide, 'picture is', 'pictures are')} wider than high, {tall:,} higher than wide, "
+            f"{count(wide, 'image is', 'images are')} wider than high, {tall:,} higher than wide, "
             f"{len(looks) - wide - tall:,} square.",
             histogram("Shape", "width : height", np.log2(ratios), ratio_ticks, "shapes-"),
         ),
@@ -34,14 +34,14 @@ def size_charts(looks: Sequence[Look]) -> list[tuple[str, str]]:
 
 
 def histogram(title: str, unit: str, values: NDArray[np.float64], ticks: Callable[[Axes], None], prefix: str) -> str:
-    """How many pictures have which value, on a logarithmic scale, where twice as much is as far as half."""
+    """How many images have which value, on a logarithmic scale, where twice as much is as far as half."""
 
     def draw(axes: Axes, palette: Palette) -> None:
         bare(axes, palette, title, unit)
         low, high = values.min(), values.max()
-        room = max(0.5 - (high - low), 0.0) / 2  # pictures of one size are a narrow bar, not the whole panel
+        room = max(0.5 - (high - low), 0.0) / 2  # images of one size are a narrow bar, not the whole panel
         axes.hist(values, bins=BINS, range=(low - room - 0.05, high + room + 0.05), color=palette.accent)
-        axes.set_ylabel("pictures", color=palette.soft, fontsize=9.5)
+        axes.set_ylabel("images", color=palette.soft, fontsize=9.5)
         ticks(axes)
 
     return svg(draw, prefix)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from corolla.audit.findings import UNEVEN, Copies, Findings
-from corolla.audit.pictures import KINDS
+from corolla.audit.images import KINDS
 from corolla.data.hints import class_hints
 from corolla.report.words import count, listed, percent
 
@@ -40,13 +40,13 @@ def counts(findings: Findings) -> list[Count]:
 
 def one_each(findings: Findings) -> list[Copies]:
     """Every set of copies, without the exact ones that are part of a set of near-duplicates."""
-    tied = {picture.path for copies in findings.near for picture in copies.pictures}
-    return [*findings.near, *(copies for copies in findings.exact if copies.pictures[0].path not in tied)]
+    tied = {image.path for copies in findings.near for image in copies.images}
+    return [*findings.near, *(copies for copies in findings.exact if copies.images[0].path not in tied)]
 
 
 def concerns(findings: Findings) -> list[str]:
     """What would spoil a training or the figures after it, the worst first; empty if there is nothing."""
-    used = [Copies(tuple(p for p in c.pictures if not p.left_out), c.exact) for c in one_each(findings)]
+    used = [Copies(tuple(p for p in c.images if not p.left_out), c.exact) for c in one_each(findings)]
     across_classes = [copies for copies in used if len(copies.labels) > 1]
     across_splits = [copies for copies in used if len(copies.splits) > 1]
     said = []
@@ -72,12 +72,12 @@ def concerns(findings: Findings) -> list[str]:
         said.append(f"{count(suspects, 'label is', 'labels are')} likely wrong, {percent(suspects / n)} of {n:,}.")
     if findings.labels and findings.labels.passed_over:
         names = listed([label for label, _ in findings.labels.passed_over], 10)
-        said.append(f"Too few independent pictures to judge the labels of: {names}.")
+        said.append(f"Too few independent images to judge the labels of: {names}.")
     if findings.unreadable:
         said.append(f"{count(len(findings.unreadable), 'file')} cannot be read and would be left out.")
     if findings.imbalance and findings.imbalance > UNEVEN:
         said.append(
-            f"The largest class has {findings.imbalance:.1f} times as many pictures as the smallest; "
+            f"The largest class has {findings.imbalance:.1f} times as many images as the smallest; "
             "--class-weights balanced may help."
         )
     if findings.unusable:
@@ -86,8 +86,8 @@ def concerns(findings: Findings) -> list[str]:
     said += [f"{hint[0].upper()}{hint[1:]}." for hint in (*findings.notes, *class_hints(findings.classes))]
     if stand_ins := findings.odd("placeholder"):
         one, why = stand_ins[0]
-        many = count(len(stand_ins), "picture")
+        many = count(len(stand_ins), "image")
         said.append(f"{many} may stand for one that was not there, such as {one.path} ({why}).")
     if blank := findings.odd("blank"):
-        said.append(f"{count(len(blank), 'picture shows', 'pictures show')} nothing.")
+        said.append(f"{count(len(blank), 'image shows', 'images show')} nothing.")
     return said

@@ -5,46 +5,46 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from corolla.audit.findings import Copies, Picture
+from corolla.audit.findings import AuditedImage, Copies
 from corolla.data.duplicates import near_duplicates
 from corolla.data.manifest import SPLITS
 from corolla.data.splitting import units
 
 
-def exact_copies(pictures: Sequence[Picture]) -> tuple[Copies, ...]:
-    """Sets of pictures whose files hold the same bytes."""
-    by_content: dict[str, list[Picture]] = defaultdict(list)
-    for picture in pictures:
-        by_content[picture.example.sha256].append(picture)
+def exact_copies(images: Sequence[AuditedImage]) -> tuple[Copies, ...]:
+    """Sets of images whose files hold the same bytes."""
+    by_content: dict[str, list[AuditedImage]] = defaultdict(list)
+    for image in images:
+        by_content[image.example.sha256].append(image)
     return ordered([same for same in by_content.values() if len(same) > 1], exact=True)
 
 
-def near_copies(pictures: Sequence[Picture], fingerprints: Sequence[bytes]) -> tuple[Copies, ...]:
-    """Sets of pictures tied by near-duplicates, exact ones among them; at least two of a set are not the same bytes.
+def near_copies(images: Sequence[AuditedImage], fingerprints: Sequence[bytes]) -> tuple[Copies, ...]:
+    """Sets of images tied by near-duplicates, exact ones among them; at least two of a set are not the same bytes.
 
     `fingerprints` are those of `corolla.data.duplicates`, in the same order.
     """
-    alone = [replace(picture.example, group="") for picture in pictures]  # a user's group is no photograph
-    tied = [[pictures[place] for place in unit] for unit in units(alone, near_duplicates(fingerprints))]
-    return ordered([same for same in tied if len({picture.example.sha256 for picture in same}) > 1], exact=False)
+    alone = [replace(image.example, group="") for image in images]  # a user's group is no photograph
+    tied = [[images[place] for place in unit] for unit in units(alone, near_duplicates(fingerprints))]
+    return ordered([same for same in tied if len({image.example.sha256 for image in same}) > 1], exact=False)
 
 
-def tied(near: Sequence[Copies], pictures: Sequence[Picture]) -> list[tuple[int, int]]:
-    """Pairs of places in `pictures` that connect those of each set that are among them."""
-    place = {picture.path: index for index, picture in enumerate(pictures)}
+def tied(near: Sequence[Copies], images: Sequence[AuditedImage]) -> list[tuple[int, int]]:
+    """Pairs of places in `images` that connect those of each set that are among them."""
+    place = {image.path: index for index, image in enumerate(images)}
     return [
         pair
         for copies in near
-        for pair in pairwise(place[picture.path] for picture in copies.pictures if picture.path in place)
+        for pair in pairwise(place[image.path] for image in copies.images if image.path in place)
     ]
 
 
-def groups_across_splits(pictures: Sequence[Picture]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def groups_across_splits(images: Sequence[AuditedImage]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The user's groups, such as photographers, that stand in more than one split, with those splits."""
     splits: dict[str, set[str]] = defaultdict(set)
-    for picture in pictures:
-        if picture.example.group and picture.example.split:
-            splits[picture.example.group].add(picture.example.split)
+    for image in images:
+        if image.example.group and image.example.split:
+            splits[image.example.group].add(image.example.split)
     return tuple(
         (group, tuple(split for split in SPLITS if split in there))
         for group, there in sorted(splits.items())
@@ -52,12 +52,12 @@ def groups_across_splits(pictures: Sequence[Picture]) -> tuple[tuple[str, tuple[
     )
 
 
-def ordered(sets: Sequence[Sequence[Picture]], exact: bool) -> tuple[Copies, ...]:
+def ordered(sets: Sequence[Sequence[AuditedImage]], exact: bool) -> tuple[Copies, ...]:
     """What spoils a training most comes first: contradicting labels, then sets across splits, then the larger ones."""
-    copies = [Copies(tuple(sorted(same, key=lambda picture: picture.path)), exact) for same in sets]
+    copies = [Copies(tuple(sorted(same, key=lambda image: image.path)), exact) for same in sets]
     return tuple(
         sorted(
             copies,
-            key=lambda c: (len(c.labels) < 2, len(c.splits) < 2, -len(c.pictures), c.pictures[0].path),
+            key=lambda c: (len(c.labels) < 2, len(c.splits) < 2, -len(c.images), c.images[0].path),
         )
     )

@@ -1,4 +1,4 @@
-"""The table of decisions: every labelled file with what becomes of it, ready to be trained on.
+"""The table of decisions: every labeled file with what becomes of it, ready to be trained on.
 
 What is sure is decided: a file that cannot be read is left out, of files with the same bytes one is kept, and where
 those bytes are filed under several classes none is. What is likely is only noted: near-duplicates, and the label that
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from corolla.atomic import write_text
 from corolla.audit.copies import tied
-from corolla.audit.findings import Findings, Picture
+from corolla.audit.findings import AuditedImage, Findings
 from corolla.data.duplicates import contradictions
 from corolla.data.manifest import Example
 from corolla.data.splitting import split
@@ -25,7 +25,7 @@ KEPT_FIRST = ("test", "val", "train", "")  # what is measured on stays as it is,
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One row; without a split the picture is left out, as `corolla.data.tables` reads it."""
+    """One row; without a split the image is left out, as `corolla.data.tables` reads it."""
 
     path: str
     label: str
@@ -36,7 +36,7 @@ class Decision:
 
 
 def decide(findings: Findings, *, seed: int = 0, relabel: bool = False) -> tuple[Decision, ...]:
-    """A decision on every labelled file, ordered by path; those that are kept all have a split.
+    """A decision on every labeled file, ordered by path; those that are kept all have a split.
 
     Splits that the data brings along stay. Where it has none, the table gets the one that a training with `seed` would
     make of what is kept. With `relabel` suggested labels take the place of the given ones. Raises `CorollaError` if
@@ -44,21 +44,21 @@ def decide(findings: Findings, *, seed: int = 0, relabel: bool = False) -> tuple
     """
     out = left_out(findings)
     suggested = {s.path: s.suggested for s in findings.labels.suspects} if findings.labels else {}
-    pictures = [picture for picture in findings.used if picture.path not in out]
-    if not pictures:
+    images = [image for image in findings.used if image.path not in out]
+    if not images:
         raise CorollaError(f"nothing of {findings.source} would be kept, so there is no table to write")
-    kept = [picture.example for picture in pictures]
+    kept = [image.example for image in images]
     if relabel:
         kept = [replace(example, label=suggested.get(example.path, example.label)) for example in kept]
     if not findings.splits:
-        kept = list(split(kept, tied(findings.near, pictures), seed=seed))
+        kept = list(split(kept, tied(findings.near, images), seed=seed))
     alike = alike_notes(findings, {example.path for example in kept})
-    rows = [Decision(e.path, e.label, "", e.group, out[e.path]) for e in labelled(findings) if e.path in out]
-    for picture, example in zip(pictures, kept, strict=True):
+    rows = [Decision(e.path, e.label, "", e.group, out[e.path]) for e in labeled(findings) if e.path in out]
+    for image, example in zip(images, kept, strict=True):
         notes = [alike[example.path]] if example.path in alike else []
         better = suggested.get(example.path, "")
         if better and relabel:
-            notes.insert(0, f"was labelled {picture.example.label}")
+            notes.insert(0, f"was labeled {image.example.label}")
         elif better:
             notes.insert(0, f"looks like {better}")
         rows.append(
@@ -69,42 +69,42 @@ def decide(findings: Findings, *, seed: int = 0, relabel: bool = False) -> tuple
     return tuple(sorted(rows, key=lambda row: row.path))
 
 
-def labelled(findings: Findings) -> Iterable[Example]:
+def labeled(findings: Findings) -> Iterable[Example]:
     """Every file with a label, readable or not."""
-    yield from (picture.example for picture in findings.pictures)
+    yield from (image.example for image in findings.images)
     yield from (example for example, _ in findings.unreadable)
 
 
 def left_out(findings: Findings) -> dict[str, str]:
     """The paths that are not to be trained on, each with the reason; what the user's own table leaves out stays out."""
-    out = {p.path: p.left_out.removeprefix(LEFT_OUT).removeprefix(": ") for p in findings.pictures if p.left_out}
+    out = {p.path: p.left_out.removeprefix(LEFT_OUT).removeprefix(": ") for p in findings.images if p.left_out}
     out |= {example.path: f"cannot be read: {reason}" for example, reason in findings.unreadable}
-    for clashing in contradictions(picture.example for picture in findings.used):
+    for clashing in contradictions(image.example for image in findings.used):
         labels = " and ".join(sorted({example.label for example in clashing}))
-        out |= {example.path: f"the same bytes are labelled {labels}" for example in clashing}
+        out |= {example.path: f"the same bytes are labeled {labels}" for example in clashing}
     for copies in findings.exact:
-        same = [picture for picture in copies.pictures if picture.path not in out]
+        same = [image for image in copies.images if image.path not in out]
         first = min(same, key=lambda p: (KEPT_FIRST.index(p.example.split), p.path), default=None)
-        out |= {picture.path: f"the same bytes as {first.path}" for picture in same if first and picture is not first}
+        out |= {image.path: f"the same bytes as {first.path}" for image in same if first and image is not first}
     return out
 
 
 def alike_notes(findings: Findings, kept: set[str]) -> dict[str, str]:
-    """For each kept picture with kept near-duplicates one of these, first of all one in another split."""
+    """For each kept image with kept near-duplicates one of these, first of all one in another split."""
     notes = {}
     for copies in findings.near:
-        there = [picture for picture in copies.pictures if picture.path in kept]
-        for picture in there:
-            others = [other for other in there if other is not picture]
+        there = [image for image in copies.images if image.path in kept]
+        for image in there:
+            others = [other for other in there if other is not image]
             if others:
-                notes[picture.path] = alike_note(picture, others)
+                notes[image.path] = alike_note(image, others)
     return notes
 
 
-def alike_note(picture: Picture, others: Sequence[Picture]) -> str:
-    """What is said of one picture about those like it."""
-    other = max(others, key=lambda o: o.example.split != picture.example.split)
-    where = f" in {other.example.split}" if other.example.split != picture.example.split else ""
+def alike_note(image: AuditedImage, others: Sequence[AuditedImage]) -> str:
+    """What is said of one image about those like it."""
+    other = max(others, key=lambda o: o.example.split != image.example.split)
+    where = f" in {other.example.split}" if other.example.split != image.example.split else ""
     return f"nearly the same as {other.path}{where}"
 
 

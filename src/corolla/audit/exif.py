@@ -1,4 +1,4 @@
-"""Whether a picture's EXIF block holds together: what a camera wrote about date, place and orientation.
+"""Whether an image's EXIF block holds together: what a camera wrote about date, place and orientation.
 
 The block is a small TIFF file (CIPA DC-008, Exif 2.32, section 4.6): a byte order, then directories of entries of 12
 bytes each, whose values lie in the entry itself or somewhere else in the block. Pillow passes over what does not fit

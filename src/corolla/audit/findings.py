@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from corolla.audit.images import KINDS, Look
 from corolla.audit.labels import LabelCheck
-from corolla.audit.pictures import KINDS, Look
 from corolla.data.hints import class_hints, named_like_placeholder
 from corolla.data.manifest import SPLITS, Example, Skipped
 
 REPEATED = 3  # times that one file has to be there to look like a stand-in
-PLAIN = 0.85  # of a picture in one color: a text on a ground, and hardly a photograph
-RARE = 0.02  # of all pictures: more, and they are drawings or things on a white ground
-UNEVEN = 3.0  # so many times as many pictures in the largest class as in the smallest
+PLAIN = 0.85  # of an image in one color: a text on a ground, and hardly a photograph
+RARE = 0.02  # of all images: more, and they are drawings or things on a white ground
+UNEVEN = 3.0  # so many times as many images in the largest class as in the smallest
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One readable picture; `left_out` says why the user's own table leaves it out, if it does."""
+class AuditedImage:
+    """One readable image; `left_out` says why the user's own table leaves it out, if it does."""
 
     example: Example
     look: Look
@@ -36,26 +36,26 @@ class Picture:
 
 @dataclass(frozen=True)
 class Copies:
-    """Pictures that show the same photograph, ordered by path; `exact` if their files hold the same bytes."""
+    """Images that show the same photograph, ordered by path; `exact` if their files hold the same bytes."""
 
-    pictures: tuple[Picture, ...]
+    images: tuple[AuditedImage, ...]
     exact: bool
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes they are filed under; more than one contradict each other."""
-        return tuple(sorted({picture.example.label for picture in self.pictures}))
+        return tuple(sorted({image.example.label for image in self.images}))
 
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits they stand in; more than one, and what is tested was trained on."""
-        there = {picture.example.split for picture in self.pictures}
+        there = {image.example.split for image in self.images}
         return tuple(split for split in SPLITS if split in there)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return {
-            "paths": [picture.path for picture in self.pictures],
+            "paths": [image.path for image in self.images],
             "labels": list(self.labels),
             "splits": list(self.splits),
             "across_classes": len(self.labels) > 1,
@@ -65,13 +65,13 @@ class Copies:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """All that an audit of `source` found. Pictures are in the order of their paths."""
+    """All that an audit of `source` found. Images are in the order of their paths."""
 
     source: str
     root: Path
-    classes: tuple[str, ...]  # those that the data has, also without a readable picture
-    pictures: tuple[Picture, ...]  # all readable ones, those that the user's table leaves out among them
-    unreadable: tuple[tuple[Example, str], ...]  # labelled files, and why each cannot be read
+    classes: tuple[str, ...]  # those that the data has, also without a readable image
+    images: tuple[AuditedImage, ...]  # all readable ones, those that the user's table leaves out among them
+    unreadable: tuple[tuple[Example, str], ...]  # labeled files, and why each cannot be read
     unusable: tuple[Skipped, ...]  # files and rows without a label
     refusal: str  # why `corolla train` would refuse this data as it is; empty if it would not
     exact: tuple[Copies, ...]
@@ -87,47 +87,47 @@ class Findings:
         return "/".join(place.parts[-2:] if place.suffix else place.parts[-1:])
 
     @cached_property
-    def used(self) -> tuple[Picture, ...]:
-        """The pictures that a training would take."""
-        return tuple(picture for picture in self.pictures if not picture.left_out)
+    def used(self) -> tuple[AuditedImage, ...]:
+        """The images that a training would take."""
+        return tuple(image for image in self.images if not image.left_out)
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
         """The splits that the data brings along; none if it has none."""
-        there = {picture.example.split for picture in self.used}
+        there = {image.example.split for image in self.used}
         return tuple(split for split in SPLITS if split in there)
 
     @cached_property
     def counts(self) -> Counter[tuple[str, str]]:
-        """Pictures by class and split ("" where the data has none)."""
-        return Counter((picture.example.label, picture.example.split) for picture in self.used)
+        """Images by class and split ("" where the data has none)."""
+        return Counter((image.example.label, image.example.split) for image in self.used)
 
     def total(self, label: str) -> int:
-        """The pictures of a class."""
+        """The images of a class."""
         return sum(self.counts[label, split] for split in ("", *SPLITS))
 
     @cached_property
     def imbalance(self) -> float | None:
-        """The largest class's pictures for one of the smallest; None if a class has none."""
+        """The largest class's images for one of the smallest; None if a class has none."""
         totals = [self.total(label) for label in self.classes]
         fewest = min(totals, default=0)
         return max(totals) / fewest if fewest else None
 
-    def odd(self, kind: str) -> list[tuple[Picture, str]]:
-        """The used pictures of a kind of `corolla.audit.pictures.KINDS`, each with its details."""
+    def odd(self, kind: str) -> list[tuple[AuditedImage, str]]:
+        """The used images of a kind of `corolla.audit.images.KINDS`, each with its details."""
         if kind == "placeholder":
             return self.placeholders
-        return [(picture, odd[kind]) for picture in self.used if kind in (odd := picture.look.oddities())]
+        return [(image, odd[kind]) for image in self.used if kind in (odd := image.look.oddities())]
 
     @cached_property
-    def placeholders(self) -> list[tuple[Picture, str]]:
-        """Pictures that may stand for one that was not there, each with what speaks for it.
+    def placeholders(self) -> list[tuple[AuditedImage, str]]:
+        """Images that may stand for one that was not there, each with what speaks for it.
 
-        Files named so; the same file several times; and, where that is rare, pictures that are nearly one color.
+        Files named so; the same file several times; and, where that is rare, images that are nearly one color.
         """
         found = {p.path: (p, "by its name") for p in self.used if named_like_placeholder(p.path)}
         for copies in self.exact:
-            same = [picture for picture in copies.pictures if not picture.left_out]
+            same = [image for image in copies.images if not image.left_out]
             if len(same) >= REPEATED:
                 found |= {p.path: (p, f"the same file {len(same):,} times") for p in same if p.path not in found}
         plain = [p for p in self.used if p.look.plain >= PLAIN and not p.look.blank]
@@ -140,10 +140,10 @@ class Findings:
         return {
             "source": self.source,
             "root": str(self.root),
-            "pictures": len(self.used),
+            "images": len(self.used),
             "splits": {split: sum(self.counts[label, split] for label in self.classes) for split in self.splits},
             "classes": [
-                {"label": label, "pictures": self.total(label)} | {s: self.counts[label, s] for s in self.splits}
+                {"label": label, "images": self.total(label)} | {s: self.counts[label, s] for s in self.splits}
                 for label in self.classes
             ],
             "imbalance": self.imbalance,
@@ -152,19 +152,18 @@ class Findings:
             "unreadable": [{"path": e.path, "label": e.label, "reason": reason} for e, reason in self.unreadable],
             "unusable": [{"path": skipped.path, "reason": skipped.reason} for skipped in self.unusable],
             "left_out": [
-                {"path": picture.path, "label": picture.example.label, "reason": picture.left_out}
-                for picture in self.pictures
-                if picture.left_out
+                {"path": image.path, "label": image.example.label, "reason": image.left_out}
+                for image in self.images
+                if image.left_out
             ],
             "exact_duplicates": [copies.to_json() for copies in self.exact],
             "near_duplicates": [copies.to_json() for copies in self.near],
             "groups_across_splits": [{"group": group, "splits": list(splits)} for group, splits in self.groups],
-            "width": quantiles([picture.look.width for picture in self.used]),
-            "height": quantiles([picture.look.height for picture in self.used]),
-            "aspect_ratio": quantiles([picture.look.ratio for picture in self.used]),
+            "width": quantiles([image.look.width for image in self.used]),
+            "height": quantiles([image.look.height for image in self.used]),
+            "aspect_ratio": quantiles([image.look.ratio for image in self.used]),
             "odd": {
-                kind: [{"path": picture.path, "details": details} for picture, details in self.odd(kind)]
-                for kind in KINDS
+                kind: [{"path": image.path, "details": details} for image, details in self.odd(kind)] for kind in KINDS
             },
             "labels": self.labels.to_json() if self.labels else None,
         }

@@ -1,9 +1,9 @@
-"""Probabilities from heads on frozen features, each fitted without a fold, so that none has seen a picture's label.
+"""Probabilities from heads on frozen features, each fitted without a fold, so that none has seen an image's label.
 
-Only how strongly all of them are regularised is chosen on given labels: one number, by the first fold.
+Only how strongly all of them are regularized is chosen on given labels: one number, by the first fold.
 
-The network itself stays as it was trained. Where it was trained on some of these pictures by labels that were right, it
-finds errors in them more surely than in pictures it has never seen; where by the wrong ones, less.
+The network itself stays as it was trained. Where it was trained on some of these images by labels that were right, it
+finds errors in them more surely than in images it has never seen; where by the wrong ones, less.
 """
 
 from collections import Counter
@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corolla.audit.copies import tied
-from corolla.audit.findings import Copies, Picture
+from corolla.audit.findings import AuditedImage, Copies
 from corolla.audit.labels import Chances, LabelCheck, Numbers
 from corolla.data.splitting import units
 from corolla.errors import CorollaError
 from corolla.memory import keep_freed_memory
 from corolla.precision import choose_precision
 from corolla.progress import Progress
-from corolla.training.features import digest, picture_features
+from corolla.training.features import digest, image_features
 from corolla.training.head import STRENGTHS, answers, fit_head
 from corolla.training.pretrained import LITE
 from corolla.training.teachers.backbones import efficientnet_lite, vision_transformer
 
-FOLDS = 5  # each picture is answered by a head that learned from about four fifths of the others
+FOLDS = 5  # each image is answered by a head that learned from about four fifths of the others
 
 
 def check_labels(
     root: Path,
-    pictures: Sequence[Picture],
+    images: Sequence[AuditedImage],
     near: Sequence[Copies],
     weights: str,
     *,
@@ -41,30 +41,30 @@ def check_labels(
     device: str = "cpu",
     progress: Progress,
 ) -> LabelCheck:
-    """Judge the labels of `pictures` by the frozen features of `weights`.
+    """Judge the labels of `images` by the frozen features of `weights`.
 
     `weights` is a run, a checkpoint or a name, as `corolla train --weights` takes them, or an EfficientNet-Lite. Copies
     and the user's groups are never on both sides of a fold; a class with fewer than `FOLDS` sets of them is passed
     over. Raises `CorollaError` if fewer than two classes can be judged, or for weights that cannot be had.
     """
-    sets = sets_of(pictures, near)
-    by_class = {(picture.example.label, number) for picture, number in zip(pictures, sets.tolist(), strict=True)}
+    sets = sets_of(images, near)
+    by_class = {(image.example.label, number) for image, number in zip(images, sets.tolist(), strict=True)}
     per_class = dict(sorted(Counter(label for label, _ in by_class).items()))
     classes = tuple(label for label, count in per_class.items() if count >= FOLDS)
     if len(classes) < 2:
         raise CorollaError(
-            f"labels can be judged from {FOLDS} independent pictures a class on, which "
+            f"labels can be judged from {FOLDS} independent images a class on, which "
             f"{'only ' + repr(classes[0]) if classes else 'no class'} has here; leave --weights out"
         )
-    judged = [place for place, picture in enumerate(pictures) if picture.example.label in classes]
-    features = frozen_features(root, [pictures[place] for place in judged], weights, device, progress)
+    judged = [place for place, image in enumerate(images) if image.example.label in classes]
+    features = frozen_features(root, [images[place] for place in judged], weights, device, progress)
     number = {label: index for index, label in enumerate(classes)}
-    labels = np.array([number[pictures[place].example.label] for place in judged], np.int64)
+    labels = np.array([number[images[place].example.label] for place in judged], np.int64)
     chances = out_of_fold(features, labels, sets[judged], len(classes), seed, progress)
     return LabelCheck(
         weights=weights,
         classes=classes,
-        paths=tuple(pictures[place].path for place in judged),
+        paths=tuple(images[place].path for place in judged),
         labels=labels,
         chances=chances,
         folds=FOLDS,
@@ -72,32 +72,34 @@ def check_labels(
     )
 
 
-def sets_of(pictures: Sequence[Picture], near: Sequence[Copies]) -> Numbers:
-    """A number for each picture (n,), the same for those that belong together by group, content or likeness."""
-    sets = np.empty(len(pictures), np.int64)
-    for number, unit in enumerate(units([picture.example for picture in pictures], tied(near, pictures))):
+def sets_of(images: Sequence[AuditedImage], near: Sequence[Copies]) -> Numbers:
+    """A number for each image (n,), the same for those that belong together by group, content or likeness."""
+    sets = np.empty(len(images), np.int64)
+    for number, unit in enumerate(units([image.example for image in images], tied(near, images))):
         sets[unit] = number
     return sets
 
 
-def frozen_features(root: Path, pictures: Sequence[Picture], weights: str, device: str, progress: Progress) -> Tensor:
-    """The features (pictures, 2, C) of pictures and mirror images; kept in corolla's cache."""
+def frozen_features(
+    root: Path, images: Sequence[AuditedImage], weights: str, device: str, progress: Progress
+) -> Tensor:
+    """The features (images, 2, C) of images and mirror images; kept in corolla's cache."""
     pretrained = efficientnet_lite(weights) if weights in LITE else vision_transformer(weights)
     keep_freed_memory()
     backbone = pretrained.backbone.eval().to(device).to(memory_format=torch.channels_last)
     precision = choose_precision(device)
 
-    def extract(images: Tensor) -> Tensor:
+    def extract(batch: Tensor) -> Tensor:
         with precision.autocast(device):
-            feature: Tensor = backbone(images.contiguous(memory_format=torch.channels_last))[1]
+            feature: Tensor = backbone(batch.contiguous(memory_format=torch.channels_last))[1]
         return feature
 
     def tell(done: int, total: int) -> None:
-        progress.stage(f"{weights} looks at the pictures", done, total)
+        progress.stage(f"{weights} looks at the images", done, total)
 
-    examples = [picture.example for picture in pictures]
+    examples = [image.example for image in images]
     key = f"{digest(backbone)} {precision.mixed}"
-    return picture_features(root, examples, extract, pretrained.preprocessing, device, tell, key)
+    return image_features(root, examples, extract, pretrained.preprocessing, device, tell, key)
 
 
 def out_of_fold(
@@ -106,7 +108,7 @@ def out_of_fold(
     """The probabilities (n, classes) of features (n, views, C), each from a head that was fitted without its fold.
 
     Folds are stratified by label (n,) and keep equal numbers of `sets` (n,) together. How strongly heads are
-    regularised is chosen once, on the first fold.
+    regularized is chosen once, on the first fold.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 

@@ -1,7 +1,7 @@
 """Labels that are likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068).
 
-From given labels and probabilities of heads that were fitted without the picture's own label. A picture counts for a
-class if its probability reaches what pictures labelled so reach on average, so that neither a class the network is
+From given labels and probabilities of heads that were fitted without the image's own label. An image counts for a
+class if its probability reaches what images labeled so reach on average, so that neither a class the network is
 unsure of nor one it is too sure of is accused wholesale. cleanlab, by the paper's authors, is what the tests hold this
 against.
 """
@@ -20,20 +20,20 @@ SLACK = 1e-6  # a mean over equal probabilities may be a last bit above each of 
 
 
 def thresholds(labels: Numbers, chances: Chances) -> Chances:
-    """t_j (eq. 2): the mean probability of class j over the pictures labelled j (classes,); 2 if there are none."""
+    """t_j (eq. 2): the mean probability of class j over the images labeled j (classes,); 2 if there are none."""
     return np.array(
         [chances[labels == j, j].mean() if (labels == j).any() else 2.0 for j in range(chances.shape[1])], np.float64
     )
 
 
 def confident_classes(labels: Numbers, chances: Chances) -> Numbers:
-    """Which class each picture counts for (n,): the likeliest of those whose t_j it reaches (eq. 1), or -1."""
+    """Which class each image counts for (n,): the likeliest of those whose t_j it reaches (eq. 1), or -1."""
     reached = np.where(chances >= thresholds(labels, chances) - SLACK, chances, -1.0)
     return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
 
 
 def confident_joint(labels: Numbers, chances: Chances) -> Numbers:
-    """C (eq. 1): how many pictures labelled i (rows) count for class j (columns), (classes, classes)."""
+    """C (eq. 1): how many images labeled i (rows) count for class j (columns), (classes, classes)."""
     counted = confident_classes(labels, chances)
     joint = np.zeros((chances.shape[1],) * 2, np.int64)
     np.add.at(joint, (labels[counted >= 0], counted[counted >= 0]), 1)
@@ -43,7 +43,7 @@ def confident_joint(labels: Numbers, chances: Chances) -> Numbers:
 def margins(labels: Numbers, chances: Chances) -> Chances:
     """The probability of the given label less that of the likeliest other class (n,), in [-1, 1]; low is suspicious.
 
-    The normalised margin by which the paper ranks (section 3.2), and cleanlab after it.
+    The normalized margin by which the paper ranks (section 3.2), and cleanlab after it.
     """
     places = np.arange(len(labels))
     others = chances.copy()
@@ -52,7 +52,7 @@ def margins(labels: Numbers, chances: Chances) -> Chances:
 
 
 def suspicious(labels: Numbers, chances: Chances) -> NDArray[np.bool_]:
-    """Whether each label is likely wrong (n,): the picture counts for another class, which is likelier than its own.
+    """Whether each label is likely wrong (n,): the image counts for another class, which is likelier than its own.
 
     The off-diagonal entries of C (section 3.2, method 2), less those whose given label is the likeliest all the same.
     """
@@ -73,9 +73,9 @@ class Suspect:
 
 @dataclass(frozen=True, eq=False)
 class LabelCheck:
-    """Out-of-fold probabilities of judged pictures, and what follows from them.
+    """Out-of-fold probabilities of judged images, and what follows from them.
 
-    `labels` (n,) are places in `classes`, `chances` is (n, classes); `passed_over` are classes with too few pictures to
+    `labels` (n,) are places in `classes`, `chances` is (n, classes); `passed_over` are classes with too few images to
     be judged, each with its number of sets that do not belong together.
     """
 
@@ -94,12 +94,12 @@ class LabelCheck:
 
     @cached_property
     def agreement(self) -> float:
-        """The share of pictures whose likeliest class is the given label."""
+        """The share of images whose likeliest class is the given label."""
         return float((self.chances.argmax(axis=1) == self.labels).mean())
 
     @cached_property
     def ranking(self) -> Numbers:
-        """The places of all judged pictures, the most suspicious label first."""
+        """The places of all judged images, the most suspicious label first."""
         return np.argsort(margins(self.labels, self.chances), kind="stable").astype(np.int64)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""`audit.html`: one page that shows what an audit found, with the pictures; it opens anywhere and asks for nothing.
+"""`audit.html`: one page that shows what an audit found, with the images; it opens anywhere and asks for nothing.
 
 It is made of the report's own parts: escaping, style, sections, tiles and thumbnails.
 """
@@ -12,9 +12,9 @@ from corolla import __version__
 from corolla.atomic import write_text
 from corolla.audit.charts import size_charts
 from corolla.audit.concerns import concerns, counts
-from corolla.audit.findings import Copies, Findings, Picture, quantiles
+from corolla.audit.findings import AuditedImage, Copies, Findings, quantiles
+from corolla.audit.images import KINDS
 from corolla.audit.labels import pairs
-from corolla.audit.pictures import KINDS
 from corolla.preprocessing import Preprocessing
 from corolla.report.facts import SPLIT_NAMES
 from corolla.report.gallery import Tile
@@ -25,16 +25,16 @@ from corolla.report.words import listed
 
 TEMPLATES = Path(__file__).parent / "templates"
 SQUARE = Preprocessing((SIDE, SIDE))  # how tiles are cropped
-SUSPECTS, SETS, IN_A_SET, ODD, PAIRS = 96, 30, 6, 12, 12  # shown with pictures, so that the page stays a few megabytes
-MOST_CLASSES = 12  # named where a kind of picture gathers
+SUSPECTS, SETS, IN_A_SET, ODD, PAIRS = 96, 30, 6, 12, 12  # shown with images, so that the page stays a few megabytes
+MOST_CLASSES = 12  # named where a kind of image gathers
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture, and what it is called; several names where their files hold the same bytes."""
+    """An image, and what it is called; several names where their files hold the same bytes."""
 
     thumbnail: Thumbnail
-    pictures: tuple[Picture, ...]
+    images: tuple[AuditedImage, ...]
     details: str = ""
 
 
@@ -49,11 +49,11 @@ class ShownCopies:
     @property
     def more(self) -> int:
         """How many of the set have no tile."""
-        return len(self.copies.pictures) - sum(len(tile.pictures) for tile in self.tiles)
+        return len(self.copies.images) - sum(len(tile.images) for tile in self.tiles)
 
 
 def write_page(findings: Findings, file: Path) -> None:
-    """Write the page, whole or not at all; a picture that is gone becomes a tile with the reason."""
+    """Write the page, whole or not at all; an image that is gone becomes a tile with the reason."""
     parts = [section for make in SECTIONS if (section := make(findings)) is not None]
     sections = [headline(findings, {section.name for section in parts}), *parts]
     page = environment(TEMPLATES).get_template("audit.html.j2")
@@ -61,7 +61,7 @@ def write_page(findings: Findings, file: Path) -> None:
 
 
 def headline(findings: Findings, there: set[str]) -> Section:
-    """How many pictures, what was looked for, and what is worth a thought; `there` are the sections below it."""
+    """How many images, what was looked for, and what is worth a thought; `there` are the sections below it."""
     values = {"counts": counts(findings), "concerns": concerns(findings), "there": there}
     return Section("headline", "Findings", values)
 
@@ -73,10 +73,10 @@ def labels(findings: Findings) -> Section | None:
         return None
     chosen = check.suspects[:SUSPECTS]
     number = {label: index for index, label in enumerate(check.classes)}
-    pictures = thumbnails([findings.root / suspect.path for suspect in chosen], SQUARE)
+    images = thumbnails([findings.root / suspect.path for suspect in chosen], SQUARE)
     tiles = [
-        Tile(s.path, s.given, s.suggested, s.suggested_probability, (number[s.given], number[s.suggested]), picture)
-        for s, picture in zip(chosen, pictures, strict=True)
+        Tile(s.path, s.given, s.suggested, s.suggested_probability, (number[s.given], number[s.suggested]), image)
+        for s, image in zip(chosen, images, strict=True)
     ]
     values = {"check": check, "tiles": tiles, "pairs": pairs(check.suspects)[:PAIRS]}
     return Section("labels", "Labels", values)
@@ -94,10 +94,10 @@ def copies(findings: Findings) -> Section | None:
 
 
 def shown_copies(findings: Findings, copies: Copies) -> ShownCopies:
-    """A set with its pictures; files of the same bytes share a tile."""
-    by_content: dict[str, list[Picture]] = {}
-    for picture in copies.pictures:
-        by_content.setdefault(picture.example.sha256, []).append(picture)
+    """A set with its images; files of the same bytes share a tile."""
+    by_content: dict[str, list[AuditedImage]] = {}
+    for image in copies.images:
+        by_content.setdefault(image.example.sha256, []).append(image)
     chosen = list(by_content.values())[:IN_A_SET]
     small = thumbnails([findings.root / same[0].path for same in chosen], SQUARE)
     tiles = tuple(Shown(thumbnail, tuple(same)) for thumbnail, same in zip(small, chosen, strict=True))
@@ -105,7 +105,7 @@ def shown_copies(findings: Findings, copies: Copies) -> ShownCopies:
 
 
 def classes(findings: Findings) -> Section:
-    """How many pictures of which class in which split."""
+    """How many images of which class in which split."""
     totals = {label: findings.total(label) for label in findings.classes}
     rows = [
         (label, [findings.counts[label, split] for split in findings.splits], total, total / max([*totals.values(), 1]))
@@ -115,8 +115,8 @@ def classes(findings: Findings) -> Section:
 
 
 def sizes(findings: Findings) -> Section | None:
-    """How large the pictures are and of which shape."""
-    looks = [picture.look for picture in findings.used]
+    """How large the images are and of which shape."""
+    looks = [image.look for image in findings.used]
     if not looks:
         return None
     table = {
@@ -127,19 +127,18 @@ def sizes(findings: Findings) -> Section | None:
 
 
 def odd(findings: Findings) -> Section | None:
-    """Pictures that are unlike what a photograph should be, kind by kind."""
+    """Images that are unlike what a photograph should be, kind by kind."""
     kinds = []
     for kind, title in KINDS.items():
         found = findings.odd(kind)
-        small = thumbnails([findings.root / picture.path for picture, _ in found[:ODD]], SQUARE)
+        small = thumbnails([findings.root / image.path for image, _ in found[:ODD]], SQUARE)
         tiles = [
-            Shown(thumbnail, (picture,), details)
-            for (picture, details), thumbnail in zip(found[:ODD], small, strict=True)
+            Shown(thumbnail, (image,), details) for (image, details), thumbnail in zip(found[:ODD], small, strict=True)
         ]
         if found:
-            gathered = Counter(picture.example.label for picture, _ in found).most_common()
+            gathered = Counter(image.example.label for image, _ in found).most_common()
             kinds.append((title, len(found), listed([f"{label} {n:,}" for label, n in gathered], MOST_CLASSES), tiles))
-    return Section("odd", "Unusual pictures", {"kinds": kinds}) if kinds else None
+    return Section("odd", "Unusual images", {"kinds": kinds}) if kinds else None
 
 
 def unreadable(findings: Findings) -> Section | None:
@@ -147,7 +146,7 @@ def unreadable(findings: Findings) -> Section | None:
     out: Sequence[tuple[str, str, str]] = [
         *((example.path, example.label, reason) for example, reason in findings.unreadable),
         *((skipped.path, "", skipped.reason) for skipped in findings.unusable),
-        *((p.path, p.example.label, p.left_out) for p in findings.pictures if p.left_out),
+        *((p.path, p.example.label, p.left_out) for p in findings.images if p.left_out),
     ]
     return Section("unreadable", "Left out", {"rows": out[:MOST_SKIPPED], "in_all": len(out)}) if out else None
 

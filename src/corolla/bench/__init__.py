@@ -1,7 +1,7 @@
-"""How fast this machine predicts, trains and reads pictures, held against what its processor can do at most.
+"""How fast this machine predicts, trains and reads images, held against what its processor can do at most.
 
 `report.bench` measures one thing after another: `ceiling` the matrix products alone, `models` prediction and the real
-training step, `pictures` decoding and random views; `timing` is how all of them are timed, `memory` how a step is
+training step, `images` decoding and random views; `timing` is how all of them are timed, `memory` how a step is
 measured in a process of its own.
 """
 

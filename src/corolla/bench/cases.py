@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # a name is refused without torch
 
 @dataclass(frozen=True)
 class Case:
-    """A model at its size of picture, asked for `batch` pictures at once."""
+    """A model at its size of image, asked for `batch` images at once."""
 
     model: str
     batch: int
@@ -27,11 +27,11 @@ class Case:
 
     @property
     def size(self) -> int:
-        """The side of the square pictures, in pixels."""
+        """The side of the square images, in pixels."""
         return self.config.image_size[0]
 
     def pixels(self) -> "Tensor":
-        """Noise for pictures, uint8 (B, 3, size, size): what they show takes no time."""
+        """Noise for images, uint8 (B, 3, size, size): what they show takes no time."""
         import torch
 
         generator = torch.Generator().manual_seed(0)
@@ -42,7 +42,7 @@ def cases_of(models: Sequence[str], sizes: Sequence[int], batches: Sequence[int]
     """Every model at every size (pixels) and batch; `CorollaError` for a name or a size that stands for no model."""
     cases = [Case(name, batch) for name in at_sizes(models, sizes) for batch in batches]
     if not cases or min(batches) < 1:
-        raise CorollaError("there is nothing to measure; give at least one model, and batches of at least 1 picture")
+        raise CorollaError("there is nothing to measure; give at least one model, and batches of at least 1 image")
     for case in cases:
         _ = case.config
     return cases

@@ -43,7 +43,7 @@ def operations(shape: Shape) -> int:
 
 
 def shapes_to_try(configs: Iterable[ViTConfig], batch: int) -> list[Shape]:
-    """Cubes and the larger products of the models' MLPs for `batch` pictures, those of fewest operations first."""
+    """Cubes and the larger products of the models' MLPs for `batch` images, those of fewest operations first."""
     shapes: set[Shape] = {(side, side, side) for side in CUBES}
     for config in configs:
         rows, columns = config.grid(config.image_size)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from corolla.bench.pictures import cache_of_its_own
+from corolla.bench.images import cache_of_its_own
 from corolla.data.manifest import Manifest
 from corolla.progress import Progress
 from corolla.run import Run
@@ -115,7 +115,7 @@ def recipe_for(size: int, images: int) -> Recipe:
         model=f"vit_micro_conv16_{size}",
         image_size=size,
         epochs=EPOCHS,
-        growth=((0.0, 1.0),),
+        progressive_resizing=((0.0, 1.0),),
         batch_size=min(BATCH, images),
         validations=VALIDATIONS,
     )

@@ -1,4 +1,4 @@
-"""How many pictures a second a model answers, and learns from, and what share of the ceiling that is."""
+"""How many images a second a model answers, and learns from, and what share of the ceiling that is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,12 +47,12 @@ class Speed:
 
     case: Case
     measured: Measured
-    operations: int  # of the task, for one picture
+    operations: int  # of the task, for one image
     ceiling: float  # operations a second, in the task's precision
 
     @property
     def images_per_second(self) -> float:
-        """Pictures a second, by the median."""
+        """Images a second, by the median."""
         return self.case.batch / self.measured.timing.median
 
     @property
@@ -90,22 +90,26 @@ def speed(case: Case, measured: Measured, ceilings: Mapping[str, Ceiling]) -> Sp
 
 
 def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
-    """From pixels to probabilities by the `Classifier` that `predict` asks, once a picture (no mirror image)."""
+    """From pixels to probabilities by the `Classifier` that `predict` asks, once an image (no mirror image)."""
     config = case.config
     classifier = Classifier(ViT(config), Preprocessing(config.image_size), KINDS, flip=False, device=device)
-    pictures = case.pixels().permute(0, 2, 3, 1).contiguous().numpy()
-    timing = timed(lambda: classifier.compute(pictures), seconds, settle=settler(device))
+    images = case.pixels().permute(0, 2, 3, 1).contiguous().numpy()
+    timing = timed(lambda: classifier.compute(images), seconds, settle=settler(device))
     return Measured("prediction", timing, name_of(classifier.precision.dtype))
 
 
 def measure_training(case: Case, device: str, threads: int, seconds: float) -> Measured:
-    """The whole step of `corolla train` by the scratch recipe: forward, backward, clipping, optimisers, average.
+    """The whole step of `corolla train` by the scratch recipe: forward, backward, clipping, optimizers, average.
 
     To be called in a process of its own, for the memory it reports is all that the process has ever held.
     """
     torch.set_num_threads(threads)
     recipe = RECIPE.changed(
-        model=case.model, image_size=case.size, batch_size=case.batch, growth=((0.0, 1.0),), learning_rate=SLOW
+        model=case.model,
+        image_size=case.size,
+        batch_size=case.batch,
+        progressive_resizing=((0.0, 1.0),),
+        learning_rate=SLOW,
     )
     with TemporaryDirectory(prefix="corolla-") as folder:
         trainer = Trainer(one_a_class(Path(folder)), recipe, seed=0, machine=Machine(device, 0), progress=Progress())

@@ -17,9 +17,9 @@ from corolla.bench.cases import Case, cases_of
 from corolla.bench.ceiling import PRECISIONS, Ceiling, Shape, find_ceiling, shapes_to_try
 from corolla.bench.epochs import EVERY, FEWEST, EpochCost, measure_epochs
 from corolla.bench.epochs import SIZES as EPOCH_SIZES
+from corolla.bench.images import ImageSpeed, decode_rate, gather, how_many, view_rates
 from corolla.bench.memory import apart
 from corolla.bench.models import Speed, measure_prediction, measure_training, speed
-from corolla.bench.pictures import PictureSpeed, decode_rate, gather, how_many, view_rates
 from corolla.data.manifest import Manifest
 from corolla.precision import name_of
 from corolla.progress import Progress
@@ -40,7 +40,7 @@ class Report:
     reason: str
     ceilings: dict[str, Ceiling]  # by precision
     speeds: tuple[Speed, ...]
-    pictures: PictureSpeed
+    images: ImageSpeed
     epochs: tuple[EpochCost, ...]
     load: float | None  # programs that were running before, on the average of a minute; None on Windows
     seconds: float  # that all of it took
@@ -57,7 +57,7 @@ class Report:
             "reason": self.reason,
             "ceilings": {name: ceiling.to_json() for name, ceiling in self.ceilings.items()},
             "models": [row.to_json() for row in self.speeds],
-            "pictures": self.pictures.to_json(),
+            "images": self.images.to_json(),
             "epochs": [cost.to_json() for cost in self.epochs],
             "load": self.load,
             "seconds": self.seconds,
@@ -69,7 +69,7 @@ def bench(
     *,
     sizes: Sequence[int] = (),
     batches: Sequence[int] = BATCHES,
-    pictures: str | None = None,
+    images: str | None = None,
     seconds: float = SECONDS,
     epoch_sizes: Sequence[int] = EPOCH_SIZES,
     device: str | None = None,
@@ -77,11 +77,11 @@ def bench(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Measure this machine: matrix products, prediction and training of `models`, reading of pictures.
+    """Measure this machine: matrix products, prediction and training of `models`, reading of images.
 
     `sizes` (pixels) take the place of the size in a model's name; each figure gets about `seconds`, and at least three
-    calls. `epoch_sizes` (pixels) are those of the trainings whose epochs are measured whole. `pictures` is data as
-    `train` takes it; without it pictures are painted. Nothing is left behind.
+    calls. `epoch_sizes` (pixels) are those of the trainings whose epochs are measured whole. `images` is data as
+    `train` takes it; without it images are painted. Nothing is left behind.
 
     Raises `CorollaError` for a model or data that there is not, before anything is measured.
     """
@@ -93,11 +93,11 @@ def bench(
     load = load_before(progress)
     plan = Plan(progress, len(PRECISIONS) + 2 * len(cases) + 3 + len(epoch_sizes))
     with TemporaryDirectory(prefix="corolla-") as folder, threads_set(threads) as used:
-        manifest = gather(pictures, Path(folder), how_many(seconds), progress)
+        manifest = gather(images, Path(folder), how_many(seconds), progress)
         ceilings = measure_ceilings(shapes, machine.device, seconds, plan)
         speeds = measure_models(cases, machine.device, used, seconds, ceilings, plan)
         largest = max(cases, key=lambda case: case.size)
-        read = measure_pictures(pictures or "painted", manifest, largest, machine, used, seconds, plan)
+        read = measure_images(images or "painted", manifest, largest, machine, used, seconds, plan)
         epochs, fewest = [], round(FEWEST * min(max(seconds / SECONDS, 2 * EVERY / FEWEST), 1))
         for size in epoch_sizes:
             plan.next(f"epochs at {size} px")
@@ -157,10 +157,10 @@ def measure_models(
     return tuple(speeds)
 
 
-def measure_pictures(
+def measure_images(
     source: str, manifest: Manifest, case: Case, machine: Machine, threads: int, seconds: float, plan: Plan
-) -> PictureSpeed:
-    """Decoding and views for a model that sees pictures of `case`'s size."""
+) -> ImageSpeed:
+    """Decoding and views for a model that sees images of `case`'s size."""
     paths = [manifest.locate(example) for example in manifest.examples]
     plan.next("decoding")
     decoded = decode_rate(paths, None, threads, seconds)
@@ -168,7 +168,7 @@ def measure_pictures(
     drafted = decode_rate(paths, case.size, threads, seconds)
     plan.next("views")
     first, later = view_rates(manifest, case.size, case.config.patch_size, machine, seconds)
-    return PictureSpeed(source, len(paths), case.size, threads, machine.workers, decoded, drafted, first, later)
+    return ImageSpeed(source, len(paths), case.size, threads, machine.workers, decoded, drafted, first, later)
 
 
 @contextmanager

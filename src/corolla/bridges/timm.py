@@ -21,12 +21,12 @@ class CorollaViT(ViT):
     def __init__(self, num_classes: int = 1000, in_chans: int = 3, global_pool: str = "", **shape: Any) -> None:
         """`shape` is a `ViTConfig` as plain values, without the number of classes; 0 classes leave out the head.
 
-        `global_pool` belongs to timm's own models and changes nothing. Pictures of any size are taken as they come.
+        `global_pool` belongs to timm's own models and changes nothing. Images of any size are taken as they come.
         """
         for unneeded in ("img_size", "dynamic_img_size"):
             shape.pop(unneeded, None)
         if in_chans != 3:
-            raise ValueError(f"this model reads pictures of 3 colours, not {in_chans}")
+            raise ValueError(f"this model reads images of 3 colors, not {in_chans}")
         super().__init__(shape_from(shape | {"num_classes": max(num_classes, 1)}))
         self.num_classes = num_classes
         self.num_features = self.head_hidden_size = self.head.in_features
@@ -35,7 +35,7 @@ class CorollaViT(ViT):
             self.reset_classifier(0)
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """The tokens (B, S, D) after the last block; normalised, unless the norm comes after pooling."""
+        """The tokens (B, S, D) after the last block; normalized, unless the norm comes after pooling."""
         return self.encode(images)
 
     def forward_head(self, z: Tensor, pre_logits: bool = False) -> Tensor:

@@ -48,7 +48,7 @@ class CorollaViTForImageClassification(PreTrainedModel):  # type: ignore[no-unty
             nn.init.zeros_(module.bias)
 
     def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **unused: Any) -> ImageClassifierOutput:
-        """The logits (B, classes) of normalised pictures (B, 3, H, W), and the loss where `labels` (B) are given."""
+        """The logits (B, classes) of normalized images (B, 3, H, W), and the loss where `labels` (B) are given."""
         logits = self.vit(pixel_values)
         loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
         return ImageClassifierOutput(loss=loss, logits=logits)

@@ -1,4 +1,4 @@
-"""Tables that name pictures, CSV or Parquet, read row by row: labels are not needed, and millions of rows no memory."""
+"""Tables that name images, CSV or Parquet, read row by row: labels are not needed, and millions of rows no memory."""
 
 import csv
 import io

@@ -8,9 +8,9 @@ from threading import Event
 from corolla.bulk.model import Model
 from corolla.bulk.parts import table_of
 from corolla.bulk.plan import Work
-from corolla.bulk.reading import picture_of
+from corolla.bulk.reading import image_of
 from corolla.bulk.sources import check_there
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.predictor import Prediction, Predictor
 
 Told = Callable[[int, int], None]  # hears of a chunk how many rows it has and how many could not be read
@@ -51,18 +51,18 @@ def answer(
 ) -> tuple[int, int]:
     """Write the part of a chunk; gives its rows and how many of them could not be read.
 
-    Where a picture could not be read it is written only if the sources are still there: `CorollaError` if not.
+    Where an image could not be read it is written only if the sources are still there: `CorollaError` if not.
     """
     rows = work.read(number)
-    answers: list[Prediction | PictureError] = []
-    for _, reply in predictor.answers([picture_of(row) for row in rows]):
+    answers: list[Prediction | ImageError] = []
+    for _, reply in predictor.answers([image_of(row) for row in rows]):
         if stop and stop.is_set():
             raise Stopped
-        if not isinstance(reply, PictureError):
+        if not isinstance(reply, ImageError):
             answers.append(predictor.prediction(reply, work.shape.top, work.shape.coverage))
         else:
             answers.append(reply)
-    failures = sum(isinstance(each, PictureError) for each in answers)
+    failures = sum(isinstance(each, ImageError) for each in answers)
     if failures:
         check_there(words)
     work.write(number, table_of(rows, answers, work.shape))

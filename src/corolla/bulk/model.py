@@ -61,7 +61,7 @@ class Model:
         folder = run_folder(self.run)
         said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         kept = {name: said.get(name) for name in ("architecture", "classes", "preprocessing")}
-        kept["flip"] = said.get("recipe", {}).get("flip_average")
+        kept["flip"] = said.get("recipe", {}).get("hflip_tta")
         kept |= {name: sha256_of(folder / name) for name in FILES if (folder / name).is_file()}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8")).hexdigest()
 

@@ -1,7 +1,7 @@
 """The engine that is Ray Data: chunks as its rows, and on every worker the code of the local engine.
 
 A worker writes the part of a chunk itself, so the rows are the same and either engine goes on where the other stopped.
-On a cluster the folder of the job and the pictures must be visible to all machines under the same paths.
+On a cluster the folder of the job and the images must be visible to all machines under the same paths.
 """
 
 import errno

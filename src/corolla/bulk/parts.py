@@ -1,7 +1,7 @@
 """The answers as a table: a part for each chunk of the list, and the parts as one file.
 
 Columns are those of `corolla predict --csv` with what a bulk table needs besides: `novelty`, `labels` where a coverage
-was asked for, and `error`, which is null for a picture that was answered. Every page of a part carries a checksum.
+was asked for, and `error`, which is null for an image that was answered. Every page of a part carries a checksum.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 from corolla.atomic import write_with
 from corolla.bulk.sources import Row
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 from corolla.predictor import Prediction
@@ -39,13 +39,13 @@ def schema_of(shape: Shape) -> Any:
     return pa.schema([*columns, ("error", pa.string())])
 
 
-def table_of(rows: Sequence[Row], answers: Sequence[Prediction | PictureError], shape: Shape) -> Any:
+def table_of(rows: Sequence[Row], answers: Sequence[Prediction | ImageError], shape: Shape) -> Any:
     """The table of a chunk: a line for each row, in their order."""
     pa = needed("pyarrow", "parquet")
     lines = []
     for row, answer in zip(rows, answers, strict=True):
         line: dict[str, Any] = {"path": row.name}
-        if isinstance(answer, PictureError):
+        if isinstance(answer, ImageError):
             line["error"] = plain(answer.reason)
         else:
             line |= {"label": answer.label, "probability": answer.probability, "novelty": answer.novelty}

@@ -1,4 +1,4 @@
-"""What a job is: the list of its pictures and what answers about them, written down before the first answer.
+"""What a job is: the list of its images and what answers about them, written down before the first answer.
 
 Both lie in a folder beside the result, and a part of the answers for each chunk of the list. Whoever comes later, in
 another process, on another machine or with another engine, goes on with what is missing, as long as the same is asked.
@@ -33,7 +33,7 @@ FACTS = {
     "corolla": "version of corolla",
     "model": "model",
     "computed": "way of computing",
-    "sources": "pictures",
+    "sources": "images",
     "top": "--top",
     "coverage": "--coverage",
 }

@@ -35,7 +35,7 @@ class Told:
 
     rows: int = 0  # of the whole list
     kept: int = 0  # of them answered and on the disk, those of earlier calls too
-    failed: int = 0  # rows whose pictures could not be read; of this call, and of the whole list in the end
+    failed: int = 0  # rows whose images could not be read; of this call, and of the whole list in the end
     made: int = 0  # rows of this call
     seconds: float = 0.0
 
@@ -60,11 +60,11 @@ def predict(
     progress: Progress | None = None,
     told: Told | None = None,
 ) -> Told:
-    """Answer about every picture of `sources` and write a row for each into the Parquet file `out`.
+    """Answer about every image of `sources` and write a row for each into the Parquet file `out`.
 
     `run` is a run folder, the name of a run that comes with corolla, or an exported file. A source is a folder, a
-    pattern, a picture, a table of paths, a tar shard, or an address of any of them that fsspec knows. The list of
-    pictures is written first, then answers chunk by chunk (`chunk` rows, a multiple of a batch) into
+    pattern, an image, a table of paths, a tar shard, or an address of any of them that fsspec knows. The list of
+    images is written first, then answers chunk by chunk (`chunk` rows, a multiple of a batch) into
     `OUT.unfinished/`; a call that was stopped in any way is given again and goes on, with either engine. Rows keep the
     order of the list; what could not be read has a reason in the column `error`. `told` is kept up to date for whoever
     wants to know after an exception. A run computes in `precision`, and rows of one table in one.

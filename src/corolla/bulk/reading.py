@@ -1,15 +1,15 @@
-"""From a row to its picture, fetched when its turn comes: from the disk, out of a shard, or from elsewhere."""
+"""From a row to its image, fetched when its turn comes: from the disk, out of a shard, or from elsewhere."""
 
 from functools import partial
 from pathlib import Path
 
 from corolla.bulk import places
 from corolla.bulk.sources import Row
-from corolla.data.decoding import MAX_BYTES, PictureError
-from corolla.data.given import Picture
+from corolla.data.decoding import MAX_BYTES, ImageError
+from corolla.data.given import ImageInput
 
 
-def picture_of(row: Row) -> Picture:
+def image_of(row: Row) -> ImageInput:
     """What a predictor takes for the row: a path, or a function that fetches its bytes or says why it cannot."""
     if not row.error and row.size < 0 and not places.protocol(row.where):
         return Path(row.where)
@@ -17,11 +17,11 @@ def picture_of(row: Row) -> Picture:
 
 
 def content_of(row: Row) -> bytes:
-    """The bytes of a row's picture, `MAX_BYTES` at most; `PictureError` says in a few words why they cannot be had."""
+    """The bytes of a row's image, `MAX_BYTES` at most; `ImageError` says in a few words why they cannot be had."""
     if row.error:
-        raise PictureError(row.error)
+        raise ImageError(row.error)
     if row.size > MAX_BYTES:
-        raise PictureError(f"{row.size / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not read")
+        raise ImageError(f"{row.size / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not read")
     try:
         if row.size == 0:
             content = b""
@@ -32,9 +32,9 @@ def content_of(row: Row) -> bytes:
                 file.seek(row.start)
                 content = file.read(row.size)
     except Exception as error:  # file systems raise what they like
-        raise PictureError(places.reason(error, row.where)) from None
+        raise ImageError(places.reason(error, row.where)) from None
     if len(content) > MAX_BYTES:
-        raise PictureError(f"more than {MAX_BYTES / 1e6:.0f} MB, which are not read")
+        raise ImageError(f"more than {MAX_BYTES / 1e6:.0f} MB, which are not read")
     if len(content) < row.size:
-        raise PictureError("truncated: the file ends before the picture does")
+        raise ImageError("truncated: the file ends before the image does")
     return content

@@ -1,4 +1,4 @@
-"""WebDataset shards: tar files whose pictures are listed by where their bytes lie, and read there, never unpacked."""
+"""WebDataset shards: tar files whose images are listed by where their bytes lie, and read there, never unpacked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import BinaryIO
 from corolla.data.listing import is_noise
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import DamageError
-from corolla.data.tree import named_like_picture
+from corolla.data.tree import named_like_image
 
 SUFFIX = ".tar"
 
 
 @dataclass(frozen=True)
 class Member:
-    """A picture in a shard: its name there, where its bytes begin and how many they are, or why it is not read."""
+    """An image in a shard: its name there, where its bytes begin and how many they are, or why it is not read."""
 
     name: str
     start: int = 0
@@ -24,14 +24,14 @@ class Member:
 
 
 def members(file: BinaryIO) -> Iterator[Member]:
-    """The pictures of an open shard in its order; damage ends them with a member that has no name.
+    """The images of an open shard in its order; damage ends them with a member that has no name.
 
-    What is not named like a picture is passed over: WebDataset keeps labels beside them. Links are never followed.
+    What is not named like an image is passed over: WebDataset keeps labels beside them. Links are never followed.
     """
     try:
         for found in headers(file):
             path = PurePosixPath(found.name)
-            if not named_like_picture(path.name) or is_noise(path.name) or found.isdir():
+            if not named_like_image(path.name) or is_noise(path.name) or found.isdir():
                 continue
             if is_ordinary(found):
                 yield Member(found.name, found.offset_data, found.size)

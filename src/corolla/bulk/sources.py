@@ -1,8 +1,8 @@
-"""From the words after `corolla predict RUN` to a row for each picture, one after another and never all at once.
+"""From the words after `corolla predict RUN` to a row for each image, one after another and never all at once.
 
-A word is a folder (everything below it, sorted), a pattern, a picture, a tar shard, a table of paths, or an address of
-any of them. Wherever a tar is met its pictures are meant. What a word itself means must be there; one
-picture of many that cannot be had becomes a row that says why.
+A word is a folder (everything below it, sorted), a pattern, an image, a tar shard, a table of paths, or an address of
+any of them. Wherever a tar is met its images are meant. What a word itself means must be there; one
+image of many that cannot be had becomes a row that says why.
 """
 
 import glob
@@ -24,7 +24,7 @@ from corolla.errors import CorollaError
 
 @dataclass(frozen=True)
 class Row:
-    """One picture: what the table calls it, the whole path or address of its file, and where in that file it lies."""
+    """One image: what the table calls it, the whole path or address of its file, and where in that file it lies."""
 
     name: str
     where: str
@@ -34,14 +34,14 @@ class Row:
 
 
 def rows_of(words: Iterable[str]) -> Iterator[Row]:
-    """A row for each picture that the words mean, in their order; `CorollaError` where a word means nothing."""
+    """A row for each image that the words mean, in their order; `CorollaError` where a word means nothing."""
     for word in words:
         empty = True
         for row in expand(word):
             empty = False
             yield row
         if empty:
-            raise CorollaError(f"{word} holds no pictures")
+            raise CorollaError(f"{word} holds no images")
 
 
 def expand(word: str) -> Iterator[Row]:
@@ -89,7 +89,7 @@ def in_files(files: Iterable[Path]) -> Iterator[Row]:
 
 
 def in_shard(name: str, where: str, size: int = -1) -> Iterator[Row]:
-    """A row for each picture of a shard; one for the shard itself if it cannot be read to its end."""
+    """A row for each image of a shard; one for the shard itself if it cannot be read to its end."""
     try:
         with opened(where, size) as file:
             for member in members(file):
@@ -117,7 +117,7 @@ def portable(name: str, folder: Path) -> str:
 
 
 def elsewhere(word: str) -> Iterator[Row]:
-    """The rows of an address: of a folder, a pattern, a table, a shard or a picture."""
+    """The rows of an address: of a folder, a pattern, a table, a shard or an image."""
     try:
         system, path = places.open_place(word)
         on_web = places.protocol(word) in places.WEB
@@ -184,11 +184,11 @@ def absolute(word: str) -> str:
 
 
 def check_there(words: Iterable[str]) -> None:
-    """`CorollaError` if a folder, a shard or a place that pictures are read from has vanished while they were."""
+    """`CorollaError` if a folder, a shard or a place that images are read from has vanished while they were."""
     for word in words:
         kind = places.protocol(word)
         if kind in places.WEB:
-            continue  # one address of the web is one picture, and its row says what was wrong
+            continue  # one address of the web is one image, and its row says what was wrong
         try:
             if kind is not None and kind not in places.LOCAL:
                 there = glob.has_magic(word) or places.is_there(word)

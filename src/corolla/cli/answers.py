@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from corolla.atomic import write_bytes
 from corolla.cli.inputs import Input
 from corolla.cli.output import printable
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.predictor import Prediction, Predictor
 from corolla.progress import Progress
 
@@ -46,7 +46,7 @@ def ask(
             yield Answer(item, error=item.error)
         else:
             _, row = next(rows)
-            if isinstance(row, PictureError):
+            if isinstance(row, ImageError):
                 yield Answer(item, error=row.reason)
             else:
                 yield Answer(item, classifier.prediction(row, top, coverage))
@@ -62,7 +62,7 @@ class Lines:
         self.label_width = max(cell_len(printable(name)) for name in classes)
 
     def line(self, prediction: Prediction, name: str) -> str:
-        """The line about one picture."""
+        """The line about one image."""
         if not prediction.accepted:
             told = [f"{NONE} (novelty {prediction.novelty:.2f})"]
         elif prediction.labels is not None:
@@ -98,7 +98,7 @@ def write_csv(answers: Sequence[Answer], file: Path) -> None:
 
 
 def draw(answers: Sequence[Answer], file: Path) -> None:
-    """The pictures in a grid, titled with class and probability."""
+    """The images in a grid, titled with class and probability."""
     from corolla.report.grid import draw_grid
 
     tiles = [
@@ -110,5 +110,5 @@ def draw(answers: Sequence[Answer], file: Path) -> None:
 
 
 def title(prediction: Prediction) -> str:
-    """What stands above a picture in the grid."""
+    """What stands above an image in the grid."""
     return f"{prediction.label} {prediction.probability:.1%}" if prediction.accepted else NONE

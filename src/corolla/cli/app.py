@@ -25,7 +25,7 @@ from corolla.cli.options import FLAG, at_home, prose
 
 app = typer.Typer(
     name="corolla",
-    help="From a folder of labelled pictures to an accurate, honest Vision Transformer classifier, "
+    help="From a folder of labeled images to an accurate, honest Vision Transformer classifier, "
     "on the computer you have.",
     epilog="Examples:\n"
     "corolla demo\n"

@@ -1,4 +1,4 @@
-"""`corolla audit`: what may be wrong with labelled pictures, before anything is trained on them."""
+"""`corolla audit`: what may be wrong with labeled images, before anything is trained on them."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ PAGE, FIGURES = "audit.html", "audit.json"
 def command(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="Labelled pictures, as `corolla train` takes them."),
+        typer.Argument(metavar="DATA", help="Labeled images, as `corolla train` takes them."),
     ],
     weights: Annotated[
         str | None,
@@ -56,7 +56,7 @@ def command(
     relabel: Annotated[
         bool,
         typer.Option(
-            "--relabel", metavar=FLAG, help="Let --fix give pictures the suggested label; look at the page first."
+            "--relabel", metavar=FLAG, help="Let --fix give images the suggested label; look at the page first."
         ),
     ] = False,
     seed: Annotated[
@@ -67,9 +67,9 @@ def command(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Look for what may be wrong with your pictures: files, copies, classes, sizes and, with --weights, labels.
+    """Look for what may be wrong with your images: files, copies, classes, sizes and, with --weights, labels.
 
-    Writes one page with the pictures, audit.html, and all of it as audit.json, which --json prints too. Copies are told
+    Writes one page with the images, audit.html, and all of it as audit.json, which --json prints too. Copies are told
     with the splits and classes they stand in. Labels are judged by confident learning over answers of heads that had
     not seen them; the most suspicious come first, with the label that fits better.
 

@@ -12,7 +12,7 @@ EXAMPLES = (
     "Examples:\n"
     "corolla bench\n"
     "corolla bench --model vit_micro_conv16_160 --size 96 --size 160 --batch 64\n"
-    "corolla bench --pictures photos/ --json > machine.json"
+    "corolla bench --images photos/ --json > machine.json"
 )
 
 
@@ -30,21 +30,21 @@ def command(
         typer.Option(
             metavar="PX",
             min=1,
-            help="Side of the square pictures, in place of the one in the models' names; may be repeated.",
+            help="Side of the square images, in place of the one in the models' names; may be repeated.",
             show_default="that of the models' names",
         ),
     ] = None,
     batch: Annotated[
         list[int] | None,
         typer.Option(
-            metavar="N", min=1, help="Pictures at once; may be repeated.", show_default=", ".join(map(str, BATCHES))
+            metavar="N", min=1, help="Images at once; may be repeated.", show_default=", ".join(map(str, BATCHES))
         ),
     ] = None,
-    pictures: Annotated[
+    images: Annotated[
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Read these pictures, given as `corolla train` takes them, instead of painted ones.",
+            help="Read these images, given as `corolla train` takes them, instead of painted ones.",
             show_default="painted",
         ),
     ] = None,
@@ -66,13 +66,13 @@ def command(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure this machine: products of matrices, prediction, training steps, the reading of pictures, whole epochs.
+    """Measure this machine: products of matrices, prediction, training steps, the reading of images, whole epochs.
 
     The share is that of the fastest product of matrices measured here in the same precision, counting a model's
     multiplications and additions once for a prediction and three times for a training step. Nothing is left behind.
 
     With --json one object is printed: corolla, torch, hardware, device, threads, mixed_precision, reason, ceilings,
-    models, pictures, epochs, load, seconds.
+    models, images, epochs, load, seconds.
     """
     refuse_infinite(seconds=seconds)
 
@@ -82,8 +82,8 @@ def command(
 
     check_device(device)
     cases_of(model or MODELS, size or (), batch or BATCHES)
-    if pictures is not None:
-        glance(pictures)
+    if images is not None:
+        glance(images)
 
     from corolla.bench.epochs import SIZES as EPOCH_SIZES
     from corolla.bench.report import bench
@@ -94,7 +94,7 @@ def command(
             model or MODELS,
             sizes=size or (),
             batches=batch or BATCHES,
-            pictures=pictures,
+            images=images,
             seconds=seconds,
             epoch_sizes=size or EPOCH_SIZES,
             device=usable_device(device),

@@ -1,4 +1,4 @@
-"""`corolla predict … --out FILE.parquet`: a row for each of however many pictures, in a table on the disk."""
+"""`corolla predict … --out FILE.parquet`: a row for each of however many images, in a table on the disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,14 +59,12 @@ def write(
         raise Interrupted(
             f"stopped; {told.kept:,} of {count(told.rows, 'row is', 'rows are')} kept, and the same command goes on"
             if told.rows
-            else "stopped before the pictures were listed; the same command begins again"
+            else "stopped before the images were listed; the same command begins again"
         ) from None
     failed = f", {told.failed:,} of them unreadable" if told.failed else ""
     speed = f", {rate(told.rate)} rows/s" if told.made else ""
     print(f"{out}: {count(told.rows, 'row')}{failed}{speed}")
     if told.rows and told.failed == told.rows:
         raise CorollaError(
-            f"none of the {told.rows:,} pictures could be read"
-            if told.rows > 1
-            else "the one picture could not be read"
+            f"none of the {told.rows:,} images could be read" if told.rows > 1 else "the one image could not be read"
         )

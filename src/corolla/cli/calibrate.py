@@ -17,7 +17,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Labelled pictures with a train and a val split; by default those the run was made from.",
+            help="Labeled images with a train and a val split; by default those the run was made from.",
             show_default=False,
         ),
     ] = None,
@@ -27,9 +27,9 @@ def command(
 ) -> None:
     """Calibrate a run that is not, or calibrate it anew; `corolla train` does it at its end.
 
-    From the validation pictures come a temperature, so that of answers given with 80 % four in five are right; the
-    scores from which `corolla predict --coverage` makes its sets of classes; and how unlike the training pictures a
-    picture may be before the answer is "none of these classes". Writes calibration.safetensors into the run folder and
+    From the validation images come a temperature, so that of answers given with 80 % four in five are right; the
+    scores from which `corolla predict --coverage` makes its sets of classes; and how unlike the training images an
+    image may be before the answer is "none of these classes". Writes calibration.safetensors into the run folder and
     changes nothing else there.
 
     With --json one object is printed: temperature, novelty, val, train, auroc_on_damaged.
@@ -47,7 +47,7 @@ def command(
     if str(run) in NAMES and not folder.config_file.is_file():
         raise CorollaError(f"{run} comes with corolla and is calibrated")
     if data is None and not folder.manifest_file.is_file():
-        raise CorollaError(f"{run} has no manifest.csv; say where labelled pictures are: corolla calibrate {run} DATA")
+        raise CorollaError(f"{run} has no manifest.csv; say where labeled images are: corolla calibrate {run} DATA")
     classes = check_run(run, device).classes
     with progress_for(quiet) as progress, locked(folder.folder, "calibration", progress.note):
         manifest = folder.load_manifest() if data is None else load_data(data, known=classes, progress=progress.stage)
@@ -67,5 +67,5 @@ def command(
     else:
         print(
             f"temperature {calibration.temperature:.3f}, novelty by {calibration.novelty.name}, "
-            f"from {calibration.facts['val']:,} validation and {calibration.facts['train']:,} training pictures"
+            f"from {calibration.facts['val']:,} validation and {calibration.facts['train']:,} training images"
         )

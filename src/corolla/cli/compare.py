@@ -1,4 +1,4 @@
-"""`corolla compare`: several runs on the same pictures, and whether a difference could be luck."""
+"""`corolla compare`: several runs on the same images, and whether a difference could be luck."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ def command(
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Labelled pictures to ask all of them about; by default each is asked about those it was split with, "
+            help="Labeled images to ask all of them about; by default each is asked about those it was split with, "
             "which must be the same.",
             show_default=False,
         ),
@@ -40,7 +40,7 @@ def command(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Compare runs: accuracy on the same pictures, the difference with its interval, and an exact test of it.
+    """Compare runs: accuracy on the same images, the difference with its interval, and an exact test of it.
 
     A difference is called one if equally good models would disagree so unevenly less than once in twenty times
     (McNemar's test, with Holm's correction where several runs are compared). The runs are left as they are.

@@ -9,9 +9,9 @@ from corolla.cli.options import ClassFolders, Duplicates, Quiet, at_home, prose,
 from corolla.text import count
 
 app = typer.Typer(
-    help="Fetch or paint pictures to train on, and pack many into shards.",
+    help="Fetch or paint images to train on, and pack many into shards.",
     no_args_is_help=True,
-    epilog="Examples:\ncorolla data fetch flowers\ncorolla data paint pictures/ --count 500\n"
+    epilog="Examples:\ncorolla data fetch flowers\ncorolla data paint images/ --count 500\n"
     "corolla data shard photos/ shards/",
 )
 
@@ -36,14 +36,14 @@ def fetch(
 
 def paint(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
-    count: Annotated[int, typer.Option(metavar="N", min=1, help="Pictures in all, spread over the five kinds.")],
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="Images in all, spread over the five kinds.")],
     size: Annotated[int, typer.Option(metavar="PX", help="The longer side in pixels.")] = 160,
-    seed: Annotated[int, typer.Option(metavar="S", help="Another seed paints other pictures.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="Another seed paints other images.")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Paint pictures of five kinds of flower, a folder for each kind, and print the folder.
+    """Paint images of five kinds of flower, a folder for each kind, and print the folder.
 
-    They are made by rule, without network, and the same command paints the same pictures again.
+    They are made by rule, without network, and the same command paints the same images again.
     """
     from corolla.data.painted import paint_dataset
     from corolla.progress import progress_for
@@ -60,20 +60,18 @@ def paint(
 
 
 def shard(
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Pictures: a folder, a table, a zip, flowers or painted.")
-    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Images: a folder, a table, a zip, flowers or painted.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or one to go on with.")],
-    pictures: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="The most pictures in a shard.", show_default="no limit")
+    images: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The most images in a shard.", show_default="no limit")
     ] = None,
     megabytes: Annotated[
         float | None,
         typer.Option(
             metavar="MB",
             min=0.001,
-            help="The most megabytes of pictures in a shard.",
-            show_default="256; with --pictures no limit",
+            help="The most megabytes of images in a shard.",
+            show_default="256; with --images no limit",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the split and the order.")] = 0,
@@ -81,9 +79,9 @@ def shard(
     duplicates: Duplicates = None,
     quiet: Quiet = False,
 ) -> None:
-    """Pack pictures into WebDataset tars with a list of them, shards.json, and print the folder.
+    """Pack images into WebDataset tars with a list of them, shards.json, and print the folder.
 
-    The pictures are checked and split as for a training; their bytes stay as they are. Training pictures are shuffled,
+    The images are checked and split as for a training; their bytes stay as they are. Training images are shuffled,
     so that each shard holds all classes. Stopped, the same command goes on: shards that are whole are kept.
     """
     refuse_infinite(megabytes=megabytes)
@@ -96,7 +94,7 @@ def shard(
         content = write_shards(
             data,
             folder,
-            pictures=pictures,
+            images=images,
             megabytes=megabytes,
             seed=seed,
             class_folders=class_folders or "",
@@ -106,7 +104,7 @@ def shard(
         skipped = [Skipped.from_json(row) for row in content["skipped"]]
         for line in lines_of(skipped, f"listed in {folder / 'shards.json'}"):
             progress.note(line)
-        written = count(sum(shard["pictures"] for shard in content["shards"]), "picture")
+        written = count(sum(shard.get("images", shard.get("pictures", 0)) for shard in content["shards"]), "image")
         shards = count(len(content["shards"]), "shard")
         progress.note(f"{written} of {len(content['classes'])} classes in {shards}")
     print(folder)
@@ -114,7 +112,7 @@ def shard(
 
 for name, function, example in (
     ("fetch", fetch, "corolla data fetch flowers"),
-    ("paint", paint, "corolla data paint pictures/ --count 500 --size 160"),
+    ("paint", paint, "corolla data paint images/ --count 500 --size 160"),
     ("shard", shard, "corolla data shard photos/ shards/ --megabytes 512"),
 ):
     app.command(name, help=prose(function), epilog=f"Example:\n{example}")(at_home(function))

@@ -1,4 +1,4 @@
-"""`corolla demo`: the main job from pictures to answers in a few minutes, each step an ordinary command."""
+"""`corolla demo`: the main job from images to answers in a few minutes, each step an ordinary command."""
 
 import os
 import time
@@ -21,8 +21,8 @@ FIRST_WORD = 4.0  # seconds that a server may take to answer
 LONGEST_FETCH = 60.0  # seconds that a download may take in a demo
 WHOLE = 4.7  # minutes for everything; what a machine that slows down adds has room below five
 ANSWERS = 12.0  # seconds on two cores for what comes after the training
-LEAST = 1 / 3  # of the minutes that the training gets, however long the pictures took
-ASKED = 12  # pictures
+LEAST = 1 / 3  # of the minutes that the training gets, however long the images took
+ASKED = 12  # images
 
 
 def command(
@@ -32,15 +32,15 @@ def command(
     minutes: Annotated[
         float,
         typer.Option(
-            metavar="M", min=2, help="For everything; the training gets what pictures and predictions leave of it."
+            metavar="M", min=2, help="For everything; the training gets what images and predictions leave of it."
         ),
     ] = WHOLE,
     quiet: Quiet = False,
 ) -> None:
-    """See it work: get pictures, train a small model, measure it and let it name a few pictures.
+    """See it work: get images, train a small model, measure it and let it name a few images.
 
-    The pictures are the real flowers if they are at hand or quickly downloaded, and painted ones otherwise. Under five
-    minutes on two cores; the pictures are kept for the next time.
+    The images are the real flowers if they are at hand or quickly downloaded, and painted ones otherwise. Under five
+    minutes on two cores; the images are kept for the next time.
     """
     from corolla.progress import progress_for
 
@@ -54,20 +54,20 @@ def command(
     train.command(data, run, minutes=training, quiet=quiet)
     told("corolla", "evaluate", run)
     evaluate.command(run, quiet=quiet)
-    pictures, grid = some_pictures(run), folder / "predictions.png"
-    told("corolla", "predict", run, *pictures[:1], "…", "--plot", grid)
-    predict.command(run, pictures, plot=grid, quiet=quiet)
+    images, grid = some_images(run), folder / "predictions.png"
+    told("corolla", "predict", run, *images[:1], "…", "--plot", grid)
+    predict.command(run, images, plot=grid, quiet=quiet)
     print(f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes. Here it is:")
     places = {
         run / "report.html": "figures, curves and mistakes; open it in a browser",
         run / "README.md": "the model card",
-        grid: "the pictures above with their answers",
+        grid: "the images above with their answers",
     }
     width = max(len(str(place)) for place in places)
     for place, what in places.items():
         print(f"  {place!s:{width}}  {what}")
-    print("Now with your own pictures, a folder for each class:")
-    print("  corolla train PICTURES --out runs/mine --minutes 30")
+    print("Now with your own images, a folder for each class:")
+    print("  corolla train IMAGES --out runs/mine --minutes 30")
 
 
 def training_minutes(minutes: float, spent: float) -> float:
@@ -126,8 +126,8 @@ class Hurried:
             raise CorollaError("the download would take too long for a demo")
 
 
-def some_pictures(run: Path) -> list[str]:
-    """A dozen test pictures of the run, spread over its classes."""
+def some_images(run: Path) -> list[str]:
+    """A dozen test images of the run, spread over its classes."""
     from corolla.run import Run
 
     manifest = Run(run).load_manifest()

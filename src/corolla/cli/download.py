@@ -1,4 +1,4 @@
-"""One picture from an http or https address: not too large, not too slow, and looked at by nobody but the decoder."""
+"""One image from an http or https address: not too large, not too slow, and looked at by nobody but the decoder."""
 
 import http.client
 import time
@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from corolla import __version__
-from corolla.data.decoding import MAX_BYTES, PictureError
+from corolla.data.decoding import MAX_BYTES, ImageError
 
 TIMEOUT = 20.0  # seconds without a byte
 LONGEST = 120.0  # seconds in all: a server that trickles must not hold us for ever
@@ -16,25 +16,25 @@ PIECE = 1 << 16
 
 
 def download(address: str, file: Path) -> None:
-    """Store what `address` answers in `file`; `PictureError` says in a few words why that was not possible."""
+    """Store what `address` answers in `file`; `ImageError` says in a few words why that was not possible."""
     if not address.lower().startswith(("http://", "https://")):
-        raise PictureError("only http and https addresses are fetched")
+        raise ImageError("only http and https addresses are fetched")
     headers = {"User-Agent": f"corolla/{__version__}", "Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity"}
     try:
         request = urllib.request.Request(quoted(address), headers=headers)
         with web().open(request, timeout=TIMEOUT) as answer:
             length = answer.headers.get("Content-Length", "")
             if length.isdecimal() and int(length) > MAX_BYTES:
-                raise PictureError(f"{int(length) / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not fetched")
+                raise ImageError(f"{int(length) / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not fetched")
             store(answer, file)
-    except PictureError:
+    except ImageError:
         raise
     except urllib.error.HTTPError as error:
         with error:
-            raise PictureError(f"the server answers {error.code} {error.reason}") from None
+            raise ImageError(f"the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise PictureError(f"it cannot be fetched: {reason or type(error).__name__}") from None
+        raise ImageError(f"it cannot be fetched: {reason or type(error).__name__}") from None
 
 
 def store(answer: http.client.HTTPResponse, file: Path) -> None:
@@ -44,12 +44,12 @@ def store(answer: http.client.HTTPResponse, file: Path) -> None:
         while piece := answer.read1(PIECE):
             size += len(piece)
             if size > MAX_BYTES:
-                raise PictureError(f"more than {MAX_BYTES / 1e6:.0f} MB, which is not fetched")
+                raise ImageError(f"more than {MAX_BYTES / 1e6:.0f} MB, which is not fetched")
             if time.monotonic() - begun > LONGEST:
-                raise PictureError(f"not complete after {LONGEST:.0f} seconds")
+                raise ImageError(f"not complete after {LONGEST:.0f} seconds")
             target.write(piece)
     if answer.length:  # bytes that were promised and never came
-        raise PictureError("the connection was cut")
+        raise ImageError("the connection was cut")
 
 
 def web() -> urllib.request.OpenerDirector:

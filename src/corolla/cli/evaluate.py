@@ -1,4 +1,4 @@
-"""`corolla evaluate`: how good a run is on pictures it has not seen."""
+"""`corolla evaluate`: how good a run is on images it has not seen."""
 
 import sys
 from contextlib import AbstractContextManager
@@ -31,7 +31,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Other labelled pictures, as `corolla train` takes them; by default those the run was made from.",
+            help="Other labeled images, as `corolla train` takes them; by default those the run was made from.",
             show_default=False,
         ),
     ] = None,
@@ -41,7 +41,7 @@ def command(
         typer.Option(
             metavar="DIR",
             help="Write report.html and evaluation.json into this new folder, and not into the run.",
-            show_default="the run, for its own test pictures",
+            show_default="the run, for its own test images",
         ),
     ] = None,
     robustness: Annotated[
@@ -49,7 +49,7 @@ def command(
         typer.Option(
             "--robustness",
             metavar=FLAG,
-            help="Ask again about the pictures blurred, noisy, compressed, dark, glaring and turned; 24 times as long.",
+            help="Ask again about the images blurred, noisy, compressed, dark, glaring and turned; 24 times as long.",
         ),
     ] = False,
     json: Json = False,
@@ -60,14 +60,14 @@ def command(
 ) -> None:
     """Measure a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion.
 
-    Of the run's own test pictures the figures and mistakes go into its report.html, and the figures into its
-    evaluation.json. Other pictures, splits and precisions are printed, and written with
+    Of the run's own test images the figures and mistakes go into its report.html, and the figures into its
+    evaluation.json. Other images, splits and precisions are printed, and written with
     --out; they leave the run as it is.
 
     With --json one object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss, classes, per_class,
     per_group, confusion, selective, trust, and robustness if it was asked for.
 
-    Several processes answer about a part of the pictures each where torchrun starts it.
+    Several processes answer about a part of the images each where torchrun starts it.
     """
     from functools import partial
 
@@ -77,7 +77,7 @@ def command(
     from corolla.progress import progress_for
 
     if is_file(run) and data is None:
-        raise CorollaError(f"a file has no pictures; say where labelled ones are: corolla evaluate {run} DATA")
+        raise CorollaError(f"a file has no images; say where labeled ones are: corolla evaluate {run} DATA")
     if out and is_file(run):
         raise CorollaError("an exported file has no report; leave --out out, or evaluate the run it was made of")
     if out:
@@ -125,13 +125,13 @@ def command(
         with alone(run):
             report = keep(run, figures, evaluation, robust, predictor)
     if not quiet:
-        keeper = f"{run} keeps the report of its own test pictures" if own else f"{run} keeps no report"
+        keeper = f"{run} keeps the report of its own test images" if own else f"{run} keeps no report"
         writes = "" if is_file(run) else "; --out DIR writes one of these"
         print(f"report: {report}" if report else f"{keeper}{writes}", file=sys.stderr)
 
 
 def joined(device: str | None) -> "Processes":
-    """The processes that a launcher has started, which then share the pictures; as a rule this one alone."""
+    """The processes that a launcher has started, which then share the images; as a rule this one alone."""
     from corolla.processes import ALONE, several_wanted
 
     if not several_wanted():

@@ -1,4 +1,4 @@
-"""`corolla explain`: what the answers rest on, drawn over the pictures."""
+"""`corolla explain`: what the answers rest on, drawn over the images."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from corolla.atomic import refuse_occupied
 from corolla.cli.failures import say
 from corolla.cli.opening import check_run
-from corolla.cli.options import FLAG, Device, Json, Pictures, Quiet, RunFolder, usable_device
+from corolla.cli.options import FLAG, Device, Images, Json, Quiet, RunFolder, usable_device
 from corolla.cli.output import print_json, printable
 from corolla.cli.process import quick_imports
 from corolla.explanations import DEFAULT, Method, refuse_label
@@ -23,13 +23,13 @@ EXAMPLES = (
     "corolla explain runs/mine photos/ --out why --method all --arrays\n"
     "corolla explain flowers rose.jpg --out why_not --label tulips"
 )
-ON_THE_SHEET = 48  # pictures
+ON_THE_SHEET = 48  # images
 
 
 def command(
     run: RunFolder,
-    paths: Pictures,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go: a folder that is new or empty.")],
+    paths: Images,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the images go: a folder that is new or empty.")],
     method: Annotated[
         Literal[Method, "all"],
         typer.Option(
@@ -53,14 +53,14 @@ def command(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Draw over each picture which parts of it the answer rests on: bright is much, dark is little.
+    """Draw over each image which parts of it the answer rests on: bright is much, dark is little.
 
-    Into DIR go an overlay for each picture and method, sheet.png with the first 48 pictures beside their overlays, and
+    Into DIR go an overlay for each image and method, sheet.png with the first 48 images beside their overlays, and
     what the first layer has learned (figure 7 of the Vision Transformer's paper): filters.png and positions.png.
-    For each picture the class, its probability and the file are told. A picture that cannot be read is told and left
+    For each image the class, its probability and the file are told. An image that cannot be read is told and left
     out.
 
-    With --json a list is printed, an object for each picture: path, label, probability, and files, from what is
+    With --json a list is printed, an object for each image: path, label, probability, and files, from what is
     shown to where.
     """
     refuse_occupied(out)

@@ -18,7 +18,7 @@ EXAMPLES = (
     "Examples:\n"
     "corolla export runs/mine\n"
     "corolla export runs/mine --precision int8 --out mine-int8.onnx\n"
-    "corolla export flowers --data PICTURES --out flowers.onnx"
+    "corolla export flowers --data IMAGES --out flowers.onnx"
 )
 
 
@@ -40,7 +40,7 @@ def command(
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Labelled pictures to prove it on, where the run's own are not at hand any more.",
+            help="Labeled images to prove it on, where the run's own are not at hand any more.",
             show_default="the run's own",
         ),
     ] = None,
@@ -49,15 +49,15 @@ def command(
 ) -> None:
     """Write a run as one ONNX file that `predict`, `evaluate` and `serve` take instead of a run, without torch.
 
-    The graph takes decoded RGB pictures of any size and gives calibrated probabilities, novelty and an explanation;
+    The graph takes decoded RGB images of any size and gives calibrated probabilities, novelty and an explanation;
     names, preprocessing and thresholds are in its metadata. Before it is written it is held against the run on
-    validation pictures: no file is written that answers differently on more than 0.5 % of them, 1 % for int8.
+    validation images: no file is written that answers differently on more than 0.5 % of them, 1 % for int8.
 
     With --json the proof is printed: precision, n, logit, probability, agreement, accuracy, run_accuracy, the same of
-    whole pictures, and seconds a picture of file and run.
+    whole images, and seconds an image of file and run.
     """
     with quick_imports():
-        from corolla.export.pictures import refuse
+        from corolla.export.images import refuse
         from corolla.pretrained import EXPORTED
         from corolla.progress import progress_for
 
@@ -74,7 +74,7 @@ def command(
     else:
         print(
             f"{file}: {precision}, {file.stat().st_size / 1e6:.1f} MB, held against the run on "
-            f"{count(proof.n, 'picture')}"
+            f"{count(proof.n, 'image')}"
         )
         for name, value in lines(proof):
             print(f"{name:<20} {value}")
@@ -94,6 +94,6 @@ def lines(proof: "Proof") -> list[tuple[str, str]]:
             f"same answer for {proof.whole_agreement:.1%} of {proof.whole_n}, "
             f"{proof.whole_probability:.1e} of a probability",
         ),
-        ("one picture", f"{one[0] * 1e3:.1f} ms, the run {one[1] * 1e3:.1f} ms"),
+        ("one image", f"{one[0] * 1e3:.1f} ms, the run {one[1] * 1e3:.1f} ms"),
         ("one of a batch", f"{batch[0] * 1e3:.1f} ms, the run {batch[1] * 1e3:.1f} ms"),
     ]

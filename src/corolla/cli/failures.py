@@ -68,9 +68,9 @@ def mendable(error: BaseException) -> str | None:
         return system_line(error)
     text = str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
-        return "the memory is full; use a smaller batch, picture size or model"
+        return "the memory is full; use a smaller batch, image size or model"
     if "DataLoader worker" in text:
-        return "a process that prepares pictures was killed, as a rule for want of (shared) memory; use --workers 0"
+        return "a process that prepares images was killed, as a rule for want of (shared) memory; use --workers 0"
     system = system_error(error)
     return system_line(system) if system else None
 

@@ -104,7 +104,7 @@ def print_comparison(rows: "Sequence[Row]") -> None:
         )
     console = answer_console()
     console.print(table)
-    console.print(Text(f"{count(rows[0].evaluation.n, 'picture')}; differences in percent points", "dim"))
+    console.print(Text(f"{count(rows[0].evaluation.n, 'image')}; differences in percent points", "dim"))
     for row in rows:
         for caveat in caveats(row.evaluation):
             console.print(Text(f"{row.letter}: {caveat}", "yellow"))
@@ -112,7 +112,7 @@ def print_comparison(rows: "Sequence[Row]") -> None:
 
 def class_table(evaluation: Evaluation) -> Table:
     """Precision and recall class by class."""
-    table = plain_table("class", "pictures", "precision", "recall", "F1")
+    table = plain_table("class", "images", "precision", "recall", "F1")
     for figures in evaluation.per_class:
         shares = ["–" if value is None else f"{value:.1%}" for value in (figures.precision, figures.recall)]
         f1 = "–" if figures.f1 is None else f"{figures.f1:.3f}"

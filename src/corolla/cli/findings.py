@@ -19,7 +19,7 @@ def print_findings(findings: Findings) -> None:
     splits = ", ".join(
         f"{sum(findings.counts[name, split] for name in findings.classes):,} {split}" for split in findings.splits
     )
-    said = f"{count(len(findings.used), 'picture')} of {count(len(findings.classes), 'class', 'classes')}"
+    said = f"{count(len(findings.used), 'image')} of {count(len(findings.classes), 'class', 'classes')}"
     console.print(Text(f"{said}: {splits}" if splits else f"{said}, without splits", "bold"))
     for concern in concerns(findings):
         console.print(Text(printable(concern), "yellow"), soft_wrap=True)
@@ -39,8 +39,8 @@ def count_table(findings: Findings) -> Table:
 
 
 def class_table(findings: Findings) -> Table:
-    """The pictures of each class, split by split, the largest first."""
-    table = plain_table("class", *findings.splits, "pictures")
+    """The images of each class, split by split, the largest first."""
+    table = plain_table("class", *findings.splits, "images")
     shown = sorted(findings.classes, key=lambda name: (-findings.total(name), name))
     if len(shown) > WIDEST:
         shown = [*shown[: WIDEST // 4], *shown[-WIDEST // 4 :]]
@@ -54,7 +54,7 @@ def suspect_table(findings: Findings) -> Table:
     """The labels that are most likely wrong."""
     suspects = findings.labels.suspects if findings.labels else ()
     title = "likely wrong" if len(suspects) <= SUSPECTS else f"likely wrong, the first {SUSPECTS} of {len(suspects):,}"
-    table = plain_table(title, "labelled", "looks like", "", text_columns=3)
+    table = plain_table(title, "labeled", "looks like", "", text_columns=3)
     for suspect in suspects[:SUSPECTS]:
         sure = f"{suspect.suggested_probability:.0%}"
         table.add_row(label(suspect.path), label(suspect.given), label(suspect.suggested), sure)

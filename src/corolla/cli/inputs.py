@@ -1,4 +1,4 @@
-"""From the words after `corolla predict RUN` to the pictures they mean, in their order."""
+"""From the words after `corolla predict RUN` to the images they mean, in their order."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from corolla.cli.download import download
 from corolla.cli.failures import say
 from corolla.cli.output import print_json
-from corolla.data.decoding import MAX_BYTES, PictureError, check_header, read_picture
+from corolla.data.decoding import MAX_BYTES, ImageError, check_header, read_image
 from corolla.data.tree import files_below
 from corolla.errors import CorollaError
 from corolla.paths import word as at_home
@@ -26,7 +26,7 @@ DOWNLOADS = 8  # at a time
 
 @dataclass(frozen=True)
 class Input:
-    """One picture to ask about: `name` as the answer calls it, and where it lies or why it cannot be had."""
+    """One image to ask about: `name` as the answer calls it, and where it lies or why it cannot be had."""
 
     name: str
     path: Path | None = None
@@ -34,14 +34,14 @@ class Input:
 
 
 def none_readable(failures: Sequence[tuple[str, str]]) -> CorollaError:
-    """What to raise when none of the pictures could be read, from the name of each and the reason."""
+    """What to raise when none of the images could be read, from the name of each and the reason."""
     if len(failures) == 1:
         return CorollaError("cannot read {}: {}".format(*failures[0]))
-    return CorollaError(f"none of the {len(failures)} pictures could be read")
+    return CorollaError(f"none of the {len(failures)} images could be read")
 
 
 def refuse_unreadable(inputs: Sequence[Input], json: bool) -> None:
-    """`CorollaError` if none of the inputs is a picture by its first bytes, told as where a model was asked about them.
+    """`CorollaError` if none of the inputs is an image by its first bytes, told as where a model was asked about them.
 
     So nobody waits for a model to be loaded that has nothing to answer.
     """
@@ -51,7 +51,7 @@ def refuse_unreadable(inputs: Sequence[Input], json: bool) -> None:
         try:
             if item.path is not None:
                 check_header(item.path)
-        except PictureError as error:
+        except ImageError as error:
             reason = error.reason
         if not reason:
             return
@@ -64,7 +64,7 @@ def refuse_unreadable(inputs: Sequence[Input], json: bool) -> None:
 
 
 def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Input]:
-    """Every picture that the words mean; what comes from addresses and standard input is stored in `scratch`.
+    """Every image that the words mean; what comes from addresses and standard input is stored in `scratch`.
 
     A word is the path of a file or of a folder (all files in it and below it), a pattern with `*`, `?` or `[`, an
     http(s) address, or `-` for standard input. Something that does not exist becomes an input with an error.
@@ -88,7 +88,7 @@ def scratch_for(words: Sequence[str]) -> Iterator[Path]:
 
 
 def expand(word: str) -> Iterator[Input]:
-    """The pictures of one path, pattern or address; an address is not fetched yet."""
+    """The images of one path, pattern or address; an address is not fetched yet."""
     word = at_home(word)
     path = Path(word)
     if ADDRESS.match(word):
@@ -116,13 +116,13 @@ def in_folder(folder: Path) -> Iterator[Input]:
 
 
 def from_stdin(scratch: Path) -> list[Input]:
-    """Standard input: the bytes of one picture or, if they are text instead, paths and addresses one to a line."""
+    """Standard input: the bytes of one image or, if they are text instead, paths and addresses one to a line."""
     content = sys.stdin.buffer.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         return [Input("-", error=f"more than {MAX_BYTES // 10**6} MB on standard input")]
     try:
-        read_picture(content)
-    except PictureError as error:
+        read_image(content)
+    except ImageError as error:
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
@@ -143,7 +143,7 @@ def fetch_all(inputs: Sequence[Input], scratch: Path, progress: Progress) -> lis
         item, file = result[place], scratch / str(place)
         try:
             download(item.name, file)
-        except PictureError as error:
+        except ImageError as error:
             return replace(item, error=error.reason)
         return replace(item, path=file)
 

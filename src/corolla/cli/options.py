@@ -23,12 +23,12 @@ DEVICES = frozenset(
 FLAG = ""  # a flag takes no value; newer versions of typer would show `<bool>` after it
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder that `corolla train` made.")]
-Pictures = Annotated[
+Images = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Pictures: files, folders (with everything below them), patterns such as 'img/*.jpg', "
-        "http(s) addresses, or - for standard input: the bytes of one picture, or paths one to a line.",
+        help="Images: files, folders (with everything below them), patterns such as 'img/*.jpg', "
+        "http(s) addresses, or - for standard input: the bytes of one image, or paths one to a line.",
     ),
 ]
 Device = Annotated[
@@ -53,7 +53,7 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Processes that prepare pictures; 0: none besides this one.",
+        help="Processes that prepare images; 0: none besides this one.",
         show_default="half as many as processors, at most 8",
         rich_help_panel=RUNNING,
     ),
@@ -68,13 +68,13 @@ ClassFolders = Annotated[
 Duplicates = Annotated[
     Literal["group", "ignore"] | None,
     typer.Option(
-        help="Keep near-duplicates in one split, or spread them as any pictures.",
+        help="Keep near-duplicates in one split, or spread them as any images.",
         show_default="group, unless too few sets of a class would be left",
     ),
 ]
 AskedSplit = Annotated[
     Literal["train", "val", "test"],
-    typer.Option(help="The pictures to ask about; DATA without splits is used whole."),
+    typer.Option(help="The images to ask about; DATA without splits is used whole."),
 ]
 Json = Annotated[
     bool,

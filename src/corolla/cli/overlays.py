@@ -12,7 +12,7 @@ from PIL import Image
 
 from corolla.atomic import write_bytes, write_with
 from corolla.cli.inputs import Input
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.explanations import DEFAULT, Method
 from corolla.explanations.explanation import Explanation
 from corolla.explanations.overlay import overlay, png, tiled
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from corolla.report.grid import Tile
 
 UNFIT = re.compile(r"[^\w.-]+")  # for the name of a file, which an address or another system's path may be made of
-LONGEST = 40  # letters of a picture's name in those of its files
+LONGEST = 40  # letters of an image's name in those of its files
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def write_overlays(
             yield Explained(item, error=item.error)
         else:
             _, found = next(rows)
-            if isinstance(found, PictureError):
+            if isinstance(found, ImageError):
                 yield Explained(item, error=found.reason)
             else:
                 stem = f"{number:0{len(str(len(inputs)))}d}-{safe_name(item.name)}"
@@ -79,8 +79,8 @@ def write_overlays(
 
 def explained_by(
     predictor: Predictor, paths: Sequence[Path], methods: Sequence[Method], label: str | None
-) -> Iterator[tuple[int, list[Explanation] | PictureError]]:
-    """The explanations of each picture, by the way that its predictor has: an exported file knows rollout alone."""
+) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
+    """The explanations of each image, by the way that its predictor has: an exported file knows rollout alone."""
     from corolla.portable.predictor import PortablePredictor
 
     if isinstance(predictor, PortablePredictor):
@@ -95,7 +95,7 @@ def explained_by(
 
 
 def write_files(found: Sequence[Explanation], folder: Path, stem: str, arrays: bool) -> dict[str, Path]:
-    """One picture's overlays, and with `arrays` its maps, each whole or not at all; returns where they are."""
+    """One image's overlays, and with `arrays` its maps, each whole or not at all; returns where they are."""
     files: dict[str, Path] = {}
     values: dict[str, Any] = {"pixels": found[0].pixels}
     for one in found:
@@ -115,11 +115,11 @@ def write_files(found: Sequence[Explanation], folder: Path, stem: str, arrays: b
 
 def safe_name(name: str) -> str:
     """The last part of a path or an address without its ending, as any system takes it for the name of a file."""
-    return UNFIT.sub("_", Path(name).stem)[:LONGEST].strip("._-") or "picture"
+    return UNFIT.sub("_", Path(name).stem)[:LONGEST].strip("._-") or "image"
 
 
 def write_sheet(explained: Sequence[Explained], file: Path) -> None:
-    """The pictures as the model saw them, each followed by its overlays, in a shape near a square."""
+    """The images as the model saw them, each followed by its overlays, in a shape near a square."""
     from corolla.report.grid import draw_grid
 
     tiles: list[Tile] = []

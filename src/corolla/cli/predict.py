@@ -1,4 +1,4 @@
-"""`corolla predict`: which class a picture is of, by name."""
+"""`corolla predict`: which class an image is of, by name."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from corolla.atomic import refuse_occupied
 from corolla.cli import bulk
 from corolla.cli.failures import say
 from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, open_predictor
-from corolla.cli.options import Device, Json, Pictures, Quiet
+from corolla.cli.options import Device, Images, Json, Quiet
 from corolla.cli.output import print_json
 from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
@@ -22,13 +22,13 @@ EXAMPLES = (
     "find . -name '*.jpg' | corolla predict runs/flowers - --json\n"
     "corolla predict runs/flowers s3://bucket/photos --out results.parquet"
 )
-BULK = "Many pictures"
+BULK = "Many images"
 TOP = 5  # classes in JSON and CSV unless --top says otherwise; on the screen it is one
 
 
 def command(
     run: RunOrFile,
-    paths: Pictures,
+    paths: Images,
     top: Annotated[
         int | None,
         typer.Option(metavar="K", min=1, help=f"Tell the K likeliest classes; by default 1, in JSON and CSV {TOP}."),
@@ -47,9 +47,7 @@ def command(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.png", help="Draw the pictures with class and probability.", show_default="no drawing"
-        ),
+        typer.Option(metavar="FILE.png", help="Draw the images with class and probability.", show_default="no drawing"),
     ] = None,
     explain: Annotated[
         Path | None,
@@ -63,7 +61,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE.parquet",
-            help="Write a row for each picture to this table instead, however many there are. PATH may then be an "
+            help="Write a row for each image to this table instead, however many there are. PATH may then be an "
             "address such as s3://bucket/photos, a table of paths, or tar shards, too; a command that was stopped "
             "goes on when it is given again.",
             show_default="answers are printed",
@@ -83,16 +81,16 @@ def command(
     precision: AskedPrecision = "fp32",
     quiet: Quiet = False,
 ) -> None:
-    """Name the class of each picture, with its probability.
+    """Name the class of each image, with its probability.
 
-    Answers come in the order of the pictures; a folder's are sorted by name. A picture that cannot be read is told on
-    standard error and left out; in JSON it is an entry with path and error. The exit status is 0 if any picture was
+    Answers come in the order of the images; a folder's are sorted by name. An image that cannot be read is told on
+    standard error and left out; in JSON it is an entry with path and error. The exit status is 0 if any image was
     answered and 2 if none was.
 
-    A picture that is unlike those the run learned from is answered "none of these classes", with its novelty: 0 is that
-    of a middling validation picture, and 1 the most that is accepted, as 95 % of them are.
+    An image that is unlike those the run learned from is answered "none of these classes", with its novelty: 0 is that
+    of a middling validation image, and 1 the most that is accepted, as 95 % of them are.
 
-    With --json a list is printed, an object for each picture: path, label, probability, top (a list of objects with
+    With --json a list is printed, an object for each image: path, label, probability, top (a list of objects with
     label and probability), accepted, novelty, and labels if a coverage was asked for.
     """
     for file, what in ((csv, "--csv"), (plot, "--plot")):

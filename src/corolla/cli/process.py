@@ -12,7 +12,7 @@ from typing import NoReturn
 def leave(status: int) -> NoReturn:
     """End the process once all is written and every exit handler has run.
 
-    Python would go on to take its modules apart, which with torch loaded takes longer than to answer for a picture.
+    Python would go on to take its modules apart, which with torch loaded takes longer than to answer for an image.
     """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

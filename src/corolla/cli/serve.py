@@ -53,7 +53,7 @@ def command(
     ] = 1,
     batch: Annotated[
         int,
-        typer.Option(metavar="N", min=1, max=1024, help="Pictures in one batch at most.", rich_help_panel=RUNNING),
+        typer.Option(metavar="N", min=1, max=1024, help="Images in one batch at most.", rich_help_panel=RUNNING),
     ] = 16,
     device: Device = None,
     backend: AskedBackend = None,
@@ -65,17 +65,17 @@ def command(
             min=1,
             max=100_000,
             rich_help_panel=LIMITS,
-            help="Pictures that may wait; who comes beyond is told when to ask again.",
+            help="Images that may wait; who comes beyond is told when to ask again.",
         ),
     ] = 256,
-    max_pictures: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Pictures of one request.", rich_help_panel=LIMITS)
+    max_images: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Images of one request.", rich_help_panel=LIMITS)
     ] = 16,
     max_megabytes: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="Size of one request.", rich_help_panel=LIMITS)
     ] = 32,
     max_megapixels: Annotated[
-        int, typer.Option(metavar="N", min=1, max=178, help="Pixels of one picture.", rich_help_panel=LIMITS)
+        int, typer.Option(metavar="N", min=1, max=178, help="Pixels of one image.", rich_help_panel=LIMITS)
     ] = 50,
     timeout: Annotated[
         int,
@@ -89,14 +89,14 @@ def command(
     ] = 30,
     quiet: Quiet = False,
 ) -> None:
-    """Answer about pictures over HTTP: a page for people at /, and an API for programs, described at /docs.
+    """Answer about images over HTTP: a page for people at /, and an API for programs, described at /docs.
 
-    The page takes pictures that are dropped on it, pasted, chosen or photographed, and asks no other host for anything.
-    POST /v1/predict takes a form with the field files, or JSON with pictures in base64; GET /v1/model tells what is
+    The page takes images that are dropped on it, pasted, chosen or photographed, and asks no other host for anything.
+    POST /v1/predict takes a form with the field files, or JSON with images in base64; GET /v1/model tells what is
     served. /healthz, /readyz and /metrics are for programs that look after it.
 
-    Pictures of different requests go through the model together. Standard output gets one JSON object for each request,
-    without anything of its pictures. SIGTERM or Ctrl-C ends it when all it holds is answered, with exit status 0.
+    Images of different requests go through the model together. Standard output gets one JSON object for each request,
+    without anything of its images. SIGTERM or Ctrl-C ends it when all it holds is answered, with exit status 0.
     """
     import sys
     from dataclasses import replace
@@ -116,7 +116,7 @@ def command(
     limits = replace(
         Limits(),
         body=max_megabytes * MEGABYTE,
-        pictures=max_pictures,
+        images=max_images,
         pixels=max_megapixels * 1_000_000,
         queue=queue,
         batch=batch,

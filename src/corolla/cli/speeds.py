@@ -20,7 +20,7 @@ def print_report(report: Report) -> None:
         markup=False,
         soft_wrap=True,
     )
-    for table in (ceiling_table(report), model_table(report), picture_table(report), epoch_table(report)):
+    for table in (ceiling_table(report), model_table(report), image_table(report), epoch_table(report)):
         console.print()
         console.print(table)
 
@@ -54,12 +54,12 @@ def model_table(report: Report) -> Table:
     return table
 
 
-def picture_table(report: Report) -> Table:
+def image_table(report: Report) -> Table:
     """Decoding and views."""
-    read = report.pictures
-    title = f"{read.pictures:,} pictures, {'painted' if read.source == 'painted' else 'of ' + printable(read.source)}"
+    read = report.images
+    title = f"{read.images:,} images, {'painted' if read.source == 'painted' else 'of ' + printable(read.source)}"
     threads, workers = counted(read.threads, "thread"), counted(read.workers, "worker")
-    table = plain_table(title, "", "pictures/s", text_columns=2)
+    table = plain_table(title, "", "images/s", text_columns=2)
     for what, how, speed in (
         ("decoded whole", threads, read.decoded),
         (f"decoded with JPEG draft for {read.size} px", threads, read.decoded_draft),
@@ -72,8 +72,8 @@ def picture_table(report: Report) -> Table:
 
 def epoch_table(report: Report) -> Table:
     """What share of a training's epochs is not training, and what a validation costs."""
-    columns = ("pictures", "images/s", "not in training steps", "s to validate 1,000")
-    table = plain_table("epochs of ready pictures", *columns)
+    columns = ("images", "images/s", "not in training steps", "s to validate 1,000")
+    table = plain_table("epochs of ready images", *columns)
     for cost in report.epochs:
         table.add_row(
             f"{cost.size} px",

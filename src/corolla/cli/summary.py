@@ -14,12 +14,12 @@ def command(
             metavar="NAME",
             help="vit_SIZE_patchP_PX, or vit_SIZE_convP_PX for the hybrid with a convolutional stem. "
             "SIZE: pico, nano, micro, tiny, small, base, large, huge; P: pixels to a patch's side; "
-            "PX: pixels to the picture's.",
+            "PX: pixels to the image's.",
         ),
     ],
     classes: Annotated[int, typer.Option(metavar="N", min=1, help="Classes to choose from.")] = 1000,
 ) -> None:
-    """Print a model's layers, the shapes they put out for one picture, its parameters and multiply-adds."""
+    """Print a model's layers, the shapes they put out for one image, its parameters and multiply-adds."""
     from corolla.sizes import vit_config
 
     config = vit_config(name, classes)
@@ -35,6 +35,6 @@ def command(
     rows, columns = config.image_size
     console.print(
         f"{name}: {total.parameters:,} parameters ({4 * total.parameters / 1e6:,.1f} MB in float32), "
-        f"{total.multiply_adds / 1e9:,.2f} billion multiply-adds for a picture of {columns} x {rows} pixels",
+        f"{total.multiply_adds / 1e9:,.2f} billion multiply-adds for an image of {columns} x {rows} pixels",
         soft_wrap=True,
     )

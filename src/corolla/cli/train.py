@@ -5,13 +5,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from corolla.cli import recipe_options
 from corolla.cli.failures import Interrupted
 from corolla.cli.naming import called, fresh
 from corolla.cli.options import (
@@ -26,10 +24,9 @@ from corolla.cli.options import (
     refuse_infinite,
     usable_device,
 )
+from corolla.cli.recipe_options import recipe_options
 from corolla.cli.repeating import shell_line, words_of
-from corolla.cli.usual import usual
 from corolla.errors import CorollaError
-from corolla.training.recipe import Recipe
 from corolla.training.values import growth_of
 
 EXAMPLES = (
@@ -42,12 +39,13 @@ EXAMPLES = (
 )
 
 
+@recipe_options
 def command(
     data: Annotated[
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder with a folder of pictures for each class, with or without train/ val/ test/ above them; "
+            help="A folder with a folder of images for each class, with or without train/ val/ test/ above them; "
             "a table (CSV, TSV, text or Parquet) with the columns path and label; a zip of either; "
             "shards: a folder of `corolla data shard`, WebDataset tars (a folder, or a pattern such as "
             "'train-{000..099}.tar'), or Parquet or Arrow files of Hugging Face datasets; "
@@ -68,48 +66,13 @@ def command(
             metavar="NAME", help="scratch, probe, finetune or distill; by default what the other options need."
         ),
     ] = None,
-    weights: recipe_options.Weights = None,
-    head: recipe_options.Head = None,
-    train_blocks: recipe_options.TrainBlocks = None,
-    lora_rank: recipe_options.LoraRank = None,
-    layer_decay: recipe_options.LayerDecay = None,
-    teacher: recipe_options.Teacher = None,
-    teacher_epochs: recipe_options.TeacherEpochs = None,
-    distillation: recipe_options.Distillation = None,
-    distill_share: recipe_options.DistillShare = None,
-    distill_token: recipe_options.DistillToken = None,
-    temperature: recipe_options.Temperature = None,
-    guidance: recipe_options.Guidance = None,
     minutes: Annotated[
         float | None,
         typer.Option(
             metavar="M",
             min=0.01,
-            help="Fit model, picture size and epochs to so many minutes on this machine.",
+            help="Fit model, image size and epochs to so many minutes on this machine.",
             show_default="the recipe's epochs",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Passes over the pictures, instead of --minutes.", show_default=usual("epochs")
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Such as vit_tiny_patch16_224; `corolla summary NAME` shows it.",
-            show_default=usual("model"),
-        ),
-    ] = None,
-    image_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PX",
-            min=1,
-            help="Side of the square pictures the model sees, in pixels.",
-            show_default=f"{usual('image_size')}; or that of --model or --weights",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Of the split, the weights and the augmentation.")] = 0,
@@ -121,30 +84,10 @@ def command(
     ] = False,
     strict: Annotated[
         bool,
-        typer.Option("--strict", metavar=FLAG, help="Stop at the first unusable picture instead of leaving it out."),
+        typer.Option("--strict", metavar=FLAG, help="Stop at the first unusable image instead of leaving it out."),
     ] = False,
     class_folders: ClassFolders = None,
     duplicates: Duplicates = None,
-    optimiser: recipe_options.OptimiserName = None,
-    learning_rate: recipe_options.LearningRate = None,
-    weight_decay: recipe_options.WeightDecay = None,
-    warmup: recipe_options.Warmup = None,
-    batch_size: recipe_options.BatchSize = None,
-    accumulate: recipe_options.Accumulate = None,
-    clip_norm: recipe_options.ClipNorm = None,
-    average_decay: recipe_options.AverageDecay = None,
-    last_epoch: recipe_options.LastEpoch = None,
-    validations: recipe_options.Validations = None,
-    patience: recipe_options.Patience = None,
-    label_smoothing: recipe_options.LabelSmoothing = None,
-    drop_path: recipe_options.DropPath = None,
-    class_weights: recipe_options.ClassWeighting = None,
-    crop_scale: recipe_options.CropScale = None,
-    policy: recipe_options.PolicyName = None,
-    erasing: recipe_options.Erasing = None,
-    mixing: recipe_options.Mixing = None,
-    growth: recipe_options.Growth = None,
-    flip_average: recipe_options.FlipAverage = None,
     device: Device = None,
     workers: Workers = None,
     fsdp: Annotated[
@@ -172,8 +115,9 @@ def command(
         ),
     ] = False,
     quiet: Quiet = False,
+    **changes: Any,
 ) -> None:
-    """Train a classifier on your pictures and leave a run folder with its weights, figures and report.
+    """Train a classifier on your images and leave a run folder with its weights, figures and report.
 
     With --minutes everything that is not given by hand is fitted to that time and printed. What was left out of the
     data and why, the figures of every epoch, and the test accuracy with its interval are told as it goes on.
@@ -185,20 +129,14 @@ def command(
     --batch-size is then that of all of them together, and the run is the one that a single process would have left.
     """
     out = out or unnamed(data, resume)
-    given, started = dict(locals()), time.monotonic()
-    if minutes is not None and epochs is not None:
+    given = {name: value for name, value in locals().items() if name != "changes"} | changes
+    started = time.monotonic()
+    if minutes is not None and changes["epochs"] is not None:
         raise CorollaError("--minutes and --epochs were both given; give the time or the epochs, not both")
-    refuse_infinite(
-        minutes=minutes,
-        checkpoint_minutes=checkpoint_minutes,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        clip_norm=clip_norm,
-        temperature=temperature,
-        guidance=guidance,
-    )
-    changes = {field.name: given[field.name] for field in fields(Recipe) if field.name in given}
-    changes["growth"] = None if growth is None else parse_growth(growth)
+    numbers = {name: value for name, value in changes.items() if isinstance(value, float)}
+    refuse_infinite(minutes=minutes, checkpoint_minutes=checkpoint_minutes, **numbers)
+    if changes["progressive_resizing"] is not None:
+        changes["progressive_resizing"] = parse_sizes(changes["progressive_resizing"])
 
     check_device(device)
     with resumable(given):
@@ -253,13 +191,16 @@ def unnamed(data: str, resume: bool) -> Path:
     return place if resume else fresh(place)
 
 
-def parse_growth(text: str) -> tuple[tuple[float, float], ...]:
+def parse_sizes(text: str) -> tuple[tuple[float, float], ...]:
     """From `0:0.5,0.3:1` to ((0.0, 0.5), (0.3, 1.0)): from which share of the epochs, which share of the side."""
     try:
-        return growth_of("--growth", [[float(number) for number in part.split(":")] for part in text.split(",")])
+        return growth_of(
+            "--progressive-resizing", [[float(number) for number in part.split(":")] for part in text.split(",")]
+        )
     except (ValueError, CorollaError):
         raise CorollaError(
-            f"--growth is {text!r}; write START:SHARE pairs with rising starts from 0 to below 1 and shares above 0 "
+            f"--progressive-resizing is {text!r}; write START:SHARE pairs with rising starts from 0 to below 1 and "
+            f"shares above 0 "
             "and up to 1, such as 0:0.5,0.3:0.75,0.65:1"
         ) from None
 

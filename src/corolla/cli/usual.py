@@ -6,7 +6,7 @@ from corolla.recipe_parts import takes_part
 from corolla.training.recipes import RECIPES, NamedRecipe
 
 FIRST = "scratch"  # the recipe of a training without any other option
-NOTHING = {"train_blocks": (-1, "all"), "lora_rank": (0, "no correction"), "patience": (0, "never")}
+NOTHING = {"unfreeze_last": (-1, "all"), "lora_rank": (0, "no correction"), "patience": (0, "never")}
 
 
 def usual(name: str) -> str:
@@ -19,7 +19,7 @@ def usual(name: str) -> str:
     }
     first = values.get(FIRST, next(iter(values.values())))
     others = [f"{recipe}: {value}" for recipe, value in values.items() if value != first]
-    fitted = any(getattr(rung, name, None) is not None for named in RECIPES.values() for rung in named.ladder)
+    fitted = any(getattr(preset, name, None) is not None for named in RECIPES.values() for preset in named.presets)
     return "; ".join([first, *others, *(["or what fits --minutes"] if fitted or name == "epochs" else [])])
 
 
@@ -34,7 +34,7 @@ def worded(name: str, value: Any) -> str:
         return NOTHING[name][1]
     if isinstance(value, bool):
         return "on" if value else "off"
-    if name == "growth":
+    if name == "progressive_resizing":
         return ",".join(f"{start:g}:{share:g}" for start, share in value)
     if name == "model" and not value:
         return "that of the weights"

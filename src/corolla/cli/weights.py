@@ -53,7 +53,7 @@ def list_(json: Json = False) -> None:
                     "source": each.source,
                     "parameters": each.parameters,
                     "image_size": each.side,
-                    "licence": each.family.licence,
+                    "license": each.family.license,
                     "paper": each.family.paper,
                     "accuracy": each.accuracy,
                     "measured": each.family.measured or None,
@@ -64,11 +64,11 @@ def list_(json: Json = False) -> None:
         )
         return
     widest = max(len(each.name) for each in PUBLISHED)
-    print(f"{'name':<{widest}}  parameters   px  accuracy  licence")
+    print(f"{'name':<{widest}}  parameters   px  accuracy  license")
     for each in PUBLISHED:
         accuracy = "" if each.accuracy is None else f"{each.accuracy:.1f} %"
         size = f"{each.parameters / 1e6:.1f} M"
-        print(f"{each.name:<{widest}}  {size:>10}  {each.side:>3}  {accuracy:>8}  {each.family.licence}")
+        print(f"{each.name:<{widest}}  {size:>10}  {each.side:>3}  {accuracy:>8}  {each.family.license}")
     print("`corolla weights show NAME` says what was measured, and who published it.")
     print(f"{', '.join(NAMES)}: comes with corolla, trained by it; needs no network")
 
@@ -104,10 +104,10 @@ def published_lines(published: "Published") -> dict[str, str]:
     lines = {
         "name": published.name,
         "source": published.source,
-        "licence": family.licence,
+        "license": family.license,
         "paper": family.paper,
         "parameters": f"{published.parameters:,}",
-        "picture": f"{published.side} x {published.side} pixels",
+        "image": f"{published.side} x {published.side} pixels",
         "prepared": prepared(published.preprocessing),
     }
     if published.accuracy is not None:
@@ -131,7 +131,7 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
     ]
     lines = {
         "dialect": weights.dialect,
-        "picture": f"{columns} x {rows} pixels in patches of {config.patch_size}",
+        "image": f"{columns} x {rows} pixels in patches of {config.patch_size}",
         "blocks": f"{config.depth} of width {config.width}, {count(config.heads, 'head')}, "
         f"MLP {config.mlp_dim} {config.activation}",
         "tokens": ", ".join(tokens) or "patches only",
@@ -158,7 +158,7 @@ def rotary_words(config: "ViTConfig") -> str:
 
 
 def prepared(asked: "Preprocessing") -> str:
-    """How pictures are prepared, in one line."""
+    """How images are prepared, in one line."""
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (asked.mean, asked.std))
     squashed = "; squashed" if asked.crop_mode == "squash" else ""
     return f"mean {mean}; std {std}; {asked.interpolation}; crop {asked.crop_fraction:g}{squashed}"
@@ -181,7 +181,7 @@ def convert(
 ) -> None:
     """Write a checkpoint for another library; read back and compared before it is called done.
 
-    With --to corolla it is a copy of a run to give away: weights, config, calibration and card, no pictures.
+    With --to corolla it is a copy of a run to give away: weights, config, calibration and card, no images.
     """
     from corolla.atomic import refuse_occupied
     from corolla.progress import progress_for
@@ -219,7 +219,7 @@ def push(
 ) -> None:
     """Put a run's weights, config, calibration and card on the Hugging Face Hub; `weights show OWNER/NAME` finds it.
 
-    Nothing else of the run leaves the machine: no picture, no list of files. It needs a login, `hf auth login`.
+    Nothing else of the run leaves the machine: no image, no list of files. It needs a login, `hf auth login`.
     """
     from corolla.progress import progress_for
     from corolla.run import find_run

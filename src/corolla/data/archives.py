@@ -22,7 +22,7 @@ from corolla.data.cache import cache_folder, new_folder
 from corolla.data.hashing import sha256_of
 from corolla.data.listing import is_noise
 from corolla.data.progress import Progress
-from corolla.data.shards.tars import PICTURES
+from corolla.data.shards.tars import IMAGES
 from corolla.data.zipnames import names_of
 from corolla.errors import CorollaError, few
 
@@ -114,9 +114,9 @@ def _wanted(content: zipfile.ZipFile, archive: Path) -> dict[tuple[str, ...], zi
             raise CorollaError(_two_of(archive, "/".join(parts)))
     inner = sorted("/".join(parts) for parts in wanted if parts[-1].lower().endswith(_ARCHIVES))
     endings = {parts[-1].lower().rpartition(".")[::2] for parts in wanted}
-    if inner and not any(not stem or ending in PICTURES for stem, ending in endings):
+    if inner and not any(not stem or ending in IMAGES for stem, ending in endings):
         raise CorollaError(
-            f"{archive} holds archives and no pictures ({few(inner)}); unpack those too, and give the folder"
+            f"{archive} holds archives and no images ({few(inner)}); unpack those too, and give the folder"
         )
     return wanted
 

@@ -61,17 +61,17 @@ def _pruned(tree: Tree, picked: Callable[[Tree], Collection[Tree]]) -> tuple[Tre
 
 def _annotations(tree: Tree) -> list[Tree]:
     """Folders called as annotations are, beside one that is called as images are and holds some."""
-    if not any(folder.name.lower() in IMAGES and folder.holds_pictures() for folder in tree.folders):
+    if not any(folder.name.lower() in IMAGES and folder.holds_images() for folder in tree.folders):
         return []
     return [folder for folder in tree.folders if folder.name.lower() in _ANNOTATIONS]
 
 
 def _copies(tree: Tree) -> list[Tree]:
     """Folders that hold folders called as those around them: the whole once more, or a sample of it."""
-    names = {folder.name for folder in tree.folders if folder.pictured}
+    names = {folder.name for folder in tree.folders if folder.has_images}
     found = []
     for folder in tree.folders:
-        inner = {each.name for each in folder.folders if each.holds_pictures()}
+        inner = {each.name for each in folder.folders if each.holds_images()}
         if len(inner & names) >= max(_SEVERAL, _MOST * len(inner)):
             found.append(folder)
     return found

@@ -1,7 +1,7 @@
-"""Opens every picture once: what cannot be read is listed with its reason, the rest is hashed.
+"""Opens every image once: what cannot be read is listed with its reason, the rest is hashed.
 
 Results are remembered in the cache folder by path, size and times of change, so that a second run over the
-same pictures only asks for those; the last line of that file is the checksum of the rest, so that a flipped bit means
+same images only asks for those; the last line of that file is the checksum of the rest, so that a flipped bit means
 forgotten and never a wrong hash. Failures are not remembered: the user may be about to mend them.
 """
 
@@ -19,7 +19,7 @@ import PIL
 
 from corolla.atomic import write_with
 from corolla.data.cache import cache_folder
-from corolla.data.decoding import PictureError, read_with_header
+from corolla.data.decoding import ImageError, read_with_header
 from corolla.data.depths import note_on
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
 from corolla.data.hashing import sha256_of
@@ -36,7 +36,7 @@ _FORMAT = f"4 {PIL.__version__}"  # another Pillow may read what this one could 
 
 @dataclass(frozen=True)
 class Checked:
-    """Readable pictures with `sha256` filled in, a fingerprint for each (same order), and the others."""
+    """Readable images with `sha256` filled in, a fingerprint for each (same order), and the others."""
 
     examples: tuple[Example, ...]
     fingerprints: tuple[bytes, ...]
@@ -61,7 +61,7 @@ def check(
 ) -> Checked:
     """Open every example under `root`, in threads.
 
-    With `strict`, the first picture (in the order given) that cannot be read raises `CorollaError`.
+    With `strict`, the first image (in the order given) that cannot be read raises `CorollaError`.
     """
     remembered = _recall(root)
     kept: list[Example] = []
@@ -99,9 +99,9 @@ def check(
 
 
 def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None:
-    """`CorollaError` if pictures of a training are gone or are others than when it began, by the manifest's sha256."""
+    """`CorollaError` if images of a training are gone or are others than when it began, by the manifest's sha256."""
     if not manifest.root.is_dir():
-        raise CorollaError(f"the folder of the pictures, {manifest.root}, is not there; bring it back and go on")
+        raise CorollaError(f"the folder of the images, {manifest.root}, is not there; bring it back and go on")
     known = [example for example in manifest.examples if example.sha256]
     checked = check(manifest.root, known, progress=progress)
     hashes = {example.path: example.sha256 for example in checked.examples}
@@ -113,24 +113,24 @@ def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None
     ]
     if faults:
         raise CorollaError(
-            f"{len(faults)} of {count(len(known), 'picture')} under {manifest.root} "
+            f"{len(faults)} of {count(len(known), 'image')} under {manifest.root} "
             f"{'is' if len(faults) == 1 else 'are'} not as when this "
             f"training began ({few(faults)}); put them back and go on, or start anew with another --out"
         )
 
 
 def _look(path: Path, before: _Found | None) -> _Found | str:
-    """The file's hash and fingerprint, or the reason why it is no readable picture."""
+    """The file's hash and fingerprint, or the reason why it is no readable image."""
     try:
         status = path.stat()
         state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if before and (before.size, before.changed, before.touched) == state:
             return before
-        # First the picture, then the hash: whatever is no picture (a film, an archive) is not read to its
+        # First the image, then the hash: whatever is no image (a film, an archive) is not read to its
         # end.
-        picture, header = read_with_header(path, draft=_DRAFT)
-        return _Found(*state, sha256_of(path), fingerprint(picture), header.bits)
-    except PictureError as error:
+        image, header = read_with_header(path, draft=_DRAFT)
+        return _Found(*state, sha256_of(path), fingerprint(image), header.bits)
+    except ImageError as error:
         return error.reason
     except FileNotFoundError:
         return MISSING

@@ -1,7 +1,7 @@
-"""Pictures that are the same photograph: copies, other sizes, other compression, the next frame of a burst.
+"""Images that are the same photograph: copies, other sizes, other compression, the next frame of a burst.
 
-A fingerprint is a 256-bit difference hash (Krawetz 2013, "Kind of Like That"): the picture is brought to 17 x
-16 greys, and a bit says whether a cell is clearly brighter than its left neighbour. Two pictures are
+A fingerprint is a 256-bit difference hash (Krawetz 2013, "Kind of Like That"): the image is brought to 17 x
+16 grays, and a bit says whether a cell is clearly brighter than its left neighbor. Two images are
 near-duplicates if their fingerprints' Jaccard distance (bits that differ / bits set in either) is at most
 `THRESHOLD`. Counting against the bits that are set, and not against 256, keeps drawings and scans on an empty
 ground apart, whose fingerprints are mostly zeros.
@@ -25,22 +25,22 @@ from corolla.data.progress import Progress
 THRESHOLD = 0.15
 FINGERPRINT_BYTES = 32
 _SIDE = 16
-_CLEARLY = 2  # grey levels of 255: less is noise and compression
-_BLOCK = 2048  # rows compared at a time: bounds the memory to a few MB per thousand pictures
+_CLEARLY = 2  # gray levels of 255: less is noise and compression
+_BLOCK = 2048  # rows compared at a time: bounds the memory to a few MB per thousand images
 
 
-def fingerprint(picture: Image.Image) -> bytes:
-    """The 256-bit difference hash of a picture, as 32 bytes."""
-    small = picture.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX)
-    grey = np.asarray(small, dtype=np.int16)
-    return np.packbits(grey[:, 1:] - grey[:, :-1] > _CLEARLY).tobytes()
+def fingerprint(image: Image.Image) -> bytes:
+    """The 256-bit difference hash of an image, as 32 bytes."""
+    small = image.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX)
+    gray = np.asarray(small, dtype=np.int16)
+    return np.packbits(gray[:, 1:] - gray[:, :-1] > _CLEARLY).tobytes()
 
 
 def near_duplicates(fingerprints: Sequence[bytes], progress: Progress | None = None) -> Iterator[tuple[int, int]]:
-    """Pairs of positions whose pictures are near-duplicates; together they connect each set of them.
+    """Pairs of positions whose images are near-duplicates; together they connect each set of them.
 
-    Pictures with equal fingerprints are chained, not paired each with each. Pictures without any bit (one
-    flat colour) match nothing: such a fingerprint says nothing. Compares every pair of different fingerprints
+    Images with equal fingerprints are chained, not paired each with each. Images without any bit (one
+    flat color) match nothing: such a fingerprint says nothing. Compares every pair of different fingerprints
     with about as many set bits, by matrix products: under a minute for 100,000 photographs, a hundred times that for
     ten times as many, with memory that grows linearly. `progress("comparing", done, of)` is called where it takes long.
     """

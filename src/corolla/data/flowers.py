@@ -1,6 +1,6 @@
 """The `flowers` data set: 3,670 real photographs of five kinds, all CC BY 2.0, from the TensorFlow examples.
 
-`LICENSE.txt` in the folder names the photographer of each picture; credit them wherever a picture is shown.
+`LICENSE.txt` in the folder names the photographer of each image; credit them wherever an image is shown.
 The archive of 229 MB is fetched once into the cache folder. `COROLLA_DATA` may name a folder that is
 `flower_photos` or has it inside; then that one is used and nothing is fetched.
 """

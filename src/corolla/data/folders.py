@@ -1,6 +1,6 @@
-"""The pictures of a tree of class folders, with or without splits above the classes, as `corolla.data.layout` reads it.
+"""The images of a tree of class folders, with or without splits above the classes, as `corolla.data.layout` reads it.
 
-Everything inside a class folder is taken for a picture until it has been opened.
+Everything inside a class folder is taken for an image until it has been opened.
 """
 
 import itertools
@@ -12,11 +12,11 @@ from pathlib import Path
 from corolla.data.layout import ClassFolders, read_layout
 from corolla.data.listing import Listing, class_name
 from corolla.data.manifest import Example, Skipped
-from corolla.data.tree import named_like_picture
+from corolla.data.tree import named_like_image
 from corolla.errors import CorollaError
 
 _OUTSIDE = "it lies outside every class folder"
-UNLABELLED = "its split has no class folders, so it has no label"
+UNLABELED = "its split has no class folders, so it has no label"
 _NO_TEXT = (
     "its name is not valid text (UTF-8); rename it"
     if sys.getfilesystemencoding() == "utf-8"
@@ -27,7 +27,7 @@ _NO_TEXT = (
 def list_folder(
     folder: Path, whole: bool = True, class_folders: ClassFolders = "", known: Collection[str] = ()
 ) -> Listing:
-    """List the pictures of a class-per-folder tree; files of a class may lie in folders below it.
+    """List the images of a class-per-folder tree; files of a class may lie in folders below it.
 
     Unless the `whole` tree is wanted, the first file of each class stands for it. Where they are nested,
     `class_folders` or the names of `known` classes settles which folders are the classes. Raises `CorollaError` if
@@ -36,11 +36,11 @@ def list_folder(
     layout = read_layout(folder, class_folders, known)
     examples: list[Example] = []
     loose = [
-        Skipped(_relative(file, layout.root), _OUTSIDE) for file in layout.outside() if named_like_picture(file.name)
+        Skipped(_relative(file, layout.root), _OUTSIDE) for file in layout.outside() if named_like_image(file.name)
     ]
     aside = [(tree, each.reason) for each in layout.aside for tree in each.folders]
-    for tree, reason in (*aside, *((tree, UNLABELLED) for _, tree in layout.unlabelled)):
-        files = (file for file in tree.all_files() if named_like_picture(file.name))
+    for tree, reason in (*aside, *((tree, UNLABELED) for _, tree in layout.unlabeled)):
+        files = (file for file in tree.all_files() if named_like_image(file.name))
         loose += [Skipped(_relative(file, layout.root), reason) for file in files]
     classes: dict[str, set[str]] = {}
     for split, tree, name in layout.classes(known):
@@ -54,7 +54,7 @@ def list_folder(
                 loose.append(Skipped(path.encode("utf-8", "backslashreplace").decode(), _NO_TEXT))
     if not classes:
         raise CorollaError(
-            f"{folder} has no class folders; put the pictures of each class into a folder with its name, "
+            f"{folder} has no class folders; put the images of each class into a folder with its name, "
             "or give a CSV with the columns path,label"
         )
     examples.sort(key=lambda example: example.path)
@@ -64,7 +64,7 @@ def list_folder(
         {split: frozenset(names) for split, names in classes.items()},
         tuple(loose),
         notes=layout.notes,
-        unlabelled=tuple((split, tree.path) for split, tree in layout.unlabelled),
+        unlabeled=tuple((split, tree.path) for split, tree in layout.unlabeled),
     )
 
 

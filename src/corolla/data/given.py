@@ -8,50 +8,50 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import ImageError, read_image
 from corolla.paths import AnyPath, at
 
-# A function gives the bytes when the image's turn comes, or raises `PictureError`.
+# A function gives the bytes when the image's turn comes, or raises `ImageError`.
 Binary = bytes | bytearray | memoryview
-Picture = AnyPath | Binary | BinaryIO | Image.Image | NDArray[Any] | Callable[[], bytes]
+ImageInput = AnyPath | Binary | BinaryIO | Image.Image | NDArray[Any] | Callable[[], bytes]
 MAY_BE = (
     "a path, bytes, an open file, a Pillow image, a NumPy array of uint8 with the shape (H, W, 3), (H, W, 4) or (H, W)"
 )
 
 
-def read_given(picture: Picture) -> Image.Image:
-    """The image as RGB, as `read_picture` reads the file that it would be.
+def read_given(image: ImageInput) -> Image.Image:
+    """The image as RGB, as `read_image` reads the file that it would be.
 
     An array (H, W, 3) is red, green, blue; (H, W, 4) has opacity beside them and lies on white; (H, W) is gray.
-    Raises `PictureError`, which for what is no image says what may be given.
+    Raises `ImageError`, which for what is no image says what may be given.
     """
-    if isinstance(picture, np.ndarray):
-        return read_picture(from_array(picture))
-    if isinstance(picture, (Image.Image, bytes)):
-        return read_picture(picture)
-    if isinstance(picture, (bytearray, memoryview)):
-        return read_picture(bytes(picture))
-    if isinstance(picture, (str, os.PathLike)):
-        return read_picture(at(picture))
-    if not isinstance(picture, type):
-        if callable(picture):
-            return read_picture(picture())
-        if hasattr(picture, "read"):
-            return read_picture(picture)
-    raise PictureError(f"{kind_of(picture)} is not an image; give {MAY_BE}")
+    if isinstance(image, np.ndarray):
+        return read_image(from_array(image))
+    if isinstance(image, (Image.Image, bytes)):
+        return read_image(image)
+    if isinstance(image, (bytearray, memoryview)):
+        return read_image(bytes(image))
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(at(image))
+    if not isinstance(image, type):
+        if callable(image):
+            return read_image(image())
+        if hasattr(image, "read"):
+            return read_image(image)
+    raise ImageError(f"{kind_of(image)} is not an image; give {MAY_BE}")
 
 
 def from_array(array: NDArray[Any]) -> Image.Image:
-    """The Pillow image of uint8 pixels (H, W, 3), (H, W, 4) or (H, W); `PictureError` for other arrays."""
+    """The Pillow image of uint8 pixels (H, W, 3), (H, W, 4) or (H, W); `ImageError` for other arrays."""
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and channels not in (3, 4)):
         shape = " x ".join(str(side) for side in array.shape) or "a single number"
         hint = "; give several images as a list" if array.ndim == 4 else ""
-        raise PictureError(
+        raise ImageError(
             f"an array of {array.dtype}, {shape}, is not an image; give uint8 (H, W, 3), (H, W, 4) or (H, W){hint}"
         )
     if not array.size:
-        raise PictureError("it has no pixels")
+        raise ImageError("it has no pixels")
     return Image.fromarray(np.ascontiguousarray(array))
 
 

@@ -1,4 +1,4 @@
-"""What names alone tell about a set: folders that are hardly classes, and files that stand for a missing picture."""
+"""What names alone tell about a set: folders that are hardly classes, and files that stand for a missing image."""
 
 import re
 from collections import defaultdict
@@ -14,10 +14,10 @@ _NO_CLASS = re.compile(
     r"miscellaneous|trash|garbage|junk|rubbish|deleted?|rejected|rejects?|te?mp|backup|new folder|untitled folder)"
     r"|background .*|.*\bipynb checkpoints"
 )
-_PICTURE = r"(image|img|photo|picture|pic|thumbnail|thumb)s?"
+_IMAGE = r"(image|img|photo|image|pic|thumbnail|thumb)s?"
 _PLACEHOLDER = re.compile(
-    rf"not ?(found|available|avail)\b|\bunavailable\b|placeholder|\bno ?{_PICTURE}\b|\bmissing ?{_PICTURE}\b"
-    rf"|\b(default|dummy|broken|blank|empty) ?{_PICTURE}\b|\bcoming ?soon\b|^(404|dummy)$"
+    rf"not ?(found|available|avail)\b|\bunavailable\b|placeholder|\bno ?{_IMAGE}\b|\bmissing ?{_IMAGE}\b"
+    rf"|\b(default|dummy|broken|blank|empty) ?{_IMAGE}\b|\bcoming ?soon\b|^(404|dummy)$"
 )
 
 
@@ -27,7 +27,7 @@ def no_class(label: str) -> bool:
 
 
 def named_like_placeholder(path: str) -> bool:
-    """Whether a file is called as pictures are that say there is none: `imageNotFound.gif`, `no-photo.png`."""
+    """Whether a file is called as images are that say there is none: `imageNotFound.gif`, `no-photo.png`."""
     return _PLACEHOLDER.search(re.sub("[^a-z0-9]+", " ", PurePosixPath(path).stem.lower()).strip()) is not None
 
 
@@ -61,5 +61,5 @@ def hints(manifest: Manifest) -> list[str]:
     said = class_hints(manifest.classes)
     if named := sorted(example.path for example in manifest.examples if named_like_placeholder(example.path)):
         files = count(len(named), "file is named", "files are named")
-        said.append(f"{files} like a stand-in for a missing picture ({few(named)}); look, and leave out what is one")
+        said.append(f"{files} like a stand-in for a missing image ({few(named)}); look, and leave out what is one")
     return said

@@ -1,7 +1,7 @@
 """What the folders of a data set mean: which are splits, which are classes, and what lies beside them.
 
 What is certain is read and said in a line; what could mean two things is refused with both, and with the option that
-settles it. A folder of pictures is never taken for a class because nothing else came to mind.
+settles it. A folder of images is never taken for a class because nothing else came to mind.
 """
 
 import re
@@ -32,7 +32,7 @@ class Layout:
     parts: tuple[tuple[Split | Literal[""], Tree], ...]  # the folder of class folders of each split, or of all
     leaves: bool  # the innermost folders are the classes, and not those right below
     aside: tuple[Aside, ...] = ()  # neither a split nor a class
-    unlabelled: tuple[tuple[Split, Tree], ...] = ()  # splits without class folders
+    unlabeled: tuple[tuple[Split, Tree], ...] = ()  # splits without class folders
     notes: tuple[str, ...] = ()  # what is worth a line
 
     def classes(self, known: Collection[str] = ()) -> Iterator[tuple[Split | Literal[""], Tree, str]]:
@@ -74,12 +74,12 @@ def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collectio
             raise CorollaError(f"more than one folder in {tree.path} holds splits ({names}); give the one you mean")
         if inner:
             parts, others = _splits(_unwrapped(inner[0]))
-            others += [each for each in tree.folders if each not in inner and each.holds_pictures()]
+            others += [each for each in tree.folders if each not in inner and each.holds_images()]
     if others:
         aside.append(Aside("beside the splits", "its folder is neither a split nor a class", tuple(others)))
     within = [(split, _without_wrapper(part)) for split, part in parts]
-    unlabelled = [(split, part) for split, part in within if split != "train" and _is_unlabelled(part)]
-    meant: list[tuple[Split | Literal[""], Tree]] = [each for each in within if each not in unlabelled] or [("", tree)]
+    unlabeled = [(split, part) for split, part in within if split != "train" and _is_unlabeled(part)]
+    meant: list[tuple[Split | Literal[""], Tree]] = [each for each in within if each not in unlabeled] or [("", tree)]
     leaves, notes = _class_level([part for _, part in meant], class_folders, known, tree.path)
     if whole.runs:
         shown = few(run.relative_to(whole.path).as_posix() for run in whole.runs)
@@ -87,7 +87,7 @@ def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collectio
     if documents:
         notes.append(f"without images, and left out: {few(_below(whole, each) for each in documents)}")
     notes += [each.note() for each in aside]
-    return Layout(tree.path, tuple(meant), leaves, tuple(aside), tuple(unlabelled), tuple(notes))
+    return Layout(tree.path, tuple(meant), leaves, tuple(aside), tuple(unlabeled), tuple(notes))
 
 
 def split_of(name: str) -> tuple[Split | None, str]:
@@ -111,10 +111,10 @@ def class_folders(part: Tree, leaves: bool) -> list[Tree]:
 def _unwrapped(tree: Tree) -> Tree:
     """Step into a lone folder whose own folders are the classes or splits, which a zip often holds."""
     for _ in range(_WRAPPERS):
-        if len(tree.folders) != 1 or tree.pictured:
+        if len(tree.folders) != 1 or tree.has_images:
             break
         [inner] = tree.folders
-        if not inner.folders or inner.pictured or split_of(inner.name)[1] == "*":
+        if not inner.folders or inner.has_images or split_of(inner.name)[1] == "*":
             break
         tree = inner
     return tree
@@ -122,20 +122,20 @@ def _unwrapped(tree: Tree) -> Tree:
 
 def _without_wrapper(part: Tree) -> Tree:
     """Step from the folder of a split into a lone one that says no more: seg_train/seg_train, train/images."""
-    while len(part.folders) == 1 and not part.pictured:
+    while len(part.folders) == 1 and not part.has_images:
         [inner] = part.folders
-        if not inner.folders or inner.pictured or inner.name.lower() not in {part.name.lower(), *_BESIDE}:
+        if not inner.folders or inner.has_images or inner.name.lower() not in {part.name.lower(), *_BESIDE}:
             break
         part = inner
     return part
 
 
-def _is_unlabelled(part: Tree) -> bool:
-    """Whether the folder of a split holds pictures and no class folders, as a competition's test set does."""
-    if part.pictured:
+def _is_unlabeled(part: Tree) -> bool:
+    """Whether the folder of a split holds images and no class folders, as a competition's test set does."""
+    if part.has_images:
         return not part.folders
-    inner = [folder for folder in part.folders if folder.holds_pictures()]
-    return len(inner) == 1 and inner[0].pictured and inner[0].name.lower() in {part.name.lower(), *_BESIDE}
+    inner = [folder for folder in part.folders if folder.holds_images()]
+    return len(inner) == 1 and inner[0].has_images and inner[0].name.lower() in {part.name.lower(), *_BESIDE}
 
 
 def _is_split_tree(tree: Tree) -> bool:
@@ -150,12 +150,12 @@ def _splits(tree: Tree) -> tuple[list[tuple[Split, Tree]], list[Tree]]:
     """The folders of the splits and what lies beside them, or neither if the folders of `tree` are classes."""
     read = [(folder, *split_of(folder.name)) for folder in tree.folders]
     named = [(split, folder, pattern) for folder, split, pattern in read if split is not None]
-    others = [folder for folder, split, _ in read if split is None and folder.holds_pictures()]
+    others = [folder for folder, split, _ in read if split is None and folder.holds_images()]
     exact = [(split, folder) for split, folder, pattern in named if pattern == "*"]
     splits = {split for split, _, _ in named}
     beside = {pattern.strip("*-_ .()") for _, _, pattern in named}
     alike = len(beside) == 1 or beside <= _BESIDE
-    # "train" may also be the class beside "bus" and "car": a split holds class folders, a class holds pictures.
+    # "train" may also be the class beside "bus" and "car": a split holds class folders, a class holds images.
     if any(split == "train" and folder.folders for split, folder in exact):
         if others and len({split for split, _ in exact}) == 1:
             raise CorollaError(
@@ -185,7 +185,7 @@ def _certain(splits: Sequence[Split], parts: Sequence[Tree], others: Sequence[Tr
 
     They are if they hold the class folders of the training, and the others none of these.
     """
-    inner = [{folder.name for folder in part.folders if folder.holds_pictures()} for part in parts]
+    inner = [{folder.name for folder in part.folders if folder.holds_images()} for part in parts]
     trained = set[str]().union(*(names for split, names in zip(splits, inner, strict=True) if split == "train"))
     recur = all(len(trained & names) >= _RECUR * len(names) > 0 for names in inner)
     return recur and not any(folder.name in trained for other in others for folder in other.folders)
@@ -198,10 +198,10 @@ def _class_level(
     tops = [top for part in parts for top in part.folders]
     if wanted:
         return wanted == "leaf", []
-    if any(top.pictured for top in tops) or not any(top.holds_pictures() for top in tops):
+    if any(top.has_images for top in tops) or not any(top.holds_images() for top in tops):
         return False, []
-    by_part = [{_below(part, leaf) for leaf in class_folders(part, True) if leaf.pictured} for part in parts]
-    by_top = [[leaf for leaf in top.below() if leaf.pictured] for top in tops]
+    by_part = [{_below(part, leaf) for leaf in class_folders(part, True) if leaf.has_images} for part in parts]
+    by_top = [[leaf for leaf in top.below() if leaf.has_images] for top in tops]
     if all(len(leaves) <= 1 for leaves in by_top):
         return False, []  # rose/images/1.jpg
     filled = [leaves for leaves in by_part if leaves]

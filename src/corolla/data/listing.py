@@ -1,6 +1,6 @@
-"""What a folder or a table says before any picture is opened, and how its words are read.
+"""What a folder or a table says before any image is opened, and how its words are read.
 
-Class names are compared after Unicode normalisation (NFC), because macOS and Linux spell the same folder name
+Class names are compared after Unicode normalization (NFC), because macOS and Linux spell the same folder name
 with different bytes; nothing else about them is changed.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corolla.data.manifest import Example, Skipped, Split
-from corolla.data.shards.stream import PictureStream
+from corolla.data.shards.stream import ImageStream
 
 SPLIT_WORDS: dict[str, Split] = {
     "train": "train",
@@ -27,11 +27,11 @@ _NOISE = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon
 
 @dataclass(frozen=True)
 class Listing:
-    """Pictures to be looked at under `root`, with the classes that each split should have.
+    """Images to be looked at under `root`, with the classes that each split should have.
 
     `classes` maps a split (or "" where there is none) to the class names met there, also those whose folder
     is empty. `misplaced` are files that cannot be used as they lie; `left_out` are rows that the user's table
-    leaves out itself. Where the training pictures are read from files of many, `stream` has them all, and `examples`
+    leaves out itself. Where the training images are read from files of many, `stream` has them all, and `examples`
     only some.
     """
 
@@ -40,9 +40,9 @@ class Listing:
     classes: dict[str, frozenset[str]]
     misplaced: tuple[Skipped, ...] = ()
     left_out: tuple[Skipped, ...] = ()
-    stream: PictureStream | None = None
+    stream: ImageStream | None = None
     notes: tuple[str, ...] = ()  # how it was read, where that is worth a line
-    unlabelled: tuple[tuple[Split, Path], ...] = ()  # folders of splits whose images are misplaced for want of labels
+    unlabeled: tuple[tuple[Split, Path], ...] = ()  # folders of splits whose images are misplaced for want of labels
 
 
 def class_name(text: str) -> str:

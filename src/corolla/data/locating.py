@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from corolla.data.layout import split_of
 from corolla.data.manifest import Split
-from corolla.data.tree import files_below, named_like_picture
+from corolla.data.tree import files_below, named_like_image
 from corolla.errors import few
 
 Locate = Callable[[str], str]
@@ -41,7 +41,7 @@ class Index:
         """Every image below `root`, found by the ending of its name."""
         index = Index(root, split)
         for file in files_below(root):
-            if named_like_picture(file.name):
+            if named_like_image(file.name):
                 path = file.relative_to(root).as_posix()
                 index.files.setdefault(file.name, []).append(path)
                 index.files.setdefault(file.stem, []).append(path)

@@ -1,7 +1,7 @@
-"""The manifest: what every source of pictures becomes, and what a run keeps of its data.
+"""The manifest: what every source of images becomes, and what a run keeps of its data.
 
 A manifest is a table of examples under one root folder. It is saved with the run as CSV, so that which
-picture was trained on, validated on and tested on can be read, diffed and used again as a data source.
+image was trained on, validated on and tested on can be read, diffed and used again as a data source.
 """
 
 import csv
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from corolla.atomic import write_with
-from corolla.data.shards.stream import PictureStream
+from corolla.data.shards.stream import ImageStream
 from corolla.errors import CorollaError
 
 Split = Literal["train", "val", "test"]
@@ -25,23 +25,23 @@ COLUMNS = ("path", "label", "split", "group", "sha256")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled picture; `path` is relative to the manifest's root, with forward slashes."""
+    """One labeled image; `path` is relative to the manifest's root, with forward slashes."""
 
     path: str
     label: str
-    split: str = ""  # one of SPLITS, or "" as long as the pictures are not split
-    group: str = ""  # pictures that must stay on one side: a photographer, a patient, a burst
+    split: str = ""  # one of SPLITS, or "" as long as the images are not split
+    group: str = ""  # images that must stay on one side: a photographer, a patient, a burst
     sha256: str = ""  # of the file's bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A picture that was left out, and the reason in words."""
+    """An image that was left out, and the reason in words."""
 
     path: str
     reason: str
     label: str = ""  # what the user's table calls it all the same
-    count: int = 1  # how many pictures it stands for, where many of one file are left out for one reason
+    count: int = 1  # how many images it stands for, where many of one file are left out for one reason
 
     def to_json(self) -> list[Any]:
         """Path and reason, and the count where it is not one."""
@@ -63,16 +63,16 @@ def lines_of(skipped: Sequence[Skipped], where: str = "", most: int = 10) -> Ite
 
 @dataclass(frozen=True)
 class Manifest:
-    """Labelled pictures under `root`, their classes in the order of the model's outputs.
+    """Labeled images under `root`, their classes in the order of the model's outputs.
 
-    Where the training pictures are too many to lie in files of their own, `stream` has them all, and the training
+    Where the training images are too many to lie in files of their own, `stream` has them all, and the training
     examples are a few of each class that stand for them.
     """
 
     root: Path
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
-    stream: PictureStream | None = None
+    stream: ImageStream | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)  # how the source was read, where that is worth a line
     drawn: tuple[Split, ...] = field(default=(), compare=False)  # splits that the source lacked
 
@@ -106,18 +106,18 @@ class Manifest:
         return [self.class_index[example.label] for example in self.split(name)]
 
     def counts(self, name: Split) -> dict[str, int]:
-        """How many pictures each class has in one split, every class named; those of a stream all count."""
+        """How many images each class has in one split, every class named; those of a stream all count."""
         if self.stream and name == "train":
             return dict(zip(self.classes, self.stream.counts, strict=True))
         seen = Counter(example.label for example in self.split(name))
         return {label: seen[label] for label in self.classes}
 
     def size(self, name: Split) -> int:
-        """How many pictures one split has, those of a stream all counted."""
+        """How many images one split has, those of a stream all counted."""
         return sum(self.counts(name).values())
 
     def locate(self, example: Example) -> Path:
-        """Where the picture of an example lies."""
+        """Where the image of an example lies."""
         return self.root / example.path
 
     def with_examples(self, examples: tuple[Example, ...]) -> "Manifest":
@@ -137,7 +137,7 @@ class Manifest:
 
     @staticmethod
     def load(path: Path, root: Path) -> "Manifest":
-        """Read what `save` wrote, the pictures lying under `root`.
+        """Read what `save` wrote, the images lying under `root`.
 
         Raises `CorollaError` if the file is missing or is not a manifest.
         """

@@ -1,6 +1,6 @@
-"""Pictures of a training, decoded once: small, as uint8, in one memory-mapped file of corolla's cache.
+"""Images of a training, decoded once: small, as uint8, in one memory-mapped file of corolla's cache.
 
-The file is found again as long as the pictures' content and the size are the same, by every run and every process that
+The file is found again as long as the images' content and the size are the same, by every run and every process that
 makes views; what does not fit on the disk is decoded from the files each time instead.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from corolla.data.cache import DAY, cache_folder, new_folder
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import ImageError, read_image
 from corolla.data.hashing import sha256_of
 from corolla.lock import in_use, locked
 from corolla.sealed import load_sealed, save_sealed
@@ -32,37 +32,37 @@ VERSION = 3  # of the format and of what `shrink` does
 LIMIT = 16 * 2**30  # bytes of all stores together; the longest unused ones go first
 SHARE_OF_DISK = 0.5  # of what is free, for a new store
 INDEX = "index.safetensors"
-LONGEST = 2.0  # a picture longer than so many times its shorter side is cut at both ends
-TOGETHER = 256  # pictures that are decoded at a time and have one checksum
+LONGEST = 2.0  # an image longer than so many times its shorter side is cut at both ends
+TOGETHER = 256  # images that are decoded at a time and have one checksum
 READ = 2**20  # bytes that are read at a time
 
-Picture = NDArray[np.uint8]  # (h, w, 3)
+ImageArray = NDArray[np.uint8]  # (h, w, 3)
 
 
 class Pixels(Protocol):
-    """Pictures by number."""
+    """Images by number."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Picture: ...
+    def __getitem__(self, index: int) -> ImageArray: ...
 
 
-def shrink(source: Path | bytes, side: int) -> Picture:
-    """The picture of a file or of its bytes, its shorter side brought down to `side` pixels if it was longer."""
-    picture = read_picture(source, draft=side)
-    width, height = picture.size
+def shrink(source: Path | bytes, side: int) -> ImageArray:
+    """The image of a file or of its bytes, its shorter side brought down to `side` pixels if it was longer."""
+    image = read_image(source, draft=side)
+    width, height = image.size
     short = min(width, height)
     crop_width, crop_height = min(width, LONGEST * short), min(height, LONGEST * short)
     left, top = (width - crop_width) / 2, (height - crop_height) / 2
     scale = min(1.0, side / short)
     size = (max(round(crop_width * scale), 1), max(round(crop_height * scale), 1))
     box = (left, top, left + crop_width, top + crop_height)
-    return np.array(picture.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
+    return np.array(image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
 
 
 @dataclass(frozen=True)
 class PixelStream:
-    """Pictures that are decoded again whenever they are asked for."""
+    """Images that are decoded again whenever they are asked for."""
 
     paths: tuple[Path, ...]
     side: int
@@ -70,19 +70,19 @@ class PixelStream:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> ImageArray:
         return shrink(self.paths[index], self.side)
 
 
 @dataclass(frozen=True)
 class PixelStore:
-    """Pictures that lie one after another in `folder/pixels`; `folder/index.safetensors` says how large each is."""
+    """Images that lie one after another in `folder/pixels`; `folder/index.safetensors` says how large each is."""
 
     folder: Path
 
     @cached_property
     def index(self) -> dict[str, NDArray[np.int64]]:
-        """`sizes`, the height and width of each picture, and `sums`, the crc32 of every `TOGETHER` of them."""
+        """`sizes`, the height and width of each image, and `sums`, the crc32 of every `TOGETHER` of them."""
         index, _ = load_sealed(self.folder / INDEX, "np")
         sizes, sums = index["sizes"], index["sums"]
         whole = sizes.shape == (len(sizes), 2) and sums.shape == (-(-len(sizes) // TOGETHER),)
@@ -92,12 +92,12 @@ class PixelStore:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Height and width of each picture (pictures, 2)."""
+        """Height and width of each image (images, 2)."""
         return self.index["sizes"]
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Where each picture begins in the file, and where the last one ends (pictures + 1,)."""
+        """Where each image begins in the file, and where the last one ends (images + 1,)."""
         return np.concatenate(([0], np.cumsum(3 * self.sizes.prod(axis=1))))
 
     @cached_property
@@ -122,7 +122,7 @@ class PixelStore:
         return True
 
     def crc(self, block: int) -> int:
-        """The checksum of `TOGETHER` pictures as they lie on the disk."""
+        """The checksum of `TOGETHER` images as they lie on the disk."""
         start, end = (int(self.starts[min(number * TOGETHER, len(self))]) for number in (block, block + 1))
         crc, buffer = 0, memoryview(bytearray(min(READ, end - start)))
         with (self.folder / "pixels").open("rb", buffering=0) as file:  # a bad sector is an error here, not a signal
@@ -137,7 +137,7 @@ class PixelStore:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> ImageArray:
         height, width = self.sizes[index]
         return self.bytes[self.starts[index] : self.starts[index + 1]].reshape(height, width, 3)
 
@@ -152,11 +152,11 @@ def keep_pixels(
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Pixels:
-    """The pictures at `paths`, whose contents have the sha256 `hashes`, shrunk to `side` and decoded once.
+    """The images at `paths`, whose contents have the sha256 `hashes`, shrunk to `side` and decoded once.
 
     Two processes may ask for the same ones at once. What was kept is held against its checksums first, and made again
     if a bit of it has changed; `note` is told so. Where there is no room or no right to keep them, or a hash is
-    missing, they are decoded from the files whenever they are asked for. Raises `PictureError` for a damaged one.
+    missing, they are decoded from the files whenever they are asked for. Raises `ImageError` for a damaged one.
     """
     stream = PixelStream(tuple(paths), side)
     key = hashlib.sha256("/".join([str(VERSION), str(side), *hashes]).encode()).hexdigest()[:32]
@@ -166,7 +166,7 @@ def keep_pixels(
         return stream
     if not store.whole(progress):
         if note and store.folder.is_dir():
-            note(f"the decoded pictures in {store.folder} were damaged; they are decoded again")
+            note(f"the decoded images in {store.folder} were damaged; they are decoded again")
         try:
             stores.mkdir(parents=True, exist_ok=True)
             if len(paths) * 3 * (1.25 * side) ** 2 > min(LIMIT, SHARE_OF_DISK * shutil.disk_usage(stores).free):
@@ -189,24 +189,24 @@ def keep_pixels(
 def write(
     folder: Path, stream: PixelStream, hashes: Sequence[str], progress: Callable[[int, int], None] | None
 ) -> None:
-    """Decode every picture, on all cores, into a new store; `PictureError` for one that has not the hash it should."""
+    """Decode every image, on all cores, into a new store; `ImageError` for one that has not the hash it should."""
     sizes: list[tuple[int, ...]] = []
     sums: list[int] = []
     waiting = iter(zip(stream.paths, hashes, strict=True))
 
-    def decode(asked: tuple[Path, str]) -> Picture:
+    def decode(asked: tuple[Path, str]) -> ImageArray:
         path, sha256 = asked
         if sha256_of(path) != sha256:
-            raise PictureError("it has changed since it was looked at", path)
+            raise ImageError("it has changed since it was looked at", path)
         return shrink(path, stream.side)
 
     with (folder / "pixels").open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
         while some := list(islice(waiting, TOGETHER)):
             sums.append(0)
-            for picture in pool.map(decode, some):
-                file.write(np.ascontiguousarray(picture).data)
-                sums[-1] = zlib.crc32(np.ascontiguousarray(picture).data, sums[-1])
-                sizes.append(picture.shape[:2])
+            for image in pool.map(decode, some):
+                file.write(np.ascontiguousarray(image).data)
+                sums[-1] = zlib.crc32(np.ascontiguousarray(image).data, sums[-1])
+                sizes.append(image.shape[:2])
                 if progress:
                     progress(len(sizes), len(stream.paths))
     save_sealed({"sizes": np.array(sizes, np.int64), "sums": np.array(sums, np.int64)}, folder / INDEX, framework="np")

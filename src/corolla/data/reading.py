@@ -108,20 +108,20 @@ def read_folder(
         why, [*only] = _why_no_table(folder, tables), sorted(_classes(listing))
         if why or (only and only[0].lower() in IMAGES and only[0] not in known):
             raise CorollaError(f"{folder} has no class folders: its images lie in {few(only)} alone{why or _WITHOUT}")
-    listing, used = _labelled(listing, _of_splits(tables) | within, whole)
+    listing, used = _labeled(listing, _of_splits(tables) | within, whole)
     tables = [table for table in tables if table not in used]
     if class_folders or not tables:
         return listing
     return _between(folder, listing, tables)
 
 
-def _labelled(listing: Listing, tables: Mapping[str, Path], whole: bool) -> tuple[Listing, list[Path]]:
-    """The listing, with splits that have no class folders labelled by a table: one in them, or one called as they are.
+def _labeled(listing: Listing, tables: Mapping[str, Path], whole: bool) -> tuple[Listing, list[Path]]:
+    """The listing, with splits that have no class folders labeled by a table: one in them, or one called as they are.
 
     Only by one whose classes the training has, too; the others stay out, and a line says so. Also the tables used.
     """
     out, used = [], []
-    for split, folder in listing.unlabelled:
+    for split, folder in listing.unlabeled:
         file = tables.get(split)
         found = read_table(file) if file else None
         if file and found and found.examples and _classes(found) <= listing.classes.get("train", frozenset()):

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from corolla.data.table_columns import Columns, class_of, guessed_columns, named_columns
-from corolla.data.tree import PICTURE_SUFFIXES
+from corolla.data.tree import IMAGE_SUFFIXES
 from corolla.errors import CorollaError
 
 NAMED_SUFFIXES = (".csv", ".tsv", ".parquet")  # of tables whose columns have names as a rule
 SUFFIXES = (*NAMED_SUFFIXES, ".txt", ".jsonl")
 SAMPLE = 50  # rows that are looked at to learn what a table is
-_SPACED = re.compile(rf"(.*?\.(?:{'|'.join(ending[1:] for ending in sorted(PICTURE_SUFFIXES))}))\s+(.*)", re.IGNORECASE)
+_SPACED = re.compile(rf"(.*?\.(?:{'|'.join(ending[1:] for ending in sorted(IMAGE_SUFFIXES))}))\s+(.*)", re.IGNORECASE)
 
 
 class Row(NamedTuple):

@@ -1,4 +1,4 @@
-"""From whatever the user has to a manifest: listed, every picture opened once, split fairly.
+"""From whatever the user has to a manifest: listed, every image opened once, split fairly.
 
 A source is one of
 
@@ -7,9 +7,9 @@ A source is one of
   `corolla.data.reading` for tables beside class folders);
 - a `.csv`, `.tsv`, `.txt` or `.parquet` table (see `corolla.data.tables`);
 - a `.zip` of either; a table at its top is preferred to its folders, since nobody can name it from outside;
-- many pictures in each file, which are never unpacked whole: a folder that `corolla data shard` made; WebDataset tars,
+- many images in each file, which are never unpacked whole: a folder that `corolla data shard` made; WebDataset tars,
   as a folder, a pattern or a range (`shards/{train,val}-*.tar`, `train-{000..099}.tar`); Parquet or Arrow files with
-  the pictures in a column, as Hugging Face `datasets` writes them. Splits are told by the files' names. The
+  the images in a column, as Hugging Face `datasets` writes them. Splits are told by the files' names. The
   manifest's training examples then are a few of each class, and its `stream` has all of them;
 - the words `flowers` (real photographs) and `painted` (made on the spot), unless a folder here has that name.
 """
@@ -50,11 +50,11 @@ def load_data(
     known: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Manifest:
-    """List, check and split the pictures of `source`; see the top of this module for what it may be.
+    """List, check and split the images of `source`; see the top of this module for what it may be.
 
     Every example of the manifest is readable, hashed and in one of train, val and test; splits that the
-    source has are kept, and one that it lacks is taken from its training pictures. With `strict`, the first
-    picture that cannot be used raises instead of being listed in `Manifest.skipped`. `class_folders`, or the names of
+    source has are kept, and one that it lacks is taken from its training images. With `strict`, the first
+    image that cannot be used raises instead of being listed in `Manifest.skipped`. `class_folders`, or the names of
     `known` classes, settles which of nested folders are the classes. Near-duplicates stay in one split, unless too few
     sets of a class would be left for that; `duplicates` makes it so always (`group`) or never (`ignore`).
     `progress(what, done, of)` is called as work goes on. Nothing in the user's folders is changed. Raises
@@ -80,10 +80,10 @@ def split_listing(
     duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> Manifest:
-    """The manifest of what a source lists once its pictures were opened; refuses what no training can use.
+    """The manifest of what a source lists once its images were opened; refuses what no training can use.
 
     Raises `CorollaError` for a single class, for a class that only other splits than the training's have, for a class
-    without a readable picture, and for one with too few pictures to be split.
+    without a readable image, and for one with too few images to be split.
     """
     _check_classes(source, listing.classes)
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
@@ -103,7 +103,7 @@ def split_listing(
         examples = split(checked.examples, seed=seed, fractions=fractions)
         alike = len({place for pair in pairs for place in pair})
         notes.append(
-            f"{alike} of {len(examples)} pictures are so alike that near-duplicates in one split would leave too few "
+            f"{alike} of {len(examples)} images are so alike that near-duplicates in one split would leave too few "
             "sets of a class: they are spread over the splits, and the test accuracy may be too good; give a CSV with "
             "a column group for what belongs together, or --duplicates group to stop instead"
         )
@@ -121,9 +121,9 @@ def list_source(
     class_folders: ClassFolders = "",
     known: Collection[str] = (),
 ) -> Listing:
-    """What a source names, before any picture is opened; it is fetched, painted or unpacked first if need be.
+    """What a source names, before any image is opened; it is fetched, painted or unpacked first if need be.
 
-    `seed` and `fractions` choose what a source of many pictures in each file holds out. The names of `known` classes,
+    `seed` and `fractions` choose what a source of many images in each file holds out. The names of `known` classes,
     a model's, tell which of nested folders are classes where `class_folders` does not. Raises `CorollaError`.
     """
     if is_word(source):
@@ -162,7 +162,7 @@ def at_hand(word: str, progress: Progress | None = None) -> Path:
 def glance(source: AnyPath, class_folders: ClassFolders = "") -> Listing | None:
     """What a source names, with the first file of each class alone, in no time: nothing is opened, fetched or unpacked.
 
-    None for what cannot be known so soon: shards, a zip, a large table, pictures that are fetched or painted. Raises
+    None for what cannot be known so soon: shards, a zip, a large table, images that are fetched or painted. Raises
     `CorollaError` as `list_source`, so that the wrong path is refused before anything slow is done for its sake.
     """
     if is_word(source):
@@ -208,7 +208,7 @@ def _check_classes(source: AnyPath, classes: dict[str, frozenset[str]]) -> None:
         if unknown := names - classes["train"]:
             raise CorollaError(
                 f"{name} of {source} has {_classes(unknown)} that train lacks ({few(sorted(unknown))}), which no "
-                "classifier could learn; add training pictures of them or leave them out"
+                "classifier could learn; add training images of them or leave them out"
             )
 
 
@@ -216,7 +216,7 @@ def _missing_classes(classes: dict[str, frozenset[str]]) -> Iterator[str]:
     """What to say of splits that lack classes of the training's: they are used as they are."""
     for name in SPLITS:
         if missing := classes.get("train", frozenset()) - classes.get(name, classes.get("train", frozenset())):
-            yield f"{name} has no picture of {_classes(missing)} of {len(classes['train'])}: {few(sorted(missing), 5)}"
+            yield f"{name} has no image of {_classes(missing)} of {len(classes['train'])}: {few(sorted(missing), 5)}"
 
 
 def _classes(names: Collection[str]) -> str:
@@ -231,13 +231,13 @@ def _check_none_lost(
 ) -> None:
     why = f"; the first of {len(skipped)} left out is {skipped[0].path}: {skipped[0].reason}" if skipped else ""
     if not examples:
-        raise CorollaError(f"{source} has no readable picture{why}")
+        raise CorollaError(f"{source} has no readable image{why}")
     left = classes_by_split(examples)
     for name, labels in classes.items():
         lost = labels - left.get(name, frozenset())
         if lost:
             where = f"{name} of {source}" if name else str(source)
-            raise CorollaError(f"no readable picture of {_listed(lost)} in {where}{why}")
+            raise CorollaError(f"no readable image of {_listed(lost)} in {where}{why}")
 
 
 def _listed(names: Collection[str], most: int = 20) -> str:

@@ -1,7 +1,7 @@
 """Who is trained on, validated on and tested on.
 
-The split is stratified, seeded and never cuts a unit: pictures joined by the user's group, by identical
-content or by being near-duplicates. It depends on the pictures' contents, labels and groups alone, not on
+The split is stratified, seeded and never cuts a unit: images joined by the user's group, by identical
+content or by being near-duplicates. It depends on the images' contents, labels and groups alone, not on
 names or order.
 """
 
@@ -19,7 +19,7 @@ FRACTIONS: Fractions = (0.70, 0.15, 0.15)
 
 
 class TooFewError(CorollaError):
-    """A class has too few independent sets of pictures to stand in every split."""
+    """A class has too few independent sets of images to stand in every split."""
 
 
 def units(examples: Sequence[Example], alike: Iterable[tuple[int, int]] = ()) -> list[list[int]]:
@@ -55,9 +55,9 @@ def split(
 ) -> tuple[Example, ...]:
     """Give every example a split and return them in the order given.
 
-    Splits that are already there stay; where there are all three, nothing is compared, which for very many pictures
-    takes hours. If some are given and one is missing, it is taken from the training pictures in the ratio of
-    `fractions` (train, val, test). Pictures that stay together without a group of the user's get a group name of their
+    Splits that are already there stay; where there are all three, nothing is compared, which for very many images
+    takes hours. If some are given and one is missing, it is taken from the training images in the ratio of
+    `fractions` (train, val, test). Images that stay together without a group of the user's get a group name of their
     own, so that a saved manifest keeps them together too.
 
     Raises `CorollaError` if a class has too few units to stand on every side, or there is nothing to train
@@ -130,7 +130,7 @@ def _check_enough(units_of: Counter[str], total: Counter[str], wanted: dict[Spli
 
     def described(label: str) -> str:
         sets = "" if units_of[label] == total[label] else f" in {units_of[label]} independent sets"
-        return f"{label!r} has too few pictures ({total[label]}{sets})"
+        return f"{label!r} has too few images ({total[label]}{sets})"
 
     others = f", and so have {few(map(repr, lacking[1:]), 5)}" if len(lacking) > 1 else ""
     raise TooFewError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corolla.data.listing import SPLIT_WORDS
-from corolla.data.tree import named_like_picture
+from corolla.data.tree import named_like_image
 from corolla.errors import CorollaError
 
 PATH_NAMES = (
@@ -42,7 +42,7 @@ class Columns:
     guess: str = ""  # where they were found to stand, if nothing names them
 
     @property
-    def labelled(self) -> bool:
+    def labeled(self) -> bool:
         """Whether there are labels beside the paths."""
         return self.places["label"] is not None or bool(self.classes)
 
@@ -77,7 +77,7 @@ def guessed_columns(rows: Rows, root: Path) -> Columns | None:
     columns = [[cells[place].strip() for cells in rows] for place in range(width)]
 
     def paths(column: Sequence[str]) -> int:
-        return sum(named_like_picture(cell) or "/" in cell or (root / cell).is_file() for cell in column if cell)
+        return sum(named_like_image(cell) or "/" in cell or (root / cell).is_file() for cell in column if cell)
 
     place = max(range(width), key=lambda place: paths(columns[place]), default=None)
     if place is None or paths(columns[place][:1]) == 0 or paths(columns[place]) <= len(rows) / 2:

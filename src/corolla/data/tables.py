@@ -170,12 +170,12 @@ def _add(read: _Read, table: Table, facts: _Facts, number: int, row: Row, split:
     if before != example:
         raise CorollaError(
             f"{file}, row {number}: {path} is listed twice, as {_described(before)} and as {_described(example)}; "
-            "corolla gives a picture one label, one split and one group, so remove one row"
+            "corolla gives an image one label, one split and one group, so remove one row"
         )
 
 
 def _label(row: Row, path: str, table: Table, names: Mapping[str, str]) -> str:
-    if not table.columns.labelled:
+    if not table.columns.labeled:
         return _class(PurePosixPath(path).parent.name)
     return _class(names.get(row.label, row.label))
 

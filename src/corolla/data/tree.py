@@ -14,7 +14,7 @@ from corolla import lock
 from corolla.data.listing import is_noise
 from corolla.errors import CorollaError
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
 DOCUMENT_SUFFIXES = {
     *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".rst", ".html", ".pdf", ".yaml", ".yml", ".log"),
     *(".mat", ".npy", ".npz", ".parquet", ".xls", ".xlsx", ".doc", ".docx", ".py", ".ipynb", ".sh", ".m", ".names"),
@@ -37,9 +37,9 @@ class Tree:
         return self.path.name
 
     @property
-    def pictured(self) -> bool:
-        """Whether a file right in it is named like a picture."""
-        return any(map(named_like_picture, self.files))
+    def has_images(self) -> bool:
+        """Whether a file right in it is named like an image."""
+        return any(map(named_like_image, self.files))
 
     def below(self) -> Iterator["Tree"]:
         """The folder itself and all in it, however deep."""
@@ -62,9 +62,9 @@ class Tree:
             there = True
         return there
 
-    def holds_pictures(self) -> bool:
-        """Whether a file in it, however deep, is named like a picture."""
-        return any(folder.pictured for folder in self.below())
+    def holds_images(self) -> bool:
+        """Whether a file in it, however deep, is named like an image."""
+        return any(folder.has_images for folder in self.below())
 
 
 def grow(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Tree:
@@ -124,9 +124,9 @@ def list_entries(folder: Path) -> tuple[list[Path], list[Path]]:
     return sorted(folders), sorted(files)
 
 
-def named_like_picture(file: str) -> bool:
+def named_like_image(file: str) -> bool:
     """Whether a file has the ending of one; its content decides."""
-    return os.path.splitext(file)[1].lower() in PICTURE_SUFFIXES  # noqa: PTH122 - a million names, not paths
+    return os.path.splitext(file)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - a million names, not paths
 
 
 def _identity(folder: Path) -> tuple[int, int]:

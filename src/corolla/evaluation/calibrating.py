@@ -1,4 +1,4 @@
-"""What a model can know about its own answers, found out on pictures that it was not trained on.
+"""What a model can know about its own answers, found out on images that it was not trained on.
 
 The validation split gives the temperature, the conformal scores and the border of novelty; the training split shows
 what ordinary inputs of the head look like. The test split has no part in it.
@@ -24,7 +24,7 @@ from corolla.trust.outliers import OUTLIERS, Pixels
 from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import fit_temperature, tempered
 
-FEWEST = 20  # validation pictures, below which nothing can be promised
+FEWEST = 20  # validation images, below which nothing can be promised
 # How many images are looked at unless fewer must do, and how few must do at least. Measured on the bundled run
 # (benchmarks/README.md): beyond these many, neither coverage nor what novelty separates changes by more than chance.
 TRAINING, PER_CLASS, MOST_TRAINING = 600, 6, 1500
@@ -74,12 +74,12 @@ def calibrate(
     """Fit all that `Calibration` holds; the classifier's own calibration, if it has one, plays no part.
 
     It looks at `amount_of(manifest, most_passes)` and nothing else decides what comes out.
-    Raises `CorollaError` if there are no training pictures, or fewer than 20 for validation.
+    Raises `CorollaError` if there are no training images, or fewer than 20 for validation.
     """
     val, train = manifest.split("val"), manifest.split("train")
     if not can_calibrate(manifest):
         raise CorollaError(
-            f"calibrating needs training pictures and {FEWEST} or more for validation; "
+            f"calibrating needs training images and {FEWEST} or more for validation; "
             f"there are {len(train)} and {len(val)}"
         )
     amount, done = amount_of(manifest, most_passes), 0
@@ -129,12 +129,12 @@ def calibrate(
 
 
 def can_calibrate(manifest: Manifest) -> bool:
-    """Whether there are enough pictures to promise anything."""
+    """Whether there are enough images to promise anything."""
     return bool(manifest.split("train")) and len(manifest.split("val")) >= FEWEST
 
 
 def auroc(novelty: Novelty, known: Outputs, strange: Outputs) -> float:
-    """How often a strange picture scores higher than a known one, ties counting half."""
+    """How often a strange image scores higher than a known one, ties counting half."""
     from sklearn.metrics import roc_auc_score
 
     scores = [novelty.score(outputs) for outputs in (known, strange)]

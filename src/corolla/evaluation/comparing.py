@@ -1,7 +1,7 @@
-"""Whether one model is better than another, or was lucky: both asked about the same pictures, answer by answer.
+"""Whether one model is better than another, or was lucky: both asked about the same images, answer by answer.
 
-What both name right, or both wrong, says nothing about which is better; only the pictures that they disagree on do.
-That makes a comparison on the same pictures much sharper than two intervals beside each other.
+What both name right, or both wrong, says nothing about which is better; only the images that they disagree on do.
+That makes a comparison on the same images much sharper than two intervals beside each other.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ RESAMPLES = 20_000
 
 @dataclass(frozen=True)
 class Comparison:
-    """A second model against a first one, on the same `n` pictures."""
+    """A second model against a first one, on the same `n` images."""
 
     n: int
-    only_first: int  # pictures that the first alone names right
+    only_first: int  # images that the first alone names right
     only_second: int
     interval: tuple[float, float]  # 95 % of the difference, from the paired bootstrap
     p_value: float  # exact McNemar test: how likely so uneven a disagreement is between equally good models
@@ -38,13 +38,13 @@ class Comparison:
 
 
 def compare(first: Evaluation, second: Evaluation, *, seed: int = 0) -> Comparison:
-    """Hold two models' answers about the same pictures against each other.
+    """Hold two models' answers about the same images against each other.
 
-    McNemar (Psychometrika 12, 1947, 153-157) in its exact form: of the pictures that one model alone names right, each
+    McNemar (Psychometrika 12, 1947, 153-157) in its exact form: of the images that one model alone names right, each
     is either model's with probability 1/2 if they are equally good. The interval of the difference is the paired
-    bootstrap's (Efron & Tibshirani 1993, ch. 13): pictures are drawn again with replacement, and since the difference
+    bootstrap's (Efron & Tibshirani 1993, ch. 13): images are drawn again with replacement, and since the difference
     depends only on how many of the three kinds are drawn, those numbers are drawn directly.
-    Raises `CorollaError` if the pictures or their labels are not the same.
+    Raises `CorollaError` if the images or their labels are not the same.
     """
     check_same(first, second)
     from scipy.stats import binomtest
@@ -74,17 +74,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def check_same(first: Evaluation, second: Evaluation) -> None:
-    """Refuse answers about different pictures, or about differently labelled ones."""
+    """Refuse answers about different images, or about differently labeled ones."""
     if first.paths != second.paths:
         both = len(set(first.paths) & set(second.paths))
         raise CorollaError(
-            f"the two were asked about different pictures ({first.n} and {second.n}, {both} of them the same); "
-            "name the pictures that both are to be asked about with --data"
+            f"the two were asked about different images ({first.n} and {second.n}, {both} of them the same); "
+            "name the images that both are to be asked about with --data"
         )
     names = [[evaluation.classes[label] for label in evaluation.labels] for evaluation in (first, second)]
     if names[0] != names[1]:
         place = next(k for k, (one, other) in enumerate(zip(*names, strict=True)) if one != other)
         raise CorollaError(
             f"the two have different labels for {first.paths[place]}, {names[0][place]} and {names[1][place]}; "
-            "name the pictures that both are to be asked about with --data"
+            "name the images that both are to be asked about with --data"
         )

@@ -1,9 +1,9 @@
-"""Common corruptions of pictures, and how a model's accuracy falls as they grow.
+"""Common corruptions of images, and how a model's accuracy falls as they grow.
 
 After Hendrycks & Dietterich, "Benchmarking neural network robustness to common corruptions and perturbations" (2019,
-arXiv 1903.12261): what happens to pictures between a lens and a model, each in a few severities. They are applied to
-the pixels as the model sees them, with lengths in shares of the picture's side, so that a severity means the same for
-models of different picture sizes. None is used in training under this name or strength.
+arXiv 1903.12261): what happens to images between a lens and a model, each in a few severities. They are applied to
+the pixels as the model sees them, with lengths in shares of the image's side, so that a severity means the same for
+models of different image sizes. None is used in training under this name or strength.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ SEVERITIES = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Corruption:
-    """One kind: `strengths` are what its severities mean, and `apply` takes a picture, one of them and a generator."""
+    """One kind: `strengths` are what its severities mean, and `apply` takes an image, one of them and a generator."""
 
     name: str
     unit: str  # of the strengths, for the report
@@ -58,7 +58,7 @@ def bright(pixels: Pixels, share: float, _: np.random.Generator) -> Pixels:
 
 
 def rotate(pixels: Pixels, degrees: float, dice: np.random.Generator) -> Pixels:
-    """Held at an angle: turned about the centre to either side, what comes in from outside being mirrored."""
+    """Held at an angle: turned about the center to either side, what comes in from outside being mirrored."""
     height, width = pixels.shape[:2]
     angle = degrees if dice.random() < 0.5 else -degrees
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
@@ -77,7 +77,7 @@ CORRUPTIONS = (
 
 
 def corrupted(pixels: Pixels, seed: int) -> Iterator[tuple[str, int, Pixels]]:
-    """Every corruption of one picture (H, W, 3) in every severity, the same ones again for the same seed."""
+    """Every corruption of one image (H, W, 3) in every severity, the same ones again for the same seed."""
     for corruption in CORRUPTIONS:
         for severity, strength in zip(SEVERITIES, corruption.strengths, strict=True):
             dice = np.random.default_rng((seed, severity))
@@ -86,7 +86,7 @@ def corrupted(pixels: Pixels, seed: int) -> Iterator[tuple[str, int, Pixels]]:
 
 @dataclass(frozen=True)
 class Robustness:
-    """How many of `n` pictures are named right, untouched and under each corruption, by severity."""
+    """How many of `n` images are named right, untouched and under each corruption, by severity."""
 
     n: int
     untouched: int

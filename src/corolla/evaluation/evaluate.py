@@ -1,4 +1,4 @@
-"""A run measured on pictures: its own test split, or any labelled pictures with classes it knows."""
+"""A run measured on images: its own test split, or any labeled images with classes it knows."""
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
@@ -32,17 +32,17 @@ def evaluate(
     classifier: Predictor | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Ask the classifier of `run` about every picture of a split and compare its answers with the labels.
+    """Ask the classifier of `run` about every image of a split and compare its answers with the labels.
 
-    Without `data` these are the pictures the run was split with, and they must be the same bytes still. `data` is
+    Without `data` these are the images the run was split with, and they must be the same bytes still. `data` is
     anything `corolla.data.sources.load_data` takes; its classes are matched to the model's by name and may be fewer.
-    If it has no splits at all, every readable picture is used and `Evaluation.split` is "all".
+    If it has no splits at all, every readable image is used and `Evaluation.split` is "all".
     It answers in single precision, as `predict` does, unless `precision` asks for bf16; `classifier` is that of `run`,
     where it is at hand. `progress(what, done, of)` is called as work goes on.
     Raises `CorollaError`.
     """
     asked = asked_about(run, data, split, progress)
-    if classifier is None:  # after all that may be wrong with the pictures, for it takes seconds to load
+    if classifier is None:  # after all that may be wrong with the images, for it takes seconds to load
         from corolla.classifier import Classifier
         from corolla.precision import answers_in
 
@@ -53,7 +53,7 @@ def evaluate(
 def asked_about(
     run: AnyPath, data: AnyPath | None, split: Split, progress: Progress | None
 ) -> tuple[Manifest, Part, frozenset[str]]:
-    """The pictures to ask a run about, which part of them, and the hashes of its training pictures; as `evaluate`.
+    """The images to ask a run about, which part of them, and the hashes of its training images; as `evaluate`.
 
     Raises `CorollaError` for everything but what is wrong with its weights; loads nothing of torch.
     """
@@ -62,13 +62,13 @@ def asked_about(
     folder = find_run(run)
     known, part = folder.check().classes, cast(Part, split)
     if data is None and not folder.manifest_file.is_file():
-        raise CorollaError(f"{run} came without its pictures; say where labelled ones are: corolla evaluate {run} DATA")
+        raise CorollaError(f"{run} came without its images; say where labeled ones are: corolla evaluate {run} DATA")
     if data is None:
         manifest = folder.load_manifest()
         if not manifest.root.is_dir():
             raise CorollaError(
-                f"the pictures of {run} are not under {manifest.root} any more; "
-                f"say where labelled ones are: corolla evaluate {run} DATA"
+                f"the images of {run} are not under {manifest.root} any more; "
+                f"say where labeled ones are: corolla evaluate {run} DATA"
             )
         check_unchanged(manifest, examples_of(manifest, part), run)
         trained = trained_hashes(manifest)
@@ -88,15 +88,15 @@ def evaluate_data(
 
 
 def asked_of(data: AnyPath, split: Split, progress: Progress | None, known: Sequence[str]) -> tuple[Manifest, Part]:
-    """The pictures of a source, and the part of them to ask about: `split`, or all where it has none."""
-    manifest = read_labelled(data, progress, known)
+    """The images of a source, and the part of them to ask about: `split`, or all where it has none."""
+    manifest = read_labeled(data, progress, known)
     return manifest, split if any(example.split for example in manifest.examples) else "all"
 
 
 def evaluate_split(
     classifier: Predictor, manifest: Manifest, split: Split, progress: Progress | None = None
 ) -> Evaluation:
-    """The same over one split of the manifest that the classifier was trained with, its pictures taken as they are."""
+    """The same over one split of the manifest that the classifier was trained with, its images taken as they are."""
     return answer(classifier, manifest, split, trained_hashes(manifest), progress)
 
 
@@ -107,7 +107,7 @@ def answer(
     trained: Collection[str],
     progress: Progress | None,
 ) -> Evaluation:
-    """Ask about the pictures of `part`; `trained` are the hashes of the training pictures, none if not known."""
+    """Ask about the images of `part`; `trained` are the hashes of the training images, none if not known."""
     check_classes(manifest, classifier.classes)
     examples = examples_of(manifest, part)
     place = {name: index for index, name in enumerate(classifier.classes)}
@@ -133,18 +133,16 @@ def answer(
     )
 
 
-def shared_replies(
-    classifier: Predictor, pictures: Sequence[Path], progress: Callable[[int, int], None]
-) -> list[Reply]:
-    """What the classifier says about every picture, of which each process of several asks about its part."""
+def shared_replies(classifier: Predictor, images: Sequence[Path], progress: Callable[[int, int], None]) -> list[Reply]:
+    """What the classifier says about every image, of which each process of several asks about its part."""
     processes = processes_here(getattr(classifier, "device", "cpu"))
-    part = processes.part(len(pictures))
-    own = classifier.replies(pictures[part.start : part.stop], progress) if part else []
+    part = processes.part(len(images))
+    own = classifier.replies(images[part.start : part.stop], progress) if part else []
     if processes.count == 1:
         return own
     strange = np.array([np.nan if reply.novelty is None else reply.novelty for reply in own], np.float64)
     chances = np.array([reply.probabilities for reply in own], np.float32).reshape(len(own), len(classifier.classes))
-    rows = zip(processes.joined(chances, len(pictures)), processes.joined(strange, len(pictures)), strict=True)
+    rows = zip(processes.joined(chances, len(images)), processes.joined(strange, len(images)), strict=True)
     return [Reply(row, None if np.isnan(novelty) else float(novelty)) for row, novelty in rows]
 
 
@@ -153,13 +151,13 @@ def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:
     examples = manifest.examples if part == "all" else manifest.split(part)
     if not examples:
         present = [name for name in SPLITS if manifest.split(name)]
-        there = f"no {part} split; it has {' and '.join(present)}" if present else "no pictures"
+        there = f"no {part} split; it has {' and '.join(present)}" if present else "no images"
         raise CorollaError(f"the data under {manifest.root} has {there}")
     return examples
 
 
-def read_labelled(data: AnyPath, progress: Progress | None, known: Sequence[str] = ()) -> Manifest:
-    """The readable pictures of a source with the splits it brings along; none are made up.
+def read_labeled(data: AnyPath, progress: Progress | None, known: Sequence[str] = ()) -> Manifest:
+    """The readable images of a source with the splits it brings along; none are made up.
 
     The names of the `known` classes, a model's, tell which of nested folders are the classes.
     """
@@ -167,7 +165,7 @@ def read_labelled(data: AnyPath, progress: Progress | None, known: Sequence[str]
     checked = check(listing.root, listing.examples, progress=progress)
     if not checked.examples:
         first = f"; {checked.skipped[0].path}: {checked.skipped[0].reason}" if checked.skipped else ""
-        raise CorollaError(f"{data} has no picture that can be read{first}")
+        raise CorollaError(f"{data} has no image that can be read{first}")
     skipped = (*listing.misplaced, *listing.left_out, *checked.skipped)
     return Manifest(listing.root, checked.examples, skipped, notes=listing.notes)
 
@@ -183,7 +181,7 @@ def check_classes(manifest: Manifest, known: Sequence[str]) -> None:
 
 
 def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: AnyPath) -> None:
-    """Refuse pictures that are gone or hold other bytes than at training, by the manifest's sha256."""
+    """Refuse images that are gone or hold other bytes than at training, by the manifest's sha256."""
 
     def fault(example: Example) -> str:
         try:
@@ -203,7 +201,7 @@ def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: AnyPat
 
 
 def trained_hashes(manifest: Manifest) -> frozenset[str]:
-    """The sha256 of every training picture that has one; none where only some of them are known."""
+    """The sha256 of every training image that has one; none where only some of them are known."""
     if manifest.stream:
         return frozenset()
     return frozenset(example.sha256 for example in manifest.split("train") if example.sha256)

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The share of `pictures` of a split that was answered right, with its 95 % interval."""
+    """The share of `images` of a split that was answered right, with its 95 % interval."""
 
     value: float
     low: float
     high: float
-    pictures: int
+    images: int
     split: str
 
 
@@ -41,7 +41,8 @@ class Facts:
     def from_json(said: dict[str, Any]) -> "Facts":
         """From what `to_json` gave, which may come from anybody; what is no fact is left out."""
         try:
-            known = accuracy(said["accuracy"]["value"], said["accuracy"]["pictures"], said["accuracy"]["split"])
+            told = said["accuracy"]
+            known = accuracy(told["value"], told.get("images", told.get("pictures")), told["split"])  # 0.1's own word
         except (ValueError, TypeError, KeyError, ArithmeticError):
             known = None
         return Facts(
@@ -73,7 +74,7 @@ def began_with(config: "Config") -> str | None:
 
 
 def tested(file: Path) -> Accuracy | None:
-    """The accuracy of the last evaluation on test pictures that were not trained on, if one was kept."""
+    """The accuracy of the last evaluation on test images that were not trained on, if one was kept."""
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         if said["split"] != "test" or said["trained_on"]:
@@ -84,20 +85,20 @@ def tested(file: Path) -> Accuracy | None:
 
 
 def validated(data: dict[str, Any], training: dict[str, Any]) -> Accuracy | None:
-    """The accuracy on the validation pictures, which is all that a run without an evaluation knows."""
+    """The accuracy on the validation images, which is all that a run without an evaluation knows."""
     try:
-        pictures = sum(data["counts"]["val"].values())
-        return accuracy(training["best_val_accuracy"], pictures, "val")
+        images = sum(data["counts"]["val"].values())
+        return accuracy(training["best_val_accuracy"], images, "val")
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
         return None
 
 
-def accuracy(share: Any, pictures: Any, split: str) -> Accuracy:
+def accuracy(share: Any, images: Any, split: str) -> Accuracy:
     """With its interval; ValueError or TypeError for what are no such numbers."""
     if split not in ("test", "val"):
         raise ValueError(f"{split} is no split that says how good a model is")
-    low, high = wilson(round(share * pictures), int(pictures))
-    return Accuracy(float(share), low, high, int(pictures), split)
+    low, high = wilson(round(share * images), int(images))
+    return Accuracy(float(share), low, high, int(images), split)
 
 
 def whole(value: Any) -> int | None:

@@ -24,18 +24,18 @@ Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class: `n` pictures bear its label; a figure that would divide by zero is None."""
+    """One class: `n` images bear its label; a figure that would divide by zero is None."""
 
     label: str
     n: int
     precision: float | None  # None if the class was never answered
-    recall: float | None  # None if no picture bears the label
-    f1: float | None  # None if no picture bears the label
+    recall: float | None  # None if no image bears the label
+    f1: float | None  # None if no image bears the label
 
 
 @dataclass(frozen=True)
 class GroupFigures:
-    """The pictures of one group, a photographer's or a patient's say."""
+    """The images of one group, a photographer's or a patient's say."""
 
     group: str
     n: int
@@ -50,7 +50,7 @@ class GroupFigures:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A model's answers about labelled pictures, and every figure over them.
+    """A model's answers about labeled images, and every figure over them.
 
     `labels` (n,) are places in `classes`; `probabilities` is (n, classes), float32. ValueError for an empty set or
     for shapes that do not belong together.
@@ -61,35 +61,35 @@ class Evaluation:
     paths: tuple[str, ...]  # relative to `root`, with forward slashes
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-    root: Path | None = None  # where the pictures lay when they were evaluated
+    root: Path | None = None  # where the images lay when they were evaluated
     trained_on: int | None = None  # how many of them, byte for byte, the model was trained on; None: not known
-    groups: tuple[str, ...] = ()  # of each picture, "" for none; empty if the data has no groups
+    groups: tuple[str, ...] = ()  # of each image, "" for none; empty if the data has no groups
     calibration: Promises | None = None  # the model's, which the probabilities are made with
     novelty: NDArray[np.float32] | None = None  # (n,), of a calibrated model; above 1: not accepted
     notes: tuple[str, ...] = ()  # how the data was read, where that is worth a line
 
     def __post_init__(self) -> None:
         if not self.paths:
-            raise ValueError("an evaluation needs at least one picture")
+            raise ValueError("an evaluation needs at least one image")
         n, classes = len(self.paths), len(self.classes)
         if self.labels.shape != (n,) or self.probabilities.shape != (n, classes):
             raise ValueError(
-                f"{n} pictures of {classes} classes do not go with labels of shape {self.labels.shape} "
+                f"{n} images of {classes} classes do not go with labels of shape {self.labels.shape} "
                 f"and probabilities of shape {self.probabilities.shape}"
             )
         if self.labels.min() < 0 or self.labels.max() >= classes:
             raise ValueError(f"labels should be places in {classes} classes")
         if self.groups and len(self.groups) != n:
-            raise ValueError(f"{len(self.groups)} groups do not go with {n} pictures")
+            raise ValueError(f"{len(self.groups)} groups do not go with {n} images")
 
     @property
     def n(self) -> int:
-        """How many pictures."""
+        """How many images."""
         return len(self.paths)
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """The likeliest class of each picture (n,); of equal ones the first."""
+        """The likeliest class of each image (n,); of equal ones the first."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     @cached_property
@@ -109,13 +109,13 @@ class Evaluation:
 
     @property
     def decimals(self) -> int:
-        """How many decimals a percentage of all of these pictures can bear."""
+        """How many decimals a percentage of all of these images can bear."""
         return decimals_of(self.n)
 
     @property
     def sample(self) -> str:
-        """How many pictures of which split, in words: `1 test picture`."""
-        return count(self.n, "picture" if self.split == "all" else f"{self.split} picture")
+        """How many images of which split, in words: `1 test image`."""
+        return count(self.n, "image" if self.split == "all" else f"{self.split} image")
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -138,7 +138,7 @@ class Evaluation:
 
     @cached_property
     def per_group(self) -> tuple[GroupFigures, ...]:
-        """The figures of every group, the largest first; pictures without a group are left out."""
+        """The figures of every group, the largest first; images without a group are left out."""
         counts = Counter(group for group in self.groups if group)
         right = Counter(group for group, correct in zip(self.groups, self.correct, strict=False) if group and correct)
         return tuple(
@@ -148,7 +148,7 @@ class Evaluation:
 
     @cached_property
     def macro_f1(self) -> float:
-        """The mean F1 of the classes that have pictures here; a class without any cannot be judged."""
+        """The mean F1 of the classes that have images here; a class without any cannot be judged."""
         values = [figures.f1 for figures in self.per_class if figures.f1 is not None]
         return sum(values) / len(values)
 
@@ -209,15 +209,15 @@ def wilson(successes: int, n: int, z: float = Z_95) -> tuple[float, float]:
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
     Statistical Association 22 (1927), 209-212. Unlike the textbook's p +- z s it stays inside [0, 1] and keeps its
-    promise for few pictures and for shares near 1. ValueError unless 0 <= successes <= n and n > 0.
+    promise for few images and for shares near 1. ValueError unless 0 <= successes <= n and n > 0.
     """
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} of {n} is not a share")
-    centre = (successes + z * z / 2) / (n + z * z)
+    center = (successes + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * sqrt(successes * (n - successes) / n + z * z / 4)
     # The ends are exact where every or no trial succeeded; rounding would leave them a hair off.
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
+    low = 0.0 if successes == 0 else center - half
+    high = 1.0 if successes == n else center + half
     return low, high
 
 

@@ -1,4 +1,4 @@
-"""How far probabilities, sets of classes and refusals can be believed, measured on labelled pictures."""
+"""How far probabilities, sets of classes and refusals can be believed, measured on labeled images."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -30,7 +30,7 @@ class Coverage:
     """What became of a promised coverage."""
 
     promised: float
-    seen: float  # the share of the pictures whose set holds the right class
+    seen: float  # the share of the images whose set holds the right class
     size: float  # classes in a set, on average
     single: float  # the share of sets of just one class
     empty: float
@@ -50,7 +50,7 @@ class Trust:
     bins: tuple[Bin, ...]
     uncalibrated_bins: tuple[Bin, ...]
     coverages: tuple[Coverage, ...]
-    accepted: float  # the share of the pictures that the model takes for one of its classes
+    accepted: float  # the share of the images that the model takes for one of its classes
     accepted_accuracy: float | None  # over those; None if there are none
 
     def to_json(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def listed(value: Any) -> Any:
 
 
 def measure_trust(probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: Promises) -> Trust:
-    """The figures over calibrated probabilities (n, classes) of labelled pictures and their novelty (n,)."""
+    """The figures over calibrated probabilities (n, classes) of labeled images and their novelty (n,)."""
     before = tempered(probabilities, 1 / calibration.temperature)
     bins, bins_before = reliability(probabilities, labels), reliability(before, labels)
     right = probabilities.argmax(axis=1) == labels

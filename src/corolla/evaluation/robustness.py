@@ -1,4 +1,4 @@
-"""A classifier asked about pictures again and again, under every common corruption."""
+"""A classifier asked about images again and again, under every common corruption."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,21 +20,21 @@ CLEAN: Version = ("", 0)
 def measure_robustness(
     predictor: Predictor, evaluation: Evaluation, progress: Callable[[int, int], None] | None = None
 ) -> Robustness:
-    """Ask about the evaluated pictures once for every corruption and severity, and count the right answers.
+    """Ask about the evaluated images once for every corruption and severity, and count the right answers.
 
-    The corruptions of a picture depend on its place alone, so a second run gives the same figures. Each picture is
-    decoded once. Raises `PictureError` if one is gone, ValueError if it is not known where they lay.
+    The corruptions of an image depend on its place alone, so a second run gives the same figures. Each image is
+    decoded once. Raises `ImageError` if one is gone, ValueError if it is not known where they lay.
     """
     root = evaluation.root
     if root is None:
-        raise ValueError("the evaluation does not know where its pictures lie")
+        raise ValueError("the evaluation does not know where its images lie")
     right: Counter[Version] = Counter()
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, evaluation.n, BATCH):
             places = range(start, min(start + BATCH, evaluation.n))
             made = list(pool.map(lambda place: versions(predictor, root / evaluation.paths[place], place), places))
             for version in made[0]:
-                replies = predictor.reply(np.stack([pictures[version] for pictures in made]))
+                replies = predictor.reply(np.stack([images[version] for images in made]))
                 answers = np.array([reply.probabilities.argmax() for reply in replies])
                 right[version] += int((answers == evaluation.labels[places]).sum())
             if progress:
@@ -47,6 +47,6 @@ def measure_robustness(
 
 
 def versions(predictor: Predictor, path: Path, seed: int) -> dict[Version, NDArray[np.uint8]]:
-    """A picture as the model sees it (H, W, 3): untouched, and in every corruption and severity."""
+    """An image as the model sees it (H, W, 3): untouched, and in every corruption and severity."""
     pixels = predictor.pixels(path)
     return {CLEAN: pixels} | {(name, severity): changed for name, severity, changed in corrupted(pixels, seed)}

@@ -1,7 +1,7 @@
 """What a model would gain by answering only where it is sure.
 
 Selective classification (El-Yaniv & Wiener, "On the foundations of noise-free selective classification", Journal of
-Machine Learning Research 11, 2010): the pictures in the order of the model's confidence, and the accuracy over the
+Machine Learning Research 11, 2010): the images in the order of the model's confidence, and the accuracy over the
 surest share of them. A model whose confidence means something has a curve that rises towards the left.
 """
 
@@ -19,11 +19,11 @@ class Selective:
     """One point for each confidence that occurs, from the surest to the least sure; all of shape (points,)."""
 
     confidence: NDArray[np.float64]  # the least that is still answered
-    share: NDArray[np.float64]  # of the pictures that are answered then
+    share: NDArray[np.float64]  # of the images that are answered then
     accuracy: NDArray[np.float64]  # over those
 
     def share_at(self, accuracy: float) -> float:
-        """The largest share of pictures that could be answered with at least this accuracy; 0 if none."""
+        """The largest share of images that could be answered with at least this accuracy; 0 if none."""
         enough = self.share[self.accuracy >= accuracy]
         return float(enough.max()) if enough.size else 0.0
 
@@ -34,7 +34,7 @@ class Selective:
         return float(((1 - self.accuracy) * widths).sum())
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values: the mean risk, and of each tenth of the pictures the first point that answers so many."""
+        """As plain values: the mean risk, and of each tenth of the images the first point that answers so many."""
         places = sorted({int(np.searchsorted(self.share, tenth / TOLD - 1e-9)) for tenth in range(1, TOLD + 1)})
         points = zip(self.share[places], self.confidence[places], self.accuracy[places], strict=True)
         return {

@@ -1,7 +1,7 @@
 """Why the model answered so: maps of what it looked at, held against what happens when that is taken away.
 
 `maps` is the way in. `rollout`, `relevance` and `heads` are read beside their papers, `deletion` measures them, and
-`overlay` and `embeddings` make pictures.
+`overlay` and `embeddings` make images.
 """
 
 from collections.abc import Collection

@@ -1,13 +1,13 @@
 """Does the answer rest on what a map says? The deletion and insertion metrics of RISE (Petsiuk, Das & Saenko 2018,
 arXiv 1806.07421), in steps of patches.
 
-Deletion: patches become the mean colour, the most relevant first; the sooner the probability of the class falls, the
-smaller the area under its curve, the better the map. Insertion: patches are put into a blurred picture in the same
+Deletion: patches become the mean color, the most relevant first; the sooner the probability of the class falls, the
+smaller the area under its curve, the better the map. Insertion: patches are put into a blurred image in the same
 order; the larger the area, the better.
 
-Both fillings are the paper's. The mean colour is also what random erasing fills its holes with in training
-(arXiv 1708.04896), so such pictures are not strange to models of this project; and the blur reaches as far as a
-patch is wide, so that only colours and large shapes are left of what is not put in yet.
+Both fillings are the paper's. The mean color is also what random erasing fills its holes with in training
+(arXiv 1708.04896), so such images are not strange to models of this project; and the blur reaches as far as a
+patch is wide, so that only colors and large shapes are left of what is not put in yet.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from corolla.classifier import Classifier
 
 Pixels = NDArray[np.uint8]
 STEPS = 20  # in which all patches are gone
-BATCH = 64  # pictures asked about at a time
+BATCH = 64  # images asked about at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +57,19 @@ def area(shares: NDArray[np.float64], curves: NDArray[np.float32]) -> NDArray[np
 def measure(
     classifier: Classifier, pixels: Pixels, maps: Sequence[NDArray[np.float32]], label: str, steps: int = STEPS
 ) -> Curves:
-    """The curves of maps (rows, columns) of one preprocessed picture (H, W, 3), for the probability of class `label`.
+    """The curves of maps (rows, columns) of one preprocessed image (H, W, 3), for the probability of class `label`.
 
     Patches that a map holds equal go in the order of reading. The probability is what the classifier answers with.
     """
     side = classifier.model.config.patch_size
-    blurred, mean = blur(pixels, side), mean_colour(classifier)
+    blurred, mean = blur(pixels, side), mean_color(classifier)
     counts = np.unique(np.linspace(0, maps[0].size, steps + 1).round().astype(int))
     masks = np.stack([first(values, int(count)) for values in maps for count in counts])  # (n, rows, columns)
     index, found = classifier.classes.index(label), []
     for start in range(0, len(masks), BATCH):
         done = masks[start : start + BATCH].repeat(side, axis=1).repeat(side, axis=2)[..., None]  # (n, H, W, 1)
-        pictures = np.concatenate([np.where(done, mean, pixels), np.where(done, pixels, blurred)])
-        found.append(classifier.compute(pictures).probabilities[:, index].reshape(2, -1))
+        images = np.concatenate([np.where(done, mean, pixels), np.where(done, pixels, blurred)])
+        found.append(classifier.compute(images).probabilities[:, index].reshape(2, -1))
     deletion, insertion = np.concatenate(found, axis=1).reshape(2, len(maps), len(counts))
     return Curves(counts / maps[0].size, deletion, insertion)
 
@@ -83,12 +83,12 @@ def first(values: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
 
 
 def blur(pixels: Pixels, radius: float) -> Pixels:
-    """The picture (H, W, 3) under a Gaussian whose standard deviation is `radius` pixels."""
+    """The image (H, W, 3) under a Gaussian whose standard deviation is `radius` pixels."""
     return np.array(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(radius)))
 
 
-def mean_colour(classifier: Classifier) -> Pixels:
-    """The colour that normalises to zero (3,)."""
+def mean_color(classifier: Classifier) -> Pixels:
+    """The color that normalizes to zero (3,)."""
     return (np.array(classifier.preprocessing.mean) * 255).round().astype(np.uint8)
 
 
@@ -97,7 +97,7 @@ def random_map(grid: tuple[int, int], seed: Sequence[int]) -> NDArray[np.float32
     return np.random.default_rng(seed).random(grid, np.float32)
 
 
-def centre_map(grid: tuple[int, int]) -> NDArray[np.float32]:
-    """A Gaussian in the middle, a quarter of each side wide: photographers put there what the picture is of."""
+def center_map(grid: tuple[int, int]) -> NDArray[np.float32]:
+    """A Gaussian in the middle, a quarter of each side wide: photographers put there what the image is of."""
     y, x = (np.linspace(-2, 2, side, dtype=np.float32) for side in grid)  # in standard deviations
     return np.exp(-(y[:, None] ** 2 + x**2) / 2)

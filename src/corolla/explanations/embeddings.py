@@ -1,11 +1,11 @@
-"""What the first layer has learned, without any picture: figure 7 of "An Image is Worth 16x16 Words", left and centre.
+"""What the first layer has learned, without any image: figure 7 of "An Image is Worth 16x16 Words", left and center.
 
 Left: the principal components of the filters that read the pixels. Those of a plain Vision Transformer are the patch
-embedding E. The hybrid's E reads feature maps, whose channels have no colours to be drawn in; there they are the small
+embedding E. The hybrid's E reads feature maps, whose channels have no colors to be drawn in; there they are the small
 kernels of the stem's first convolution.
 
-Centre: how similar each patch's position is to that of every other patch. Positions that are fixed sinusoids were not
-learned, so their picture shows the scheme and nothing of the training. Nor were rotary ones; where nothing is added to
+Center: how similar each patch's position is to that of every other patch. Positions that are fixed sinusoids were not
+learned, so their image shows the scheme and nothing of the training. Nor were rotary ones; where nothing is added to
 the tokens, theirs are shown: the mean cosine of the angles between two patches, which is what is left of a product of
 equal queries and keys (arXiv 2104.09864, eq. 16).
 """
@@ -22,7 +22,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from corolla.atomic import write_bytes, write_with
-from corolla.explanations.overlay import coloured, png, scaled, tiled
+from corolla.explanations.overlay import colored, png, scaled, tiled
 from corolla.model import ViT
 
 COMPONENTS, ACROSS = 28, 7  # as in the figure
@@ -62,7 +62,7 @@ def position_similarity(model: ViT) -> NDArray[np.float32]:
 
 
 def draw_filters(model: ViT) -> Image.Image:
-    """The components as small pictures, seven in a row, each from its own smallest value to its largest."""
+    """The components as small images, seven in a row, each from its own smallest value to its largest."""
     components = filter_components(model)
     shown = np.full((-(-len(components) // ACROSS) * ACROSS, *components.shape[1:]), 255, np.uint8)
     for place, component in enumerate(components):
@@ -73,9 +73,9 @@ def draw_filters(model: ViT) -> Image.Image:
 def draw_positions(model: ViT) -> Image.Image:
     """A tile for each patch at its place in the grid, from dark at the least similar pair to bright at 1.
 
-    The paper's scale begins at -1, where fixed waves, all of whose similarities are high, would be one colour.
+    The paper's scale begins at -1, where fixed waves, all of whose similarities are high, would be one color.
     """
-    return tiled(coloured(scaled(position_similarity(model))))
+    return tiled(colored(scaled(position_similarity(model))))
 
 
 def write_embeddings(model: ViT, folder: Path, arrays: bool = False) -> list[tuple[Path, str]]:
@@ -84,8 +84,8 @@ def write_embeddings(model: ViT, folder: Path, arrays: bool = False) -> list[tup
         folder / "filters.png": (draw_filters(model), about_filters(model)),
         folder / "positions.png": (draw_positions(model), about_positions(model)),
     }
-    for file, (picture, _) in drawn.items():
-        write_bytes(file, png(picture))
+    for file, (image, _) in drawn.items():
+        write_bytes(file, png(image))
     told = [(file, words) for file, (_, words) in drawn.items()]
     if arrays:
         values: dict[str, Any] = {"filters": filter_components(model), "positions": position_similarity(model)}

@@ -1,4 +1,4 @@
-"""One explanation of one answer: a map over the patches of a picture."""
+"""One explanation of one answer: a map over the patches of an image."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ class Explanation:
     label: str  # the class that is explained: the answer, unless another one was asked for
     probability: float  # that the classifier gives it
     map: NDArray[np.float32]  # (rows, columns) of the grid of patches; larger is more, the scale is the method's own
-    pixels: NDArray[np.uint8]  # (H, W, 3), the picture as the model saw it
+    pixels: NDArray[np.uint8]  # (H, W, 3), the image as the model saw it
     heads: NDArray[np.float32] | None = None  # (heads, rows, columns), whose mean is `map`; only of "attention"
 
     def overlay(self) -> Image.Image:
-        """The map as colours over the picture, H x W."""
+        """The map as colors over the image, H x W."""
         from corolla.explanations.overlay import overlay
 
         return overlay(self.pixels, self.map)

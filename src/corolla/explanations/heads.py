@@ -1,4 +1,4 @@
-"""The attention of the last block, head by head: what DINO's pictures show (arXiv 2104.14294, figure 1).
+"""The attention of the last block, head by head: what DINO's images show (arXiv 2104.14294, figure 1).
 
 It is the plainest of the maps, A of eq. 6 as it stands: one layer's view of tokens that have been mixed by all layers
 before it.

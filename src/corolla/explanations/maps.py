@@ -1,4 +1,4 @@
-"""From a classifier and pictures to maps of what its answers rest on: the table of methods, and the way through it."""
+"""From a classifier and images to maps of what its answers rest on: the table of methods, and the way through it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
-from corolla.data.given import Picture
+from corolla.data.decoding import ImageError
+from corolla.data.given import ImageInput
 from corolla.errors import CorollaError
 from corolla.explanations import DEFAULT, Method, refuse_label
 from corolla.explanations.explanation import Explanation
@@ -23,9 +23,9 @@ from corolla.model import Inspection, ViT
 from corolla.precision import Precision
 from corolla.predictor import Predictor
 
-TOGETHER = 8  # pictures in one pass at most
+TOGETHER = 8  # images in one pass at most
 ROOM = 2**30  # bytes that the attention of one pass may take, so that there are fewer where they are large
-MOST = 2**34  # bytes for the attention of one picture, beyond which it is refused
+MOST = 2**34  # bytes for the attention of one image, beyond which it is refused
 COPIES = 3  # weights, their gradients and what the softmax keeps for them
 
 # From what the model computed, the logits of the explained class (B,) and the shares that the head reads (S,)
@@ -40,64 +40,64 @@ NEED_GRADIENTS: frozenset[Method] = frozenset({"relevance"})  # the others know 
 
 @overload
 def explain(
-    classifier: Predictor, picture: Picture, method: Method = DEFAULT, label: str | None = None
+    classifier: Predictor, image: ImageInput, method: Method = DEFAULT, label: str | None = None
 ) -> Explanation: ...
 
 
 @overload
 def explain(
-    classifier: Predictor, picture: list[Any] | tuple[Any, ...], method: Method = DEFAULT, label: str | None = None
+    classifier: Predictor, image: list[Any] | tuple[Any, ...], method: Method = DEFAULT, label: str | None = None
 ) -> list[Explanation]: ...
 
 
 def explain(
     classifier: Predictor,
-    picture: Picture | list[Any] | tuple[Any, ...],
+    image: ImageInput | list[Any] | tuple[Any, ...],
     method: Method = DEFAULT,
     label: str | None = None,
 ) -> Explanation | list[Explanation]:
-    """What the answer for one picture rests on, given as to `predict`; for a list or tuple of them a list.
+    """What the answer for one image rests on, given as to `predict`; for a list or tuple of them a list.
 
-    With `label`, what speaks for that class instead of the one answered. Raises `PictureError` for what cannot be read
-    as a picture, and `CorollaError` for an unknown method or class, and for an exported file, which has no gradients.
+    With `label`, what speaks for that class instead of the one answered. Raises `ImageError` for what cannot be read
+    as an image, and `CorollaError` for an unknown method or class, and for an exported file, which has no gradients.
     """
     if not isinstance(classifier, Classifier):
         raise CorollaError(
             "explain needs a run: give what corolla.load(RUN) returns for a run folder, not for an exported file"
         )
-    pictures = picture if isinstance(picture, (list, tuple)) else [picture]
+    images = image if isinstance(image, (list, tuple)) else [image]
     explanations = []
-    for place, found in explain_all(classifier, pictures, [method], label):
-        if isinstance(found, PictureError):
-            raise found.of(place + 1, len(pictures))
+    for place, found in explain_all(classifier, images, [method], label):
+        if isinstance(found, ImageError):
+            raise found.of(place + 1, len(images))
         explanations += found
-    return explanations if isinstance(picture, (list, tuple)) else explanations[0]
+    return explanations if isinstance(image, (list, tuple)) else explanations[0]
 
 
 def explain_all(
-    classifier: Classifier, pictures: Sequence[Picture], methods: Sequence[Method], label: str | None = None
-) -> Iterator[tuple[int, list[Explanation] | PictureError]]:
-    """Each picture's place with its explanations in the order of `methods`, or why it cannot be read, in order."""
+    classifier: Classifier, images: Sequence[ImageInput], methods: Sequence[Method], label: str | None = None
+) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
+    """Each image's place with its explanations in the order of `methods`, or why it cannot be read, in order."""
     for method in methods:
         if method not in METHODS:
             raise CorollaError(f"no explanation is called {method!r}; choose one of {', '.join(get_args(Method))}")
     refuse_label(label, classifier.classes)
-    together = pictures_at_once(classifier)
-    for start in range(0, len(pictures), together):
-        read = [classifier.read(picture) for picture in pictures[start : start + together]]
-        good = [pixels for pixels in read if not isinstance(pixels, PictureError)]
+    together = images_at_once(classifier)
+    for start in range(0, len(images), together):
+        read = [classifier.read(image) for image in images[start : start + together]]
+        good = [pixels for pixels in read if not isinstance(pixels, ImageError)]
         rows = iter(explain_pixels(classifier, np.stack(good), methods, label) if good else ())
         for offset, pixels in enumerate(read):
-            yield start + offset, pixels if isinstance(pixels, PictureError) else next(rows)
+            yield start + offset, pixels if isinstance(pixels, ImageError) else next(rows)
 
 
 def explain_pixels(
     classifier: Classifier, pixels: NDArray[np.uint8], methods: Sequence[Method], label: str | None = None
 ) -> list[list[Explanation]]:
-    """The explanations of each of the preprocessed pictures (B, H, W, 3), in the order of `methods`.
+    """The explanations of each of the preprocessed images (B, H, W, 3), in the order of `methods`.
 
     The class is that of `classifier.compute`, exactly what `predict` answers. Where the answer is the mean over the
-    picture and its mirror image, the map is the mean of theirs. Maps are computed in float32, whatever answers are
+    image and its mirror image, the map is the mean of theirs. Maps are computed in float32, whatever answers are
     computed in.
     """
     chances = np.stack([reply.probabilities for reply in classifier.reply(pixels)])
@@ -133,7 +133,7 @@ def compute_maps(
     with torch.inference_mode(False), torch.set_grad_enabled(gradients), numbers, uncompiled(model):
         images = classifier.images(pixels)
         views = [images, images.flip(-1)] if classifier.flip else [images]
-        # The pictures ask for gradients so that attention has some where all weights are frozen.
+        # The images ask for gradients so that attention has some where all weights are frozen.
         seen = model.inspect(torch.cat(views).requires_grad_(gradients))
         places = torch.tensor(classes, device=seen.logits.device).repeat(len(views))
         chosen = seen.logits.gather(1, places[:, None])[:, 0]  # (views x B,)
@@ -155,8 +155,8 @@ def uncompiled(model: ViT) -> AbstractContextManager[object]:
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
-def pictures_at_once(classifier: Classifier) -> int:
-    """How many pictures go through together, so that their attention fits in `ROOM`.
+def images_at_once(classifier: Classifier) -> int:
+    """How many images go through together, so that their attention fits in `ROOM`.
 
     `CorollaError` where that of a single one would fill the memory.
     """
@@ -166,7 +166,7 @@ def pictures_at_once(classifier: Classifier) -> int:
     one = COPIES * (1 + classifier.flip) * config.depth * config.heads * tokens**2 * 4
     if one > MOST:
         raise CorollaError(
-            f"to explain a picture of {tokens:,} tokens, their attention in {config.depth} blocks would take "
-            f"{one / 2**30:,.0f} GB; a model for smaller pictures or with larger patches needs less"
+            f"to explain an image of {tokens:,} tokens, their attention in {config.depth} blocks would take "
+            f"{one / 2**30:,.0f} GB; a model for smaller images or with larger patches needs less"
         )
     return max(1, min(TOGETHER, ROOM // one))

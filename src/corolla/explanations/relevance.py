@@ -12,13 +12,13 @@ from torch import Tensor
 
 
 def relevance(attention: Sequence[Tensor], chosen: Tensor) -> Tensor:
-    """How relevant each input token is to each token of the last layer (B, S, S), for the class of each picture.
+    """How relevant each input token is to each token of the last layer (B, S, S), for the class of each image.
 
     `attention` holds A of each block (B, h, S, S), still tied to `chosen` (B,), the logit of that class. Weights whose
     growth would lower the logit count nothing. No parameter's `grad` is touched; what ties `chosen` to the model is
     used up.
     """
-    gradients = torch.autograd.grad(chosen.sum(), list(attention))  # pictures are independent of each other
+    gradients = torch.autograd.grad(chosen.sum(), list(attention))  # images are independent of each other
     relevant = torch.eye(attention[0].shape[-1], device=chosen.device)  # eq. 1
     for weights, gradient in zip(attention, gradients, strict=True):
         raising = (gradient * weights.detach()).clamp(min=0).mean(dim=1)  # eq. 5: mean over the heads, (B, S, S)

@@ -2,7 +2,7 @@
 
 The papers read the row of the class token. A model without one answers from the mean of its patches, so the rows of
 all patches are averaged; one that reads both, or has a second token that learned from a teacher, gets the mean of
-these. Class, distillation and register tokens are no part of the picture: their columns are left out.
+these. Class, distillation and register tokens are no part of the image: their columns are left out.
 """
 
 import torch

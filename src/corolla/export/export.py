@@ -11,8 +11,8 @@ from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import pixels_of, places, some
 from corolla.evaluation.evaluate import check_classes
 from corolla.evaluation.facts import facts_of
+from corolla.export.images import labeled_images, refuse_existing
 from corolla.export.onnx import build, with_card
-from corolla.export.pictures import labelled_pictures, refuse_existing
 from corolla.export.precisions import reduced
 from corolla.export.proof import Progress, Proof, prove
 from corolla.paths import AnyPath, at
@@ -20,8 +20,8 @@ from corolla.portable.card import Card, Precision
 from corolla.pretrained import run_folder
 from corolla.run import Run
 
-MOST = 500  # pictures that a file is proven on
-LEARNED = 200  # pictures that int8 learns its ranges from
+MOST = 500  # images that a file is proven on
+LEARNED = 200  # images that int8 learns its ranges from
 
 
 def export(
@@ -31,15 +31,15 @@ def export(
     data: AnyPath | None = None,
     progress: Progress = lambda what, done, of: None,
 ) -> Proof:
-    """Write the run as an ONNX file and return how it compares with the run on validation pictures.
+    """Write the run as an ONNX file and return how it compares with the run on validation images.
 
-    The pictures are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
-    with nothing written, if `file` is there already, if there are no pictures, or if the proof fails.
+    The images are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
+    with nothing written, if `file` is there already, if there are no images, or if the proof fails.
     """
     file = at(file)
     refuse_existing(file)
     reference = Classifier.load(run)
-    manifest = labelled_pictures(run, data, progress)
+    manifest = labeled_images(run, data, progress)
     check_classes(manifest, reference.classes)
     proving, learning = chosen(manifest)
     card = card_of(run, reference, precision)
@@ -66,7 +66,7 @@ def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]
         return some(val, MOST), some(train, LEARNED)
     every = some(manifest.examples, 2 * MOST)
     if len(every) < 2:
-        raise CorollaError("a file is proven on two pictures at least; give more with --data")
+        raise CorollaError("a file is proven on two images at least; give more with --data")
     return every[::2], every[1::2][:LEARNED]
 
 

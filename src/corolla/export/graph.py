@@ -1,4 +1,4 @@
-"""What goes into the file: pictures in, and out come calibrated probabilities, novelty, logits and an explanation."""
+"""What goes into the file: images in, and out come calibrated probabilities, novelty, logits and an explanation."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from corolla.trust.temperature import SMALLEST
 
 
 class Graph(nn.Module):
-    """A classifier from pictures to everything that is said of them, in single precision and without a branch."""
+    """A classifier from images to everything that is said of them, in single precision and without a branch."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -38,9 +38,9 @@ class Graph(nn.Module):
         """The names of what `forward` returns, in order."""
         return ["probabilities", "logits", "rollout", *(["novelty"] if self.novelty else [])]
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """From uint8 (B, H, W, 3): probabilities and logits (B, classes), rollout (B, rows, columns), novelty (B,)."""
-        images = (self.resize(pictures) / 255 - self.mean) / self.std
+        images = (self.resize(pixels) / 255 - self.mean) / self.std
         views = torch.cat([images, images.flip(-1)]) if self.flip else images
         seen = self.model.inspect(views)
         maps = on_patches(self.shares @ rollout(seen.attention), self.grid)
@@ -72,7 +72,7 @@ class NoveltyScore(nn.Module):
         self.distances = nn.ModuleDict({score.kind: Distance(score) for score in novelty.scores if score.gaussians})
 
     def forward(self, logits: Tensor, features: Tensor, texture: Tensor) -> Tensor:
-        """The novelty (B,) of pictures by their logits (B, classes), features (B, C) and texture (B, D)."""
+        """The novelty (B,) of images by their logits (B, classes), features (B, C) and texture (B, D)."""
         parts = []
         for kind, scale in zip(self.kinds, self.scales, strict=True):
             if kind == "energy":
@@ -93,21 +93,21 @@ class Distance(nn.Module):
         super().__init__()
         if score.gaussians is None:
             raise ValueError("a distance needs Gaussians")
-        centres = torch.from_numpy(score.gaussians.centres)
+        centers = torch.from_numpy(score.gaussians.centers)
         whitening = torch.from_numpy(score.gaussians.whitening)
-        middle = centres.mean(dim=0)
+        middle = centers.mean(dim=0)
         self.whitening: Tensor
         self.middle: Tensor
-        self.centres: Tensor
+        self.centers: Tensor
         self.register_buffer("whitening", whitening)
         self.register_buffer("middle", middle)
-        self.register_buffer("centres", (centres - middle).T.contiguous())  # (C, groups)
+        self.register_buffer("centers", (centers - middle).T.contiguous())  # (C, groups)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """The squared distance (B,) of vectors (B, C) to the nearest mean."""
         whitened = vectors @ self.whitening - self.middle
         squares = whitened.square().sum(dim=1, keepdim=True)
-        apart: Tensor = squares - 2 * (whitened @ self.centres) + self.centres.square().sum(dim=0)
+        apart: Tensor = squares - 2 * (whitened @ self.centers) + self.centers.square().sum(dim=0)
         return apart.amin(dim=1)
 
 

@@ -19,13 +19,13 @@ from corolla.portable.card import KEY, Card
 
 OPSET = 18  # what every runtime of the last years reads
 LARGEST = 2**31 - 2**24  # bytes that the format can hold in one file, less the card
-EXAMPLE = (3, 40, 56, 3)  # of pictures; sizes that occur nowhere else, so that none is taken for fixed
-AXES = {0: "pictures", 1: "height", 2: "width"}
+EXAMPLE = (3, 40, 56, 3)  # of images; sizes that occur nowhere else, so that none is taken for fixed
+AXES = {0: "images", 1: "height", 2: "width"}
 SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 def build(classifier: Classifier) -> onnx.ModelProto:
-    """The graph of `corolla.export.graph` in single precision; every picture of a batch has the same size, any size.
+    """The graph of `corolla.export.graph` in single precision; every image of a batch has the same size, any size.
 
     By PyTorch's exporter of programs, or its older one of traces where that fails. A node's name begins with where it
     comes from in the model, `model.blocks.0` for instance, and nothing else of this computer is in it.
@@ -87,10 +87,10 @@ def by_trace(graph: Graph) -> onnx.ModelProto:
 
 
 def free(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph; `CorollaError` if it takes pictures of one size only, or so many at a time."""
+    """The same graph; `CorollaError` if it takes images of one size only, or so many at a time."""
     [entered] = model.graph.input
     if not all(entered.type.tensor_type.shape.dim[axis].dim_param for axis in AXES):
-        raise CorollaError("this version of PyTorch cannot export a model for pictures of any size; try another one")
+        raise CorollaError("this version of PyTorch cannot export a model for images of any size; try another one")
     return model
 
 

@@ -14,14 +14,14 @@ from corolla.portable.card import Precision
 
 MODEL = ("model.patches", "model.blocks")  # the parts that are made of large matrices
 LARGE = 1024  # numbers of a constant that is worth fewer bits
-LEARNED_FROM = 16  # pictures at a time
+LEARNED_FROM = 16  # images at a time
 
 
-def reduced(model: onnx.ModelProto, precision: Precision, pictures: Callable[[], NDArray[np.uint8]]) -> onnx.ModelProto:
-    """The graph at a precision; int8 learns the ranges of its numbers from preprocessed `pictures()` (n, H, W, 3)."""
+def reduced(model: onnx.ModelProto, precision: Precision, images: Callable[[], NDArray[np.uint8]]) -> onnx.ModelProto:
+    """The graph at a precision; int8 learns the ranges of its numbers from preprocessed `images()` (n, H, W, 3)."""
     if precision == "fp16":
         return halved(model)
-    return quantised(model, pictures()) if precision == "int8" else model
+    return quantized(model, images()) if precision == "int8" else model
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -44,8 +44,8 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return small
 
 
-def quantised(model: onnx.ModelProto, pictures: NDArray[np.uint8]) -> onnx.ModelProto:
-    """Matrices and convolutions of 8-bit numbers, by ONNX Runtime's static quantisation.
+def quantized(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
+    """Matrices and convolutions of 8-bit numbers, by ONNX Runtime's static quantization.
 
     Weights are int8 with a scale for each channel, activations uint8 between the least and the most that was seen.
     What has no constant factor (attention), norms, the head and all outside the model stay in float32.
@@ -59,10 +59,10 @@ def quantised(model: onnx.ModelProto, pictures: NDArray[np.uint8]) -> onnx.Model
     )
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """The pictures, a few at a time."""
+        """The images, a few at a time."""
 
         def __init__(self) -> None:
-            self.batches: Iterator[NDArray[np.uint8]] = iter(in_batches(pictures))
+            self.batches: Iterator[NDArray[np.uint8]] = iter(in_batches(images))
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
             batch = next(self.batches, None)
@@ -94,6 +94,6 @@ def copied(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def in_batches(pictures: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
-    """The pictures (n, H, W, 3), a few at a time."""
-    return [pictures[start : start + LEARNED_FROM] for start in range(0, len(pictures), LEARNED_FROM)]
+def in_batches(images: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
+    """The images (n, H, W, 3), a few at a time."""
+    return [images[start : start + LEARNED_FROM] for start in range(0, len(images), LEARNED_FROM)]

@@ -1,4 +1,4 @@
-"""An exported file held against its run on real pictures: the same numbers, the same answers, how much faster."""
+"""An exported file held against its run on real images: the same numbers, the same answers, how much faster."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.classifier import Classifier
-from corolla.data.decoding import read_picture
+from corolla.data.decoding import read_image
 from corolla.evaluation.calibrating import pixels_of
 from corolla.portable.card import Precision
 from corolla.portable.predictor import PortablePredictor
@@ -20,14 +20,14 @@ from corolla.text import count
 AGREEMENT: Mapping[Precision, float] = {"fp32": 0.995, "fp16": 0.995, "int8": 0.99}  # at least
 PROBABILITY = 1e-3  # by which fp32 may differ at most
 BATCH = 32
-WHOLE = 200  # pictures that the file prepares itself; of fewer a single answer would decide
+WHOLE = 200  # images that the file prepares itself; of fewer a single answer would decide
 ROUNDS = 5
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds a picture, the median of interleaved rounds."""
+    """Seconds an image, the median of interleaved rounds."""
 
     one: float  # one at a time
     batch: float  # 32 together
@@ -41,10 +41,10 @@ class Proof:
     n: int
     logit: float  # the largest difference
     probability: float  # the largest difference
-    agreement: float  # the share of pictures with the same answer
+    agreement: float  # the share of images with the same answer
     accuracy: float
     run_accuracy: float
-    whole_n: int  # pictures given as they are, which the file resized itself
+    whole_n: int  # images given as they are, which the file resized itself
     whole_probability: float
     whole_agreement: float
     speed: Speed
@@ -57,8 +57,8 @@ class Proof:
         least = AGREEMENT[self.precision]
         found = []
         shares = {
-            count(self.n, "picture"): self.agreement,
-            count(self.whole_n, "whole picture"): self.whole_agreement,
+            count(self.n, "image"): self.agreement,
+            count(self.whole_n, "whole image"): self.whole_agreement,
         }
         for what, share in shares.items():
             if share < least:
@@ -87,7 +87,7 @@ def prove(
     labels: NDArray[np.int64],
     progress: Progress,
 ) -> Proof:
-    """Hold a file against its run on labelled pictures.
+    """Hold a file against its run on labeled images.
 
     `reference` is the run, `fp32` the file in single precision.
     """
@@ -104,7 +104,7 @@ def prove(
         progress("comparing with the run", min(start + BATCH, len(pixels)), len(pixels))
     found = {name: np.concatenate(parts) for name, parts in seen.items()}
     answers, own = found["probabilities"].argmax(axis=1), found["own"].argmax(axis=1)
-    whole = [exported.compute(np.asarray(read_picture(path))[None], ["probabilities"])[0] for path in paths[:WHOLE]]
+    whole = [exported.compute(np.asarray(read_image(path))[None], ["probabilities"])[0] for path in paths[:WHOLE]]
     prepared = np.concatenate(whole)
     batch = pixels[:BATCH]
     speeds = measure_speeds([exported.reply, reference.reply, single.reply], batch, progress)

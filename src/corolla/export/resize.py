@@ -1,8 +1,8 @@
-"""Pillow's crop and resize as two products of matrices, so that a graph can prepare a picture of any size itself.
+"""Pillow's crop and resize as two products of matrices, so that a graph can prepare an image of any size itself.
 
 A resized row is a weighted mean of the source's rows, and so is a column; with the weights in a matrix that is
-`vertical @ picture @ horizontal`. The weights are those of Pillow's resampling: a kernel as wide as the step between
-the new pixels where it shrinks (which is its antialiasing), cut at the picture's edges and summing to one. Every
+`vertical @ image @ horizontal`. The weights are those of Pillow's resampling: a kernel as wide as the step between
+the new pixels where it shrinks (which is its antialiasing), cut at the image's edges and summing to one. Every
 runtime can multiply matrices, and few agree on what their own resize operators mean.
 
 Like Pillow it rounds to whole numbers after each direction. Pillow may take the vertical direction first where that is
@@ -16,18 +16,18 @@ from corolla.preprocessing import Preprocessing
 
 
 class Resize(nn.Module):
-    """From RGB pictures of any one size to those the model reads; one of the right size stays as it is."""
+    """From RGB images of any one size to those the model reads; one of the right size stays as it is."""
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.preprocessing = preprocessing
         self.kernel = {"bicubic": cubic, "bilinear": triangle}[preprocessing.interpolation]
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """From uint8 (B, H, W, 3) to whole numbers of [0, 255], float32 (B, 3, rows, columns)."""
         rows, columns = self.preprocessing.image_size
         # As tensors, so that the graph computes them anew for every size.
-        across, down = (torch.arange(pictures.shape[axis], dtype=torch.float32) for axis in (2, 1))
+        across, down = (torch.arange(images.shape[axis], dtype=torch.float32) for axis in (2, 1))
         width, height = across[-1] + 1, down[-1] + 1
         prepared = (width == columns) & (height == rows)
         fraction = torch.where(prepared, 1.0, self.preprocessing.crop_fraction)
@@ -37,14 +37,14 @@ class Resize(nn.Module):
         wide, tall = wide * fraction, tall * fraction
         horizontal = self.weights(across, (width - columns * wide) / 2, wide, columns)
         vertical = self.weights(down, (height - rows * tall) / 2, tall, rows)
-        planes = pictures.permute(0, 3, 1, 2).float()
+        planes = images.permute(0, 3, 1, 2).float()
         planes = (planes @ horizontal.T).round().clamp(0, 255)
         return (vertical @ planes).round().clamp(0, 255)
 
     def weights(self, source: Tensor, start: Tensor, scale: Tensor, count: int) -> Tensor:
         """The share of each source pixel (n,) in each of `count` new ones (count, n), `scale` apart from `start` on."""
-        centres = start + (torch.arange(count, dtype=torch.float32) + 0.5) * scale
-        apart = (source + 0.5 - centres[:, None]) / scale.clamp(min=1.0)
+        centers = start + (torch.arange(count, dtype=torch.float32) + 0.5) * scale
+        apart = (source + 0.5 - centers[:, None]) / scale.clamp(min=1.0)
         shares = self.kernel(apart)
         return shares / shares.sum(dim=1, keepdim=True)
 

@@ -12,8 +12,8 @@ from corolla.errors import CorollaError
 
 Backend = Literal["onnxruntime", "openvino"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
-INPUT = "pictures"  # uint8 (B, H, W, 3)
-# From pictures and the names of outputs to these outputs.
+INPUT = "images"  # uint8 (B, H, W, 3); files of corolla 0.1 call it otherwise, so that each is asked for its own name
+# From images and the names of outputs to these outputs.
 Compute = Callable[[NDArray[np.uint8], Sequence[str]], list[NDArray[np.float32]]]
 
 
@@ -34,11 +34,12 @@ def open_onnxruntime(content: bytes, threads: int | None) -> tuple[Compute, list
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the CPU to others
     session = library.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def compute(pictures: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
-        found: list[NDArray[np.float32]] = session.run(list(outputs), {INPUT: pictures})
+    names, entered = [output.name for output in session.get_outputs()], session.get_inputs()[0].name
+
+    def compute(images: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        found: list[NDArray[np.float32]] = session.run(list(outputs), {entered: images})
         return found
 
-    names = [output.name for output in session.get_outputs()]
     return compute, names, dict(session.get_modelmeta().custom_metadata_map)
 
 
@@ -50,12 +51,12 @@ def open_openvino(content: bytes, threads: int | None) -> tuple[Compute, list[st
     if threads:
         settings["INFERENCE_NUM_THREADS"] = str(threads)
     compiled = core.compile_model(model, "CPU", settings)
+    names, entered = [output.get_any_name() for output in compiled.outputs], compiled.inputs[0].get_any_name()
 
-    def compute(pictures: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
-        answers = compiled.create_infer_request().infer({INPUT: pictures})  # one a call, so that threads may share it
+    def compute(images: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        answers = compiled.create_infer_request().infer({entered: images})  # one a call, so that threads may share it
         return [np.array(answers[name]) for name in outputs]
 
-    names = [output.get_any_name() for output in compiled.outputs]
     kept = model.get_rt_info()["framework"] if model.has_rt_info("framework") else {}
     return compute, names, {key: kept[key].astype(str) for key in kept}
 

@@ -1,6 +1,6 @@
 """What an exported file says of itself: everything around its weights that an answer needs, as JSON in its metadata.
 
-The graph itself prepares pictures, divides by the temperature and scores novelty; what is here tells people and
+The graph itself prepares images, divides by the temperature and scores novelty; what is here tells people and
 programs of other languages how it does so, and holds what no graph can: names, thresholds, and the proof of the export.
 """
 

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from corolla.data.decoding import PictureError
-from corolla.data.given import Picture
+from corolla.data.decoding import ImageError
+from corolla.data.given import ImageInput
 from corolla.explanations.explanation import Explanation
 from corolla.portable.predictor import PortablePredictor
 
 
 def explain_by_file(
-    predictor: PortablePredictor, pictures: Sequence[Picture]
-) -> Iterator[tuple[int, list[Explanation] | PictureError]]:
-    """Each picture's place with its explanation, or why it cannot be read, in order."""
-    for place, picture in enumerate(pictures):
-        pixels = predictor.read(picture)
-        if isinstance(pixels, PictureError):
+    predictor: PortablePredictor, images: Sequence[ImageInput]
+) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
+    """Each image's place with its explanation, or why it cannot be read, in order."""
+    for place, image in enumerate(images):
+        pixels = predictor.read(image)
+        if isinstance(pixels, ImageError):
             yield place, pixels
             continue
         [reply], [rollout] = predictor.reply(pixels[None]), predictor.explain(pixels[None])

@@ -1,4 +1,4 @@
-"""The predictor that is an exported file: it reads pictures and names answers by the same code as a run's model."""
+"""The predictor that is an exported file: it reads images and names answers by the same code as a run's model."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ class PortablePredictor(Predictor):
         return PortablePredictor(card, compute)
 
     def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
-        """What it says about each of preprocessed pictures (B, H, W, 3)."""
+        """What it says about each of preprocessed images (B, H, W, 3)."""
         names = [PROBABILITIES, NOVELTY] if self.card.novelty else [PROBABILITIES]
         probabilities, *novelty = self.compute(pixels, names)
         if probabilities.shape != (len(pixels), len(self.classes)) or not np.isfinite(probabilities).all():
@@ -69,5 +69,5 @@ class PortablePredictor(Predictor):
         return [Reply(row, each) for row, each in zip(probabilities, strange, strict=True)]
 
     def explain(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The attention rollout (B, rows, columns) of preprocessed pictures (B, H, W, 3): where answers come from."""
+        """The attention rollout (B, rows, columns) of preprocessed images (B, H, W, 3): where answers come from."""
         return self.compute(pixels, [ROLLOUT])[0]

@@ -1,4 +1,4 @@
-"""Runs that come with corolla, by name: weights, config and model card, and nothing of their pictures.
+"""Runs that come with corolla, by name: weights, config and model card, and nothing of their images.
 
 Each was made by `corolla train` and `corolla weights convert RUN OUT --to corolla --half`; its card says how.
 """

@@ -1,1 +1,1 @@
-"""What a person reads about a run: curves, picture grids, `report.html` and the model card."""
+"""What a person reads about a run: curves, image grids, `report.html` and the model card."""

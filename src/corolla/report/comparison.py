@@ -69,7 +69,7 @@ class Row:
 
 
 def compare_runs(runs: Sequence[tuple[Run, Evaluation]]) -> list[Row]:
-    """Hold every run against the first one; they must have been asked about the same pictures, or `CorollaError`."""
+    """Hold every run against the first one; they must have been asked about the same images, or `CorollaError`."""
     comparisons = [compare(runs[0][1], evaluation) for _, evaluation in runs[1:]]
     p_values = holm([comparison.p_value for comparison in comparisons])
     return [
@@ -96,14 +96,14 @@ def draw(axes: Axes, palette: Palette, rows: Sequence[Row]) -> None:
     bare(axes, palette, "Validation accuracy", "minutes of training")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None, symbol=f"{words.SPACE}%"))
     lines = []
-    for row, colour in zip(rows, palette.several, strict=False):
+    for row, color in zip(rows, palette.several, strict=False):
         minutes, accuracy = learning(row.run.history())
         marker = "o" if len(minutes) < 3 else None
-        lines += axes.plot(minutes, accuracy, color=colour, linewidth=2, marker=marker, markersize=4, label=row.letter)
+        lines += axes.plot(minutes, accuracy, color=color, linewidth=2, marker=marker, markersize=4, label=row.letter)
         if minutes:
             end = minutes[-1], accuracy[-1]
             axes.annotate(
-                row.letter, end, xytext=(5, 0), textcoords="offset points", va="center", color=colour, fontweight="bold"
+                row.letter, end, xytext=(5, 0), textcoords="offset points", va="center", color=color, fontweight="bold"
             )
     legend_above(axes, palette, lines)
 

@@ -38,8 +38,8 @@ def draw_reliability(axes: Axes, palette: Palette, bins: Sequence[Bin], before: 
 
 
 def draw_selective(axes: Axes, palette: Palette, curve: Selective) -> None:
-    """Accuracy over the share of pictures that is answered, the surest first."""
-    bare(axes, palette, "Answering only where it is sure", "pictures that are answered")
+    """Accuracy over the share of images that is answered, the surest first."""
+    bare(axes, palette, "Answering only where it is sure", "images that are answered")
     axes.plot(curve.share, curve.accuracy, color=palette.accent, linewidth=2)
     axes.set_ylabel("named right of those", color=palette.soft, fontsize=9.5)
     axes.set_xlim(0, 1.02)
@@ -63,4 +63,4 @@ def selective_words(curve: Selective) -> str:
     """The second panel in a sentence, for those who do not see it."""
     shares = ((wanted, curve.share_at(wanted)) for wanted in (0.9, 0.95, 0.99))
     told = (f"{words.percent(share, 0)} with {words.percent(wanted, 0)} right" for wanted, share in shares)
-    return f"The share of pictures that could be answered: {', '.join(told)}."
+    return f"The share of images that could be answered: {', '.join(told)}."

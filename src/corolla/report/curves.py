@@ -1,6 +1,6 @@
 """The curves of a training: loss and validation accuracy over the epochs, as a PNG and as SVG for the report.
 
-Both come from the same panels. The SVG names its colours as CSS variables, so the page can turn it dark.
+Both come from the same panels. The SVG names its colors as CSS variables, so the page can turn it dark.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def draw_curves(history: History, path: Path) -> None:
 def curves_svg(history: History) -> list[tuple[str, str]]:
     """The panels as SVG elements to stand in a page, each with a sentence that says what it shows.
 
-    No text in them comes from anywhere but this file, and colours are `var(--ink)` and so on, after `Palette`.
+    No text in them comes from anywhere but this file, and colors are `var(--ink)` and so on, after `Palette`.
     """
     panels = [(loss_words(history), draw_loss), (accuracy_words(history), draw_accuracy)]
     return [(said, svg(partial(draw, history=history), f"curve{place}-")) for place, (said, draw) in enumerate(panels)]
@@ -91,7 +91,7 @@ def draw_accuracy(axes: Axes, palette: Palette, history: History) -> None:
 
 
 def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
-    """A bare panel over the epochs, with a mark wherever the pictures' size changed."""
+    """A bare panel over the epochs, with a mark wherever the images' size changed."""
     bare(axes, palette, title, "epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
     sizes = list(zip(*series(history, "image_size"), strict=True))
@@ -121,10 +121,10 @@ def second_scale(axes: Axes, palette: Palette) -> Axes:
     return other
 
 
-def draw_line(axes: Axes, epochs: list[int], values: list[float], colour: str, label: str) -> list[Any]:
+def draw_line(axes: Axes, epochs: list[int], values: list[float], color: str, label: str) -> list[Any]:
     """A line, with points where there are so few epochs that a line would say little."""
     marker = "o" if len(epochs) < 3 else None
-    return list(axes.plot(epochs, values, color=colour, linewidth=2, marker=marker, markersize=4, label=label))
+    return list(axes.plot(epochs, values, color=color, linewidth=2, marker=marker, markersize=4, label=label))
 
 
 def say_empty(axes: Axes, palette: Palette) -> None:

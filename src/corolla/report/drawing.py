@@ -1,6 +1,6 @@
-"""What all drawings of the report have in common: their colours, a bare panel, and the way into a page.
+"""What all drawings of the report have in common: their colors, a bare panel, and the way into a page.
 
-A drawing is a function of axes and palette, so the same one becomes a PNG in printed colours and an SVG whose colours
+A drawing is a function of axes and palette, so the same one becomes a PNG in printed colors and an SVG whose colors
 are CSS variables, which the page can turn dark.
 """
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class Palette:
-    """The few colours of a drawing."""
+    """The few colors of a drawing."""
 
     ink: str = "#26211f"
     soft: str = "#6f6762"
@@ -35,21 +35,21 @@ class Palette:
 
     @property
     def several(self) -> tuple[str, ...]:
-        """The colours for things side by side, in order."""
+        """The colors for things side by side, in order."""
         return self.first, self.second, self.third, self.fourth, self.fifth, self.sixth
 
 
 Drawing = Callable[[Axes, Palette], None]
 
 PRINTED = Palette()
-# Colours that nothing else in the SVG uses; each stands for the CSS variable of its name.
+# Colors that nothing else in the SVG uses; each stands for the CSS variable of its name.
 NAMED = Palette(*(f"#0102{place:02x}" for place in range(3, 15)))
 
 
 def svg(draw: Drawing, prefix: str, size: tuple[float, float] = (5.4, 3.5)) -> str:
     """One panel of `size` (width and height in inches) as an SVG element whose ids begin with `prefix`.
 
-    Its colours are `var(--ink)` and so on, after `Palette`. Whatever text `draw` puts in stands in the page as markup,
+    Its colors are `var(--ink)` and so on, after `Palette`. Whatever text `draw` puts in stands in the page as markup,
     so it must be the project's own.
     """
     figure = Figure(figsize=size, facecolor="none", layout="constrained")
@@ -66,8 +66,8 @@ def svg(draw: Drawing, prefix: str, size: tuple[float, float] = (5.4, 3.5)) -> s
     drawn = re.sub(r'\bid="|(?<=url\()#|(?<=xlink:href=")#', lambda match: match[0] + prefix, drawn)
     drawn = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 inherit", drawn)
     drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)  # the page's own letters
-    for name, colour in asdict(NAMED).items():
-        drawn = drawn.replace(colour, f"var(--{name})")
+    for name, color in asdict(NAMED).items():
+        drawn = drawn.replace(color, f"var(--{name})")
     return drawn
 
 

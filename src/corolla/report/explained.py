@@ -1,4 +1,4 @@
-"""What answers rest on, as small pictures to lie over the thumbnails of a page."""
+"""What answers rest on, as small images to lie over the thumbnails of a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from corolla.classifier import Classifier
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.explanations import DEFAULT
 from corolla.explanations.maps import explain_all
 from corolla.report.thumbnails import Thumbnail, address_of, size_of
@@ -17,9 +17,9 @@ def explained(classifier: Classifier, paths: Sequence[Path]) -> list[Thumbnail]:
     size = size_of(classifier.preprocessing)
     found = []
     for _, maps in explain_all(classifier, list(paths), (DEFAULT,)):
-        if isinstance(maps, PictureError):
+        if isinstance(maps, ImageError):
             found.append(Thumbnail(reason=maps.reason))
         else:
-            picture = maps[0].overlay().resize(size, Image.Resampling.BICUBIC)
-            found.append(Thumbnail(address_of(picture), *size))
+            image = maps[0].overlay().resize(size, Image.Resampling.BICUBIC)
+            found.append(Thumbnail(address_of(image), *size))
     return found

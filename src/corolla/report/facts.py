@@ -23,19 +23,19 @@ SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test", "all": 
 
 @dataclass(frozen=True)
 class Counts:
-    """Pictures by class (rows) and split (columns)."""
+    """Images by class (rows) and split (columns)."""
 
     splits: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[int, ...]], ...]  # a class and its pictures in each split
+    rows: tuple[tuple[str, tuple[int, ...]], ...]  # a class and its images in each split
 
     @property
     def totals(self) -> tuple[int, ...]:
-        """The pictures of each split."""
+        """The images of each split."""
         return tuple(sum(row[column] for _, row in self.rows) for column in range(len(self.splits)))
 
 
 def counts(config: "Config") -> Counts | None:
-    """The table of pictures, or None if the run does not say."""
+    """The table of images, or None if the run does not say."""
     said = config.data.get("counts")
     if not isinstance(said, dict):
         return None
@@ -106,7 +106,7 @@ def training(config: "Config") -> list[tuple[str, str]]:
 
 
 def tokens(config: "Config") -> int:
-    """How many patches the model reads of one picture."""
+    """How many patches the model reads of one image."""
     side = config.architecture.patch_size
     rows, columns = config.preprocessing.image_size
     return (rows // side) * (columns // side)
@@ -153,7 +153,7 @@ def learning(config: "Config", history: Sequence[Mapping[str, Any]]) -> str:
     if history and not any(words.number(row.get("epoch")) for row in history):
         return (
             "No epoch was trained: the pretrained model stayed as it was, and a head was fitted to what it says of "
-            "each picture and of its mirror image (logistic regression, its strength chosen on validation). No picture "
+            "each image and of its mirror image (logistic regression, its strength chosen on validation). No image "
             f"was changed at random. Right on validation: {words.percent(history[-1].get('val_accuracy'))}."
         )
 
@@ -164,17 +164,17 @@ def learning(config: "Config", history: Sequence[Mapping[str, Any]]) -> str:
     done = [
         word
         for word, happened in (
-            ("cropped", value("crop_scale", 1.0) < 1),
-            ("changed in colour and shape", said.get("policy", "none") != "none"),
-            ("partly covered", value("erasing", 0.0) > 0),
-            ("mixed", value("mixing", 0.0) > 0),
+            ("cropped", value("random_resized_crop_scale", 1.0) < 1),
+            ("changed in color and shape", said.get("auto_augment", "none") != "none"),
+            ("partly covered", value("random_erasing_prob", 0.0) > 0),
+            ("mixed", value("mixup_cutmix_prob", 0.0) > 0),
         )
         if happened
     ]
     reasons = []
     if done:
         most = " and ".join(filter(None, [", ".join(done[:-1]), done[-1]]))
-        reasons.append(f"Training pictures are {most} at random to make them harder")
+        reasons.append(f"Training images are {most} at random to make them harder")
     if said.get("teacher"):
         reasons.append("what a teacher says counts in their loss too" if done else "What a teacher says counts too")
     return f"{', and '.join(reasons)}, so training loss can lie above validation loss." if reasons else ""
@@ -194,19 +194,19 @@ def text(value: Any) -> str:
 
 
 def measured_on(evaluation: Evaluation) -> str:
-    """`546 test pictures`."""
+    """`546 test images`."""
     which = SPLIT_NAMES.get(evaluation.split, evaluation.split)
-    return words.count(evaluation.n, f"{which} picture".strip())
+    return words.count(evaluation.n, f"{which} image".strip())
 
 
 def chance(evaluation: Evaluation) -> tuple[str, float]:
-    """The commonest class of these pictures and its share: what always answering it would score."""
+    """The commonest class of these images and its share: what always answering it would score."""
     per_class = max(evaluation.per_class, key=lambda figures: figures.n)
     return per_class.label, per_class.n / evaluation.n
 
 
 def elsewhere(config: "Config", evaluation: Evaluation) -> Path | None:
-    """Where the pictures lay, if they are others than those the model was trained with."""
+    """Where the images lay, if they are others than those the model was trained with."""
     if evaluation.root is None or evaluation.root.resolve() == Path(str(config.data.get("root", ""))).resolve():
         return None
     return evaluation.root
@@ -216,23 +216,23 @@ def caveats(evaluation: Evaluation) -> list[str]:
     """What must be said beside the headline figure so that nobody reads more into it than it holds."""
     said = []
     if evaluation.split == "train":
-        said.append("These are the pictures it was trained on: the figure says nothing about new ones.")
+        said.append("These are the images it was trained on: the figure says nothing about new ones.")
     elif evaluation.trained_on:
         said.append(
-            f"{words.count(evaluation.trained_on, 'of these pictures was', 'of these pictures were')} "
+            f"{words.count(evaluation.trained_on, 'of these images was', 'of these images were')} "
             "trained on: the figure flatters."
         )
     if evaluation.split == "val":
-        said.append("These pictures chose the best epoch, so the figure is a little too kind; the test split's is not.")
+        said.append("These images chose the best epoch, so the figure is a little too kind; the test split's is not.")
     if evaluation.split == "all":
-        said.append("The data had no splits, so all of its pictures were used.")
+        said.append("The data had no splits, so all of its images were used.")
     if evaluation.n < FEW:
         low, high = evaluation.interval
         said.append(
-            f"{words.count(evaluation.n, 'picture says', 'pictures say')} little: of many more it may as well name "
+            f"{words.count(evaluation.n, 'image says', 'images say')} little: of many more it may as well name "
             f"{words.percent(low, 0)} right as {words.percent(high, 0)}."
         )
     absent = [figures.label for figures in evaluation.per_class if figures.n == 0]
     if absent:
-        said.append(f"Not judged, because no picture here bears the label: {words.listed(absent, 10)}.")
+        said.append(f"Not judged, because no image here bears the label: {words.listed(absent, 10)}.")
     return said

@@ -1,4 +1,4 @@
-"""Which answers the report shows with their pictures, and the tiles that show them."""
+"""Which answers the report shows with their images, and the tiles that show them."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from corolla.report.thumbnails import Thumbnail, thumbnails
 
 SHOWN = 48  # mistakes in the gallery as it opens
 BEHIND_A_CELL = 12  # mistakes that a cell of the confusion matrix can open
-MOST = 240  # mistakes with a picture: what keeps the page at a few megabytes
+MOST = 240  # mistakes with an image: what keeps the page at a few megabytes
 EXPLAINED = 24  # mistakes that are shown with what they rest on
 RIGHT = 10  # right answers as the gallery opens
 RIGHT_BEHIND = 6  # right answers that a class's cell can open, its most doubtful
@@ -23,16 +23,16 @@ MOST_RIGHT = 90
 
 @dataclass(frozen=True)
 class Tile:
-    """One answer with its picture."""
+    """One answer with its image."""
 
     path: str
-    given: str  # the label of the picture
+    given: str  # the label of the image
     answered: str
     probability: float  # of the answer
     cell: tuple[int, int]  # places of the label and of the answer among the classes
-    picture: Thumbnail
+    image: Thumbnail
     at_once: bool = True  # False: only once its cell is chosen
-    why: Thumbnail | None = None  # what the answer rests on, to lie over the picture
+    why: Thumbnail | None = None  # what the answer rests on, to lie over the image
 
 
 def mistake_tiles(
@@ -84,11 +84,11 @@ def tiles(
     root: Path | None,
     preprocessing: Preprocessing,
 ) -> list[Tile]:
-    """The tiles of the answers at `indices`, their pictures read from under `root`."""
+    """The tiles of the answers at `indices`, their images read from under `root`."""
     if root is None:
-        pictures = [Thumbnail(reason="its folder is not known")] * len(indices)
+        images = [Thumbnail(reason="its folder is not known")] * len(indices)
     else:
-        pictures = thumbnails([root / evaluation.paths[index] for index in indices], preprocessing)
+        images = thumbnails([root / evaluation.paths[index] for index in indices], preprocessing)
     return [
         Tile(
             path=evaluation.paths[index],
@@ -96,10 +96,10 @@ def tiles(
             answered=evaluation.classes[cell[1]],
             probability=float(evaluation.confidence[index]),
             cell=cell,
-            picture=picture,
+            image=image,
             at_once=at_once[index],
         )
-        for index, picture in zip(indices, pictures, strict=True)
+        for index, image in zip(indices, images, strict=True)
         for cell in [cell_of(evaluation, index)]
     ]
 

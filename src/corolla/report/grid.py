@@ -1,4 +1,4 @@
-"""A grid of pictures with a title each: what `corolla predict --plot` draws."""
+"""A grid of images with a title each: what `corolla predict --plot` draws."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from corolla.atomic import write_with
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import ImageError, read_image
 from corolla.report import words
 from corolla.report.drawing import PRINTED
 from corolla.report.fonts import drawable, families
 
-Tile = tuple[Path | bytes, str, bool | None]  # the picture, its title, whether the answer is right
+Tile = tuple[Path | bytes, str, bool | None]  # the image, its title, whether the answer is right
 
 MOST = 400  # tiles; beyond that no title could be read and the file would be huge
 SIDE = 2.3  # inches of a tile
@@ -27,19 +27,19 @@ RIGHT, WRONG = "#1c6b4a", "#a3262f"
 EMPTY = "#f3efec"
 
 
-def draw_grid(pictures: Sequence[Tile], path: Path, columns: int | None = None) -> None:
-    """Draw the pictures, whole and upright, into the PNG `path`, each below its title.
+def draw_grid(images: Sequence[Tile], path: Path, columns: int | None = None) -> None:
+    """Draw the images, whole and upright, into the PNG `path`, each below its title.
 
     A title is green with a tick if its answer is right, red with a cross if it is wrong, and plain where that is not
-    known. A picture that cannot be read becomes an empty tile with the reason. Of more than 400 pictures the first
+    known. An image that cannot be read becomes an empty tile with the reason. Of more than 400 images the first
     400 are drawn and the last line says so. ValueError if there are none.
     """
-    if not pictures:
-        raise ValueError("a grid needs at least one picture")
-    shown = pictures[:MOST]
+    if not images:
+        raise ValueError("a grid needs at least one image")
+    shown = images[:MOST]
     across = min(columns or default_columns(len(shown)), len(shown))
     down = ceil(len(shown) / across)
-    below = 0.3 if len(shown) < len(pictures) else 0.0  # inches for the last line
+    below = 0.3 if len(shown) < len(images) else 0.0  # inches for the last line
     size = (across * SIDE + 0.3, down * (SIDE + 0.42) + 0.15 + below)
     figure = Figure(figsize=size, dpi=DPI, facecolor=PRINTED.card)
     FigureCanvasAgg(figure)
@@ -52,33 +52,33 @@ def draw_grid(pictures: Sequence[Tile], path: Path, columns: int | None = None) 
         axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
         draw_tile(axes, *tile, room=side * DPI)
     if below:
-        left_out = f"and {words.count(len(pictures) - len(shown), 'more picture')}"
+        left_out = f"and {words.count(len(images) - len(shown), 'more image')}"
         figure.text(0.5, 0.1 / height, left_out, ha="center", color=PRINTED.soft, fontsize=TITLE)
     write_with(path, lambda temporary: figure.savefig(temporary, dpi=DPI, metadata={"Software": "corolla"}))
 
 
 def default_columns(n: int) -> int:
-    """Up to five pictures in one row, more in a shape near a square."""
+    """Up to five images in one row, more in a shape near a square."""
     return n if n <= 5 else max(4, ceil(sqrt(n)))
 
 
 def draw_tile(axes: Axes, source: Path | bytes, title: str, good: bool | None, *, room: float) -> None:
-    """One picture under its title, at most `room` dots wide."""
+    """One image under its title, at most `room` dots wide."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_facecolor(EMPTY)
-    mark, colour = {True: ("✓ ", RIGHT), False: ("✗ ", WRONG), None: ("", PRINTED.ink)}[good]
+    mark, color = {True: ("✓ ", RIGHT), False: ("✗ ", WRONG), None: ("", PRINTED.ink)}[good]
     # parse_math: a class may be called "$x$".
-    shown = axes.set_title("", color=colour, fontsize=TITLE, fontfamily=families(), parse_math=False, pad=5, loc="left")
+    shown = axes.set_title("", color=color, fontsize=TITLE, fontfamily=families(), parse_math=False, pad=5, loc="left")
     for text in shortened(drawable(title)):
         shown.set_text(mark + text)
         if shown.get_window_extent().width <= room:
             break
     try:
-        axes.imshow(np.asarray(square(read_picture(source, draft=round(room)), round(room))), aspect="auto")
-    except PictureError as error:
+        axes.imshow(np.asarray(square(read_image(source, draft=round(room)), round(room))), aspect="auto")
+    except ImageError as error:
         axes.text(
             0.5,
             0.5,
@@ -93,9 +93,9 @@ def draw_tile(axes: Axes, source: Path | bytes, title: str, good: bool | None, *
         )
 
 
-def square(picture: Image.Image, side: int) -> Image.Image:
-    """The whole picture inside a square of `side` pixels."""
-    return ImageOps.pad(picture, (side, side), Image.Resampling.LANCZOS, color=EMPTY)
+def square(image: Image.Image, side: int) -> Image.Image:
+    """The whole image inside a square of `side` pixels."""
+    return ImageOps.pad(image, (side, side), Image.Resampling.LANCZOS, color=EMPTY)
 
 
 def shortened(text: str) -> list[str]:

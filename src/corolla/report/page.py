@@ -1,6 +1,6 @@
 """`report.html`: one page about a run that opens anywhere, offline, and shows its mistakes.
 
-Class names, paths and everything else from a run or a folder of pictures may be hostile. Templates escape every value,
+Class names, paths and everything else from a run or a folder of images may be hostile. Templates escape every value,
 characters that HTML cannot hold are replaced, and the page forbids itself scripts and requests.
 """
 
@@ -39,7 +39,7 @@ def write_report(
 ) -> Path:
     """Write the run's `report.html`, or one of another evaluation to `file`, whole or not at all; returns its path.
 
-    Without an evaluation the page tells of the training alone. Pictures are looked for where the evaluation found
+    Without an evaluation the page tells of the training alone. Images are looked for where the evaluation found
     them, or else under the manifest's root; one that is not there becomes a tile with the reason. With the classifier
     its surest mistakes are explained.
     Raises `CorollaError` if the run's config cannot be read.

@@ -22,7 +22,7 @@ def robustness_svg(robustness: Robustness) -> list[tuple[str, str]]:
 
 
 def draw(axes: Axes, palette: Palette, kind: Corruption, robustness: Robustness) -> None:
-    """The accuracy from the untouched picture to the worst severity, and the untouched one's as a broken line."""
+    """The accuracy from the untouched image to the worst severity, and the untouched one's as a broken line."""
     bare(axes, palette, kind.name, kind.unit)
     clean = robustness.untouched / robustness.n
     places = range(len(kind.strengths) + 1)

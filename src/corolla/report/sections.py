@@ -27,7 +27,7 @@ from corolla.run import Config, Run
 MOST_IN_MATRIX = 30  # classes; a larger matrix cannot be read, so its fullest cells are listed instead
 MOST_PAIRS = 40
 MOST_SKIPPED = 500
-SMALLEST_GROUP = 5  # pictures; the accuracy over fewer says nothing
+SMALLEST_GROUP = 5  # images; the accuracy over fewer says nothing
 MOST_GROUPS = 30
 
 
@@ -49,21 +49,21 @@ class Material:
 
     @property
     def root(self) -> Path | None:
-        """Where the evaluated pictures lie, if that is known."""
+        """Where the evaluated images lie, if that is known."""
         if self.evaluation and self.evaluation.root:
             return self.evaluation.root
         return self.manifest.root if self.manifest else None
 
     @cached_property
     def mistakes(self) -> list[Tile]:
-        """The wrong answers that the page has pictures of, the most confident first."""
+        """The wrong answers that the page has images of, the most confident first."""
         if self.evaluation is None:
             return []
         return mistake_tiles(self.evaluation, self.root, self.config.preprocessing, self.classifier)
 
     @cached_property
     def right(self) -> list[Tile]:
-        """The right answers that the page has pictures of, the surest first."""
+        """The right answers that the page has images of, the surest first."""
         return right_tiles(self.evaluation, self.root, self.config.preprocessing) if self.evaluation else []
 
 
@@ -115,7 +115,7 @@ def training(material: Material) -> Section:
 
 
 def data(material: Material) -> Section | None:
-    """How many pictures of which class in which split, and those left out."""
+    """How many images of which class in which split, and those left out."""
     counts, skipped = facts.counts(material.config), facts.skipped(material.config)
     if counts is None:
         return None
@@ -133,7 +133,7 @@ def data(material: Material) -> Section | None:
 
 
 def confusion(material: Material) -> Section | None:
-    """Which class was taken for which; cells lead to their pictures."""
+    """Which class was taken for which; cells lead to their images."""
     evaluation = material.evaluation
     if evaluation is None:
         return None
@@ -148,7 +148,7 @@ def confusion(material: Material) -> Section | None:
             (row, column, int(matrix[row, column]), float(shares[row, column])) for row, column in fullest[:MOST_PAIRS]
         ],
         "pairs_in_all": len(fullest),
-        "with_pictures": {tile.cell for tile in (*material.mistakes, *material.right)},
+        "with_images": {tile.cell for tile in (*material.mistakes, *material.right)},
     }
     return Section("confusion", "Confusions", values)
 
@@ -175,7 +175,7 @@ def confidence(material: Material) -> Section | None:
 
 
 def groups(material: Material) -> Section | None:
-    """Accuracy group by group, if the data has groups of more than a few pictures."""
+    """Accuracy group by group, if the data has groups of more than a few images."""
     found = material.evaluation.per_group if material.evaluation else ()
     large = [figures for figures in found if figures.n >= SMALLEST_GROUP]
     if len(large) < 2:
@@ -194,7 +194,7 @@ def robustness(material: Material) -> Section | None:
         "mean": measured.mean,
         "untouched": measured.untouched / measured.n,
     }
-    return Section("robustness", "Damaged pictures", values)
+    return Section("robustness", "Damaged images", values)
 
 
 def mistakes(material: Material) -> Section | None:
@@ -214,7 +214,7 @@ def right(material: Material) -> Section | None:
 
 
 def answers(tiles: list[Tile], evaluation: Evaluation, in_all: int) -> dict[str, Any]:
-    """What a gallery shows: its tiles, those there at once, and how many of each cell's pictures it holds."""
+    """What a gallery shows: its tiles, those there at once, and how many of each cell's images it holds."""
     shown = Counter(tile.cell for tile in tiles)
     return {
         "tiles": tiles,

@@ -1,4 +1,4 @@
-"""Small JPEGs of pictures, cropped as the model sees them, to stand inside a page."""
+"""Small JPEGs of images, cropped as the model sees them, to stand inside a page."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import ImageError, read_image
 from corolla.preprocessing import Preprocessing
 
 SIDE = 208  # pixels of the shorter side: a tile of the gallery on a sharp screen
@@ -18,7 +18,7 @@ QUALITY = 78
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A `data:` address of a JPEG, or the reason why there is no picture."""
+    """A `data:` address of a JPEG, or the reason why there is no image."""
 
     address: str = ""
     width: int = SIDE
@@ -33,13 +33,13 @@ def thumbnails(paths: Sequence[Path], preprocessing: Preprocessing) -> list[Thum
 
 
 def thumbnail(path: Path, preprocessing: Preprocessing) -> Thumbnail:
-    """The model's crop of one picture."""
+    """The model's crop of one image."""
     size = size_of(preprocessing)
     try:
-        picture = read_picture(path, draft=2 * SIDE)
-    except PictureError as error:
+        image = read_image(path, draft=2 * SIDE)
+    except ImageError as error:
         return Thumbnail(reason=error.reason)
-    small = picture.resize(size, Image.Resampling.BICUBIC, box=preprocessing.crop_box(*picture.size))
+    small = image.resize(size, Image.Resampling.BICUBIC, box=preprocessing.crop_box(*image.size))
     return Thumbnail(address_of(small), *size)
 
 
@@ -50,8 +50,8 @@ def size_of(preprocessing: Preprocessing) -> tuple[int, int]:
     return min(round(columns * scale), 4 * SIDE), min(round(rows * scale), 4 * SIDE)
 
 
-def address_of(picture: Image.Image) -> str:
-    """The picture itself as an address, in JPEG."""
+def address_of(image: Image.Image) -> str:
+    """The image itself as an address, in JPEG."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -46,7 +46,7 @@ def whole(value: Any) -> str:
 
 
 def count(n: int, one: str, many: str = "") -> str:
-    """`1 picture`, `3,670 pictures`."""
+    """`1 image`, `3,670 images`."""
     return text.count(n, one, many).replace(" ", SPACE, 1)
 
 

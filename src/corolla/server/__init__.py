@@ -1,6 +1,6 @@
 """`corolla serve`: a run's answers over HTTP, and the page that asks for them.
 
 `running` starts and stops it, `app` has the routes, `guards` and `observing` stand before them, `reading` turns a
-request into pictures, `batching` has them answered together, and `model` is what is served. Requests are taken to be
+request into images, `batching` has them answered together, and `model` is what is served. Requests are taken to be
 hostile.
 """

@@ -1,4 +1,4 @@
-"""From the pictures of one request to its answers: decoded in threads, computed with those of others, explained."""
+"""From the images of one request to its answers: decoded in threads, computed with those of others, explained."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.data.decoding import PictureError
+from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.predictor import Reply
 from corolla.server.batching import Batcher
@@ -33,7 +33,7 @@ class Answering:
     async def answer(self, named: Sequence[Named], options: Options) -> dict[str, Any]:
         """The answers as `schemas.Answers`, in order.
 
-        `Refused` with 422 where no picture can be read, or where something is asked for that the model cannot do, with
+        `Refused` with 422 where no image can be read, or where something is asked for that the model cannot do, with
         429 where the queue is full, and with 504 where the answer takes too long.
         """
         self.check(options)
@@ -45,7 +45,7 @@ class Answering:
                 raise Refused(504, f"there was no answer within {limits.answer:g} s; ask again later") from None
         if all("error" in prediction for prediction in predictions):
             first = predictions[0]
-            only = "" if len(predictions) == 1 else f"none of the {len(predictions)} pictures can be read; "
+            only = "" if len(predictions) == 1 else f"none of the {len(predictions)} images can be read; "
             raise Refused(422, f"{only}cannot read {first['name']}: {first['error']}")
         return {"model": self.served.facts.name, "predictions": predictions}
 
@@ -59,30 +59,30 @@ class Answering:
             raise Refused(422, f"coverage: {error}") from None
 
     async def predict(self, named: Sequence[Named], options: Options) -> list[dict[str, Any]]:
-        """An object for each picture, as `schemas.Answer`."""
+        """An object for each image, as `schemas.Answer`."""
         rows = await asyncio.gather(*(self.one(each) for each in named))
-        good = [row for row in rows if not isinstance(row, PictureError)]
+        good = [row for row in rows if not isinstance(row, ImageError)]
         heats = iter(await self.explain([seen for seen, _ in good]) if options.explain else [])
         predictions = []
         for each, row in zip(named, rows, strict=True):
-            if isinstance(row, PictureError):
-                self.metrics.pictures.labels("unreadable").inc()
+            if isinstance(row, ImageError):
+                self.metrics.images.labels("unreadable").inc()
                 predictions.append({"name": each.name, "error": row.reason})
                 continue
             prediction = self.served.predictor.prediction(row[1], options.top, options.coverage)
-            self.metrics.pictures.labels("answered" if prediction.accepted else "none of the classes").inc()
+            self.metrics.images.labels("answered" if prediction.accepted else "none of the classes").inc()
             more = {"explanation": next(heats)} if options.explain else {}
             predictions.append({"name": each.name} | prediction.to_json() | more)
         return predictions
 
-    async def one(self, named: Named) -> Answered | PictureError:
-        """What the model says of one picture, or why it cannot be read."""
+    async def one(self, named: Named) -> Answered | ImageError:
+        """What the model says of one image, or why it cannot be read."""
         most, preprocessing = self.batcher.limits.pixels, self.served.predictor.preprocessing
         seen = await self.batcher.prepare(partial(see, named.content, preprocessing, most))
-        return seen if isinstance(seen, PictureError) else (seen, await self.batcher.reply(seen.pixels))
+        return seen if isinstance(seen, ImageError) else (seen, await self.batcher.reply(seen.pixels))
 
     async def explain(self, seen: Sequence[Seen]) -> list[dict[str, Any]]:
-        """An object for each picture, as `schemas.Explanation`; a few together, so that batches come between."""
+        """An object for each image, as `schemas.Explanation`; a few together, so that batches come between."""
         found = []
         for start in range(0, len(seen), EXPLAINED_TOGETHER):
             part = seen[start : start + EXPLAINED_TOGETHER]

@@ -39,12 +39,12 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         413: "The request holds too much.",
         415: "A content type or coding that is not taken.",
         421: "The server does not answer under this name.",
-        422: "Something in the request is wrong, or no picture in it can be read.",
+        422: "Something in the request is wrong, or no image in it can be read.",
         429: "The server is busy; Retry-After says when to ask again.",
         504: "There was no answer in time.",
     }.items()
 }
-WHOLE = {"schema": {"type": "string", "format": "binary", "description": "The bytes of one picture, and nothing else."}}
+WHOLE = {"schema": {"type": "string", "format": "binary", "description": "The bytes of one image, and nothing else."}}
 
 
 def as_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ ASKED = {
                             "type": "array",
                             "minItems": 1,
                             "items": {"type": "string", "format": "binary"},
-                            "description": "The pictures. Any other name will do for a part that is a picture.",
+                            "description": "The images. Any other name will do for a part that is an image.",
                         }
                     }
                     | Options.model_json_schema()["properties"],
@@ -109,7 +109,7 @@ def create_app(
 
     app = FastAPI(
         title="corolla",
-        description=f"Asks the image classifier {served.facts.name} about pictures.",
+        description=f"Asks the image classifier {served.facts.name} about images.",
         version=__version__,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
@@ -127,7 +127,7 @@ def create_app(
 
 
 def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) -> None:
-    """What is asked about pictures, and about the model."""
+    """What is asked about images, and about the model."""
     said = describe(served, limits)
 
     @app.post("/v1/predict/", include_in_schema=False, response_model=Answers, response_model_exclude_unset=True)
@@ -137,21 +137,21 @@ def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) 
         response_model_exclude_unset=True,
         responses=REFUSALS,
         openapi_extra=ASKED,
-        tags=["pictures"],
+        tags=["images"],
     )
     async def predict(request: Request) -> dict[str, Any]:
-        """Name the class of each picture.
+        """Name the class of each image.
 
-        Answers are in the order of the pictures. One that cannot be read has an `error` instead of an answer; where no
-        picture of the request can be read, the status is 422.
+        Answers are in the order of the images. One that cannot be read has an `error` instead of an answer; where no
+        image of the request can be read, the status is 422.
 
-        Pictures come in a form, in JSON, or one as the whole body with the content type `image/jpeg`, another of
+        Images come in a form, in JSON, or one as the whole body with the content type `image/jpeg`, another of
         images, `application/octet-stream` or none; base64 and data URLs will do for any of them. Options are fields
-        beside the pictures, or parameters of the address.
+        beside the images, or parameters of the address.
         """
-        answering.batcher.refuse_if_full()  # before its pictures are taken in
+        answering.batcher.refuse_if_full()  # before its images are taken in
         named, options = await read_request(request, limits)
-        request.state.pictures = len(named)
+        request.state.images = len(named)
         return await answering.answer(named, options)
 
     @app.get("/v1/model", responses={401: REFUSALS[401]}, tags=["model"])
@@ -181,7 +181,7 @@ def describe(served: Served, limits: Limits) -> Model:
             "report": served.report is not None,
             "version": __version__,
             "device": on_device(served),
-            "limits": {"bytes": limits.body, "pictures": limits.pictures, "pixels": limits.pixels},
+            "limits": {"bytes": limits.body, "images": limits.images, "pixels": limits.pixels},
         }
     )
 
@@ -208,7 +208,7 @@ def add_machine_room(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
 
     @app.get("/readyz", responses={503: {"model": Failure, "description": "It cannot answer."}}, tags=["server"])
     async def readyz() -> State:
-        """Whether it can answer about pictures."""
+        """Whether it can answer about images."""
         if not batcher.works:
             raise Refused(503, "the server is starting or stopping")
         return State(status="ready")

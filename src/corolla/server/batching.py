@@ -1,7 +1,7 @@
-"""From single pictures to batches: a bounded queue, and the threads that decode and compute.
+"""From single images to batches: a bounded queue, and the threads that decode and compute.
 
-Pictures of different requests go through the model together. A worker that is free takes what waits, `batch` at most;
-it waits a few milliseconds for more only while some are being decoded, so a picture that comes alone is never
+Images of different requests go through the model together. A worker that is free takes what waits, `batch` at most;
+it waits a few milliseconds for more only while some are being decoded, so an image that comes alone is never
 held up. What does not fit into the queue is refused at once rather than answered too late.
 """
 
@@ -24,14 +24,14 @@ from corolla.server.limits import Limits
 from corolla.server.metrics import Metrics
 from corolla.text import count
 
-PACE = 0.1  # weight of the newest batch in the running mean of seconds a picture
+PACE = 0.1  # weight of the newest batch in the running mean of seconds an image
 LONGEST_WAIT = 60  # seconds that anybody is asked to come back after
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """One preprocessed picture (H, W, 3) and where its reply is awaited."""
+    """One preprocessed image (H, W, 3) and where its reply is awaited."""
 
     pixels: NDArray[np.uint8]
     reply: asyncio.Future[Reply]
@@ -46,15 +46,15 @@ class Batcher:
         self.metrics = metrics
         self.waiting: deque[Waiting] = deque()
         self.arrived = asyncio.Event()
-        self.held = 0  # pictures admitted and not yet answered
-        self.preparing = 0  # pictures being decoded
-        self.pace = 0.0  # seconds that a picture takes
+        self.held = 0  # images admitted and not yet answered
+        self.preparing = 0  # images being decoded
+        self.pace = 0.0  # seconds that an image takes
         self.decoding = ThreadPoolExecutor(limits.decoders, "decode")
         self.computing = ThreadPoolExecutor(limits.workers, "compute")
         self.workers: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Let the workers wait for pictures."""
+        """Let the workers wait for images."""
         self.workers = [asyncio.create_task(self.work()) for _ in range(self.limits.workers)]
 
     async def stop(self) -> None:
@@ -71,24 +71,24 @@ class Batcher:
         return bool(self.workers) and not any(worker.done() for worker in self.workers)
 
     @contextmanager
-    def admitted(self, pictures: int) -> Iterator[None]:
-        """Within it so many pictures count as held; `Refused` with 429 where there is no room for them."""
-        self.refuse_if_full(pictures)
-        self.held += pictures
+    def admitted(self, images: int) -> Iterator[None]:
+        """Within it so many images count as held; `Refused` with 429 where there is no room for them."""
+        self.refuse_if_full(images)
+        self.held += images
         self.metrics.held.set(self.held)
         try:
             yield
         finally:
-            self.held -= pictures
+            self.held -= images
             self.metrics.held.set(self.held)
 
-    def refuse_if_full(self, pictures: int = 1) -> None:
-        """`Refused` with 429 and when to come back, where so many pictures would not fit."""
-        if self.held + pictures > self.limits.queue:
+    def refuse_if_full(self, images: int = 1) -> None:
+        """`Refused` with 429 and when to come back, where so many images would not fit."""
+        if self.held + images > self.limits.queue:
             seconds = min(max(ceil(self.held * self.pace), 1), LONGEST_WAIT)
             raise Refused(
                 429,
-                f"the server is busy with {count(self.held, 'picture')}; ask again in {seconds} s",
+                f"the server is busy with {count(self.held, 'image')}; ask again in {seconds} s",
                 {"Retry-After": str(seconds)},
             )
 
@@ -102,7 +102,7 @@ class Batcher:
             self.arrived.set()  # there may be nothing left to wait for
 
     async def reply(self, pixels: NDArray[np.uint8]) -> Reply:
-        """What the model says of one preprocessed picture (H, W, 3), computed together with others that wait."""
+        """What the model says of one preprocessed image (H, W, 3), computed together with others that wait."""
         waiting = Waiting(pixels, asyncio.get_running_loop().create_future())
         self.waiting.append(waiting)
         self.arrived.set()
@@ -130,7 +130,7 @@ class Batcher:
                     waiting.reply.set_result(reply)
 
     async def next_batch(self) -> list[Waiting]:
-        """The pictures that wait, or the first that comes, with what is ready a few milliseconds later."""
+        """The images that wait, or the first that comes, with what is ready a few milliseconds later."""
         while not self.waiting:
             await self.news()
         until = time.monotonic() + self.limits.linger
@@ -142,7 +142,7 @@ class Batcher:
         return [self.waiting.popleft() for _ in range(min(self.limits.batch, len(self.waiting)))]
 
     async def news(self) -> None:
-        """Wait until a picture is ready to be computed, or will not be."""
+        """Wait until an image is ready to be computed, or will not be."""
         self.arrived.clear()
         await self.arrived.wait()
 

@@ -1,10 +1,10 @@
-"""The bytes of a picture that came as text: base64 in the spellings of common tools, alone or in a data URL."""
+"""The bytes of an image that came as text: base64 in the spellings of common tools, alone or in a data URL."""
 
 import base64
 import re
 from urllib.parse import unquote, unquote_to_bytes
 
-from corolla.data.decoding import PictureError, begins_as_picture
+from corolla.data.decoding import ImageError, begins_as_image
 from corolla.text import one_line
 
 SPACE = b" \t\r\n\f\v"
@@ -18,7 +18,7 @@ CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 QUOTED = 40  # characters of what was sent that a reason quotes
 
 
-def decoded(text: str) -> bytes | PictureError:
+def decoded(text: str) -> bytes | ImageError:
     """The bytes that base64 or a data URL holds, or in a few words why it holds none.
 
     Either alphabet will do, with or without padding and line breaks, and so will a data URL that is percent-encoded.
@@ -32,33 +32,31 @@ def decoded(text: str) -> bytes | PictureError:
             return content
         text = unquote(rest)
     if not text:
-        return PictureError("it is empty")
+        return ImageError("it is empty")
     if ADDRESS.match(text):
-        return PictureError(f"it is an address, {quoted(text)}, and this server fetches nothing; send the bytes")
+        return ImageError(f"it is an address, {quoted(text)}, and this server fetches nothing; send the bytes")
     if FILE_NAME.fullmatch(text):
-        return PictureError(f"it is a file's name, {quoted(text)}, not its bytes")
+        return ImageError(f"it is a file's name, {quoted(text)}, not its bytes")
     plain = text.encode("ascii", "replace").translate(STANDARD, SPACE).rstrip(b"=")
     if wrong := NOT_BASE64.search(plain):
-        return PictureError(f"it is not base64: {wrong[0].decode()!r} is none of its characters, in {quoted(text)}")
+        return ImageError(f"it is not base64: {wrong[0].decode()!r} is none of its characters, in {quoted(text)}")
     if len(plain) % 4 == 1:
-        return PictureError(
-            f"it is not base64: {len(plain):,} characters hold no whole number of bytes; it was cut off"
-        )
+        return ImageError(f"it is not base64: {len(plain):,} characters hold no whole number of bytes; it was cut off")
     return base64.b64decode(plain + b"=" * (-len(plain) % 4))
 
 
-def picture_in(content: bytes) -> bytes | None:
-    """The bytes of a picture, sent as they are or as text; None where these are neither by their beginning."""
-    if begins_as_picture(content):
+def image_in(content: bytes) -> bytes | None:
+    """The bytes of an image, sent as they are or as text; None where these are neither by their beginning."""
+    if begins_as_image(content):
         return content
     if not is_text(content):
         return None
     inside = decoded(content.decode("ascii"))
-    return inside if isinstance(inside, bytes) and begins_as_picture(inside) else None
+    return inside if isinstance(inside, bytes) and begins_as_image(inside) else None
 
 
 def is_text(content: bytes) -> bool:
-    """Whether these bytes are ASCII without control characters, as base64 is and no compressed picture."""
+    """Whether these bytes are ASCII without control characters, as base64 is and no compressed image."""
     return content.isascii() and not CONTROL.search(content)
 
 
@@ -72,8 +70,8 @@ def described(content: bytes) -> str:
     """What the bytes of a body or of a part are, for the reason of a refusal."""
     if not content:
         return "nothing"
-    if begins_as_picture(content):
-        return "the bytes of a picture"
+    if begins_as_image(content):
+        return "the bytes of an image"
     if content.lstrip().startswith(b"--") and b"content-disposition:" in content[:2000].lower():
         return "a form"
     if is_text(content):

@@ -14,7 +14,7 @@ from corolla.text import one_line
 LONGEST = 300  # characters of a reason; it may quote what was sent
 QUOTED = 60  # characters of what was sent that it quotes at once
 OPTIONS = tuple(Options.model_fields)
-EXAMPLE = 'send {"pictures": ["BASE64"], "top": 3}'
+EXAMPLE = 'send {"images": ["BASE64"], "top": 3}'
 
 
 class Refused(Exception):  # noqa: N818 - nothing of ours went wrong
@@ -45,7 +45,7 @@ async def tell_http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 404:
         reason = "there is nothing at this address"
         if request.method in ("POST", "PUT"):
-            reason += "; pictures are sent with POST to /v1/predict, and /docs says how"
+            reason += "; images are sent with POST to /v1/predict, and /docs says how"
     elif error.status_code == 405:
         allowed = headers.get("Allow", "")
         reason = f"this address does not take this method, {shortened(request.method)}" + (
@@ -68,7 +68,7 @@ def first_fault(error: ValidationError) -> str:
         came = f", only {shortened(', '.join(map(repr, others)))}" if others else ""
         return f"{where}: it is missing{came}; {EXAMPLE}"
     said = f"{shortened(repr(fault['input']))} was sent; {said[:1].lower()}{said[1:]}"
-    if where and not where.startswith("pictures"):
+    if where and not where.startswith("images"):
         return f"{where}: {said}"
     return f"{where or 'the body'}: {said}; {EXAMPLE}"
 

@@ -92,7 +92,7 @@ class Reading:
     def begin(self) -> None:
         """A part begins."""
         if len(self.parts) == self.most:
-            raise Refused(413, f"the form has more than {self.most} parts, pictures and options together; send fewer")
+            raise Refused(413, f"the form has more than {self.most} parts, images and options together; send fewer")
         self.open, self.headers, self.content = True, [], bytearray()
 
     def end_header(self) -> None:

@@ -131,7 +131,7 @@ class Guard:
 
 def too_large(limits: Limits) -> Refused:
     """The refusal of a body that is too large."""
-    return Refused(413, f"a request may hold {limits.body / MEGABYTE:g} MB at most; send fewer or smaller pictures")
+    return Refused(413, f"a request may hold {limits.body / MEGABYTE:g} MB at most; send fewer or smaller images")
 
 
 def host_name(host: str) -> str:

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from corolla import __version__
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-PICTURES = (1, 2, 4, 8, 16, 32, 64)
+IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
@@ -24,24 +24,22 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.pictures = Counter(
-            "corolla_pictures",
-            "Pictures by what became of them: answered, none of the classes, unreadable.",
+        self.images = Counter(
+            "corolla_images",
+            "Images by what became of them: answered, none of the classes, unreadable.",
             ("what",),
             registry=registry,
         )
         self.batches = Histogram(
-            "corolla_batch_pictures",
-            "Pictures that went through the model together.",
-            buckets=PICTURES,
+            "corolla_batch_images",
+            "Images that went through the model together.",
+            buckets=IMAGES,
             registry=registry,
         )
         self.computing = Histogram(
             "corolla_batch_seconds", "What the model took for a batch.", buckets=SECONDS, registry=registry
         )
-        self.held = Gauge(
-            "corolla_held_pictures", "Pictures that are being answered or wait for it.", registry=registry
-        )
+        self.held = Gauge("corolla_held_images", "Images that are being answered or wait for it.", registry=registry)
         self.bytes = Gauge(
             "corolla_held_bytes", "Bytes of the requests that are being read or answered.", registry=registry
         )

@@ -19,9 +19,9 @@ from corolla.portable.predictor import PortablePredictor
 from corolla.predictor import Numbers, Predictor
 from corolla.server.limits import Limits
 
-# From preprocessed pictures (B, H, W, 3) to a map for each (B, rows, columns); larger is more.
+# From preprocessed images (B, H, W, 3) to a map for each (B, rows, columns); larger is more.
 Explain = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-EXPLAINED_TOGETHER = 8  # pictures
+EXPLAINED_TOGETHER = 8  # images
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers, 
 
     from corolla.classifier import Classifier
     from corolla.explanations import DEFAULT
-    from corolla.explanations.maps import explain_pixels, pictures_at_once
+    from corolla.explanations.maps import explain_pixels, images_at_once
     from corolla.precision import answers_in
     from corolla.pretrained import run_folder
     from corolla.run import Run
@@ -58,7 +58,7 @@ def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers, 
     report = folder.report if folder.report.is_file() else None
     served = Served(classifier, facts_of(folder), report=report)
     try:
-        together = pictures_at_once(classifier)
+        together = images_at_once(classifier)
     except CorollaError:
         return served
 

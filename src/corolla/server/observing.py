@@ -60,9 +60,9 @@ class Observed:
                 scope, receive, told
             )
         finally:
-            self.tell(scope, number, status, time.perf_counter() - begun, state.get("pictures", 0))
+            self.tell(scope, number, status, time.perf_counter() - begun, state.get("images", 0))
 
-    def tell(self, scope: Scope, number: str, status: int, seconds: float, pictures: int) -> None:
+    def tell(self, scope: Scope, number: str, status: int, seconds: float, images: int) -> None:
         """Count it, and write its line: the route rather than the path, which is free text."""
         route = getattr(scope.get("route"), "path", None)
         method = scope["method"] if scope["method"] in METHODS else "other"
@@ -75,5 +75,5 @@ class Observed:
             path=route,
             status=status,
             ms=round(1000 * seconds, 1),
-            pictures=pictures,
+            images=images,
         )

@@ -1,6 +1,6 @@
-"""From the body of a request to named pictures and options, and from a picture's bytes to what the model reads.
+"""From the body of a request to named images and options, and from an image's bytes to what the model reads.
 
-Tools send pictures in many ways. Each is taken whose meaning is certain; a refusal says what came, and what to send.
+Tools send images in many ways. Each is taken whose meaning is certain; a refusal says what came, and what to send.
 """
 
 import json
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from corolla.data.decoding import PictureError, begins_as_picture, read_picture
+from corolla.data.decoding import ImageError, begins_as_image, read_image
 from corolla.preprocessing import Preprocessing
-from corolla.server.encoded import decoded, described, is_text, picture_in, quoted
+from corolla.server.encoded import decoded, described, image_in, is_text, quoted
 from corolla.server.failures import Refused, first_fault
 from corolla.server.forms import EXAMPLE, Part, parameters, read_parts
 from corolla.server.limits import Limits
@@ -24,14 +24,14 @@ from corolla.server.schemas import Asked, Options
 from corolla.text import printable
 
 LONGEST_NAME = 200  # characters that are echoed
-FILES = "files"  # the form field of the pictures; any other name will do where a picture is in it
+FILES = "files"  # the form field of the images; any other name will do where an image is in it
 OPTIONS = frozenset(Options.model_fields)
 FORM = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"  # what curl says of --data-binary too
-# A body of one of these, or of image/*, is a picture, or text that holds one: they say nothing, or no more than that.
+# A body of one of these, or of image/*, is an image, or text that holds one: they say nothing, or no more than that.
 UNSAID = {"", URLENCODED, "application/octet-stream", "binary/octet-stream", "application/binary", "text/plain"}
 FIRST_FIELD = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=[^=\s]")  # of an urlencoded form; the = of base64 come last
-WAYS = "multipart/form-data with files, application/json with pictures in base64, or a picture as the whole body"
+WAYS = "multipart/form-data with files, application/json with images in base64, or an image as the whole body"
 # The first bytes of a JPEG and a PNG without those that `curl -d` leaves out.
 CUT_BY_CURL = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb\xee]|\x89PNG\x1aIHDR")
 LEFT_OUT = re.compile(rb"[\0\r\n]")
@@ -39,32 +39,32 @@ LEFT_OUT = re.compile(rb"[\0\r\n]")
 
 @dataclass(frozen=True)
 class Named:
-    """The bytes of one picture, or why there are none, and what to call it in the answer."""
+    """The bytes of one image, or why there are none, and what to call it in the answer."""
 
     name: str
-    content: bytes | PictureError
+    content: bytes | ImageError
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One picture as the model reads it."""
+    """One image as the model reads it."""
 
     pixels: NDArray[np.uint8]  # (H, W, 3)
-    box: tuple[float, float, float, float]  # the crop: left, top, right, bottom in parts of the picture, upright
+    box: tuple[float, float, float, float]  # the crop: left, top, right, bottom in parts of the image, upright
 
 
 async def read_request(request: Request, limits: Limits) -> tuple[list[Named], Options]:
-    """The pictures and the options of a request; `Refused` for what is not asked rightly."""
+    """The images and the options of a request; `Refused` for what is not asked rightly."""
     said = request.headers.get("content-type", "")
     kind = said.partition(";")[0].strip().lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
         raise Refused(
-            415, f"Content-Encoding {quoted(coding)} is not taken; send the body as it is, pictures are compressed"
+            415, f"Content-Encoding {quoted(coding)} is not taken; send the body as it is, images are compressed"
         )
     asked = request.query_params.multi_items()
     if kind == FORM:
-        parts = await read_parts(request, limits.pictures + len(OPTIONS))
+        parts = await read_parts(request, limits.images + len(OPTIONS))
         named, options = read_form(parts, asked)
     elif kind in ("application/json", "text/json") or kind.endswith("+json"):
         named, options = read_json(await request.body(), asked)
@@ -72,13 +72,13 @@ async def read_request(request: Request, limits: Limits) -> tuple[list[Named], O
         named, options = read_whole(await request.body(), kind, request.headers.get("content-disposition", ""), asked)
     else:
         raise Refused(415, f"Content-Type {quoted(said)} is not taken; send {WAYS}")
-    if len(named) > limits.pictures:
-        raise Refused(413, f"{len(named)} pictures in one request are too many; send {limits.pictures} at most")
+    if len(named) > limits.images:
+        raise Refused(413, f"{len(named)} images in one request are too many; send {limits.images} at most")
     return named, options
 
 
 def read_form(parts: Iterable[Part], asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
-    """The parts of a form: pictures under any name, and the options."""
+    """The parts of a form: images under any name, and the options."""
     named: list[Named] = []
     given = list(asked)
     unchosen = ""
@@ -91,20 +91,20 @@ def read_form(parts: Iterable[Part], asked: Iterable[tuple[str, str]]) -> tuple[
         elif part.file == "" and not part.content:
             unchosen = field  # what a browser sends of a field that nobody chose a file for
         elif part.file or part.kind.startswith("image/"):
-            name = shown(part.file or f"picture {len(named) + 1}")
-            named.append(Named(name, picture_in(part.content) or part.content))
-        elif (content := picture_in(part.content)) is not None or part.file is not None:
-            named.append(Named(f"picture {len(named) + 1}", content or part.content))
+            name = shown(part.file or f"image {len(named) + 1}")
+            named.append(Named(name, image_in(part.content) or part.content))
+        elif (content := image_in(part.content)) is not None or part.file is not None:
+            named.append(Named(f"image {len(named) + 1}", content or part.content))
         else:
-            raise Refused(422, no_picture(part, field))
+            raise Refused(422, no_image(part, field))
     options = options_of(given)
     if not named:
-        nothing = f"{unchosen}: no file was chosen" if unchosen else f"{FILES}: no picture was sent"
+        nothing = f"{unchosen}: no file was chosen" if unchosen else f"{FILES}: no image was sent"
         raise Refused(422, f"{nothing}; each goes into a field {FILES!r}, {EXAMPLE}")
     return named, options
 
 
-def no_picture(part: Part, field: str) -> str:
+def no_image(part: Part, field: str) -> str:
     """Why a part without a file name is none of what a form may have."""
     kind = f" of type {shown(part.kind)}" if part.kind else ""
     came = f"{field}: a part without a file name{kind} that holds {described(part.content)}"
@@ -113,13 +113,13 @@ def no_picture(part: Part, field: str) -> str:
     known = field.rstrip("[]s0123456789").lower() in ("file", "image", "img", "picture", "photo", "pic", "upload")
     if not known and len(part.content) < 100:
         return f"{field}: there is no such option; {ways_for()}"
-    return f"{came}, and no picture; {EXAMPLE}"
+    return f"{came}, and no image; {EXAMPLE}"
 
 
 def ways_for() -> str:
-    """The options, and where pictures go."""
+    """The options, and where images go."""
     names = list(Options.model_fields)
-    return f"the options are {', '.join(names[:-1])} and {names[-1]}, and pictures go into {FILES!r}, {EXAMPLE}"
+    return f"the options are {', '.join(names[:-1])} and {names[-1]}, and images go into {FILES!r}, {EXAMPLE}"
 
 
 def read_json(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
@@ -131,7 +131,7 @@ def read_json(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named
             said = first_fault(error)
             raise Refused(422, f"{said}; the body is {described(body)}{as_it_is(body)}") from None
         raise Refused(422, first_fault(error)) from None
-    named = [Named(f"picture {place}", decoded(text)) for place, text in enumerate(told.pictures, start=1)]
+    named = [Named(f"image {place}", decoded(text)) for place, text in enumerate(told.images, start=1)]
     inside = told.model_dump(include=set(OPTIONS & told.model_fields_set))
     return named, options_of([*asked, *inside.items()])
 
@@ -144,7 +144,7 @@ def as_utf8(body: bytes) -> bytes:
 
 def as_it_is(body: bytes) -> str:
     """What to do where a body is not what its content type says."""
-    if begins_as_picture(body):
+    if begins_as_image(body):
         return "; send it with Content-Type: application/octet-stream, or in base64"
     if described(body) == "a form":
         return "; leave Content-Type to what writes the form"
@@ -154,14 +154,14 @@ def as_it_is(body: bytes) -> str:
 def read_whole(
     body: bytes, kind: str, disposition: str, asked: Iterable[tuple[str, str]]
 ) -> tuple[list[Named], Options]:
-    """A body that is one picture, whatever its content type says, or text that holds one."""
+    """A body that is one image, whatever its content type says, or text that holds one."""
     if not body:
         raise Refused(415 if not kind else 422, f"the body is empty; send {WAYS}")
-    name = shown(parameters("Content-Disposition", disposition).get("filename") or "picture 1")
+    name = shown(parameters("Content-Disposition", disposition).get("filename") or "image 1")
     if CUT_BY_CURL.match(body) and not LEFT_OUT.search(body):
-        cut = PictureError("its zero bytes and line ends are missing, as curl -d leaves them out; use --data-binary")
+        cut = ImageError("its zero bytes and line ends are missing, as curl -d leaves them out; use --data-binary")
         return [Named(name, cut)], options_of(asked)
-    if (content := picture_in(body)) is not None:
+    if (content := image_in(body)) is not None:
         return [Named(name, content)], options_of(asked)
     start = body.lstrip()
     if start.startswith((b"{", b"\xef\xbb\xbf{")):
@@ -176,7 +176,7 @@ def read_whole(
 
 
 def read_urlencoded(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
-    """A form in the encoding of addresses: pictures in base64, and options."""
+    """A form in the encoding of addresses: images in base64, and options."""
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
     except ValueError:
@@ -211,14 +211,14 @@ def shown(name: str) -> str:
     return printable(name)[:LONGEST_NAME]
 
 
-def see(content: bytes | PictureError, preprocessing: Preprocessing, most: int) -> Seen | PictureError:
-    """Decode and preprocess one picture of at most `most` pixels, or say why that cannot be done."""
-    if isinstance(content, PictureError):
+def see(content: bytes | ImageError, preprocessing: Preprocessing, most: int) -> Seen | ImageError:
+    """Decode and preprocess one image of at most `most` pixels, or say why that cannot be done."""
+    if isinstance(content, ImageError):
         return content
     try:
-        picture = read_picture(content, most=most)
-    except PictureError as error:
+        image = read_image(content, most=most)
+    except ImageError as error:
         return error
-    left, top, right, bottom = preprocessing.crop_box(*picture.size)
-    width, height = picture.size
-    return Seen(preprocessing.pixels(picture), (left / width, top / height, right / width, bottom / height))
+    left, top, right, bottom = preprocessing.crop_box(*image.size)
+    width, height = image.size
+    return Seen(preprocessing.pixels(image), (left / width, top / height, right / width, bottom / height))

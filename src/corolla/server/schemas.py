@@ -8,7 +8,7 @@ MOST_TOP = 1000
 
 
 class Options(BaseModel):
-    """What may be asked beside the pictures."""
+    """What may be asked beside the images."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -20,20 +20,20 @@ class Options(BaseModel):
     ] = None
 
 
-def listed(pictures: Any) -> Any:
-    """One picture as a list of one."""
-    return [pictures] if isinstance(pictures, str) else pictures
+def listed(images: Any) -> Any:
+    """One image as a list of one."""
+    return [images] if isinstance(images, str) else images
 
 
 class Asked(Options):
     """The JSON body of `POST /v1/predict`."""
 
-    pictures: Annotated[
+    images: Annotated[
         list[str],
         BeforeValidator(listed, json_schema_input_type=list[str] | str),
         Field(
             min_length=1,
-            description="The bytes of each picture in base64 of either alphabet; a data URL will do, and one alone "
+            description="The bytes of each image in base64 of either alphabet; a data URL will do, and one alone "
             "needs no list.",
         ),
     ]
@@ -47,20 +47,20 @@ class Share(BaseModel):
 
 
 class Explanation(BaseModel):
-    """What an answer rests on, as colours to lay over the picture."""
+    """What an answer rests on, as colors to lay over the image."""
 
     method: Annotated[str, Field(description="relevance knows the class that was answered, rollout does not.")]
     heat: Annotated[str, Field(description="A PNG as a data URL: bright is much, dark is little.")]
     box: Annotated[
         tuple[float, float, float, float],
-        Field(description="Where it belongs, and all the model saw: left, top, right, bottom in parts of the picture."),
+        Field(description="Where it belongs, and all the model saw: left, top, right, bottom in parts of the image."),
     ]
 
 
 class Answer(BaseModel):
-    """The answer for one picture, or the error that kept it from being read."""
+    """The answer for one image, or the error that kept it from being read."""
 
-    name: Annotated[str, Field(description="Of the file, or which picture of the request it is.")]
+    name: Annotated[str, Field(description="Of the file, or which image of the request it is.")]
     error: Annotated[str | None, Field(description="Why it cannot be read; then nothing else is there.")] = None
     label: str | None = None
     probability: float | None = None
@@ -68,7 +68,7 @@ class Answer(BaseModel):
     accepted: Annotated[bool | None, Field(description="false: it is none of the classes.")] = None
     novelty: Annotated[
         float | None,
-        Field(description="0: like a middling validation picture; above 1: not accepted; null: not calibrated."),
+        Field(description="0: like a middling validation image; above 1: not accepted; null: not calibrated."),
     ] = None
     labels: Annotated[list[str] | None, Field(description="The classes that hold the coverage asked for.")] = None
     explanation: Explanation | None = None
@@ -82,12 +82,12 @@ class Answers(BaseModel):
 
 
 class Accuracy(BaseModel):
-    """How many pictures were answered right."""
+    """How many images were answered right."""
 
     value: float
     low: Annotated[float, Field(description="The lower end of its 95 % interval.")]
     high: float
-    pictures: int
+    images: int
     split: Annotated[str, Field(description="test, or val: those also chose the weights, so it is a little too kind.")]
 
 
@@ -95,7 +95,7 @@ class Bounds(BaseModel):
     """What a request may hold."""
 
     bytes: int
-    pictures: int
+    images: int
     pixels: int
 
 

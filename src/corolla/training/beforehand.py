@@ -79,7 +79,7 @@ def begun(run: Run, resume: bool) -> Config | None:
 
 
 def shape_of(recipe: Recipe, num_classes: int) -> ViTConfig:
-    """The shape of a model that begins at random; `CorollaError` if the recipe's name and pictures make none."""
+    """The shape of a model that begins at random; `CorollaError` if the recipe's name and images make none."""
     size = (recipe.image_size, recipe.image_size)
     changes = {"distilled": True} if recipe.distill_token else {}
     return vit_config(recipe.model, num_classes, image_size=size, drop_path=recipe.drop_path, **changes)

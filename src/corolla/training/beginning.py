@@ -17,7 +17,7 @@ from corolla.weights.loading import HEADS
 
 @dataclass(frozen=True)
 class Beginning:
-    """The model's shape, its first weights if they are not random, and how its pictures are prepared."""
+    """The model's shape, its first weights if they are not random, and how its images are prepared."""
 
     config: ViTConfig
     preprocessing: Preprocessing
@@ -43,7 +43,7 @@ def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> B
 
 
 def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> Beginning:
-    """The pretrained model with a new head, its learned positions laid out for the recipe's pictures.
+    """The pretrained model with a new head, its learned positions laid out for the recipe's images.
 
     Fixed positions keep the scale they were trained with and are computed for each size as it comes; rotary ones have
     none to keep but what `rotary_grid` says.

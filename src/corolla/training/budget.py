@@ -112,7 +112,7 @@ def validates(progress: float, before: float, often: int) -> bool:
 
 def segments_of(recipe: Recipe, multiple: int) -> tuple[tuple[float, float, int], ...]:
     """The recipe's growth as (from progress, to progress, pixels)."""
-    starts = [start for start, _ in recipe.growth]
+    starts = [start for start, _ in recipe.progressive_resizing]
     return tuple(
         (start, end, recipe.image_size_at(start, multiple))
         for start, end in zip(starts, [*starts[1:], 1.0], strict=True)
@@ -137,7 +137,7 @@ def costs_of(recipe: Recipe, amounts: Amounts, timer: Timer, multiple: int) -> C
 def plan(
     minutes: float,
     recipe: Recipe,
-    ladder: tuple[Preset, ...],
+    presets: tuple[Preset, ...],
     amounts_of: Callable[[Recipe], Amounts],
     most_epochs: Callable[[Recipe], int],
     timer: Timer,
@@ -145,9 +145,9 @@ def plan(
     started: float,
     processes: Processes = ALONE,
 ) -> Plan:
-    """The highest rung of `ladder` (lowest first) whose training sees enough pictures in `minutes`.
+    """The largest preset of `presets` (smallest first) whose training sees enough images in `minutes`.
 
-    `started` is when the time began to count (`clock.now`). A ladder of one rung keeps model and size and fits only the
+    `started` is when the time began to count (`clock.now`). One preset alone keeps model and size and fits only the
     epochs, the last of which may be cut short. Raises `CorollaError` if not one epoch fits.
     """
     whole = minutes * 60
@@ -166,18 +166,18 @@ def plan(
         )
     chosen: tuple[Recipe, Costs, Amounts] | None = None
     views = 0.0
-    for rung in ladder:
-        # A higher rung is slower, so one that even this speed is too slow for need not be timed.
-        if chosen and views < rung.fewest_views:
+    for preset in presets:
+        # A larger preset is slower, so one that even this speed is too slow for need not be timed.
+        if chosen and views < preset.fewest_views:
             break
-        tried = rung.applied_to(recipe)
+        tried = preset.applied_to(recipe)
         amounts = amounts_of(tried)
         costs = costs_of(tried, amounts, timer, multiple_of(tried))
         views_here = left(costs, amounts) * (1 - VALIDATING) / costs.mean_image()
-        if chosen and views_here < rung.fewest_views:
+        if chosen and views_here < preset.fewest_views:
             break
         chosen, views = (tried, costs, amounts), views_here
-    assert chosen, "a ladder has a rung"
+    assert chosen, "there is a preset at least"
     settled, costs, amounts = chosen
     most, time = most_epochs(settled), left(costs, amounts)
     often = validations(time, costs.validation, settled.validations)

@@ -52,14 +52,14 @@ class Position:
         return Position(**values | {"pace": Pace(**values.get("pace", {"epochs": 0.0}))})
 
 
-def gather_state(modules: Mapping[str, nn.Module], optimisers: list[Optimizer]) -> dict[str, Tensor]:
+def gather_state(modules: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Tensor]:
     """Every tensor that the next step needs, whole, on the CPU; every process has to ask for it."""
     tensors: dict[str, Tensor] = {}
     for part, module in modules.items():
         tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
-    for number, optimiser in enumerate(optimisers):
-        for parameter, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{parameter}.{name}": tensor for name, tensor in state.items()}
+    for number, optimizer in enumerate(optimizers):
+        for parameter, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{parameter}.{name}": tensor for name, tensor in state.items()}
     return {name: whole(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
@@ -69,7 +69,7 @@ def save_checkpoint(path: Path, position: Position, state: dict[str, Tensor], ke
     save_sealed(state, path, words)
 
 
-def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: list[Optimizer], key: str) -> Position:
+def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: list[Optimizer], key: str) -> Position:
     """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
     try:
         tensors, words = load_sealed(path)
@@ -79,28 +79,28 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimisers: li
                 "repeat the command it was started with, or choose another --out"
             )
         position = Position.from_json(json.loads(words["position"]))
-        parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, "optimiser")}
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, "optimizer")}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
         for part, module in modules.items():
             has = module.state_dict()
             module.load_state_dict({n: placed(t, like=has[n]) if n in has else t for n, t in parts[part].items()})
-        for number, optimiser in enumerate(optimisers):
-            put_back(optimiser, parts["optimiser"], number)
+        for number, optimizer in enumerate(optimizers):
+            put_back(optimizer, parts["optimizer"], number)
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorollaError(f"cannot continue from {path}: {first}; delete it and start anew") from None
     return position
 
 
-def put_back(optimiser: Optimizer, tensors: dict[str, Tensor], number: int) -> None:
-    """Give an optimiser its saved state, each tensor laid out in memory as the parameter it belongs to.
+def put_back(optimizer: Optimizer, tensors: dict[str, Tensor], number: int) -> None:
+    """Give an optimizer its saved state, each tensor laid out in memory as the parameter it belongs to.
 
     The fused AdamW walks parameter and state side by side in memory, so one in channels-last order and the other not
     would pair up the wrong numbers without a word.
     """
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         owner, index, key = name.split(".", 2)
@@ -109,4 +109,4 @@ def put_back(optimiser: Optimizer, tensors: dict[str, Tensor], number: int) -> N
             same = tensor.shape == parameter.shape
             beside = torch.empty_like(parameter).copy_(placed(tensor, like=parameter)) if same else tensor
             state.setdefault(int(index), {})[key] = beside
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -18,8 +18,8 @@ from corolla.training.suiting import (
     mixing_of_few,
     most_epochs,
     native_side,
-    suited_ladder,
     suited_model,
+    suited_presets,
     suited_to_few,
 )
 
@@ -48,7 +48,7 @@ def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | No
     """The recipe called `name`, or the one that the user's `changes` ask for, and the same with those changes.
 
     A teacher beside weights teaches a fine-tune.
-    Weights bring their model and, where they say it, the size of their pictures.
+    Weights bring their model and, where they say it, the size of their images.
     """
     usual = "distill" if changes.get("teacher") else "finetune" if changes.get("weights") else "scratch"
     named = named_recipe(name or usual)
@@ -58,7 +58,7 @@ def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | No
     if weights is not None:
         prepared = weights.preprocessing or weights.config
         side = changes.setdefault("image_size", max(prepared.image_size))
-        changes.setdefault("growth", ((0.0, 1.0),))
+        changes.setdefault("progressive_resizing", ((0.0, 1.0),))
         changes["model"] = name_of(replace(weights.config, image_size=(side, side)))
     elif "image_size" in changes and "model" not in changes and named.recipe.model:
         changes["model"] = suited_model(named.recipe.model, changes["image_size"])
@@ -93,12 +93,12 @@ def fit_to_minutes(
     """The recipe with what the user's `changes` left open fitted to `minutes`, which began at `started`.
 
     `beside` are seconds an image of the test split that its teacher will take at the end.
-    A model, weights or a picture size set by hand leave only the epochs to fit.
+    A model, weights or an image size set by hand leave only the epochs to fit.
     """
     images = manifest.size("train")
-    ladder = laid_out(suited_ladder(named.ladder, native_side(manifest)), images, changes)
+    presets = laid_out(suited_presets(named.presets, native_side(manifest)), images, changes)
     if shaped_by_hand(changes):
-        ladder = (Preset(recipe.model, recipe.image_size, recipe.growth, 0),)
+        presets = (Preset(recipe.model, recipe.image_size, recipe.progressive_resizing, 0),)
 
     def patch_of(recipe: Recipe) -> int:
         return (weights.config if weights else vit_config(recipe.model, 2)).patch_size
@@ -106,7 +106,7 @@ def fit_to_minutes(
     fitted = plan(
         minutes,
         recipe,
-        ladder,
+        presets,
         lambda tried: amounts_of(manifest, tried, beside),
         lambda tried: most_epochs(named.most_epochs, images, tried.batch_size),
         trial,
@@ -122,35 +122,35 @@ def fit_to_minutes(
     return fitted
 
 
-def laid_out(ladder: Sequence[Preset], images: int, changes: dict[str, Any]) -> tuple[Preset, ...]:
-    """The ladder for a training split of so many `images`; what the user's `changes` say stays, whatever a rung has."""
+def laid_out(presets: Sequence[Preset], images: int, changes: dict[str, Any]) -> tuple[Preset, ...]:
+    """The presets for a training split of so many `images`; what the user's `changes` say stays as it is."""
 
-    def values_of(rung: Preset) -> dict[str, Any]:
-        values = {name: value for name, value in rung.values.items() if name not in changes}
+    def values_of(preset: Preset) -> dict[str, Any]:
+        values = {name: value for name, value in preset.values.items() if name not in changes}
         if "batch_size" in values:
             values["batch_size"] = batches_of_few(images, values["batch_size"])
-        if "mixing" in values:
-            values["mixing"] = mixing_of_few(images, values["mixing"])
+        if "mixup_cutmix_prob" in values:
+            values["mixup_cutmix_prob"] = mixing_of_few(images, values["mixup_cutmix_prob"])
         return values
 
-    return tuple(replace(rung, values=values_of(rung)) for rung in ladder)
+    return tuple(replace(preset, values=values_of(preset)) for preset in presets)
 
 
 def shaped_by_hand(changes: dict[str, Any]) -> bool:
-    """Whether the user's `changes` say which model or which size of pictures it shall be."""
-    return not changes.keys().isdisjoint({"model", "image_size", "growth", "weights"})
+    """Whether the user's `changes` say which model or which size of images it shall be."""
+    return not changes.keys().isdisjoint({"model", "image_size", "progressive_resizing", "weights"})
 
 
 def suited(recipe: Recipe, changes: dict[str, Any], manifest: Manifest) -> Recipe:
-    """The recipe for these pictures, small or few as they may be; what the user's `changes` say stays."""
+    """The recipe for these images, small or few as they may be; what the user's `changes` say stays."""
     if not shaped_by_hand(changes) and recipe.model:
-        own = Preset(recipe.model, recipe.image_size, recipe.growth, 0)
-        recipe = suited_ladder((own,), native_side(manifest))[0].applied_to(recipe)
+        own = Preset(recipe.model, recipe.image_size, recipe.progressive_resizing, 0)
+        recipe = suited_presets((own,), native_side(manifest))[0].applied_to(recipe)
     return suited_to_few(recipe, manifest.size("train")).changed(**changes)
 
 
 def amounts_of(manifest: Manifest, recipe: Recipe, beside: float = 0.0) -> Amounts:
-    """How many pictures a training by `recipe` works on, and what follows it."""
+    """How many images a training by `recipe` works on, and what follows it."""
     from corolla.evaluation.calibrating import amount_of, can_calibrate  # which loads torch
 
     train, validation = manifest.size("train"), manifest.size("val")

@@ -38,7 +38,7 @@ class Compiling:
 def compile_blocks(model: ViT) -> None:
     """Compile each block where it stands: names and weights stay, and equal blocks share their code.
 
-    What cannot be compiled, for one size of pictures say, is computed as it would be without.
+    What cannot be compiled, for one size of images say, is computed as it would be without.
     """
     torch._dynamo.config.suppress_errors = True
     for block in model.blocks:
@@ -54,7 +54,7 @@ def choose_compiling(
     sizes: int,
     processes: Processes = ALONE,
 ) -> Compiling:
-    """Time both ways on a copy of the model, and take what ends sooner over `steps`, of `sizes` sizes of pictures.
+    """Time both ways on a copy of the model, and take what ends sooner over `steps`, of `sizes` sizes of images.
 
     A compiler that is missing or fails is a reason like any other. `processes` take the times of the main one.
     """

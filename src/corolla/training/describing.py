@@ -19,7 +19,7 @@ def describe(manifest: Manifest, progress: Progress) -> None:
     """Say what the data is, and what may be wrong with it."""
     counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
     total = sum(manifest.size(name) for name in SPLITS)
-    progress.note(f"{total} pictures of {len(manifest.classes)} classes: {counts}")
+    progress.note(f"{total} images of {len(manifest.classes)} classes: {counts}")
     progress.note(f"  {named(manifest)}")
     for note in manifest.notes:
         progress.note(note)
@@ -29,13 +29,11 @@ def describe(manifest: Manifest, progress: Progress) -> None:
         progress.note(hint)
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
     if most > 3 * fewest:
-        progress.note(
-            f"the classes are uneven ({fewest} to {most} training pictures); --class-weights balanced may help"
-        )
+        progress.note(f"the classes are uneven ({fewest} to {most} training images); --class-weights balanced may help")
 
 
 def named(manifest: Manifest, most: int = 10) -> str:
-    """The first classes with all of their pictures, and how many more there are."""
+    """The first classes with all of their images, and how many more there are."""
     counts = [sum(manifest.counts(split)[name] for split in SPLITS) for name in manifest.classes[:most]]
     told = ", ".join(f"{name} ({count})" for name, count in zip(manifest.classes, counts, strict=False))
     more = len(manifest.classes) - most

@@ -27,14 +27,16 @@ class Distillation(nn.Module):
         self.shared = shared  # several processes have a part of each batch
         self.recipe, self.teachers, self.preprocessing = recipe, [teacher], preprocessing  # in a list: not a part
         self.project = nn.ModuleList(nn.Linear(model.config.width, channels) for channels in teacher.channels)
-        self.project.requires_grad_(recipe.guidance > 0)  # what shares out a training refuses weights without a use
+        self.project.requires_grad_(
+            recipe.feature_distill_weight > 0
+        )  # what shares out a training refuses weights without a use
 
     def forward(
-        self, model: ViT, images: Tensor, targets: Tensor, labelled: Callable[[Tensor, Tensor], Tensor]
+        self, model: ViT, images: Tensor, targets: Tensor, labeled: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        """The loss of normalised views (B, 3, H, W) with targets (B,) or (B, classes).
+        """The loss of normalized views (B, 3, H, W) with targets (B,) or (B, classes).
 
-        `labelled` gives the labels' part of it for logits (B, classes) and these targets.
+        `labeled` gives the labels' part of it for logits (B, classes) and these targets.
         """
         recipe, [teacher] = self.recipe, self.teachers
         answer, maps = teacher.look(images, self.preprocessing)
@@ -45,19 +47,19 @@ class Distillation(nn.Module):
         # The teacher's middle guides the patch embedding, its end the last layer.
         layers = (tokens, model.patch_tokens(z))[-len(maps) :]
         guided = [project(layer).float() for project, layer in zip(self.project, layers, strict=True)]
-        loss = labelled(logits, targets)
-        loss = (1 - recipe.distill_share) * loss + recipe.distill_share * self.taught(taught, answer.float())
-        if recipe.guidance > 0:
+        loss = labeled(logits, targets)
+        loss = (1 - recipe.distill_alpha) * loss + recipe.distill_alpha * self.taught(taught, answer.float())
+        if recipe.feature_distill_weight > 0:
             grid = model.config.grid((images.shape[-2], images.shape[-1]))
             apart = [guide(mine, theirs.float(), grid, self.shared) for mine, theirs in zip(guided, maps, strict=True)]
-            loss = loss + recipe.guidance * sum(apart)
+            loss = loss + recipe.feature_distill_weight * sum(apart)
         return loss
 
     def taught(self, logits: Tensor, answer: Tensor) -> Tensor:
         """How far the student's logits are from the teacher's, both (B, classes)."""
-        if self.recipe.distillation == "hard":
+        if self.recipe.distillation_type == "hard":
             return F.cross_entropy(logits, answer.argmax(dim=1))  # eq. 3
-        heat = self.recipe.temperature
+        heat = self.recipe.distill_temperature
         student, teacher = (logits / heat).log_softmax(dim=1), (answer / heat).log_softmax(dim=1)
         return heat**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)  # eq. 2
 
@@ -65,7 +67,7 @@ class Distillation(nn.Module):
 def guide(guided: Tensor, feature_map: Tensor, grid: tuple[int, int], shared: bool = False) -> Tensor:
     """1 - cosine between projected patches (B, N, C) on `grid` and the teacher's map (B, C, h, w), on the coarser grid.
 
-    Every channel of the map is standardised over the batch first, over all processes' if it is shared: some are a
+    Every channel of the map is standardized over the batch first, over all processes' if it is shared: some are a
     hundred times as large as others.
     """
     rows, columns = (min(mine, theirs) for mine, theirs in zip(grid, feature_map.shape[-2:], strict=True))
@@ -74,6 +76,6 @@ def guide(guided: Tensor, feature_map: Tensor, grid: tuple[int, int], shared: bo
     if shared:
         teacher = shared_standard(teacher)
     else:
-        centre, spread = teacher.mean(dim=(0, 2, 3), keepdim=True), teacher.std(dim=(0, 2, 3), keepdim=True)
-        teacher = (teacher - centre) / spread.clamp_min(1e-6)
+        center, spread = teacher.mean(dim=(0, 2, 3), keepdim=True), teacher.std(dim=(0, 2, 3), keepdim=True)
+        teacher = (teacher - center) / spread.clamp_min(1e-6)
     return (1 - F.cosine_similarity(student, teacher, dim=1)).mean()

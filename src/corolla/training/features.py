@@ -1,4 +1,4 @@
-"""Frozen features of pictures, each computed once."""
+"""Frozen features of images, each computed once."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from corolla.data.cache import cache_folder
-from corolla.data.decoding import read_picture
+from corolla.data.decoding import read_image
 from corolla.data.manifest import Example
 from corolla.model import ViT
 from corolla.preprocessing import Preprocessing
@@ -20,11 +20,11 @@ from corolla.sealed import DamagedError, load_sealed, save_sealed
 
 BATCH = 32
 
-Extract = Callable[[Tensor], Tensor]  # from normalised pictures (B, 3, H, W) to features (B, C)
+Extract = Callable[[Tensor], Tensor]  # from normalized images (B, 3, H, W) to features (B, C)
 Progress = Callable[[int, int], None]
 
 
-def picture_features(
+def image_features(
     root: Path,
     examples: Sequence[Example],
     extract: Extract,
@@ -34,10 +34,10 @@ def picture_features(
     key: str = "",
     views: int = 2,
 ) -> Tensor:
-    """The features (pictures, views, C) of the pictures under `root`, float32, in their order.
+    """The features (images, views, C) of the images under `root`, float32, in their order.
 
-    The two views are the picture and its mirror image, the one view is the picture. With `key`, which should name the
-    network's weights, they are kept in corolla's cache and found there again as long as pictures and preprocessing are
+    The two views are the image and its mirror image, the one view is the image. With `key`, which should name the
+    network's weights, they are kept in corolla's cache and found there again as long as images and preprocessing are
     the same; those of a call that was broken off, too.
     """
     paths, file = [root / example.path for example in examples], file_of(examples, preprocessing, key, views)
@@ -71,7 +71,7 @@ def kept_in(file: Path) -> Tensor | None:
 
 
 def file_of(examples: Sequence[Example], preprocessing: Preprocessing, key: str, views: int = 2) -> Path | None:
-    """Where the cache keeps such features; None without `key`, or where a picture's content is not known."""
+    """Where the cache keeps such features; None without `key`, or where an image's content is not known."""
     if not key or not all(example.sha256 for example in examples):
         return None
     said = [key, json.dumps(preprocessing.to_json(), sort_keys=True), *(example.sha256 for example in examples)]
@@ -90,19 +90,19 @@ def compute_features(
     views: int = 2,
     rows: list[Tensor] | None = None,
 ) -> Tensor:
-    """The features (pictures, views, C) of the pictures at `paths` and, of two views, of their mirror images.
+    """The features (images, views, C) of the images at `paths` and, of two views, of their mirror images.
 
     `rows` are those of the first of them, which are there already; what is computed is added batch by batch.
     """
     rows = [] if rows is None else rows
     first = sum(map(len, rows))
     with ThreadPoolExecutor(4) as pool:
-        read = lambda path: torch.from_numpy(preprocessing.pixels(read_picture(path))).permute(2, 0, 1)  # noqa: E731
+        read = lambda path: torch.from_numpy(preprocessing.pixels(read_image(path))).permute(2, 0, 1)  # noqa: E731
         ahead = pool.map(read, paths[first : first + BATCH])
         for start in range(first, len(paths), BATCH):
             pixels = torch.stack(list(ahead))
             ahead = pool.map(read, paths[start + BATCH : start + 2 * BATCH])
-            images = preprocessing.normalise(pixels.to(device))
+            images = preprocessing.normalize(pixels.to(device))
             seen = [extract(view).float().cpu() for view in (images, images.flip(-1))[:views]]
             rows.append(torch.stack(seen, dim=1))
             if progress:

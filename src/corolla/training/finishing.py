@@ -49,7 +49,7 @@ def finish(
         if processes.main:
             classifier.calibration.save(run.calibration)
     else:
-        progress.note("too few validation pictures to calibrate it, so its probabilities are as they come")
+        progress.note("too few validation images to calibrate it, so its probabilities are as they come")
     watch.lap("calibration")
     if manifest.split("test"):
         evaluation = evaluate_split(classifier, manifest, "test", progress.stage)

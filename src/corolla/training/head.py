@@ -39,9 +39,9 @@ def fit_head(
 ) -> LinearHead:
     """Fit classes to features (n, views, C) whose label (n,) is a class number; validation's likewise.
 
-    Every view is a training example; a validation picture is answered with the mean over its views. The strength is
+    Every view is a training example; a validation image is answered with the mean over its views. The strength is
     the one of `strengths` with the best validation accuracy, and of the smallest log loss among equals. A class without
-    a training picture keeps a weight of zero and a bias that never wins. `progress(done, of)` counts strengths.
+    a training image keeps a weight of zero and a bias that never wins. `progress(done, of)` counts strengths.
 
     With `seconds`, which it takes at most about, every other strength is tried first, and then the others, those near
     the best before those far from it; what there is no time for is left out, and a fit that is too slow ends early.
@@ -92,7 +92,7 @@ def fit_head(
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     whole_weight, whole_bias = torch.zeros(num_classes, features.shape[-1]), torch.full((num_classes,), -30.0)
     known = torch.from_numpy(model.classes_)
-    # The standardisation folded in: w (x - mean) / spread + b.
+    # The standardization folded in: w (x - mean) / spread + b.
     scaled = torch.from_numpy(weight) / spread.double()
     whole_weight[known] = scaled.float()
     whole_bias[known] = (torch.from_numpy(bias) - scaled @ mean.double()).float()

@@ -1,8 +1,8 @@
-"""The order of an epoch over a stream of pictures: a pure function of seed and epoch, whoever reads how much of it.
+"""The order of an epoch over a stream of images: a pure function of seed and epoch, whoever reads how much of it.
 
 The parts of the stream are permuted and laid end to end. What that gives is cut into lanes of equal length, and every
-batch takes equally many pictures of each lane, so that a batch mixes far places, a process or worker reads some lanes
-and no others, and each part is read about once. Within a lane pictures are shuffled in windows, one of which is all
+batch takes equally many images of each lane, so that a batch mixes far places, a process or worker reads some lanes
+and no others, and each part is read about once. Within a lane images are shuffled in windows, one of which is all
 that has to be in the memory. So going on at some batch needs nothing that was kept: it is found by counting.
 """
 
@@ -14,27 +14,27 @@ from itertools import accumulate
 
 import torch
 
-from corolla.data.shards.stream import PictureStream, StreamedPicture
+from corolla.data.shards.stream import ImageStream, StreamedImage
 from corolla.training.views.randomness import seed_of
 
 MOST_LANES = 16
-BUFFER = 4096  # pictures of all lanes' windows together
+BUFFER = 4096  # images of all lanes' windows together
 BUFFER_BYTES = 256e6  # and about so much of their files
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One picture of an epoch; `index` is its number in the stream as it lies there."""
+    """One image of an epoch; `index` is its number in the stream as it lies there."""
 
     index: int
-    picture: StreamedPicture
+    image: StreamedImage
 
 
 @dataclass(frozen=True)
 class Lanes:
     """How one epoch over `stream` in batches of `batch_size` is read."""
 
-    stream: PictureStream
+    stream: ImageStream
     batch_size: int
     seed: int
     epoch: int
@@ -46,13 +46,13 @@ class Lanes:
 
     @property
     def share(self) -> int:
-        """Pictures of each lane in a batch."""
+        """Images of each lane in a batch."""
         return self.batch_size // self.count
 
     @cached_property
     def window(self) -> int:
-        """Pictures of a lane that are shuffled among each other: as many of all lanes as the buffer takes."""
-        most = min(BUFFER, BUFFER_BYTES / max(self.stream.picture_bytes, 1.0))
+        """Images of a lane that are shuffled among each other: as many of all lanes as the buffer takes."""
+        most = min(BUFFER, BUFFER_BYTES / max(self.stream.image_bytes, 1.0))
         return max(int(most) // self.count, self.share)
 
     @cached_property
@@ -74,7 +74,7 @@ class Lanes:
 
     @property
     def length(self) -> int:
-        """Pictures of each lane."""
+        """Images of each lane."""
         return self.ends[-1] // self.count
 
     def windows(self, lane: int, position: int) -> Iterator[tuple[int, list[Drawn]]]:
@@ -83,10 +83,10 @@ class Lanes:
         shift = self.window * lane // self.count
         number = (position + shift) // self.window
         start = max(number * self.window - shift, 0)
-        pictures = self.read(lane * self.length + start)
+        images = self.read(lane * self.length + start)
         while start < self.length:
             end = min((number + 1) * self.window - shift, self.length)
-            some = [next(pictures) for _ in range(end - start)]
+            some = [next(images) for _ in range(end - start)]
             generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch, "window", lane, number))
             yield start, [some[place] for place in torch.randperm(len(some), generator=generator).tolist()]
             start, number = end, number + 1
@@ -97,8 +97,8 @@ class Lanes:
             number = self.parts[place]
             count = self.stream.parts[number].count
             start = max(position - (self.ends[place] - count), 0)
-            for index, picture in enumerate(self.stream.read(number, start), start=self.starts[number] + start):
-                yield Drawn(index, picture)
+            for index, image in enumerate(self.stream.read(number, start), start=self.starts[number] + start):
+                yield Drawn(index, image)
 
 
 def lanes_of(batch_size: int) -> int:

@@ -18,7 +18,7 @@ from corolla.text import rate
 from corolla.training import clock
 from corolla.training.budget import validates
 from corolla.training.checkpoint import Position, gather_state, load_checkpoint, save_checkpoint
-from corolla.training.features import digest, picture_features
+from corolla.training.features import digest, image_features
 from corolla.training.head import fit_head
 from corolla.training.lora import merged
 from corolla.training.pace import Pace
@@ -106,7 +106,7 @@ class Loop:
     def restore(self) -> bool:
         """From the last checkpoint; False if it is of before the first head was kept, as an older corolla left it."""
         trainer = self.trainer
-        self.position = load_checkpoint(self.run.checkpoint, trainer.modules, trainer.optimisers, self.key)
+        self.position = load_checkpoint(self.run.checkpoint, trainer.modules, trainer.optimizers, self.key)
         reached = self.position
         if self.recipe.head == "probe" and reached.best_epoch < 0 and not (reached.epochs_done or reached.batches_done):
             return False
@@ -128,7 +128,7 @@ class Loop:
         """Write a checkpoint of the last step."""
         started = clock.now()
         self.position.average_steps, self.position.spent = self.trainer.average.steps, self.spent()
-        state = gather_state(self.trainer.modules, self.trainer.optimisers)
+        state = gather_state(self.trainer.modules, self.trainer.optimizers)
         if self.processes.main:
             save_checkpoint(self.run.checkpoint, self.position, state, self.key)
         self.saved = clock.now()
@@ -152,7 +152,7 @@ class Loop:
         return passed
 
     def epoch(self) -> dict[str, Any]:
-        """Train through every picture once, from where the position is; returns the epoch's row of `metrics.jsonl`."""
+        """Train through every image once, from where the position is; returns the epoch's row of `metrics.jsonl`."""
         trainer, recipe, position = self.trainer, self.recipe, self.position
         epoch, begun, whole = position.epochs_done, position.batches_done, len(trainer.feed)
         end = min(position.pace.batches(whole) - epoch * whole, whole)
@@ -173,7 +173,7 @@ class Loop:
                 trainer.feed.prepare(epoch + 1, self.image_size(epoch + 1))
             fetched = clock.now()
             trainer.set_rate(epoch, number, position.pace)
-            update = (number + 1) % recipe.accumulate == 0 or number + 1 == end
+            update = (number + 1) % recipe.grad_accum_steps == 0 or number + 1 == end
             loss = trainer.step(pixels, labels, epoch, number, update=update)
             position.step_seconds += clock.now() - fetched
             number += 1
@@ -288,7 +288,7 @@ class Loop:
 
             examples = manifest.split(split)
             own = examples[self.processes.part(len(examples)).start : self.processes.part(len(examples)).stop]
-            rows = picture_features(manifest.root, own, extract, trainer.preprocessing, device, tell, digest(model))
+            rows = image_features(manifest.root, own, extract, trainer.preprocessing, device, tell, digest(model))
             return torch.from_numpy(self.processes.joined(rows.numpy(), len(examples)))
 
         labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))

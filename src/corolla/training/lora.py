@@ -1,6 +1,6 @@
 """Low-rank adaptation (arXiv 2106.09685): a frozen matrix W learns only a correction B A of a small rank.
 
-For models too large to train whole on the computer at hand: gradients and optimiser's state are kept for some
+For models too large to train whole on the computer at hand: gradients and optimizer's state are kept for some
 hundredths of the weights. A finished run holds W + B A, so nothing that reads it needs to know.
 """
 

@@ -30,7 +30,7 @@ class Machine:
 
     device: str  # as torch names it: cpu, cuda, mps
     workers: int  # processes that make the random views, of each process that trains
-    fsdp: bool = False  # weights, gradients and optimiser's state are shared out over the processes
+    fsdp: bool = False  # weights, gradients and optimizer's state are shared out over the processes
 
     @cached_property
     def precision(self) -> Precision:

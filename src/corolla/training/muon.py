@@ -56,7 +56,7 @@ class Muon(Optimizer):
         self.dtype = dtype  # of the iteration only; momentum and parameters keep their own
         for group in self.param_groups:
             if any(parameter.ndim < 2 for parameter in group["params"]):
-                raise ValueError("Muon optimises matrices and kernels; give everything else to AdamW")
+                raise ValueError("Muon optimizes matrices and kernels; give everything else to AdamW")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]

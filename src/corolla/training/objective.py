@@ -33,7 +33,7 @@ class Objective(nn.Module):
         self.share = 1.0
 
     def place(self, own: int) -> None:
-        """Know that this process has `own` pictures of every batch; every process has to say so."""
+        """Know that this process has `own` images of every batch; every process has to say so."""
         if self.processes.count == 1:
             return
         first, whole = self.processes.places(own)
@@ -43,15 +43,15 @@ class Objective(nn.Module):
                 module.place = first, whole
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
-        """The loss of normalised views (B, 3, H, W) with targets (B,) or (B, classes)."""
+        """The loss of normalized views (B, 3, H, W) with targets (B,) or (B, classes)."""
         with self.precision.autocast(images.device.type):
             if self.distillation is not None:
-                loss: Tensor = self.distillation(self.model, images, targets, self.labelled)
+                loss: Tensor = self.distillation(self.model, images, targets, self.labeled)
             else:
-                loss = self.labelled(self.model(images).float(), targets)
+                loss = self.labeled(self.model(images).float(), targets)
         return loss * self.share
 
-    def labelled(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def labeled(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Cross entropy of logits (B, classes), smoothed and weighted as the recipe says."""
         weights, smoothing = self.class_weights, self.recipe.label_smoothing
         loss = F.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.data.cache import cache_folder
-from corolla.data.decoding import read_picture
+from corolla.data.decoding import read_image
 from corolla.predictor import BATCH, batches_of
 from corolla.preprocessing import Preprocessing
 
@@ -22,7 +22,7 @@ class ReadyImages:
     """The images at `paths` as `preprocessing` makes them, in batches, in their order.
 
     The first pass decodes them and writes them into a file without a name, on the disk of corolla's cache; the passes
-    after it read that. Where there is no room for it, every pass decodes. Raises `PictureError` for an image that
+    after it read that. Where there is no room for it, every pass decodes. Raises `ImageError` for an image that
     cannot be read.
     """
 
@@ -51,7 +51,7 @@ class ReadyImages:
 
     def read(self, number: int) -> Pixels:
         """One image (H, W, 3) from its file."""
-        return self.preprocessing.pixels(read_picture(self.paths[number]))
+        return self.preprocessing.pixels(read_image(self.paths[number]))
 
 
 def nameless_file() -> IO[bytes]:

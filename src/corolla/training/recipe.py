@@ -11,6 +11,7 @@ from corolla.training.values import (
     Count,
     CountOrNone,
     Growth,
+    Help,
     NotNegative,
     PartOfOne,
     Positive,
@@ -19,70 +20,152 @@ from corolla.training.values import (
     checked,
 )
 
-Optimiser = Literal["muon", "adamw"]
+Optimizer = Literal["muon", "adamw"]
 Policy = Literal["none", "light", "trivial", "rand"]
 ClassWeights = Literal["none", "balanced"]
 FirstHead = Literal["zeros", "probe"]
 Distilling = Literal["soft", "hard"]
 
 
+# The panels of `corolla train --help`
+ADAPTING, DISTILLATION, OPTIMIZATION = "Pretrained weights", "Distillation", "Optimization"
+REGULARIZATION, PREDICTION = "Regularization and augmentation", "Prediction"
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """What a training does, value by value; `corolla.training.recipes` holds the named ones."""
+    """What a training does, value by value; `corolla.training.recipes` holds the named ones.
+
+    The type of a field has its range and what `corolla train --help` says of it.
+    """
 
     name: str
-    # The model and the time it gets
-    model: str  # a name of corolla.sizes; with `weights` what their architecture is called
-    image_size: Count  # pixels of the final, square picture
-    epochs: CountOrNone  # 0: nothing but the first head
-    # What it begins with
-    weights: str = ""  # a path or a name of corolla.weights; "" begins at random
-    head: FirstHead = "zeros"  # probe: logistic regression on the frozen features
-    train_blocks: Annotated[int, Range(-1, MOST)] = -1  # the last so many blocks learn; -1: all, and the embedding too
-    lora_rank: CountOrNone = (
-        0  # above 0, matrices of the blocks learn a correction of this rank only (arXiv 2106.09685)
-    )
-    # Small pictures first: (from this share of the epochs, this share of image_size)
-    growth: Growth = ((0.0, 1.0),)
-    last_epoch: PartOfOne = 1.0  # share of the last epoch's batches that are trained on; minutes may cut it short
-    validations: Count = 20  # about so many in the whole training; where they take long, minutes may allow fewer
-    patience: CountOrNone = 0  # stop after so many validations without a better one; 0 never stops early
-    # Optimisation
-    optimiser: Optimiser = "muon"  # for the blocks' matrices and the stem; everything else is AdamW's
-    learning_rate: Positive = 1.5e-3  # the peak
-    weight_decay: NotNegative = 0.05
-    warmup: BelowOne = 0.06  # share of the steps that the learning rate takes to reach its peak
-    batch_size: Count = 64
-    accumulate: Count = 1  # batches whose gradients are added up before a step
-    clip_norm: Positive = 1.0
-    average_decay: BelowOne = 0.99  # of the exponential moving average of the weights, a step
-    layer_decay: PartOfOne = 1.0  # the learning rate of a block is so many times that of the block above it
-    # Regularisation
-    label_smoothing: BelowOne = 0.1
-    drop_path: BelowOne = 0.1
-    class_weights: ClassWeights = "none"  # balanced: a rare class's pictures count for more
-    # Augmentation
-    crop_scale: PartOfOne = 0.3  # smallest share of the area that a random crop keeps
-    policy: Policy = "light"
-    erasing: Share = 0.25  # share of the pictures that lose a rectangle
-    mixing: Share = 0.5  # share of the batches put through MixUp or CutMix
+    model: Annotated[
+        str, Help("Model name, such as vit_tiny_patch16_224; `corolla summary NAME` describes it.", "NAME")
+    ]
+    image_size: Annotated[Count, Help("Side of the square input images, in pixels.", "PX")]
+    epochs: Annotated[CountOrNone, Help("Passes over the training images, instead of --minutes.", "N")]
+    # Pretrained weights
+    weights: Annotated[
+        str,
+        Help(
+            "Start from pretrained weights: a run, anybody's checkpoint, or a name from `corolla weights list`.",
+            "NAME_OR_PATH",
+            ADAPTING,
+        ),
+    ] = ""  # "" is random weights
+    head: Annotated[
+        FirstHead, Help("Start the head from zeros, or from logistic regression on frozen features.", "NAME", ADAPTING)
+    ] = "zeros"
+    unfreeze_last: Annotated[
+        int, Range(-1, MOST), Help("Train only the last K blocks and the head; -1 trains all.", "K", ADAPTING)
+    ] = -1  # all, and the embedding too
+    lora_rank: Annotated[
+        CountOrNone,
+        Help("Train low-rank corrections of the blocks' matrices, of this rank; 0 trains all.", "R", ADAPTING),
+    ] = 0  # arXiv 2106.09685
+    layer_decay: Annotated[
+        PartOfOne, Help("Multiply the learning rate by this for each block further from the head.", "X", ADAPTING)
+    ] = 1.0
     # Distillation
-    teacher: str = ""  # a run, an efficientnet-lite or a model of timm; "" learns from the labels alone
-    teacher_epochs: CountOrNone = 3  # of fine-tuning it, at most, after its head was fitted
-    distillation: Distilling = "soft"
-    distill_share: Share = 0.5  # of the loss, that is the teacher's answers'; the labels have the rest
-    distill_token: bool = False  # a second token with its own head learns from the teacher (arXiv 2012.12877)
-    temperature: Positive = 1.0  # above 1 the soft answers are made softer
-    guidance: NotNegative = 0.0  # weight of the teacher's feature maps in the loss (arXiv 2207.10026)
-    # Answering
-    flip_average: bool = True  # average the answers for the picture and its mirror image
+    teacher: Annotated[
+        str,
+        Help("Learn from a teacher: efficientnet-lite0, a run, a checkpoint or any timm model.", "NAME", DISTILLATION),
+    ] = ""  # "" learns from the labels alone
+    teacher_epochs: Annotated[
+        CountOrNone, Help("Fine-tune the teacher for at most N epochs after its head was fitted.", "N", DISTILLATION)
+    ] = 3
+    distillation_type: Annotated[
+        Distilling, Help("Learn from the teacher's probabilities (soft) or its top class (hard).", "NAME", DISTILLATION)
+    ] = "soft"
+    distill_alpha: Annotated[
+        Share, Help("Weight of the teacher's predictions in the loss; the labels have the rest.", "X", DISTILLATION)
+    ] = 0.5
+    distill_token: Annotated[
+        bool,
+        Help("Give the teacher's predictions a token and a head of their own; needs a class token.", "", DISTILLATION),
+    ] = False  # DeiT, arXiv 2012.12877
+    distill_temperature: Annotated[
+        Positive,
+        Help("Soften the teacher's probabilities by this temperature; 1 leaves them as they are.", "T", DISTILLATION),
+    ] = 1.0
+    feature_distill_weight: Annotated[
+        NotNegative,
+        Help("Weight of the loss that compares feature maps with the teacher's; 0 is none.", "X", DISTILLATION),
+    ] = 0.0  # arXiv 2207.10026
+    # Optimization
+    optimizer: Annotated[
+        Optimizer, Help("Optimizer of the blocks' matrices and the stem; the rest uses AdamW.", "NAME", OPTIMIZATION)
+    ] = "muon"
+    learning_rate: Annotated[Positive, Help("Peak learning rate.", "LR", OPTIMIZATION)] = 1.5e-3
+    weight_decay: Annotated[NotNegative, Help("Decoupled weight decay.", "X", OPTIMIZATION)] = 0.05
+    warmup: Annotated[
+        BelowOne, Help("Fraction of the steps over which the learning rate rises to its peak.", "X", OPTIMIZATION)
+    ] = 0.06
+    batch_size: Annotated[Count, Help("Images per batch.", "N", OPTIMIZATION)] = 64
+    grad_accum_steps: Annotated[
+        Count, Help("Add up the gradients of N batches before each step.", "N", OPTIMIZATION)
+    ] = 1
+    clip_grad_norm: Annotated[Positive, Help("Clip the gradient to this norm.", "X", OPTIMIZATION)] = 1.0
+    ema_decay: Annotated[
+        BelowOne,
+        Help("Decay per step of the moving average of the weights, which is what is saved.", "X", OPTIMIZATION),
+    ] = 0.99
+    last_epoch: Annotated[
+        PartOfOne,
+        Help("Fraction of the last epoch's batches to train on; --minutes may cut it short.", "X", OPTIMIZATION),
+    ] = 1.0
+    validations: Annotated[
+        Count, Help("Validate about N times during the training; --minutes may allow fewer.", "N", OPTIMIZATION)
+    ] = 20
+    patience: Annotated[
+        CountOrNone, Help("Stop after N validations without improvement; 0 never stops early.", "N", OPTIMIZATION)
+    ] = 0
+    # Regularization and augmentation
+    label_smoothing: Annotated[BelowOne, Help("Label smoothing of the loss.", "X", REGULARIZATION)] = 0.1
+    drop_path: Annotated[
+        BelowOne,
+        Help(
+            "Stochastic depth: probability of skipping the last block, less for those before it.", "X", REGULARIZATION
+        ),
+    ] = 0.1
+    class_weights: Annotated[
+        ClassWeights,
+        Help("Weight the loss by class; balanced counts images of rare classes more.", "NAME", REGULARIZATION),
+    ] = "none"
+    random_resized_crop_scale: Annotated[
+        PartOfOne, Help("Smallest fraction of the image's area that a random crop keeps.", "X", REGULARIZATION)
+    ] = 0.3
+    auto_augment: Annotated[
+        Policy,
+        Help(
+            "Color and geometry: none, light, trivial (TrivialAugment) or rand (RandAugment).", "NAME", REGULARIZATION
+        ),
+    ] = "light"
+    random_erasing_prob: Annotated[
+        Share, Help("Probability of erasing a random rectangle of an image.", "X", REGULARIZATION)
+    ] = 0.25
+    mixup_cutmix_prob: Annotated[
+        Share, Help("Probability of putting a batch through MixUp or CutMix.", "X", REGULARIZATION)
+    ] = 0.5
+    progressive_resizing: Annotated[
+        Growth,
+        Help(
+            "Train on small images first: 0:0.5,0.3:1 uses half of the image size until 30 % of the epochs; 0:1 never "
+            "does.",
+            "LIST",
+            REGULARIZATION,
+        ),
+    ] = ((0.0, 1.0),)
+    # Prediction
+    hflip_tta: Annotated[bool, Help("Predict the mean over the image and its horizontal flip.", "", PREDICTION)] = True
 
     def __post_init__(self) -> None:
         """Make plain values of what is given, and refuse what no training can run with, each in one line."""
         for name, kind in kinds().items():
             object.__setattr__(self, name, checked(name, getattr(self, name), kind))
-        if self.lora_rank and self.train_blocks >= 0:
-            raise CorollaError("lora_rank and train_blocks were both given; choose one of them")
+        if self.lora_rank and self.unfreeze_last >= 0:
+            raise CorollaError("lora_rank and unfreeze_last were both given; choose one of them")
         if self.epochs == 0 and self.head == "zeros":
             raise CorollaError("no epochs and a head of zeros would learn nothing; give --epochs at least 1")
 
@@ -93,7 +176,7 @@ class Recipe:
 
     def image_size_at(self, progress: float, multiple: int) -> int:
         """The pixels at `progress` in [0, 1] of a training, in whole patches of `multiple` pixels."""
-        share = [share for start, share in self.growth if progress >= start][-1]
+        share = [share for start, share in self.progressive_resizing if progress >= start][-1]
         return max(round(self.image_size * share / multiple), 1) * multiple
 
     def changed(self, **values: Any) -> "Recipe":

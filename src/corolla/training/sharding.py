@@ -1,6 +1,6 @@
 """Fully sharded training (FSDP, arXiv 2304.11277): every process holds a part of each weight, gradient and state.
 
-For models that do not fit into one process with their optimiser's state. Whole tensors exist for a block at a time, and
+For models that do not fit into one process with their optimizer's state. Whole tensors exist for a block at a time, and
 where a file is written, so a checkpoint and a run folder are the same however a training was shared out.
 """
 

@@ -29,7 +29,7 @@ class Sum(torch.autograd.Function):
 
 
 def shared_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and biased variance of each channel (C,) of maps (B, C, h, w) over all processes' pictures, and the count.
+    """Mean and biased variance of each channel (C,) of maps (B, C, h, w) over all processes' images, and the count.
 
     Added up from each process's own moments (Chan, Golub & LeVeque 1983, eq. 1.5), which loses no digits.
     """
@@ -76,7 +76,7 @@ def share_norms(model: nn.Module) -> None:
 
 
 def shared_standard(x: Tensor) -> Tensor:
-    """Maps (B, C, h, w) with every channel brought to mean 0 and deviation 1 over all processes' pictures."""
+    """Maps (B, C, h, w) with every channel brought to mean 0 and deviation 1 over all processes' images."""
     mean, variance, count = shared_moments(x)
     spread = (variance * count / (count - 1).clamp_min(1)).sqrt().clamp_min(1e-6)
     return (x - mean.view(-1, 1, 1)) / spread.view(-1, 1, 1)

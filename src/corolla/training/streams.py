@@ -1,4 +1,4 @@
-"""Batches of random views of pictures that are read in order from shards, with or without worker processes."""
+"""Batches of random views of images that are read in order from shards, with or without worker processes."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from corolla.data.decoding import PictureError
-from corolla.data.pixels import Picture, shrink
-from corolla.data.shards.stream import PictureStream
+from corolla.data.decoding import ImageError
+from corolla.data.pixels import ImageArray, shrink
+from corolla.data.shards.stream import ImageStream
 from corolla.errors import CorollaError
 from corolla.text import count
+from corolla.training.images import MARGIN
 from corolla.training.lanes import Drawn, Lanes, lanes_of
-from corolla.training.pictures import MARGIN
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
@@ -23,11 +23,11 @@ from corolla.training.workers import GRACE, Loader, surviving, worker_options, w
 
 Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
 Told = Piece | CorollaError  # what a worker meets is raised where batches are asked for, in its own words
-Readable = tuple[int, Picture, int]  # a picture's number in the stream, its pixels, its class number
+Readable = tuple[int, ImageArray, int]  # an image's number in the stream, its pixels, its class number
 
 
 class LaneReader:
-    """One lane's readable pictures from some position on: one that is damaged gives way to the one before it."""
+    """One lane's readable images from some position on: one that is damaged gives way to the one before it."""
 
     def __init__(self, lanes: Lanes, lane: int, side: int, position: int) -> None:
         self.lanes, self.side, self.position = lanes, side, position
@@ -47,14 +47,14 @@ class LaneReader:
         return found
 
     def decoded(self, drawn: Drawn) -> Readable | None:
-        """A picture's pixels, or None if it cannot be read."""
+        """An image's pixels, or None if it cannot be read."""
         try:
-            return drawn.index, shrink(drawn.picture.content, self.side), drawn.picture.label
-        except PictureError:
+            return drawn.index, shrink(drawn.image.content, self.side), drawn.image.label
+        except ImageError:
             return None
 
     def instead(self, place: int) -> Readable:
-        """The readable picture before that at `place` of this window, or after it, or else the epoch's first.
+        """The readable image before that at `place` of this window, or after it, or else the epoch's first.
 
         Which one it is depends on the epoch alone and not on where reading began.
         """
@@ -65,11 +65,11 @@ class LaneReader:
 
     @cached_property
     def first(self) -> Readable:
-        """The first readable picture of the epoch."""
+        """The first readable image of the epoch."""
         for drawn in self.lanes.read(0):
             if (found := self.decoded(drawn)) is not None:
                 return found
-        raise CorollaError(f"no training picture of {self.lanes.stream.source} can be read; is it damaged?")
+        raise CorollaError(f"no training image of {self.lanes.stream.source} can be read; is it damaged?")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class LaneViews(IterableDataset[Told]):
     lanes: Lanes
     mine: range  # the lanes of this process
     views: Views
-    side: int  # of the pictures that the views are cut from
+    side: int  # of the images that the views are cut from
     size: int
     start: int
 
@@ -99,7 +99,7 @@ class LaneViews(IterableDataset[Told]):
         for _ in range(self.start, lanes.length // share):
             found = [next(reader) for reader in readers for _ in range(share)]
             seeds = [seed_of(lanes.seed, lanes.epoch, index) for index, _, _ in found]
-            views = self.views([picture for _, picture, _ in found], self.size, seeds)
+            views = self.views([image for _, image, _ in found], self.size, seeds)
             yield views, torch.tensor([label for _, _, label in found]), sum(reader.damaged for reader in readers)
             for reader in readers:
                 reader.damaged = 0
@@ -108,13 +108,13 @@ class LaneViews(IterableDataset[Told]):
 class StreamFeed:
     """The batches of a training on `stream`, as process `rank` of `processes` sees them.
 
-    Which pictures are in a batch, and their views, depend on seed and epoch alone: not on processes, workers or the
-    batch that an epoch is taken up at. `note` is told of damaged pictures when an epoch ends.
+    Which images are in a batch, and their views, depend on seed and epoch alone: not on processes, workers or the
+    batch that an epoch is taken up at. `note` is told of damaged images when an epoch ends.
     """
 
     def __init__(
         self,
-        stream: PictureStream,
+        stream: ImageStream,
         recipe: Recipe,
         batch_size: int,
         seed: int,
@@ -155,7 +155,7 @@ class StreamFeed:
 
         yield from surviving(once, start, lambda: workers_alive(self.reading, GRACE))
         if damaged and self.note:
-            self.note(f"{damaged} damaged pictures of the shards were each replaced by the one before")
+            self.note(f"{damaged} damaged images of the shards were each replaced by the one before")
 
     def prepare(self, epoch: int, size: int) -> None:
         """Nothing: every epoch has workers of its own."""

@@ -1,7 +1,7 @@
 """What suits the images there are: models whose tokens are fine enough for small ones, batches for few ones.
 
 A model of one token for every 16 x 16 pixels sees an image of 32 pixels as 2 x 2 tokens, and one that is enlarged to
-160 pixels costs twenty-five times as much without a pixel more to see. So the ladder of `--minutes` is laid out anew
+160 pixels costs twenty-five times as much without a pixel more to see. So the presets of `--minutes` are fitted anew
 for small images: the same sizes of model, with a stem of a smaller stride.
 """
 
@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
-from corolla.data.decoding import PictureError, sides_of
+from corolla.data.decoding import ImageError, sides_of
 from corolla.data.manifest import Manifest
 from corolla.sizes import CONV_STRIDES, NAME
 from corolla.training.preset import Preset
@@ -34,26 +34,28 @@ def native_side(manifest: Manifest) -> int | None:
     for example in examples[:: max(len(examples) // LOOKED_AT, 1)]:
         try:
             sides.append(min(sides_of(manifest.locate(example))))
-        except PictureError:
+        except ImageError:
             continue
     return round(statistics.median(sides)) if sides else None
 
 
-def suited_ladder(ladder: Sequence[Preset], side: int | None) -> tuple[Preset, ...]:
-    """The ladder for images whose shorter side has `side` pixels: none that enlarges them, except to the least size."""
-    if side is None or not ladder:
-        return tuple(ladder)
+def suited_presets(presets: Sequence[Preset], side: int | None) -> tuple[Preset, ...]:
+    """The presets for images whose shorter side has `side` pixels: none enlarges them, except to the least size."""
+    if side is None or not presets:
+        return tuple(presets)
     small = next((pixels for most, pixels in SMALL if side <= most), None)
     if small is None:
-        return tuple(rung for place, rung in enumerate(ladder) if not place or rung.image_size <= ENLARGED * side)
+        return tuple(
+            preset for place, preset in enumerate(presets) if not place or preset.image_size <= ENLARGED * side
+        )
     growth = ((0.0, 0.75), (0.5, 1.0)) if small >= 64 else ((0.0, 1.0),)  # 48 pixels are 6 x 6 tokens still
-    rungs: list[Preset] = []
-    for rung in ladder:
-        model = re.sub(r"\d+$", str(small), suited_model(rung.model, small))
-        suited = replace(rung, model=model, image_size=small, growth=growth)
-        if not rungs or replace(suited, fewest_views=0) != replace(rungs[-1], fewest_views=0):
-            rungs.append(suited)
-    return tuple(rungs)
+    found: list[Preset] = []
+    for preset in presets:
+        model = re.sub(r"\d+$", str(small), suited_model(preset.model, small))
+        suited = replace(preset, model=model, image_size=small, progressive_resizing=growth)
+        if not found or replace(suited, fewest_views=0) != replace(found[-1], fewest_views=0):
+            found.append(suited)
+    return tuple(found)
 
 
 def suited_model(model: str, pixels: int) -> str:
@@ -72,7 +74,8 @@ def suited_model(model: str, pixels: int) -> str:
 def suited_to_few(recipe: Recipe, images: int) -> Recipe:
     """The recipe for a training split of so many images: batches that leave few over, and little mixing of few."""
     return recipe.changed(
-        batch_size=batches_of_few(images, recipe.batch_size), mixing=mixing_of_few(images, recipe.mixing)
+        batch_size=batches_of_few(images, recipe.batch_size),
+        mixup_cutmix_prob=mixing_of_few(images, recipe.mixup_cutmix_prob),
     )
 
 

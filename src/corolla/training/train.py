@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corolla import __version__
 from corolla.data.checking import refuse_changed
@@ -40,6 +40,11 @@ from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
 from corolla.weights import load_weights
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from corolla.training.overrides import RecipeOverrides
+
 TEACHER_SHARE = 0.3  # of the minutes, at most, for fitting a teacher
 SHARED_DISK = 60.0  # seconds that one may take to show what another machine has written
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
@@ -63,14 +68,14 @@ def train(
     duplicates: Duplicates = "",
     progress: Progress | None = None,
     started: float | None = None,
-    **changes: Any,
+    **overrides: "Unpack[RecipeOverrides]",
 ) -> Run:
     """Train a classifier on `data` and leave a run folder at `out`.
 
-    The recipe is `distill` where `changes` name a teacher, `finetune` where they name weights, and `scratch` otherwise.
-    `minutes` fits epochs, model and picture size to the time of the whole call, from the first picture read to the
+    The recipe is `distill` where `overrides` name a teacher, `finetune` where they name weights, else `scratch`.
+    `minutes` fits epochs, model and image size to the time of the whole call, from the first image read to the
     report (they count from `started`, a `time.monotonic()`, if that is given), and the number of epochs follows when
-    the machine becomes slower or faster on the way; `changes` sets any field of `Recipe` by hand, and what is set by
+    the machine becomes slower or faster on the way; `overrides` set any field of `Recipe` by hand, and what is set by
     hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (between epochs as often
     as it costs little, and every `checkpoint_minutes` in any case), to the same weights as if it had not been
     interrupted. The figures of the test split, if there is one, stand in the run's report. `class_folders` and
@@ -86,7 +91,7 @@ def train(
     machine = Machine(device or choose_device(), usual_workers() if workers is None else workers, fsdp)
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
-    changes = {name: value for name, value in changes.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     # A recipe is text, as the run keeps it.
     changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
     data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers

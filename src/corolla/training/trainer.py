@@ -24,12 +24,12 @@ from corolla.training.beginning import begin
 from corolla.training.compiling import Compiling, choose_compiling
 from corolla.training.distillation import Distillation
 from corolla.training.guard import explain
+from corolla.training.images import Feed, StoredFeed, TrainingImages
 from corolla.training.lora import adapt
 from corolla.training.machine import Machine
 from corolla.training.objective import Objective
-from corolla.training.optimisation import build_optimisers, layer_of, learning_rate_factor, set_learning_rate
+from corolla.training.optimization import build_optimizers, layer_of, learning_rate_factor, set_learning_rate
 from corolla.training.pace import Pace
-from corolla.training.pictures import Feed, StoredFeed, TrainingPictures
 from corolla.training.ready import ReadyImages
 from corolla.training.recipe import Recipe
 from corolla.training.sharding import shard, whole
@@ -73,7 +73,7 @@ class Trainer:
         if recipe.lora_rank:
             adapt(model, recipe.lora_rank)
         else:
-            only_some(model, recipe.train_blocks)
+            only_some(model, recipe.unfreeze_last)
         if not machine.fsdp:  # which shares out plain memory only
             # Convolutions are faster with a pixel's channels side by side.
             model.patches.to(memory_format=torch.channels_last)
@@ -82,7 +82,7 @@ class Trainer:
             share_norms(model)
         self.model = model.to(self.accelerator.device)
         self.preprocessing = beginning.preprocessing
-        self.average = AveragedModel(model, recipe.average_decay)
+        self.average = AveragedModel(model, recipe.ema_decay)
         self.distillation = None
         if teacher is not None:
             helper = Distillation(recipe, teacher, model, self.preprocessing, shared=several)
@@ -96,16 +96,16 @@ class Trainer:
         else:
             self.shared = self.accelerator.prepare(self.objective)
         beside = [self.distillation] if self.distillation else []
-        self.optimisers = build_optimisers(model, recipe, self.precision.dtype, *beside)
-        self.mix = mixer(len(manifest.classes)) if recipe.mixing else None
+        self.optimizers = build_optimizers(model, recipe, self.precision.dtype, *beside)
+        self.mix = mixer(len(manifest.classes)) if recipe.mixup_cutmix_prob else None
         validated = [manifest.locate(example) for example in manifest.split("val")]
         own = self.processes.part(len(validated))
         self.validation_images = ReadyImages(validated[own.start : own.stop], self.preprocessing)
         self.validation_labels = np.array(manifest.labels("val"))
         if recipe.epochs:
-            self.feed = self.load_pictures(machine.workers)
+            self.feed = self.load_images(machine.workers)
 
-    def load_pictures(self, workers: int) -> Feed:
+    def load_images(self, workers: int) -> Feed:
         """What is trained on: decoded once, or streamed where it is too much for that."""
         if self.manifest.stream is not None:
             return StreamFeed(
@@ -117,10 +117,10 @@ class Trainer:
             self.progress.stage("decoding", done, total)
 
         with self.accelerator.local_main_process_first():  # the others of a machine find it in the cache
-            pictures = TrainingPictures.of(self.manifest, self.recipe, self.recipe.image_size, tell, self.progress.note)
-        if self.processes.count > min(len(pictures), self.recipe.batch_size):
+            images = TrainingImages.of(self.manifest, self.recipe, self.recipe.image_size, tell, self.progress.note)
+        if self.processes.count > min(len(images), self.recipe.batch_size):
             raise CorollaError(f"{self.processes.count} processes cannot share a batch of {self.recipe.batch_size}")
-        return StoredFeed(pictures, self.recipe.batch_size, self.seed, workers, self.processes)
+        return StoredFeed(images, self.recipe.batch_size, self.seed, workers, self.processes)
 
     def choose_compiling(self) -> Compiling:
         """Whether compiling the model pays for itself in this training."""
@@ -130,13 +130,13 @@ class Trainer:
         self.progress.stage("measuring compiled code", 0, 1)
         chosen = choose_compiling(
             self.model, self.precision, recipe.image_size, len(self.processes.part(self.feed.batch_size)), self.steps,
-            len(recipe.growth), self.processes,
+            len(recipe.progressive_resizing), self.processes,
         )  # fmt: skip
         self.progress.stage("measuring compiled code", 1, 1)
         return chosen
 
     def weigh_classes(self) -> Tensor | None:
-        """Weights that make every class count the same in the loss, of mean 1 over the pictures, or None."""
+        """Weights that make every class count the same in the loss, of mean 1 over the images, or None."""
         if self.recipe.class_weights == "none":
             return None
         counts = torch.tensor([float(count) for count in self.manifest.counts("train").values()])
@@ -150,13 +150,13 @@ class Trainer:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole training, as it was planned."""
+        """Optimizer steps of the whole training, as it was planned."""
         return max(round(self.recipe.length * self.steps_per_epoch), 1)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimiser steps of one epoch."""
-        return -(-len(self.feed) // self.recipe.accumulate)
+        """Optimizer steps of one epoch."""
+        return -(-len(self.feed) // self.recipe.grad_accum_steps)
 
     def step(self, pixels: Tensor, labels: Tensor, epoch: int, number: int, *, update: bool = True) -> float:
         """One batch: uint8 views (B, 3, H, W) and class numbers (B,); returns its loss, checked to be finite.
@@ -176,37 +176,37 @@ class Trainer:
                 value = self.processes.totals(value)[0] / self.processes.count
             if not math.isfinite(value):
                 raise explain(self.model, images, "loss", epoch + 1, number + 1)
-            self.accelerator.backward(loss / self.recipe.accumulate)
+            self.accelerator.backward(loss / self.recipe.grad_accum_steps)
         if update:
-            norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm))
+            norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad_norm))
             if not bool(norm.isfinite()):
                 raise explain(self.model, images, "gradient", epoch + 1, number + 1)
-            for optimiser in self.optimisers:
-                optimiser.step()
-                optimiser.zero_grad()
+            for optimizer in self.optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
             self.average.update(self.model)
         return value
 
     def mixed(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised pictures and targets of this process's part of a batch, mixed where chance wants it."""
-        mix = self.mix if torch.rand(()) < self.recipe.mixing else None
+        """Normalized images and targets of this process's part of a batch, mixed where chance wants it."""
+        mix = self.mix if torch.rand(()) < self.recipe.mixup_cutmix_prob else None
         if mix is None or self.processes.count == 1:
-            images = self.preprocessing.normalise(pixels)
+            images = self.preprocessing.normalize(pixels)
             return mix(images, labels) if mix else (images, labels)
-        # Each picture is mixed with the one before it: the first of this part with the last of the part before.
-        picture, label = self.processes.before(pixels[-1:].contiguous(), labels[-1:])
-        images = self.preprocessing.normalise(torch.cat([picture, pixels]))
+        # Each image is mixed with the one before it: the first of this part with the last of the part before.
+        image, label = self.processes.before(pixels[-1:].contiguous(), labels[-1:])
+        images = self.preprocessing.normalize(torch.cat([image, pixels]))
         images, targets = mix(images, torch.cat([label, labels]))
         return images[1:], targets[1:]
 
     def set_rate(self, epoch: int, number: int, pace: Pace) -> None:
-        """Give the optimisers the learning rate of batch `number` of an epoch, both from 0."""
-        set_learning_rate(self.optimisers, self.rate_at(epoch, number, pace))
+        """Give the optimizers the learning rate of batch `number` of an epoch, both from 0."""
+        set_learning_rate(self.optimizers, self.rate_at(epoch, number, pace))
 
     def rate_at(self, epoch: int, number: int, pace: Pace) -> float:
         """The learning rate of batch `number` of an epoch, both from 0."""
         done, steps = (
-            epoch + number // self.recipe.accumulate / self.steps_per_epoch,
+            epoch + number // self.recipe.grad_accum_steps / self.steps_per_epoch,
             pace.epochs * self.steps_per_epoch,
         )
         return self.recipe.learning_rate * learning_rate_factor(pace.at(done) * steps, steps, self.recipe.warmup)
@@ -215,7 +215,7 @@ class Trainer:
         """The averaged weights on the validation split, asked as `predict` asks, by each process about its part."""
         classifier = Classifier(
             self.average.whole(), self.preprocessing, self.manifest.classes,
-            flip=self.recipe.flip_average, device=str(self.accelerator.device), precision=self.precision,
+            flip=self.recipe.hflip_tta, device=str(self.accelerator.device), precision=self.precision,
         )  # fmt: skip
         rows = [np.zeros((0, len(classifier.classes)), np.float32)]
         for pixels in self.validation_images:
@@ -228,10 +228,10 @@ class Trainer:
         return Validation(accuracy, float(-np.log(np.maximum(given, 1e-7)).mean()))
 
 
-def only_some(model: ViT, train_blocks: int) -> None:
-    """Freeze everything below the last `train_blocks` blocks; -1 freezes nothing."""
-    if train_blocks < 0:
+def only_some(model: ViT, unfreeze_last: int) -> None:
+    """Freeze everything below the last `unfreeze_last` blocks; -1 freezes nothing."""
+    if unfreeze_last < 0:
         return
-    lowest = model.config.depth + 1 - min(train_blocks, model.config.depth)
+    lowest = model.config.depth + 1 - min(unfreeze_last, model.config.depth)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(layer_of(name, model.config.depth) >= lowest)

@@ -1,4 +1,4 @@
-"""A few real steps and predictions on the user's own pictures, timed, for the minutes dial."""
+"""A few real steps and predictions on the user's own images, timed, for the minutes dial."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,11 +15,11 @@ from corolla.training.teachers.teacher import Teacher
 from corolla.training.trainer import Trainer
 from corolla.weights import Weights
 
-PICTURES = 256  # at most, decoded for a trial
-PREDICTED = 32  # pictures, in one batch
+IMAGES = 256  # at most, decoded for a trial
+PREDICTED = 32  # images, in one batch
 WARM, TIMED = 2, 12  # steps
-SHARE = 0.01  # of the minutes, for one size of pictures
-SHORTEST = 1.0  # seconds, for one size of pictures
+SHARE = 0.01  # of the minutes, for one size of images
+SHORTEST = 1.0  # seconds, for one size of images
 
 
 class Trial:
@@ -35,7 +35,7 @@ class Trial:
         weights: Weights | None,
     ) -> None:
         training = manifest.split("train")
-        stride = max(len(training) // PICTURES, 1)
+        stride = max(len(training) // IMAGES, 1)
         # Every class stays in: the head's size belongs to the model that is timed.
         first = {example.label: example for example in reversed(training)}
         few = {example.path: example for example in (*first.values(), *training[::stride])}
@@ -52,7 +52,7 @@ class Trial:
         # vit_micro_conv16_96 and _160 are as fast at the same pixels
         layers = f"{recipe.model.rpartition('_')[0]} by {recipe.batch_size}"
         if layers not in self.trainers:
-            small = replace(recipe, epochs=1, last_epoch=1.0, growth=((0.0, 1.0),))
+            small = replace(recipe, epochs=1, last_epoch=1.0, progressive_resizing=((0.0, 1.0),))
             self.trainers[layers] = Trainer(
                 self.manifest,
                 small,
@@ -65,14 +65,14 @@ class Trial:
         return layers, self.trainers[layers]
 
     def step(self, recipe: Recipe, pixels: int) -> float:
-        """Seconds a picture of `pixels` takes in training, views and optimiser included."""
+        """Seconds an image of `pixels` takes in training, views and optimizer included."""
         layers, trainer = self.trainer(recipe)
         if (layers, pixels) not in self.steps:
             self.steps[layers, pixels] = self.timed_steps(trainer, pixels)
         return self.steps[layers, pixels]
 
     def timed_steps(self, trainer: Trainer, pixels: int) -> float:
-        """Seconds a picture, the mean of a few steps."""
+        """Seconds an image, the mean of a few steps."""
         trainer.model.train()
         processes, epoch = trainer.processes, 0
         times: list[float] = []
@@ -94,16 +94,16 @@ class Trial:
                 if len(times) >= WARM + TIMED:
                     break
         steady = times[WARM:] or times
-        # Not the median: a training's minutes hold its slow steps too, and those that wait for pictures.
+        # Not the median: a training's minutes hold its slow steps too, and those that wait for images.
         return processes.agree(sum(steady) / len(steady) / trainer.feed.batch_size)
 
     def prediction(self, recipe: Recipe) -> tuple[float, float]:
-        """Seconds to read a picture from its file, and to predict its class, as the training's end will."""
+        """Seconds to read an image from its file, and to predict its class, as the training's end will."""
         _, trainer = self.trainer(recipe)
         size = (recipe.image_size, recipe.image_size)
         classifier = Classifier(
             trainer.average.whole(), replace(trainer.preprocessing, image_size=size), self.manifest.classes,
-            flip=recipe.flip_average, device=str(trainer.accelerator.device),
+            flip=recipe.hflip_tta, device=str(trainer.accelerator.device),
         )  # fmt: skip
         begun = clock.now()
         with ThreadPoolExecutor(4) as pool:

@@ -1,6 +1,6 @@
 """What the fields of a recipe may be: each checked and brought to a plain Python value, or refused in one line.
 
-A field says its range in its type, as in `train_blocks: Annotated[int, Range(-1)]`.
+A field says its range in its type, as in `unfreeze_last: Annotated[int, Range(-1), Help("…", "K")]`.
 """
 
 import itertools
@@ -44,6 +44,15 @@ class Range:
         return " and ".join(ends)
 
 
+@dataclass(frozen=True)
+class Help:
+    """What `corolla train --help` says of a field, the sign for its value there, and the panel it is shown in."""
+
+    text: str
+    metavar: str
+    panel: str | None = None
+
+
 ANY = Range()
 MOST = 10**9  # of anything that is counted
 Count = Annotated[int, Range(1, MOST)]
@@ -62,7 +71,8 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     """
     inner, limits = kind, ANY
     if hasattr(kind, "__metadata__"):
-        inner, limits = get_args(kind)[0], kind.__metadata__[0]
+        inner = get_args(kind)[0]
+        limits = next((each for each in kind.__metadata__ if isinstance(each, Range)), ANY)
     value = plain(value)
     if inner is bool:
         if not isinstance(value, bool):

@@ -4,7 +4,7 @@ A network that starts from random weights is at chance until it has seen enough 
 and a small model on a hundred classes of easy images (pairs of handwritten digits, ten training images of each class):
 50 views of each class leave it at 1.5 % of the test images, 120 at 3.8 %, 300 at 18.5 %, and 400 are past 40 %.
 Photographs need more, so silence is no promise: good runs of benchmarks/README.md see tens of thousands. Few classes
-have enough of so many views after a few steps of the optimiser, in which nothing is learned either; `STEPS` is an
+have enough of so many views after a few steps of the optimizer, in which nothing is learned either; `STEPS` is an
 estimate, somewhat below the 39 steps of the first epoch of flower photographs.
 """
 
@@ -51,7 +51,7 @@ def rounded_up(minutes: float) -> int:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a model named right on labelled images that it was not trained on."""
+    """What a model named right on labeled images that it was not trained on."""
 
     right: int
     of: int

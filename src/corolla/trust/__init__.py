@@ -1,1 +1,1 @@
-"""When to believe an answer: honest probabilities, sets of classes that hold a promise, pictures of something else."""
+"""When to believe an answer: honest probabilities, sets of classes that hold a promise, images of something else."""

@@ -35,10 +35,10 @@ class Promises:
 
 @dataclass(frozen=True, eq=False)
 class Calibration(Promises):
-    """All of it, fitted on validation pictures that the model was not trained on."""
+    """All of it, fitted on validation images that the model was not trained on."""
 
     novelty: Novelty
-    facts: dict[str, Any]  # of the fit: how many pictures, the AUROC of each novelty on the damaged ones
+    facts: dict[str, Any]  # of the fit: how many images, the AUROC of each novelty on the damaged ones
 
     def save(self, file: Path) -> None:
         """Write the file, whole or not at all."""

@@ -2,8 +2,8 @@
 
 Vovk, Gammerman & Shafer, "Algorithmic learning in a random world" (2005); the score is that of Sadinle, Lei &
 Wasserman, "Least ambiguous set-valued classifiers" (JASA 114, 2019, arXiv 1609.00451): 1 less the probability of the
-class. Of all sets with the same coverage theirs are the smallest on average. The promise is about all pictures
-together, those like the validation's, and not about each class or each picture.
+class. Of all sets with the same coverage theirs are the smallest on average. The promise is about all images
+together, those like the validation's, and not about each class or each image.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def refuse_coverage(coverage: float, *, calibrated: bool) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Conformal:
-    """The scores of `n` validation pictures, some or all of them, ascending, each with its rank from 1 to n."""
+    """The scores of `n` validation images, some or all of them, ascending, each with its rank from 1 to n."""
 
     n: int
     ranks: NDArray[np.int64]
@@ -36,7 +36,7 @@ class Conformal:
 
     @staticmethod
     def fit(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> "Conformal":
-        """From calibrated probabilities (n, classes) of labelled pictures that the model was not trained on."""
+        """From calibrated probabilities (n, classes) of labeled images that the model was not trained on."""
         n = len(labels)
         scores = np.sort(1 - probabilities[np.arange(n), labels])
         steps = min(n, MOST_KEPT)
@@ -45,7 +45,7 @@ class Conformal:
 
     @staticmethod
     def restored(n: Any, ranks: NDArray[Any], scores: NDArray[Any]) -> "Conformal":
-        """That of a file, where numbers may be anything; ValueError if they are not of pictures in order."""
+        """That of a file, where numbers may be anything; ValueError if they are not of images in order."""
         if (
             ranks.ndim != 1
             or ranks.shape != scores.shape
@@ -57,13 +57,13 @@ class Conformal:
             or not (np.diff(scores) >= 0).all()
             or not ((scores >= -1e-6) & (scores <= 1 + 1e-6)).all()
         ):
-            raise ValueError("its scores are not those of validation pictures in order")
+            raise ValueError("its scores are not those of validation images in order")
         return Conformal(int(n), ranks, scores)
 
     def largest(self, coverage: float) -> float:
-        """The largest score that is let into a set; infinite where so few pictures cannot promise so much.
+        """The largest score that is let into a set; infinite where so few images cannot promise so much.
 
-        That of rank ceil((n + 1) coverage), which makes the promise exact for finitely many pictures.
+        That of rank ceil((n + 1) coverage), which makes the promise exact for finitely many images.
         ValueError unless 0 < coverage < 1.
         """
         if not 0 < coverage < 1:
@@ -73,7 +73,7 @@ class Conformal:
         return float(self.scores[place]) if place < len(self.ranks) else inf
 
     def sets(self, probabilities: NDArray[np.float32], coverage: float) -> NDArray[np.bool_]:
-        """Which classes are in each picture's set: (n, classes) from calibrated probabilities.
+        """Which classes are in each image's set: (n, classes) from calibrated probabilities.
 
         A set may be empty, where no class is likely enough, and may hold every class.
         """

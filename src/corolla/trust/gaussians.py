@@ -1,4 +1,4 @@
-"""Where vectors of ordinary pictures lie: a Gaussian for each group of them, all with one covariance."""
+"""Where vectors of ordinary images lie: a Gaussian for each group of them, all with one covariance."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,22 +27,22 @@ class Gaussians:
     def distance(self, vectors: Floats) -> Floats:
         """The squared Mahalanobis distance (n,) of vectors (n, C) to the nearest mean."""
         whitened, near = vectors @ self.whitening, np.full(len(vectors), np.inf, np.float32)
-        for centre in self.centres:
-            near = np.minimum(near, np.square(whitened - centre).sum(axis=1))
+        for center in self.centers:
+            near = np.minimum(near, np.square(whitened - center).sum(axis=1))
         return near
 
     @cached_property
-    def centres(self) -> Floats:
+    def centers(self) -> Floats:
         """The whitened means (groups with vectors, C): one product here saves one for each group and batch."""
         return np.asarray(self.means[np.isfinite(self.means).all(axis=1)] @ self.whitening, np.float32)
 
 
-def whitening_of(centred: Floats) -> Floats:
-    """A matrix W (C, C) for which `centred` @ W has unit covariance, shrunk as Ledoit & Wolf (2004) do for few rows."""
+def whitening_of(centered: Floats) -> Floats:
+    """A matrix W (C, C) that gives `centered` @ W unit covariance, shrunk as Ledoit & Wolf (2004) do for few rows."""
     from sklearn.covariance import ledoit_wolf
 
-    covariance, _ = ledoit_wolf(centred.astype(np.float64), assume_centered=True)
+    covariance, _ = ledoit_wolf(centered.astype(np.float64), assume_centered=True)
     values, vectors = np.linalg.eigh(covariance)
-    # A direction without any spread says nothing about a picture unless it had some.
+    # A direction without any spread says nothing about an image unless it had some.
     scales = 1 / np.sqrt(np.maximum(values, values.max() * 1e-6 + 1e-12))
     return np.asarray(vectors * scales, np.float32)

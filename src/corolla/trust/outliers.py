@@ -1,6 +1,6 @@
-"""Pictures that show none of the classes, made of those that do: what scores of novelty are chosen by.
+"""Images that show none of the classes, made of those that do: what scores of novelty are chosen by.
 
-Each takes a picture's pixels as the model sees them and destroys what it shows while keeping some of its statistics.
+Each takes an image's pixels as the model sees them and destroys what it shows while keeping some of its statistics.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ FINEST = 4.0  # pixels of standard deviation that a Gaussian is drawn with
 
 
 def shuffled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
-    """Its tiles in another order: textures and colours stay, shapes are gone."""
+    """Its tiles in another order: textures and colors stay, shapes are gone."""
     rows, columns = (np.array_split(np.arange(side), TILES) for side in pixels.shape[:2])
     tiles = [pixels[np.ix_(row, column)] for row in rows for column in columns]
     height, width = min(len(row) for row in rows), min(len(column) for column in columns)
@@ -29,11 +29,11 @@ def shuffled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
 
 
 def scrambled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
-    """Its frequencies with the phases of noise: a cloud of the same colours and coarseness."""
+    """Its frequencies with the phases of noise: a cloud of the same colors and coarseness."""
     noise = np.angle(np.fft.fft2(dice.standard_normal(pixels.shape[:2])))[:, :, None]
     spectrum = np.fft.fft2(pixels.astype(np.float64), axes=(0, 1))
     turned = spectrum * np.exp(1j * noise)
-    turned[0, 0] = spectrum[0, 0]  # the mean colour
+    turned[0, 0] = spectrum[0, 0]  # the mean color
     return np.asarray(np.fft.ifft2(turned, axes=(0, 1)).real.round().clip(0, 255), np.uint8)
 
 
@@ -50,7 +50,7 @@ def melted(pixels: Pixels, dice: np.random.Generator) -> Pixels:
 
 
 def negative(pixels: Pixels, dice: np.random.Generator) -> Pixels:
-    """Black for white, with the channels in another order: shapes without the colours of the world."""
+    """Black for white, with the channels in another order: shapes without the colors of the world."""
     return np.ascontiguousarray(255 - pixels[:, :, dice.permutation(3)])
 
 

@@ -1,4 +1,4 @@
-"""What a model computes for pictures, before a calibration makes an answer of it."""
+"""What a model computes for images, before a calibration makes an answer of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """Of a batch, all float32; the mean over the views of each picture."""
+    """Of a batch, all float32; the mean over the views of each image."""
 
     probabilities: NDArray[np.float32]  # (B, classes), at temperature 1
     logits: NDArray[np.float32]  # (B, classes)
     features: NDArray[np.float32]  # (B, C), what the head reads
-    texture: NDArray[np.float32]  # (B, D), the mean patch token after the first block, where little is recognised yet
+    texture: NDArray[np.float32]  # (B, D), the mean patch token after the first block, where little is recognized yet
 
     @staticmethod
     def joined(parts: "Sequence[Outputs]") -> "Outputs":

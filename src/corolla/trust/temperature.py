@@ -2,7 +2,7 @@
 
 Guo et al., "On calibration of modern neural networks" (ICML 2017, arXiv 1706.04599), section 4.2. Their eq. 9 divides
 logits by T; the logarithm of a probability is its logit but for a constant that the softmax takes out again, so here
-T divides log-probabilities. That is defined for the mean of a picture's and its mirror image's answers too, and for
+T divides log-probabilities. That is defined for the mean of an image's and its mirror image's answers too, and for
 any exported form of the model, and it never changes which class is the likeliest.
 """
 
@@ -23,7 +23,7 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
 
 
 def fit_temperature(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The temperature of the smallest log loss over labelled pictures that the model was not trained on.
+    """The temperature of the smallest log loss over labeled images that the model was not trained on.
 
     `probabilities` (n, classes) are those at temperature 1. The loss is convex in 1 / T, so there is one such T; it
     stays within 0.05 and 20, which only answers that are all right or no better than chance would leave.
@@ -36,8 +36,8 @@ def fit_temperature(probabilities: NDArray[np.float32], labels: NDArray[np.int64
     def loss(log_temperature: float) -> float:
         scaled = logs / np.exp(log_temperature)
         most = scaled.max(axis=1)
-        normaliser = most + np.log(np.exp(scaled - most[:, None]).sum(axis=1))
-        return float((normaliser - given / np.exp(log_temperature)).mean())
+        normalizer = most + np.log(np.exp(scaled - most[:, None]).sum(axis=1))
+        return float((normalizer - given / np.exp(log_temperature)).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 1e-5})
     return float(np.exp(found.x))

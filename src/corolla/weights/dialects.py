@@ -266,7 +266,7 @@ def is_idle(name: str, dialect: Dialect) -> bool:
     )
 
 
-def recognise(names: Iterable[str]) -> Dialect | None:
+def recognize(names: Iterable[str]) -> Dialect | None:
     """The dialect whose sign is among `names`, with or without its prefix; None if there is none."""
     names = list(names)
     for dialect in DIALECTS:

@@ -15,9 +15,9 @@ from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Run, check_fit, check_shape, shape_from
 from corolla.weights import bridging
-from corolla.weights.dialects import DIALECTS, Dialect, is_idle, nearest, recognise
+from corolla.weights.dialects import DIALECTS, Dialect, is_idle, nearest, recognize
 from corolla.weights.fetching import is_run, located
-from corolla.weights.pictures import from_hugging_face, from_timm
+from corolla.weights.images import from_hugging_face, from_timm
 from corolla.weights.reading import Checkpoint, read_checkpoint
 from corolla.weights.renaming import to_ours
 from corolla.weights.rotary import completed, reordered, told_by_tensors
@@ -40,7 +40,7 @@ class Weights:
     dialect: str
     config: ViTConfig  # num_classes is 1 if there is no head
     tensors: dict[str, Tensor]  # by our names, in float32
-    preprocessing: Preprocessing | None = None  # of the pictures it was trained on, where anything says so
+    preprocessing: Preprocessing | None = None  # of the images it was trained on, where anything says so
     classes: tuple[str, ...] | None = None  # their names in order, where anything says them
     idle: tuple[str, ...] = ()  # their tensors that take no part in an answer and were left out
     notes: tuple[str, ...] = ()  # a line for each choice between what the file holds
@@ -67,7 +67,7 @@ def load_weights(source: AnyPath, heads: int | None = None, progress: Progress |
     """Read a run of ours, or weights of timm, torchvision, Hugging Face transformers, facebookresearch or Google.
 
     `source` is a path, a name of `corolla.weights.registry`, or a repository on the Hugging Face Hub; the last two are
-    fetched once. The dialect is recognised by its names. `heads` is for a file with nothing beside it that tells the
+    fetched once. The dialect is recognized by its names. `heads` is for a file with nothing beside it that tells the
     number of attention's heads, where they are not 64 wide. Raises `CorollaError`, in one line, for what cannot be
     fetched or read, for tensors that no part of our model can take, and for shapes that are of no Vision Transformer.
     """
@@ -90,9 +90,9 @@ def read_weights(path: Path, heads: int | None = None, known: bool = False) -> W
     shape = bridging.shape_in(checkpoint.settings)
     if shape is not None:
         return read_bridged(checkpoint, shape)
-    dialect = recognise(checkpoint.tensors)
+    dialect = recognize(checkpoint.tensors)
     if dialect is None:
-        raise unrecognised(checkpoint)
+        raise unrecognized(checkpoint)
     try:
         asked = told_by_tensors(checkpoint.tensors, told(checkpoint.settings, heads), dialect.name)
     except (ValueError, TypeError, AttributeError) as error:
@@ -118,7 +118,7 @@ def read_weights(path: Path, heads: int | None = None, known: bool = False) -> W
             )
         config = architecture(tensors, asked, dialect.name, norm_after_pooling=after)
         check_shape(config)
-        preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.pictures)
+        preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.images)
     except (ValueError, TypeError, AttributeError) as error:
         raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
     classes = named_classes(checkpoint.settings, config.num_classes)
@@ -141,7 +141,7 @@ def fits_rope_ape(tensors: Mapping[str, Tensor], config: ViTConfig) -> bool:
     return only_patches and config.patch_size == 16 and {"cls_token", "blocks.0.gamma_1"} <= tensors.keys()
 
 
-def unrecognised(checkpoint: Checkpoint) -> CorollaError:
+def unrecognized(checkpoint: Checkpoint) -> CorollaError:
     """The error for tensors in no dialect: what they are called, and what they are likest."""
     known, found = ", ".join(known.name for known in DIALECTS), few(checkpoint.tensors, 5)
     near, many = nearest(checkpoint.tensors)
@@ -159,7 +159,7 @@ def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
         check_shape(config)
         with torch.device("meta"):
             expected = ViT(config)
-        preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.pictures)
+        preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.images)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorollaError(f"cannot read the architecture beside {checkpoint.file}: {error}") from None
     check_fit(expected, tensors, checkpoint.file)

@@ -18,7 +18,7 @@ HALF_TOLERANCE = 0.02  # of the largest answer: what weights of 11 bits may chan
 def pack(folder: AnyPath, out: AnyPath, half: bool = False) -> float:
     """Copy a run's weights, config, calibration and card into the folder `out`, which should not exist or be empty.
 
-    Neither its manifest nor its report, which shows pictures, goes along, nor where on the disk its pictures were and
+    Neither its manifest nor its report, which shows images, goes along, nor where on the disk its images were and
     how those are called that were skipped, which its config has. `half` keeps the weights in float16; they are read
     into float32 again. Returns the largest difference that this makes to an answer, as a share of the largest answer.
     Raises `CorollaError` for what is no whole run, and if the difference is more than half precision explains.

@@ -39,7 +39,7 @@ class Checkpoint:
     file: Path
     tensors: "dict[str, Tensor]"
     settings: dict[str, Any] = field(default_factory=dict)
-    pictures: dict[str, Any] = field(default_factory=dict)  # Hugging Face's preprocessor_config.json
+    images: dict[str, Any] = field(default_factory=dict)  # Hugging Face's preprocessor_config.json
     notes: tuple[str, ...] = ()  # a line for each choice between what it holds
     outside: tuple[str, ...] = ()  # names of tensors that belong to no model and were left out
 
@@ -62,8 +62,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not found.tensors:
         held = f" it holds {few(list(map(str, raw)))};" if isinstance(raw, Mapping) and raw else ""
         raise CorollaError(f"{file} holds no weights by name;{held} give a file that holds a model's state dict")
-    settings, pictures = (read_settings(file.with_name(name)) for name in ("config.json", "preprocessor_config.json"))
-    return Checkpoint(file, found.tensors, settings, pictures, found.notes, found.outside)
+    settings, images = (read_settings(file.with_name(name)) for name in ("config.json", "preprocessor_config.json"))
+    return Checkpoint(file, found.tensors, settings, images, found.notes, found.outside)
 
 
 def is_readable(path: Path) -> bool:

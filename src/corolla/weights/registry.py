@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from corolla.errors import CorollaError, few
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, CropMode, Interpolation, Preprocessing
 
-Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
-HALF: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # mean and deviation: pixels from -1 to 1
-IMAGENET: Colours = (IMAGENET_MEAN, IMAGENET_STD)
-CLIP: Colours = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+Colors = tuple[tuple[float, float, float], tuple[float, float, float]]
+HALF: Colors = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # mean and deviation: pixels from -1 to 1
+IMAGENET: Colors = (IMAGENET_MEAN, IMAGENET_STD)
+CLIP: Colors = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 
 @dataclass(frozen=True)
 class Family:
     """What the checkpoints of one publication have in common."""
 
-    licence: str
+    license: str
     paper: str
-    colours: Colours
+    colors: Colors
     crop: float  # share of the sides that its own evaluation keeps
     interpolation: Interpolation
     measured: str = ""  # what its accuracies are, and where they are published
@@ -37,7 +37,7 @@ class Published:
     family: Family
     source: str  # OWNER/NAME on the Hugging Face Hub, or an address
     parameters: int
-    side: int  # of the square picture its positions are for, in pixels
+    side: int  # of the square image its positions are for, in pixels
     accuracy: float | None = None  # in per cent
 
     @property
@@ -47,8 +47,8 @@ class Published:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How its pictures are prepared."""
-        family, (mean, std) = self.family, self.family.colours
+        """How its images are prepared."""
+        family, (mean, std) = self.family, self.family.colors
         return Preprocessing((self.side, self.side), family.crop, family.interpolation, mean, std, family.crop_mode)
 
 

@@ -63,14 +63,14 @@ def told_by_periods(theirs: Mapping[str, Tensor], told: Told) -> Told:
 
 def reordered(tensors: dict[str, Tensor], turning: Turning | None, heads: int) -> dict[str, Tensor]:
     """The tensors, named our way, with the channels of queries and keys in our order."""
-    if turning is None or not (turning.neighbours or turning.columns_first):
+    if turning is None or not (turning.neighbors or turning.columns_first):
         return tensors
 
     def ordered(joined: Tensor) -> Tensor:
         queries, keys, values = joined.unflatten(0, (3, heads, -1)).unbind()  # type: ignore[no-untyped-call]
         width = queries.shape[1]
         order = torch.arange(width)
-        if turning.neighbours:
+        if turning.neighbors:
             order = order.view(-1, 2).T.flatten()
         if turning.columns_first:
             order = order.view(2, 2, -1).flip(1).flatten()

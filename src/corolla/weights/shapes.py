@@ -29,7 +29,7 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
         kernel, classes = tensors["patches.project.weight"], tensors.get("head.weight")
         width, side = kernel.shape[0], kernel.shape[-1]
         if kernel.shape[1:] != (3, side, side):
-            raise ValueError(f"the patch embedding {tuple(kernel.shape)} does not read square patches of three colours")
+            raise ValueError(f"the patch embedding {tuple(kernel.shape)} does not read square patches of three colors")
         into, out_of = tensors["blocks.0.mlp.0.weight"].shape[0], tensors["blocks.0.mlp.2.weight"].shape[1]
         activation = activation_of(into, out_of, told)
         depth = depth_of(tensors)
@@ -166,7 +166,7 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
     ]
     if not asked and not square:
         raise ValueError(
-            f"their {count} positions are of no square picture; put a config.json with {HOW_TO_TELL} beside them"
+            f"their {count} positions are of no square image; put a config.json with {HOW_TO_TELL} beside them"
         )
     before, grid = (asked or square)[0]
     sure = asked or told.class_position is not None or registers or "blocks.0.branch1.0.scale" in tensors

@@ -104,7 +104,7 @@ def turning_in(arguments: Mapping[str, Any]) -> Turning:
         if value is None:  # which stands for the usual elsewhere, and for nothing here
             raise refused(f"model_args.{key}", value, " or ".join(shown(each) for each in ONLY[key]), LIBRARY)
     base = base_in(arguments, "rope_temperature", 10_000.0, "model_args.")
-    order = {"neighbours": not arguments.get("rope_rotate_half"), "columns_first": indexing == "xy"}
+    order = {"neighbors": not arguments.get("rope_rotate_half"), "columns_first": indexing == "xy"}
     if kind == "dinov3":
         return Turning("centered", base, None, **order)
     reference = arguments.get("ref_feat_shape")

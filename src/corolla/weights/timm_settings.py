@@ -60,7 +60,7 @@ OF_NO_MATTER = {  # to the answers of a trained model for images that its patche
 }  # fmt: skip
 PRETRAINED_ONLY: dict[str, Collection[Any]] = {"label_offset": (0,)}  # timm drops the head's first rows by it
 PRETRAINED = {
-    # how images are prepared: corolla.weights.pictures
+    # how images are prepared: corolla.weights.images
     "input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std",
     # for other images than the usual ones
     "test_input_size", "test_crop_pct", "test_pool_size", "min_input_size", "fixed_input_size", "pool_size",

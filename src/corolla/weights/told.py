@@ -17,7 +17,7 @@ class Turning:
     rotary: Rotary = "none"
     rotary_base: float = 100.0
     rotary_grid: tuple[int, int] | None = None
-    neighbours: bool = False  # a pair is two channels side by side, and not half a head apart
+    neighbors: bool = False  # a pair is two channels side by side, and not half a head apart
     columns_first: bool = False  # the first half of the pairs turns with the column
 
 

@@ -39,7 +39,7 @@ class Unwrapped:
 def unwrapped(raw: Any) -> Unwrapped:
     """The tensors of the one model in `raw`; `CorollaError` if there are two that nothing tells apart.
 
-    What holds no model that is recognised comes back as it is, for an error that shows its names.
+    What holds no model that is recognized comes back as it is, for an error that shows its names.
     """
     tensors, notes = opened(raw)
     check(tensors)
@@ -86,7 +86,7 @@ def standing(path: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def models(names: Collection[str]) -> list[str]:
-    """What stands in front of the names of each model that is recognised."""
+    """What stands in front of the names of each model that is recognized."""
     return list(spoken(as_saved(plain(names)).values()))
 
 

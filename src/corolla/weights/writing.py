@@ -26,8 +26,8 @@ from corolla.weights.dialects import (
     Dialect,
 )
 from corolla.weights.google import write_npz
+from corolla.weights.images import said_by_hugging_face, to_hugging_face, to_timm
 from corolla.weights.loading import HEADS, Weights, read_weights
-from corolla.weights.pictures import said_by_hugging_face, to_hugging_face, to_timm
 from corolla.weights.renaming import Row, to_theirs
 from corolla.weights.rotary_writing import for_dinov3, for_eva, is_evas
 from corolla.weights.targets import BOTH, POOLINGS, Target, timm_arguments, timm_settings
@@ -175,7 +175,7 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
 def for_torchvision(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
     """A state dict for torchvision's `VisionTransformer`, which has no settings file."""
     faults = {
-        "a picture that is not square": config.image_size[0] != config.image_size[1],
+        "an image that is not square": config.image_size[0] != config.image_size[1],
         POOLINGS[config.pooling]: config.pooling != "token",
         "SwiGLU": config.activation == "swiglu",
         "rotary positions": config.rotary != "none",

@@ -1,4 +1,4 @@
-"""Pictures and tars of other people's making."""
+"""Images and tars of other people's making."""
 
 import io
 import tarfile
@@ -11,8 +11,8 @@ from PIL import Image
 
 
 @pytest.fixture(scope="session")
-def picture() -> Callable[..., bytes]:
-    """A small picture of random blobs as the bytes of its file, a different one for every seed."""
+def image() -> Callable[..., bytes]:
+    """A small image of random blobs as the bytes of its file, a different one for every seed."""
 
     def make(seed: int, kind: str = "JPEG") -> bytes:
         buffer = io.BytesIO()

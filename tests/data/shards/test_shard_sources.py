@@ -32,15 +32,15 @@ def refusal(source: str | Path, **options: object) -> str:
 
 
 def streamed(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """The hash and label of every training picture."""
+    """The hash and label of every training image."""
     assert manifest.stream is not None
     for number in range(len(manifest.stream.parts)):
-        for picture in manifest.stream.read(number):
-            yield hashlib.sha256(picture.content).hexdigest(), manifest.classes[picture.label]
+        for image in manifest.stream.read(number):
+            yield hashlib.sha256(image.content).hexdigest(), manifest.classes[image.label]
 
 
 def held_against_files(manifest: Manifest) -> None:
-    """What a manifest says of its pictures is so."""
+    """What a manifest says of its images is so."""
     for example in manifest.examples:
         assert hashlib.sha256(manifest.locate(example).read_bytes()).hexdigest() == example.sha256
     assert Counter(label for _, label in streamed(manifest)) == manifest.counts("train")
@@ -51,27 +51,27 @@ def held_against_files(manifest: Manifest) -> None:
 
 
 @pytest.fixture
-def tree(tmp_path: Path, make_picture) -> Path:
+def tree(tmp_path: Path, make_image) -> Path:
     for number, label in enumerate(LABELS):
         for n in range(20):
-            make_picture(tmp_path / "tree" / label / f"{n}.png", 100 * number + n)
+            make_image(tmp_path / "tree" / label / f"{n}.png", 100 * number + n)
     return tmp_path / "tree"
 
 
 @pytest.fixture
-def members(picture: Callable) -> Callable[..., list[tuple[str, bytes]]]:
-    """The members of a tar of pictures, of alternating classes."""
+def members(image: Callable) -> Callable[..., list[tuple[str, bytes]]]:
+    """The members of a tar of images, of alternating classes."""
 
     def make(first: int, count: int, word: Callable[[int], bytes] = lambda n: str(n % 2).encode()) -> list:
         numbers = range(first, first + count)
-        return [pair for n in numbers for pair in ((f"{n:04d}.jpg", picture(n)), (f"{n:04d}.cls", word(n)))]
+        return [pair for n in numbers for pair in ((f"{n:04d}.jpg", image(n)), (f"{n:04d}.cls", word(n)))]
 
     return make
 
 
-def test_shards_give_the_pictures_that_they_were_made_from(tree: Path, tmp_path: Path) -> None:
+def test_shards_give_the_images_that_they_were_made_from(tree: Path, tmp_path: Path) -> None:
     before = load_data(tree)
-    write_shards(tree, tmp_path / "shards", pictures=5)
+    write_shards(tree, tmp_path / "shards", images=5)
     manifest = load_data(tmp_path / "shards")
     assert manifest.classes == before.classes
     for split in SPLITS:
@@ -86,7 +86,7 @@ def test_shards_give_the_pictures_that_they_were_made_from(tree: Path, tmp_path:
 
 
 def test_moved_shards_are_the_same_data_and_nothing_is_unpacked_again(tree: Path, tmp_path: Path) -> None:
-    write_shards(tree, tmp_path / "shards", pictures=5)
+    write_shards(tree, tmp_path / "shards", images=5)
     first = load_data(tmp_path / "shards")
     (tmp_path / "shards").rename(tmp_path / "elsewhere")
     seen: list[str] = []
@@ -101,7 +101,7 @@ def test_moved_shards_are_the_same_data_and_nothing_is_unpacked_again(tree: Path
 def test_the_training_examples_are_a_few_of_each_class(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_shards(tree, tmp_path / "shards", pictures=5)
+    write_shards(tree, tmp_path / "shards", images=5)
     monkeypatch.setattr(holding, "SAMPLE", 10)
     manifest = load_data(tmp_path / "shards")
     assert Counter(example.label for example in manifest.split("train")) == {"rose": 5, "tulip": 5}
@@ -130,7 +130,7 @@ def test_groups_and_copies_come_along(tree: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["gone", "cut", "listed wrongly", "no list", "another format", "outside"])
 def test_shards_that_are_not_what_was_written_are_refused(tree: Path, tmp_path: Path, fault: str) -> None:
-    write_shards(tree, tmp_path / "shards", pictures=5)
+    write_shards(tree, tmp_path / "shards", images=5)
     file, listed = tmp_path / "shards" / "train-00001.tar", tmp_path / "shards" / "shards.json"
     said = json.loads(listed.read_text())
     if fault == "gone":
@@ -195,7 +195,7 @@ def test_no_more_than_is_needed_is_held_out(
 
 def test_too_few_to_hold_out(tmp_path: Path, members: Callable, pack: Callable) -> None:
     pack(tmp_path / "0.tar", members(0, 5))
-    assert "class '1' has too few pictures (2) to be split into train, val, test" in refusal(tmp_path / "0.tar")
+    assert "class '1' has too few images (2) to be split into train, val, test" in refusal(tmp_path / "0.tar")
     pack(tmp_path / "0.tar", members(0, 9, lambda n: b"rose"))
     assert "the single class 'rose'" in refusal(tmp_path / "0.tar")
     pack(tmp_path / "val.tar", members(0, 9))
@@ -230,18 +230,18 @@ def test_damage_is_told_and_what_lies_before_it_is_used(tmp_path: Path, members:
     assert "1.tar" in refusal(tmp_path / "w", strict=True)
 
 
-def test_a_damaged_validation_picture_is_left_out(tmp_path: Path, members: Callable, pack: Callable) -> None:
+def test_a_damaged_validation_image_is_left_out(tmp_path: Path, members: Callable, pack: Callable) -> None:
     pack(tmp_path / "train.tar", members(0, 10))
-    pack(tmp_path / "val.tar", [*members(10, 6), ("9999.jpg", b"no picture"), ("9999.cls", b"1")])
+    pack(tmp_path / "val.tar", [*members(10, 6), ("9999.jpg", b"no image"), ("9999.cls", b"1")])
     manifest = load_data(str(tmp_path / "*.tar"))
     assert manifest.size("val") == 6
-    assert [skipped.reason for skipped in manifest.skipped] == ["not a picture in a known format"]
+    assert [skipped.reason for skipped in manifest.skipped] == ["not an image in a known format"]
 
 
-def test_names_in_a_tar_lead_nowhere(tmp_path: Path, picture: Callable, pack: Callable) -> None:
+def test_names_in_a_tar_lead_nowhere(tmp_path: Path, image: Callable, pack: Callable) -> None:
     names = [f"../../{tmp_path.name}-{n}" if n % 2 else f"/tmp/{tmp_path.name}-{n}" for n in range(20)]
     content = [
-        pair for n, name in enumerate(names) for pair in ((f"{name}.jpg", picture(n)), (f"{name}.cls", b"%d" % (n % 2)))
+        pair for n, name in enumerate(names) for pair in ((f"{name}.jpg", image(n)), (f"{name}.cls", b"%d" % (n % 2)))
     ]
     content = [(name, text) for name, text in content]
     before = {path for path in tmp_path.parent.rglob("*") if "own cache" not in path.parts}
@@ -266,7 +266,7 @@ def test_folders_that_are_no_shards_stay_what_they_were(tree: Path, members: Cal
 
 
 def rows(first: int, count: int) -> dict[str, list]:
-    """Pictures as `datasets` takes them, of alternating classes."""
+    """Images as `datasets` takes them, of alternating classes."""
     noise = [
         np.random.default_rng(n).integers(0, 256, (16, 20, 3), dtype=np.uint8) for n in range(first, first + count)
     ]
@@ -283,7 +283,7 @@ def dataset_dict():
 
 
 def pixels(manifest: Manifest, split: str) -> list[tuple[bytes, str]]:
-    """The pixels and label of every picture of a split."""
+    """The pixels and label of every image of a split."""
     if split == "train":
         parts = range(len(manifest.stream.parts))
         found = [(p.content, manifest.classes[p.label]) for number in parts for p in manifest.stream.read(number)]
@@ -330,12 +330,12 @@ def test_one_parquet_file_is_split_and_a_table_of_paths_stays_one(tmp_path: Path
     assert load_data(tree / "paths.parquet").stream is None
 
 
-def test_columns_without_the_words_of_datasets(tmp_path: Path, picture: Callable) -> None:
+def test_columns_without_the_words_of_datasets(tmp_path: Path, image: Callable) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     words = ["rose", "tulip", None, "-1"] * 10
-    files = [picture(n) for n in range(40)]
+    files = [image(n) for n in range(40)]
     pq.write_table(
         pa.table({"id": range(40), "jpg": files, "category": words}), tmp_path / "a.parquet", row_group_size=9
     )
@@ -345,11 +345,11 @@ def test_columns_without_the_words_of_datasets(tmp_path: Path, picture: Callable
     held_against_files(manifest)
 
 
-def test_cells_with_a_path_only_are_not_followed(tmp_path: Path, picture: Callable, tree: Path) -> None:
+def test_cells_with_a_path_only_are_not_followed(tmp_path: Path, image: Callable, tree: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    cells = [{"bytes": picture(n), "path": None} for n in range(20)]
+    cells = [{"bytes": image(n), "path": None} for n in range(20)]
     cells[3] = {"bytes": None, "path": str(tree / "rose" / "1.png")}
     pq.write_table(pa.table({"image": cells, "label": [n % 2 for n in range(20)]}), tmp_path / "a.parquet")
     manifest = load_data(tmp_path / "a.parquet", seed=4)
@@ -367,7 +367,7 @@ def test_a_damaged_parquet_file(tmp_path: Path, dataset_dict) -> None:
 
 
 def test_a_run_finds_its_stream_again(tree: Path, tmp_path: Path, own_cache: Path) -> None:
-    write_shards(tree, tmp_path / "shards", pictures=5)
+    write_shards(tree, tmp_path / "shards", images=5)
     manifest = load_data(tmp_path / "shards")
     manifest.save(tmp_path / "manifest.csv")
     origin = json.loads(json.dumps(manifest.stream.origin))
@@ -385,7 +385,7 @@ def test_a_run_finds_its_stream_again(tree: Path, tmp_path: Path, own_cache: Pat
     (again().root / "manifest.csv").write_text("damaged")
     held_against_files(load_data(tmp_path / "shards"))
     (tmp_path / "shards").rename(tmp_path / "away")
-    assert again().root.is_dir()  # answers about the unpacked pictures need no more
+    assert again().root.is_dir()  # answers about the unpacked images need no more
     with pytest.raises(CorollaError, match="bring it back"):
         again().stream.check()
     with pytest.raises(CorollaError, match="bring it back"):
@@ -393,6 +393,6 @@ def test_a_run_finds_its_stream_again(tree: Path, tmp_path: Path, own_cache: Pat
     shutil.rmtree(own_cache)
     with pytest.raises(CorollaError, match="not there any more"):
         again()
-    write_shards(tree, tmp_path / "shards", pictures=4)
+    write_shards(tree, tmp_path / "shards", images=4)
     with pytest.raises(CorollaError, match="has changed since this run was begun"):
         again()

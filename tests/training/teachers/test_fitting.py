@@ -18,11 +18,11 @@ from corolla.training.teachers.cost import TeacherCost
 from corolla.training.teachers.fitting import FittedTeacher, fit_teacher
 from corolla.training.teachers.teacher import Pretrained
 
-ASKED = RECIPE.changed(teacher="small", teacher_epochs=2, batch_size=12, mixing=0.5)
+ASKED = RECIPE.changed(teacher="small", teacher_epochs=2, batch_size=12, mixup_cutmix_prob=0.5)
 
 
 class Small(nn.Module):
-    """A convolution with a batch norm, which sees colours."""
+    """A convolution with a batch norm, which sees colors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,11 +64,11 @@ def test_parts_of_a_batch_give_the_step_of_the_whole(manifest: Manifest) -> None
     for together in (5, 64):
         fitted = FittedTeacher(manifest, ASKED, Machine("cpu", 0), 0, Progress())
         fitted.together = together
-        optimiser = torch.optim.SGD(fitted.teacher.parameters(), lr=0.1)
+        optimizer = torch.optim.SGD(fitted.teacher.parameters(), lr=0.1)
         torch.manual_seed(0)
         views = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
         nn.init.normal_(fitted.teacher.head.weight, std=0.1)
-        losses = [fitted.step(views, torch.arange(12) % 3, optimiser) for _ in range(4)]  # type: ignore[arg-type]
+        losses = [fitted.step(views, torch.arange(12) % 3, optimizer) for _ in range(4)]  # type: ignore[arg-type]
         states.append((losses, fitted.teacher.state_dict()))
     (losses, state), (whole_losses, whole) = states
     assert losses == pytest.approx(whole_losses, rel=1e-5)

@@ -1,4 +1,4 @@
-"""A teacher sees the student's view in its own size and colours, and stays as it is."""
+"""A teacher sees the student's view in its own size and colors, and stays as it is."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ PIXELS = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=torc
 
 
 class Raw(nn.Module):
-    """A backbone that shows the pictures it was given."""
+    """A backbone that shows the images it was given."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,11 +25,11 @@ def teacher(multiple: int | None = None, **changes: object) -> Teacher:
     return Teacher(Pretrained(Raw(), Preprocessing(**({"image_size": (32, 32)} | changes)), multiple), 2)
 
 
-def test_a_view_is_normalised_anew() -> None:
+def test_a_view_is_normalized_anew() -> None:
     own = teacher(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2))
     theirs = Preprocessing((32, 32))
-    _, [seen] = own.look(theirs.normalise(PIXELS), theirs)
-    torch.testing.assert_close(seen, own.preprocessing.normalise(PIXELS), rtol=0, atol=1e-5)
+    _, [seen] = own.look(theirs.normalize(PIXELS), theirs)
+    torch.testing.assert_close(seen, own.preprocessing.normalize(PIXELS), rtol=0, atol=1e-5)
 
 
 def test_a_view_is_brought_to_the_teachers_size() -> None:

@@ -11,7 +11,7 @@ SIDES = st.integers(1, 400)
 
 
 @given(st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=8), st.floats(0.01, 1.0), st.integers(0, 2**40))
-def test_a_box_lies_inside_its_picture(sides: list[tuple[int, int]], least: float, seed: int) -> None:
+def test_a_box_lies_inside_its_image(sides: list[tuple[int, int]], least: float, seed: int) -> None:
     sizes = np.array(sides)
     boxes = crop_boxes(sizes, least, Dice(range(seed, seed + len(sides))))
     assert (boxes[:, :2] >= 0).all()
@@ -33,22 +33,22 @@ def test_boxes_have_the_shares_and_aspects_that_are_asked_for() -> None:
     assert abs(boxes[:, 1].mean() - (400 - boxes[:, 3]).mean() / 2) < 3  # left edges are spread evenly
 
 
-def test_a_picture_too_long_for_any_box_gives_its_middle() -> None:
+def test_an_image_too_long_for_any_box_gives_its_middle() -> None:
     [box] = crop_boxes(np.array([[10, 400]]), 1.0, Dice([3]))
     assert box.tolist() == [0, 193, 10, 13]
 
 
-def test_a_cut_of_the_whole_picture_at_its_size_is_the_picture() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+def test_a_cut_of_the_whole_image_at_its_size_is_the_image() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
     whole = np.array([0, 0, 24, 24])
-    assert np.array_equal(cut(picture, whole, False, 24), picture)
-    assert np.array_equal(cut(picture, whole, True, 24), picture[:, ::-1])
+    assert np.array_equal(cut(image, whole, False, 24), image)
+    assert np.array_equal(cut(image, whole, True, 24), image[:, ::-1])
 
 
 def test_a_cut_is_where_its_box_is() -> None:
-    picture = np.zeros((40, 60, 3), np.uint8)
-    picture[10:20, 30:50] = (200, 100, 50)
-    assert (cut(picture, np.array([10, 30, 10, 20]), False, 8) == (200, 100, 50)).all()
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[10:20, 30:50] = (200, 100, 50)
+    assert (cut(image, np.array([10, 30, 10, 20]), False, 8) == (200, 100, 50)).all()
 
 
 def test_what_shrinks_keeps_its_mean_and_loses_its_grain() -> None:

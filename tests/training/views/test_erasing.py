@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from corolla.training.views.erasing import AREA, erase, rectangles
-from corolla.training.views.operations import MEAN_COLOUR
+from corolla.training.views.operations import MEAN_COLOR
 from corolla.training.views.randomness import Dice
 
 
@@ -13,12 +13,12 @@ def erased(share: float, count: int = 1000, size: int = 32) -> torch.Tensor:
     return torch.from_numpy(views).permute(0, 3, 1, 2)
 
 
-def test_a_share_of_the_views_loses_a_rectangle_of_the_mean_colour() -> None:
+def test_a_share_of_the_views_loses_a_rectangle_of_the_mean_color() -> None:
     views = erased(0.25)
     gone = (views != 7).all(dim=1)  # (B, S, S)
     hit = gone.flatten(1).any(dim=1)
     assert abs(float(hit.float().mean()) - 0.25) < 0.04
-    assert (views.permute(0, 2, 3, 1)[gone] == torch.tensor(MEAN_COLOUR)).all()
+    assert (views.permute(0, 2, 3, 1)[gone] == torch.tensor(MEAN_COLOR)).all()
     for mask in gone[hit][:100]:
         rows, columns = mask.any(dim=1).sum(), mask.any(dim=0).sum()
         assert mask.sum() == rows * columns

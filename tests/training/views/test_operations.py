@@ -1,4 +1,4 @@
-"""torchvision does the same to one picture."""
+"""torchvision does the same to one image."""
 
 import math
 
@@ -8,13 +8,13 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as TF
 
-from corolla.training.views.operations import MEAN_COLOUR, REST, apply
+from corolla.training.views.operations import MEAN_COLOR, REST, apply
 
 SIZE = 48
 
 
 def smooth(seed: int) -> Tensor:
-    """A picture without sharp edges, so that a difference of half a pixel's fraction stays small."""
+    """An image without sharp edges, so that a difference of half a pixel's fraction stays small."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, 7, 7, generator=generator) * 255
     return torch.nn.functional.interpolate(coarse, (SIZE, SIZE), mode="bicubic")[0].clamp(0, 255).to(torch.uint8)
@@ -22,14 +22,14 @@ def smooth(seed: int) -> Tensor:
 
 def affine(view: Tensor, **changes: object) -> Tensor:
     given = {"angle": 0.0, "translate": [0, 0], "scale": 1.0, "shear": [0.0, 0.0]} | changes
-    return TF.affine(view, interpolation=InterpolationMode.BILINEAR, fill=MEAN_COLOUR, **given)  # type: ignore[arg-type]
+    return TF.affine(view, interpolation=InterpolationMode.BILINEAR, fill=MEAN_COLOR, **given)  # type: ignore[arg-type]
 
 
 def torchvisions(view: Tensor, kind: str, amount: float) -> Tensor:
     shear = math.degrees(math.atan(amount))
     match kind:
         case "rotate":
-            return TF.rotate(view, amount, InterpolationMode.BILINEAR, fill=MEAN_COLOUR)
+            return TF.rotate(view, amount, InterpolationMode.BILINEAR, fill=MEAN_COLOR)
         case "shear_x":
             return affine(view, shear=[shear, 0.0], center=[0, 0])
         case "shear_y":
@@ -67,7 +67,7 @@ def test_geometry_is_torchvisions(kind: str, times: float, amount: float) -> Non
 
 @pytest.mark.parametrize("amount", [-0.99, -0.3, 0.0, 0.3, 0.9])
 @pytest.mark.parametrize("kind", ["brightness", "contrast", "saturation", "sharpness"])
-def test_colour_is_torchvisions(kind: str, amount: float) -> None:
+def test_color_is_torchvisions(kind: str, amount: float) -> None:
     view = smooth(1)
     assert (ours(view, (kind, amount)).int() - torchvisions(view, kind, amount).int()).abs().max() <= 2
 
@@ -101,7 +101,7 @@ def test_equalising_is_nearly_torchvisions() -> None:
     assert torch.equal(ours(flat, ("equalize", 0.0)), flat)
 
 
-def test_a_chain_of_colours_is_one_after_another() -> None:
+def test_a_chain_of_colors_is_one_after_another() -> None:
     view = smooth(2) // 2 + 60  # so that nothing is clamped in between
     expected = view.float() / 255
     ops = [("contrast", 0.2), ("saturation", -0.25), ("brightness", -0.1), ("contrast", -0.2)]

@@ -47,16 +47,16 @@ def test_rand_augment_does_two_operations_of_one_strength() -> None:
             assert amount == pytest.approx(float(possible[10]), abs=1e-3)
 
 
-def test_light_turns_and_changes_colours_evenly() -> None:
+def test_light_turns_and_changes_colors_evenly() -> None:
     views = drawn("light", 3000, 4)
-    turned, coloured = [ops[0] for ops in views], [ops[1:] for ops in views]
+    turned, colored = [ops[0] for ops in views], [ops[1:] for ops in views]
     angles = torch.tensor([amount for _, amount in turned])
     assert {kind for kind, _ in turned} == {"rotate"}
     assert -20 <= angles.min() < -19
     assert 19 < angles.max() <= 20
-    assert len({tuple(kind for kind, _ in ops) for ops in coloured}) == 6
+    assert len({tuple(kind for kind, _ in ops) for ops in colored}) == 6
     for wanted in ("brightness", "contrast", "saturation"):
-        amounts = torch.tensor([amount for ops in coloured for kind, amount in ops if kind == wanted])
+        amounts = torch.tensor([amount for ops in colored for kind, amount in ops if kind == wanted])
         assert len(amounts) == 3000
         assert -0.3 <= amounts.min() < -0.29
         assert abs(float(amounts.mean())) < 0.02

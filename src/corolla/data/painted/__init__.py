@@ -1,10 +1,10 @@
-"""Five kinds of flower painted by rule: pictures to train on where there is no network.
+"""Five kinds of flower painted by rule: images to train on where there is no network.
 
-Shape tells the kinds apart; colour, light, place, size and background are shared between them. Each flower is built
+Shape tells the kinds apart; color, light, place, size and background are shared between them. Each flower is built
 in space, turned, lit and drawn with a depth buffer:
 
 - `sheets` bends petals, leaves and stems; `flowers` puts them together, one file a kind;
-- `greenery`, `visitors` and `backdrop` are what else is in the picture;
+- `greenery`, `visitors` and `backdrop` are what else is in the image;
 - `splat` lights and draws; `scene` arranges and takes the photograph;
 - `dataset` writes files, on several cores by `painters`; `kept` is the set in the cache.
 """

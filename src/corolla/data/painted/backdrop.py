@@ -12,11 +12,11 @@ BICUBIC = Image.Resampling.BICUBIC
 
 
 def backdrop(rng: np.random.Generator, size: Size) -> tuple[Image.Image, bool]:
-    """An RGB picture of `size` = (width, height), and whether it is a surface that shadows fall on."""
+    """An RGB image of `size` = (width, height), and whether it is a surface that shadows fall on."""
     chances = np.array([chance for _, chance, _ in BACKDROPS])
     paint, _, surface = BACKDROPS[rng.choice(len(BACKDROPS), p=chances / chances.sum())]
-    colours = paint(rng, size)
-    return Image.fromarray((np.clip(colours, 0.0, 1.0) * 255.0).astype(np.uint8)), surface
+    colors = paint(rng, size)
+    return Image.fromarray((np.clip(colors, 0.0, 1.0) * 255.0).astype(np.uint8)), surface
 
 
 def noise(rng: np.random.Generator, size: Size, cells: float, octaves: int = 1) -> Floats:
@@ -40,7 +40,7 @@ def ramp(size: Size) -> Floats:
 
 
 def sky(rng: np.random.Generator, size: Size) -> Floats:
-    """Clear, cloudy, grey or evening sky."""
+    """Clear, cloudy, gray or evening sky."""
     pairs = (
         ((0.25, 0.48, 0.82), (0.72, 0.85, 0.96)),
         ((0.62, 0.68, 0.74), (0.86, 0.88, 0.90)),
@@ -57,12 +57,12 @@ def meadow(rng: np.random.Generator, size: Size) -> Floats:
     """Green or dry fields out of focus, sometimes with a horizon."""
     near = np.array([0.26, 0.4, 0.13]) * rng.uniform(0.5, 1.4)
     far = np.array([rng.uniform(0.35, 0.75), rng.uniform(0.5, 0.7), 0.3]) * rng.uniform(0.7, 1.1)
-    colours = blend(far, near, np.clip(ramp(size) + 0.25 * noise(rng, size, 4.0, 2), 0.0, 1.0))
+    colors = blend(far, near, np.clip(ramp(size) + 0.25 * noise(rng, size, 4.0, 2), 0.0, 1.0))
     if rng.random() < 0.4:
         horizon = rng.uniform(0.1, 0.5) + 0.03 * noise(rng, size, 3.0)
         above = np.clip((horizon - ramp(size)) * 14.0, 0.0, 1.0)
-        colours = blend(colours, np.array([0.75, 0.84, 0.93]) * rng.uniform(0.75, 1.05), above)
-    return colours * (1.0 + 0.12 * noise(rng, size, 9.0))[..., None]
+        colors = blend(colors, np.array([0.75, 0.84, 0.93]) * rng.uniform(0.75, 1.05), above)
+    return colors * (1.0 + 0.12 * noise(rng, size, 9.0))[..., None]
 
 
 def soil(rng: np.random.Generator, size: Size) -> Floats:
@@ -84,32 +84,32 @@ def bokeh(rng: np.random.Generator, size: Size) -> Floats:
     """Discs of light out of focus over a dark or green ground."""
     low, high = rng.uniform(0.03, 0.4, 3) * [0.9, 1.1, 0.8], rng.uniform(0.1, 0.6, 3)
     ground = blend(low, high, np.clip(ramp(size) + 0.2 * noise(rng, size, 3.0), 0.0, 1.0))
-    picture, unit = Image.fromarray((ground * 255.0).astype(np.uint8)), min(size)
-    brush = ImageDraw.Draw(picture, "RGBA")
+    image, unit = Image.fromarray((ground * 255.0).astype(np.uint8)), min(size)
+    brush = ImageDraw.Draw(image, "RGBA")
     for _ in range(int(rng.integers(8, 22))):
         radius = unit * rng.uniform(0.03, 0.13)
         x, y = rng.uniform(0, size[0]), rng.uniform(0, size[1])
-        colour = np.clip(high * 0.6 + rng.uniform(0.1, 0.75, 3) + rng.uniform(0.0, 0.25), 0.0, 1.0)
-        red, green, blue = (int(255 * value) for value in colour)
+        color = np.clip(high * 0.6 + rng.uniform(0.1, 0.75, 3) + rng.uniform(0.0, 0.25), 0.0, 1.0)
+        red, green, blue = (int(255 * value) for value in color)
         brush.ellipse((x - radius, y - radius, x + radius, y + radius), (red, green, blue, int(rng.uniform(40, 130))))
-    soft = picture.filter(ImageFilter.GaussianBlur(unit * rng.uniform(0.004, 0.02)))
+    soft = image.filter(ImageFilter.GaussianBlur(unit * rng.uniform(0.004, 0.02)))
     return floats(np.asarray(soft)) / np.float32(255.0)
 
 
 def wall(rng: np.random.Generator, size: Size) -> Floats:
-    """Bricks, or plaster in some colour."""
+    """Bricks, or plaster in some color."""
     tones = floats([[0.6, 0.33, 0.25], [0.8, 0.76, 0.68], [0.72, 0.6, 0.42], [0.5, 0.52, 0.55], [0.85, 0.65, 0.6]])
     base = tones[rng.integers(len(tones))] * rng.uniform(0.6, 1.1)
-    colours = base * (1.0 + 0.06 * noise(rng, size, 20.0, 2) + 0.05 * noise(rng, size, 2.0))[..., None]
+    colors = base * (1.0 + 0.06 * noise(rng, size, 20.0, 2) + 0.05 * noise(rng, size, 2.0))[..., None]
     if rng.random() < 0.4:
-        return floats(colours)
+        return floats(colors)
     course = min(size) * rng.uniform(0.08, 0.2)
     y, x = np.arange(size[1])[:, None] / course, np.arange(size[0])[None, :] / (2.4 * course)
     row = np.floor(y)
     x = x + 0.5 * (row % 2)
     joint = (np.mod(y, 1.0) < 0.12) | (np.mod(x, 1.0) < 0.05)
     brick = rng.uniform(0.8, 1.2, 977)[((row * 31 + np.floor(x) * 7) % 977).astype(int)]
-    return floats(np.where(joint[..., None], base * rng.uniform(0.6, 1.5), colours * brick[..., None]))
+    return floats(np.where(joint[..., None], base * rng.uniform(0.6, 1.5), colors * brick[..., None]))
 
 
 def boards(rng: np.random.Generator, size: Size) -> Floats:
@@ -125,7 +125,7 @@ def boards(rng: np.random.Generator, size: Size) -> Floats:
 
 
 def paper(rng: np.random.Generator, size: Size) -> Floats:
-    """A plain backdrop of any colour, lit from one side."""
+    """A plain backdrop of any color, lit from one side."""
     base = rng.uniform(0.1, 0.95) + rng.normal(0.0, 0.12, 3)
     glow = rng.uniform(-0.3, 0.3) * ramp(size) + 0.05 * noise(rng, size, 1.5)
     return base * (1.0 + glow)[..., None]

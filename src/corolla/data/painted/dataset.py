@@ -1,4 +1,4 @@
-"""The data set: one picture by kind and seed, or a class-per-folder tree of them."""
+"""The data set: one image by kind and seed, or a class-per-folder tree of them."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -31,12 +31,12 @@ PAINTERS: Mapping[str, Painter] = {
 }
 KINDS: tuple[str, ...] = tuple(PAINTERS)
 SIZES = (16, 1024)
-SEED_STRIDE = 1_000_000  # a data set of one seed shares no picture with that of the next
-FEWEST = 100  # pictures that are worth the second a process takes to start
+SEED_STRIDE = 1_000_000  # a data set of one seed shares no image with that of the next
+FEWEST = 100  # images that are worth the second a process takes to start
 
 
 def paint(kind: str, seed: int, size: int = 160) -> Image.Image:
-    """Paint one RGB picture of flowers of one kind, its longer side `size` pixels, the other at least 3/4 of it.
+    """Paint one RGB image of flowers of one kind, its longer side `size` pixels, the other at least 3/4 of it.
 
     The same kind, seed and size give the same pixels, and another size the same scene (but for its grain).
     Raises `CorollaError` for an unknown kind, a negative seed or a size outside 16 to 1024.
@@ -59,30 +59,30 @@ def paint_dataset(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Paint `count` JPEG pictures into `folder`, one folder a kind (`daisy/painted-00000.jpg`, ...), and return it.
+    """Paint `count` JPEG images into `folder`, one folder a kind (`daisy/painted-00000.jpg`, ...), and return it.
 
-    The kinds differ by one picture at most. Large sets are painted by a process on each core, or by as many as
+    The kinds differ by one image at most. Large sets are painted by a process on each core, or by as many as
     `processes` says; the files are the same. `progress` is called with (painted, count) at first and after each
-    picture. Every file appears whole or not at all, and painting again finishes what was broken off. Raises
-    `CorollaError` if the folder holds anything else, so that no foreign picture ends up in a class, and if another
+    image. Every file appears whole or not at all, and painting again finishes what was broken off. Raises
+    `CorollaError` if the folder holds anything else, so that no foreign image ends up in a class, and if another
     process paints there.
     """
     folder = at(folder)
     if count < len(KINDS):
-        raise CorollaError(f"cannot paint {count} pictures; ask for {len(KINDS)} or more, one of each kind")
+        raise CorollaError(f"cannot paint {count} images; ask for {len(KINDS)} or more, one of each kind")
     if processes is not None and processes < 1:
         raise CorollaError(f"cannot paint with {processes} processes; choose a whole number from 1 up")
-    pictures = places(count)
-    refuse_strangers(folder, pictures)
+    images = places(count)
+    refuse_strangers(folder, images)
     with locked(folder, "painting"):
         for half_written in leftovers(folder):
             half_written.unlink()
-        paint_files(folder, pictures, size=size, seed=seed, processes=processes, progress=progress)
+        paint_files(folder, images, size=size, seed=seed, processes=processes, progress=progress)
     return folder
 
 
 def places(count: int) -> list[Path]:
-    """The files of a set of `count` pictures, relative to its folder, the kinds by turns."""
+    """The files of a set of `count` images, relative to its folder, the kinds by turns."""
     numbers = range(-(-count // len(KINDS)))
     return [Path(kind) / f"painted-{number:05d}.jpg" for number in numbers for kind in KINDS][:count]
 
@@ -121,7 +121,7 @@ def jpeg(kind: str, seed: int, size: int) -> bytes:
 def refuse_strangers(folder: Path, ours: Sequence[Path], advice: str = "give a new or empty folder") -> None:
     """Raise `CorollaError` if `folder` is a file, or holds a file that is not one of `ours` (relative paths).
 
-    What systems leave behind, and no training takes for a picture, does not count.
+    What systems leave behind, and no training takes for an image, does not count.
     """
     if folder.exists() and not folder.is_dir():
         raise CorollaError(f"{folder} is a file; {advice} to paint into")

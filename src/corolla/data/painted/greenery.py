@@ -12,7 +12,7 @@ Foliage = Callable[[np.random.Generator, Floats, float], list[Sheets]]
 
 
 def greens(rng: np.random.Generator, count: int) -> Floats:
-    """Leaf colours (count, 1, 1, 3) from dark to fresh, of one plant and so near each other."""
+    """Leaf colors (count, 1, 1, 3) from dark to fresh, of one plant and so near each other."""
     mean, dry = rng.uniform(0.0, 1.0), rng.uniform(0.0, 0.35) ** 2
     weight = np.clip(mean + rng.normal(0.0, 0.15, (count, 1, 1, 1)), 0.0, 1.0)
     return (DARK * (1.0 - weight) + FRESH * weight) * (1.0 - dry) + DRY * dry

@@ -12,14 +12,14 @@ from corolla.data.cache import cache_folder, new_folder
 from corolla.data.hashing import sha256_of
 from corolla.data.painted.dataset import paint_dataset, paint_files, places, refuse_strangers
 
-SUMS = "pictures.sha256"  # as `sha256sum` writes it
+SUMS = "images.sha256"  # as `sha256sum` writes it
 
 
 def kept_set(count: int, progress: Callable[[int, int], None] | None = None) -> Path:
-    """The folder of `count` pictures of seed 0, which are painted if they are not there or not as they were.
+    """The folder of `count` images of seed 0, which are painted if they are not there or not as they were.
 
     `progress` is called with (painted, to paint). Raises `CorollaError` if the folder has other files as well, which a
-    training would take for pictures.
+    training would take for images.
     """
     folder = cache_folder() / f"painted-{count}-{painter()}"
     if not folder.is_dir():
@@ -37,7 +37,7 @@ def kept_set(count: int, progress: Callable[[int, int], None] | None = None) -> 
 
 
 def painter() -> str:
-    """What the pixels depend on, in twelve digits: another painter's pictures are never mistaken for this one's."""
+    """What the pixels depend on, in twelve digits: another painter's images are never mistaken for this one's."""
     made = hashlib.sha256(f"{numpy.__version__} {PIL.__version__}".encode())
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         made.update(file.read_bytes())

@@ -10,7 +10,7 @@ from corolla.data.painted.sheets import Floats, Sheets, cross, floats
 
 @dataclass(frozen=True)
 class Light:
-    """A sun and a sky: `towards` is the unit vector (3,) to the sun, the colours (3,) scale what they light."""
+    """A sun and a sky: `towards` is the unit vector (3,) to the sun, the colors (3,) scale what they light."""
 
     towards: Floats
     sun: Floats
@@ -18,7 +18,7 @@ class Light:
     shadow: float  # the share of the sun that a petal takes from those below it
 
 
-# chance, height of the sun in radians, colours of sun and sky, depth of shadows
+# chance, height of the sun in radians, colors of sun and sky, depth of shadows
 WEATHER = (
     (0.32, 0.75, (0.84, 0.80, 0.74), (0.41, 0.44, 0.49), 0.55),  # noon
     (0.20, 0.50, (0.92, 0.74, 0.55), (0.45, 0.44, 0.47), 0.50),  # a low sun
@@ -53,19 +53,19 @@ def normals(points: Floats) -> Floats:
 
 
 def lit(sheets: Sheets, light: Light, shade: Floats) -> Floats:
-    """The colours (P, A, B, 3) of sheets under a light, `shade` (P, A, B) of the sun being taken away."""
+    """The colors (P, A, B, 3) of sheets under a light, `shade` (P, A, B) of the sun being taken away."""
     normal = normals(sheets.points)
     facing = normal @ light.towards
     front = np.maximum((facing + 0.25) / 1.25, 0.0)  # light wraps around thin, rough petals
     through = sheets.sheer * np.maximum(-facing, 0.0)
     sun = (front + through) * (1.0 - shade)
     up = 0.75 - 0.25 * normal[..., 1]
-    colours = sheets.colours * (sun[..., None] * light.sun + up[..., None] * light.sky)
+    colors = sheets.colors * (sun[..., None] * light.sun + up[..., None] * light.sky)
     if sheets.gloss:
         half = light.towards + floats([0.0, 0.0, 1.0])
         shine = np.maximum(normal @ (half / np.linalg.norm(half)), 0.0) ** 18 * (1.0 - shade)
-        colours += (sheets.gloss * shine)[..., None] * light.sun
-    return colours
+        colors += (sheets.gloss * shine)[..., None] * light.sun
+    return colors
 
 
 def shadows(plant: Sequence[Sheets], light: Light, cells: int = 44) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""Files of pictures painted in several processes, in the order in which they are asked for.
+"""Files of images painted in several processes, in the order in which they are asked for.
 
 A painter is a fresh Python that reads what to paint from a pipe and writes the file into another. It copies neither
 the threads nor the script of the process that asks, so a script without a main guard can have some; it hears no Ctrl-C
@@ -17,38 +17,38 @@ from queue import SimpleQueue
 Asked = tuple[str, int, int]  # kind, seed and size
 Paint = Callable[[str, int, int], bytes]
 
-AHEAD = 8  # pictures that may be painted, for each painter, before somebody takes them
+AHEAD = 8  # images that may be painted, for each painter, before somebody takes them
 ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 NEW_GROUP = 0x200 if sys.platform == "win32" else 0  # apart from the terminal, as a session of its own is elsewhere
 LENGTH = 4  # bytes that say how many follow
 
 
 def painted(paint: Paint, asked: Sequence[Asked], processes: int) -> Generator[bytes, None, None]:
-    """`paint(*picture)` for each of `asked`, in its order, by so many painters; by this process if one is enough.
+    """`paint(*image)` for each of `asked`, in its order, by so many painters; by this process if one is enough.
 
     What a painter cannot do, because the system has killed it or does not let it start, this process does. Closing
     the iterator ends the painters.
     """
     if processes == 1:
-        yield from (paint(*picture) for picture in asked)
+        yield from (paint(*image) for image in asked)
         return
     painters = [Painter() for _ in range(processes)]
     idle: SimpleQueue[Painter] = SimpleQueue()
     for painter in painters:
         idle.put(painter)
 
-    def by_one(picture: Asked) -> bytes:
+    def by_one(image: Asked) -> bytes:
         painter = idle.get()
         try:
-            return painter.paint(picture) or paint(*picture)
+            return painter.paint(image) or paint(*image)
         finally:
             idle.put(painter)
 
     threads = ThreadPoolExecutor(processes)  # each waits for a painter
     ahead: deque[Future[bytes]] = deque()
     try:
-        for picture in asked:
-            ahead.append(threads.submit(by_one, picture))
+        for image in asked:
+            ahead.append(threads.submit(by_one, image))
             if len(ahead) > AHEAD * processes:
                 yield ahead.popleft().result()
         while ahead:
@@ -77,12 +77,12 @@ class Painter:
                 start_new_session=sys.platform != "win32",
             )
 
-    def paint(self, picture: Asked) -> bytes:
+    def paint(self, image: Asked) -> bytes:
         """The file, or nothing."""
         if self.process is None or self.process.stdin is None or self.process.stdout is None:
             return b""
         try:
-            self.process.stdin.write("{} {} {}\n".format(*picture).encode())
+            self.process.stdin.write("{} {} {}\n".format(*image).encode())
             self.process.stdin.flush()
             length = int.from_bytes(self.process.stdout.read(LENGTH), "big")
             file = self.process.stdout.read(length)

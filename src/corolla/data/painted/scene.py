@@ -1,4 +1,4 @@
-"""One picture: flowers of one kind somewhere, in some light, with things behind, beside and before them."""
+"""One image: flowers of one kind somewhere, in some light, with things behind, beside and before them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from corolla.data.painted.sheets import Floats, Sheets, cross, floats, spokes, s
 from corolla.data.painted.splat import render
 from corolla.data.painted.visitors import visitor
 
-# From a generator for the shape and one for the colours, so that flowers of one variety can share the second.
+# From a generator for the shape and one for the colors, so that flowers of one variety can share the second.
 Painter = Callable[[np.random.Generator, np.random.Generator], Head]
 Plant = list[Sheets]
-Frame = tuple[float, float]  # width and height of the picture, the shorter being 1
+Frame = tuple[float, float]  # width and height of the image, the shorter being 1
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ def compose(painter: Painter, rng: np.random.Generator, size: int) -> Image.Imag
     far_blur, near_blur = rng.uniform(0.008, 0.045), rng.uniform(0.0, 0.022)
     ground, camera = rng.spawn(2)  # how much they draw depends on the size; the scene must not
 
-    picture, surface = backdrop(ground, pixels)
+    image, surface = backdrop(ground, pixels)
     if far:
-        paste(picture, render(far, pixels, light, finer=1), blur=far_blur * short)
+        paste(image, render(far, pixels, light, finer=1), blur=far_blur * short)
     sharp = render(middle, pixels, light)
     if surface:
-        cast(picture, sharp, light, camera)
-    paste(picture, sharp)
+        cast(image, sharp, light, camera)
+    paste(image, sharp)
     if near:
-        paste(picture, render(near, pixels, light, finer=1), blur=near_blur * short)
-    return develop(picture, camera)
+        paste(image, render(near, pixels, light, finer=1), blur=near_blur * short)
+    return develop(image, camera)
 
 
 def places(rng: np.random.Generator, frame: Frame) -> list[Spot]:
@@ -93,8 +93,8 @@ def flower(head: Head, rng: np.random.Generator, spot: Spot, frame: Frame) -> li
     # Every kind fills its spot alike, so that size and place tell nothing.
     breadth = 0.5 * float(np.max(high - low) + np.sqrt(np.prod(high - low)))
     scale = 2.0 * spot.radius / breadth
-    centre = np.append(0.5 * (low + high) * scale, 0.0)
-    offset = np.array([spot.x, spot.y, spot.z]) - centre
+    center = np.append(0.5 * (low + high) * scale, 0.0)
+    offset = np.array([spot.x, spot.y, spot.z]) - center
     plant = [sheets.moved(rotation, scale, offset) for sheets in head.sheets]
 
     axis = rotation[:, 2]
@@ -126,7 +126,7 @@ def pose(rng: np.random.Generator, nod: float) -> Floats:
 
 
 def behind(rng: np.random.Generator, frame: Frame) -> list[Plant]:
-    """Leaves, grass and other flowers far away, of any colour, none of them telling the kind."""
+    """Leaves, grass and other flowers far away, of any color, none of them telling the kind."""
     far: list[Plant] = []
     if rng.random() < 0.5:
         middles = rng.uniform(0.0, 1.0, (int(rng.integers(4, 26)), 2)) * frame
@@ -139,7 +139,7 @@ def behind(rng: np.random.Generator, frame: Frame) -> list[Plant]:
 
 
 def posies(rng: np.random.Generator, frame: Frame, depth: float) -> Sheets:
-    """Plain round flowers in one or two colours, to be seen out of focus."""
+    """Plain round flowers in one or two colors, to be seen out of focus."""
     count, petals = int(rng.integers(2, 9)), 6
     dyes = np.array(list(PIGMENTS.values()))[rng.integers(0, len(PIGMENTS), 2)]
     one = straps(spokes(petals), 1.0, 0.5, floats([0.5, 0.8, 1, 0.9, 0.5]), nodes_across=3, elevation=0.4)

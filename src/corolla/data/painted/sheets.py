@@ -21,15 +21,15 @@ GOLDEN_ANGLE = np.pi * (3.0 - 5.0**0.5)  # Vogel 1979: seeds that turn by it nev
 
 @dataclass(frozen=True)
 class Sheets:
-    """`P` sheets of `A` x `B` nodes: where they are and which colour they have before light falls on them.
+    """`P` sheets of `A` x `B` nodes: where they are and which color they have before light falls on them.
 
-    The nodes lie at `along(A)` and `across(B)`. Colours may be given in any shape that broadcasts to that of the
+    The nodes lie at `along(A)` and `across(B)`. Colors may be given in any shape that broadcasts to that of the
     points. `relief(t, s)` is the fine pattern that the coarse grid cannot hold (veins, teeth): from `t` of
     shape (n, 1) and `s` of shape (1, m) to brightness factors (n, m); where it is 0 the sheet is cut away.
     """
 
     points: Floats  # (P, A, B, 3)
-    colours: Floats  # (P, A, B, 3), 0 to 1
+    colors: Floats  # (P, A, B, 3), 0 to 1
     relief: Relief | None = None
     sheer: float = 0.35  # the share of light from behind that shines through
     gloss: float = 0.0  # the strength of the highlight
@@ -37,7 +37,7 @@ class Sheets:
     def __post_init__(self) -> None:
         points = floats(self.points)
         object.__setattr__(self, "points", points)
-        object.__setattr__(self, "colours", np.broadcast_to(floats(self.colours), points.shape))
+        object.__setattr__(self, "colors", np.broadcast_to(floats(self.colors), points.shape))
 
     def moved(self, rotation: Floats, scale: float, offset: ArrayLike) -> "Sheets":
         """The same sheets rotated by a (3, 3) matrix, then scaled, then shifted by (3,)."""
@@ -91,7 +91,7 @@ def cross(a: Floats, b: Floats) -> Floats:
 
 
 def blend(low: ArrayLike, high: ArrayLike, weight: ArrayLike) -> Floats:
-    """Colours between `low` and `high` (..., 3) by `weight` (...)."""
+    """Colors between `low` and `high` (..., 3) by `weight` (...)."""
     share = floats(weight)[..., None]
     return floats(floats(low) * (1.0 - share) + floats(high) * share)
 

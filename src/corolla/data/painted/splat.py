@@ -1,7 +1,7 @@
-"""From sheets in space to a picture, with a depth buffer and no loop over pixels.
+"""From sheets in space to an image, with a depth buffer and no loop over pixels.
 
-The image plane is x to the right, y down and z towards the viewer, the shorter side of the picture being 1.
-Colours are lit on the coarse nodes of the sheets; nodes are then interpolated to points about as close as the
+The image plane is x to the right, y down and z towards the viewer, the shorter side of the image being 1.
+Colors are lit on the coarse nodes of the sheets; nodes are then interpolated to points about as close as the
 pixels of a twice larger buffer, and in each pixel the nearest point wins.
 """
 
@@ -19,17 +19,17 @@ SUPERSAMPLE = 2
 DEPTHS = 1 << 22  # depth levels, 64 a pixel
 BATCH = 20_000  # points at a time: they stay in the processor's cache
 LADDER = 1.3  # from one number of points along a sheet to the next
-HOLE = 3 * 64  # depth levels behind its neighbours that make a pixel a hole
+HOLE = 3 * 64  # depth levels behind its neighbors that make a pixel a hole
 SPACING = 1.0  # pixels between points; `close` fills what sheets drawn out unevenly leave open
 
 
 def render(
     layer: Sequence[Sequence[Sheets]], size: tuple[int, int], light: Light, finer: int = SUPERSAMPLE
 ) -> Image.Image:
-    """Paint plants on nothing: a premultiplied `RGBa` picture of `size` = (width, height) pixels.
+    """Paint plants on nothing: a premultiplied `RGBa` image of `size` = (width, height) pixels.
 
     A layer is a list of plants, a plant a list of sheets that throw shadows on each other. The buffer is
-    `finer` times larger than the picture.
+    `finer` times larger than the image.
     """
     width, height = size[0] * finer, size[1] * finer
     nearest = np.zeros((height, width), np.int64)
@@ -38,11 +38,11 @@ def render(
             splat(nearest, sheets, lit(sheets, light, shade))
     close(nearest)
     pixels = (nearest & 0xFFFFFF) | np.where(nearest > 0, 0xFF000000, 0)
-    picture = Image.frombytes("RGBa", (width, height), pixels.astype("<u4").tobytes())
-    return picture.reduce(finer) if finer > 1 else picture
+    image = Image.frombytes("RGBa", (width, height), pixels.astype("<u4").tobytes())
+    return image.reduce(finer) if finer > 1 else image
 
 
-def splat(nearest: NDArray[np.int64], sheets: Sheets, colours: Floats) -> None:
+def splat(nearest: NDArray[np.int64], sheets: Sheets, colors: Floats) -> None:
     """Let the points of sheets compete for the pixels of `nearest` (height, width).
 
     A pixel holds depth, blue, green and red of its winner in one number, so that the larger number is the nearer
@@ -50,10 +50,10 @@ def splat(nearest: NDArray[np.int64], sheets: Sheets, colours: Floats) -> None:
     """
     height, width = nearest.shape
     unit = np.float32(min(width, height))
-    count = len(colours)
-    channels = np.empty((6, *colours.shape[:3]), np.float32)
+    count = len(colors)
+    channels = np.empty((6, *colors.shape[:3]), np.float32)
     np.multiply(sheets.points.transpose(3, 0, 1, 2), unit, out=channels[:3])
-    np.multiply(colours.transpose(3, 0, 1, 2), np.float32(255.0), out=channels[3:])
+    np.multiply(colors.transpose(3, 0, 1, 2), np.float32(255.0), out=channels[3:])
     flat = channels[:2]
     low, high = flat.reshape(2, count, -1).min(axis=2), flat.reshape(2, count, -1).max(axis=2)
     seen = (high[0] >= 0) & (high[1] >= 0) & (low[0] < width) & (low[1] < height)
@@ -82,7 +82,7 @@ def splat(nearest: NDArray[np.int64], sheets: Sheets, colours: Floats) -> None:
 
 
 def close(nearest: NDArray[np.int64]) -> None:
-    """Fill holes one pixel wide: a pixel much farther than its neighbours on both sides takes the farther of them."""
+    """Fill holes one pixel wide: a pixel much farther than its neighbors on both sides takes the farther of them."""
     step = np.int64(HOLE << 24)
     for beside, middle in ((nearest, nearest[:, 1:-1]), (nearest.T, nearest.T[:, 1:-1])):
         np.maximum(middle, np.minimum(beside[:, :-2], beside[:, 2:]) - step, out=middle)

@@ -43,16 +43,16 @@ def bee(rng: np.random.Generator) -> list[Sheets]:
 
 
 def butterfly(rng: np.random.Generator) -> list[Sheets]:
-    """Four wings of one colour with a dark border."""
-    colour = rng.uniform(0.25, 1.0, 3)
+    """Four wings of one color with a dark border."""
+    color = rng.uniform(0.25, 1.0, 3)
     t = along(8)
     outline = t**0.6 * np.sqrt(1.0 - t**5) + 0.03
     raised = float(rng.uniform(0.1, 1.0))
     fore = straps(floats([1.0, -1.0]), 1.25, 0.55, outline, root=(0.05, 0.15), elevation=raised)
     hind = straps(floats([2.1, -2.1]), 0.9, 0.55, outline, root=(0.05, 0.12), elevation=raised)
     return [
-        Sheets(fore, colour, relief=border, sheer=0.6),
-        Sheets(hind, colour, relief=border, sheer=0.6),
+        Sheets(fore, color, relief=border, sheer=0.6),
+        Sheets(hind, color, relief=border, sheer=0.6),
         Sheets(body(0.55, 0.09), floats([0.1, 0.08, 0.07]), sheer=0.0),
     ]
 

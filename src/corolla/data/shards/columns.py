@@ -1,7 +1,7 @@
-"""Parquet and Arrow files as Hugging Face `datasets` writes them: a column of pictures and one of labels.
+"""Parquet and Arrow files as Hugging Face `datasets` writes them: a column of images and one of labels.
 
 They are read with pyarrow, which `datasets` itself reads them with: a row group or a record batch can be gone to at
-once, so that a training resumes in the middle of an epoch without reading what came before, and only a few pictures
+once, so that a training resumes in the middle of an epoch without reading what came before, and only a few images
 are in the memory at a time. `datasets` in streaming mode counts rows from the beginning instead.
 """
 
@@ -17,23 +17,23 @@ from corolla.data.shards.samples import MAX_WORD, TOO_LONG, DamageError, LeftOut
 from corolla.data.table_columns import LABEL_NAMES
 from corolla.errors import CorollaError
 
-_PICTURE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
+_IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
 _LABEL_NAMES = (*LABEL_NAMES, "labels", "cls")
 _NONE = re.compile(r"-\d+")
-_ROWS = 16  # pictures in the memory at a time
+_ROWS = 16  # images in the memory at a time
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where pictures and labels stand, and the names that numbers of classes stand for, if the file says."""
+    """Where images and labels stand, and the names that numbers of classes stand for, if the file says."""
 
-    picture: str
+    image: str
     label: str
     names: tuple[str, ...] = ()
 
 
 def columns_of(path: Path) -> Columns | None:
-    """The columns of a file; None if it has none of pictures and labels, such as a table of paths."""
+    """The columns of a file; None if it has none of images and labels, such as a table of paths."""
     with arrow_errors():
         return find_columns(schema_of(path))
 
@@ -41,18 +41,18 @@ def columns_of(path: Path) -> Columns | None:
 def find_columns(schema: Any) -> Columns | None:
     """The columns by what `datasets` wrote about them, or else by their names and types."""
     features = features_of(schema.metadata or {})
-    pictures = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
-    pictures += [name for name in schema.names if holds_files(schema.field(name).type)]
-    pictures += [name for name in _PICTURE_NAMES if name in schema.names and is_bytes(schema.field(name).type)]
-    pictures = [name for name in pictures if holds_files(kind := schema.field(name).type) or is_bytes(kind)]
+    images = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
+    images += [name for name in schema.names if holds_files(schema.field(name).type)]
+    images += [name for name in _IMAGE_NAMES if name in schema.names and is_bytes(schema.field(name).type)]
+    images = [name for name in images if holds_files(kind := schema.field(name).type) or is_bytes(kind)]
     labels = [name for name in schema.names if features.get(name, {}).get("_type") == "ClassLabel"]
     labels += [name for name in _LABEL_NAMES if name in schema.names]
     labels = [name for name in labels if is_word(schema.field(name).type)]
-    if not pictures or not labels:
+    if not images or not labels:
         return None
     names = features.get(labels[0], {}).get("names")
     named = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return Columns(pictures[0], labels[0], tuple(names) if named and names else ())
+    return Columns(images[0], labels[0], tuple(names) if named and names else ())
 
 
 def read_words(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
@@ -92,10 +92,10 @@ def read_columns(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
     with arrow_errors():
         columns, place, row = needed(path), 0, 0
         for batch in batches_of(path) if path.suffix == ".arrow" else group_batches(path, piece, columns):
-            pictures = batch.column(columns.picture)
+            images = batch.column(columns.image)
             for number, word in enumerate(words(batch, columns)):
                 if not no_label(word):
-                    content = bytes_of(pictures[number].as_py()) if wanted(place) else None
+                    content = bytes_of(images[number].as_py()) if wanted(place) else None
                     yield Sample(place, f"{path.name}, {row_name(row + number, piece, path)}", word, content)
                     place += 1
             row += batch.num_rows
@@ -106,7 +106,7 @@ def group_batches(path: Path, piece: int, columns: Columns) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
-        wanted = [columns.picture, columns.label]
+        wanted = [columns.image, columns.label]
         yield from file.iter_batches(batch_size=_ROWS, row_groups=[piece], columns=wanted, use_threads=False)
 
 
@@ -142,7 +142,7 @@ def needed(path: Path) -> Columns:
     """The columns of a file that must have them."""
     columns = find_columns(schema_of(path))
     if columns is None:
-        raise DamageError("it has no column of pictures (their bytes) beside one of labels")
+        raise DamageError("it has no column of images (their bytes) beside one of labels")
     return columns
 
 

@@ -1,4 +1,4 @@
-"""Whether a source means files of many pictures, and which files those are."""
+"""Whether a source means files of many images, and which files those are."""
 
 import glob
 import itertools
@@ -12,7 +12,7 @@ from corolla.data.listing import SPLIT_WORDS
 from corolla.data.manifest import Split
 from corolla.data.shards.samples import SUFFIXES
 from corolla.data.tables import is_table
-from corolla.data.tree import list_entries, named_like_picture
+from corolla.data.tree import list_entries, named_like_image
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 
@@ -26,7 +26,7 @@ _NUMBERING = ("of", "part", "shard")  # words around a number: test-00000-of-000
 
 @dataclass(frozen=True)
 class Found:
-    """Files of many pictures, sorted by path, and the folder that describes them."""
+    """Files of many images, sorted by path, and the folder that describes them."""
 
     source: str  # an absolute path or pattern, which finds them again
     folder: Path
@@ -49,12 +49,12 @@ def find(source: AnyPath) -> Found | None:
     if path.suffix not in SUFFIXES:
         return None
     if path.is_file():
-        return Found(str(path), path.parent, (path,)) if has_pictures(path) else None
+        return Found(str(path), path.parent, (path,)) if has_images(path) else None
     if not glob.has_magic(str(path)) and not _BRACES.search(str(path)):
         return None
     files = tuple(sorted(set(itertools.chain.from_iterable(map(matching, expand(str(path)))))))
     folder = Path(os.path.commonpath([file.parent for file in files]))
-    return Found(str(path), folder, files) if has_pictures(files[0]) else None
+    return Found(str(path), folder, files) if has_images(files[0]) else None
 
 
 def matching(pattern: str) -> list[Path]:
@@ -71,22 +71,22 @@ def in_folder(folder: Path) -> Found | None:
         return Found(str(folder), folder, ())
     inner, files = list_entries(folder)
     if any(each.name.lower() not in _INNER for each in inner) or any(map(is_other_data, files)):
-        return None  # folders of classes, or pictures with a table: an archive that lies beside them is none of it
+        return None  # folders of classes, or images with a table: an archive that lies beside them is none of it
     files += [file for each in inner for file in list_entries(each)[1]]
     for suffix in SUFFIXES:
         some = tuple(sorted(file for file in files if file.suffix == suffix))
-        if some and has_pictures(some[0]):
+        if some and has_images(some[0]):
             return Found(str(folder), folder, some)
     return None
 
 
 def is_other_data(file: Path) -> bool:
-    """Whether a file is a picture, or a table of pictures."""
-    return named_like_picture(file.name) or (file.suffix.lower() in (".csv", ".tsv") and is_table(file))
+    """Whether a file is an image, or a table of images."""
+    return named_like_image(file.name) or (file.suffix.lower() in (".csv", ".tsv") and is_table(file))
 
 
-def has_pictures(file: Path) -> bool:
-    """Whether a file holds pictures, and not their paths."""
+def has_images(file: Path) -> bool:
+    """Whether a file holds images, and not their paths."""
     if file.suffix == ".tar":
         return True
     from corolla.data.shards.columns import columns_of

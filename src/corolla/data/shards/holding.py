@@ -1,8 +1,8 @@
-"""Which samples of a stream are no training pictures, and which of those stand for it where files are needed.
+"""Which samples of a stream are no training images, and which of those stand for it where files are needed.
 
-Validation and test pictures that the data does not have are taken from its training pictures, class by class, by a
-seeded draw. Only labels are known before a picture is read, so copies of one photograph are not kept on one side here;
-`corolla data shard` does that, for it opens every picture.
+Validation and test images that the data does not have are taken from its training images, class by class, by a
+seeded draw. Only labels are known before an image is read, so copies of one photograph are not kept on one side here;
+`corolla data shard` does that, for it opens every image.
 """
 
 import hashlib
@@ -12,26 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.data.manifest import SPLITS, Split
-from corolla.data.shards.catalogue import Catalogue, Piece
+from corolla.data.shards.catalog import Catalog, Piece
 from corolla.data.shards.index import index_of
 from corolla.data.splitting import Fractions
 from corolla.errors import CorollaError
 
-MOST_HELD = 10_000  # pictures taken for a split, beside one a class
-SAMPLE = 2048  # training pictures that stand for all, beside `FEW` a class
+MOST_HELD = 10_000  # images taken for a split, beside one a class
+SAMPLE = 2048  # training images that stand for all, beside `FEW` a class
 FEW = 2
 
-Places = dict[int, NDArray[np.int64]]  # from a piece's place in the catalogue to samples of it, in rising order
+Places = dict[int, NDArray[np.int64]]  # from a piece's place in the catalog to samples of it, in rising order
 
 
-def hold_out(catalogue: Catalogue, seed: int, fractions: Fractions) -> dict[Split, Places]:
-    """The training samples that become validation or test pictures, where there are none."""
-    missing = [split for split in SPLITS if not catalogue.of(split)]
+def hold_out(catalog: Catalog, seed: int, fractions: Fractions) -> dict[Split, Places]:
+    """The training samples that become validation or test images, where there are none."""
+    missing = [split for split in SPLITS if not catalog.of(split)]
     if not missing or "train" in missing:  # also where no split is to be made up
         return {}
-    training = [(place, piece) for place, piece in enumerate(catalogue.pieces) if piece.split == "train"]
-    names = sorted(set(catalogue.names.values()))
-    labels = [labels_of(piece, catalogue, names) for _, piece in training]
+    training = [(place, piece) for place, piece in enumerate(catalog.pieces) if piece.split == "train"]
+    names = sorted(set(catalog.names.values()))
+    labels = [labels_of(piece, catalog, names) for _, piece in training]
     rolls = [roll(seed, piece, len(some)) for (_, piece), some in zip(training, labels, strict=True)]
     label, ends = np.concatenate(labels), np.cumsum([0, *map(len, labels)])
     counts = np.bincount(label, minlength=len(names))
@@ -57,7 +57,7 @@ def shares(
     for name, count in zip(names, counts, strict=True):
         if 0 < count <= len(missing):
             raise CorollaError(
-                f"class {name!r} has too few pictures ({count}) to be split into train, {', '.join(missing)}; "
+                f"class {name!r} has too few images ({count}) to be split into train, {', '.join(missing)}; "
                 f"{len(missing) + 1} are the least: add some, or bring shards of every split"
             )
     found: dict[Split, NDArray[np.int64]] = {}
@@ -68,18 +68,18 @@ def shares(
     return found
 
 
-def sample_of(catalogue: Catalogue, held: dict[Split, Places], seed: int) -> Places:
+def sample_of(catalog: Catalog, held: dict[Split, Places], seed: int) -> Places:
     """Training samples of every class, as even as there are, from as few pieces as it takes."""
-    names = sorted(set(catalogue.names.values()))
-    training = [place for place, piece in enumerate(catalogue.pieces) if piece.split == "train"]
+    names = sorted(set(catalog.names.values()))
+    training = [place for place, piece in enumerate(catalog.pieces) if piece.split == "train"]
     wanting = np.full(len(names), max(FEW, SAMPLE // max(len(names), 1)), np.int64)
     number = {name: place for place, name in enumerate(names)}
     taken: Places = {}
-    for place in sorted(training, key=lambda place: _digest(seed, "sample", catalogue.pieces[place].content, place)):
-        piece = catalogue.pieces[place]
-        if not any(wanting[number[catalogue.names[word]]] for word in piece.counts):
+    for place in sorted(training, key=lambda place: _digest(seed, "sample", catalog.pieces[place].content, place)):
+        piece = catalog.pieces[place]
+        if not any(wanting[number[catalog.names[word]]] for word in piece.counts):
             continue
-        labels = labels_of(piece, catalogue, names)
+        labels = labels_of(piece, catalog, names)
         free = np.ones(len(labels), bool)
         for places in held.values():
             free[places.get(place, np.empty(0, np.int64))] = False
@@ -93,12 +93,12 @@ def sample_of(catalogue: Catalogue, held: dict[Split, Places], seed: int) -> Pla
     return taken
 
 
-def labels_of(piece: Piece, catalogue: Catalogue, names: Sequence[str]) -> NDArray[np.int64]:
+def labels_of(piece: Piece, catalog: Catalog, names: Sequence[str]) -> NDArray[np.int64]:
     """The class of every sample of a piece, as its place in `names`."""
     index, number = index_of(piece.path), {name: place for place, name in enumerate(names)}
-    if piece.number >= len(index.pieces) or not set(index.vocabulary) <= catalogue.names.keys():
+    if piece.number >= len(index.pieces) or not set(index.vocabulary) <= catalog.names.keys():
         raise CorollaError(f"{piece.path} is damaged ({index.fault or 'its labels are unknown'}); make it again")
-    meaning = np.array([number[catalogue.names[word]] for word in index.vocabulary], np.int64)
+    meaning = np.array([number[catalog.names[word]] for word in index.vocabulary], np.int64)
     return meaning[index.pieces[piece.number]]
 
 

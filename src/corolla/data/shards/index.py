@@ -1,4 +1,4 @@
-"""What a file of many pictures holds, counted once: only headers and labels are read for it, never a picture.
+"""What a file of many images holds, counted once: only headers and labels are read for it, never an image.
 
 The index is remembered in the cache by path, size and time of change.
 """

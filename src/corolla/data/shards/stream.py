@@ -1,4 +1,4 @@
-"""Training pictures that are read in order from many files, as often as needed, and are never all in one place."""
+"""Training images that are read in order from many files, as often as needed, and are never all in one place."""
 
 import hashlib
 import json
@@ -17,20 +17,20 @@ VERSION = 1  # of the file that `save` writes
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A tar, a row group or an Arrow file, and how many training pictures it holds."""
+    """A tar, a row group or an Arrow file, and how many training images it holds."""
 
     path: Path
     piece: int
     count: int
     size: int  # of the whole file in bytes, by which a changed one is noticed
     bytes: int  # about so many belong to this part
-    content: str  # a hash of what is in it, as far as that is known without reading the pictures
-    held: tuple[int, ...] = ()  # the samples that are no training pictures
+    content: str  # a hash of what is in it, as far as that is known without reading the images
+    held: tuple[int, ...] = ()  # the samples that are no training images
 
 
 @dataclass(frozen=True, slots=True)
-class StreamedPicture:
-    """One training picture: its file, the number of its class, and what to call it; no bytes where it is damaged."""
+class StreamedImage:
+    """One training image: its file, the number of its class, and what to call it; no bytes where it is damaged."""
 
     content: bytes
     label: int
@@ -38,14 +38,14 @@ class StreamedPicture:
 
 
 @dataclass(frozen=True)
-class PictureStream:
-    """The training pictures of a source, part by part; `source`, `seed` and `fractions` find them again."""
+class ImageStream:
+    """The training images of a source, part by part; `source`, `seed` and `fractions` find them again."""
 
     source: str
     seed: int
     fractions: tuple[float, float, float]
     classes: tuple[str, ...]
-    counts: tuple[int, ...]  # pictures of each class
+    counts: tuple[int, ...]  # images of each class
     words: dict[str, int]  # from what the files call a class to its number
     parts: tuple[Part, ...]
 
@@ -54,7 +54,7 @@ class PictureStream:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of which pictures these are, wherever the files lie."""
+        """A hash of which images these are, wherever the files lie."""
         told = [[part.content, part.piece, part.count, part.held] for part in self.parts]
         return hashlib.sha256(json.dumps([self.classes, sorted(self.words.items()), told]).encode()).hexdigest()
 
@@ -64,8 +64,8 @@ class PictureStream:
         return {"source": self.source, "seed": self.seed, "fractions": self.fractions, "digest": self.digest}
 
     @property
-    def picture_bytes(self) -> float:
-        """What a picture's file takes, on average."""
+    def image_bytes(self) -> float:
+        """What an image's file takes, on average."""
         return sum(part.bytes for part in self.parts) / max(sum(part.count + len(part.held) for part in self.parts), 1)
 
     def check(self) -> None:
@@ -78,8 +78,8 @@ class PictureStream:
             if found != size:
                 raise CorollaError(f"{path} has changed since it was first read; bring the old one back, or train anew")
 
-    def read(self, number: int, start: int = 0) -> Iterator[StreamedPicture]:
-        """The pictures of one part from number `start` of it on: always as many as it should have.
+    def read(self, number: int, start: int = 0) -> Iterator[StreamedImage]:
+        """The images of one part from number `start` of it on: always as many as it should have.
 
         What cannot be read comes without bytes. Raises `CorollaError` if the file itself is gone.
         """
@@ -94,14 +94,14 @@ class PictureStream:
                 if start >= part.count:
                     return
                 label = self.words.get(sample.word, -1)
-                yield StreamedPicture(sample.content if label >= 0 else b"", label, sample.key)
+                yield StreamedImage(sample.content if label >= 0 else b"", label, sample.key)
                 start += 1
         except DamageError:
-            pass  # the rest is as lost as a damaged picture
+            pass  # the rest is as lost as a damaged image
         except OSError as error:
             raise gone(part.path, error) from None
         for place in range(start, part.count):
-            yield StreamedPicture(b"", -1, f"{part.path.name}, picture {place}")
+            yield StreamedImage(b"", -1, f"{part.path.name}, image {place}")
 
     def save(self, path: Path) -> None:
         """Write it as JSON, unless that is what is there."""
@@ -111,14 +111,14 @@ class PictureStream:
             write_text(path, text)
 
     @staticmethod
-    def load(path: Path) -> "PictureStream":
+    def load(path: Path) -> "ImageStream":
         """Read what `save` wrote; ValueError, KeyError, TypeError or OSError if it is not that."""
         said = json.loads(path.read_text(encoding="utf-8"))
         if said.pop("version") != VERSION:
             raise ValueError("another version")
         parts = [Part(**part | {"path": Path(part["path"]), "held": tuple(part["held"])}) for part in said["parts"]]
         whole = {name: tuple(said[name]) for name in ("fractions", "classes", "counts")} | {"parts": tuple(parts)}
-        return PictureStream(**said | whole)
+        return ImageStream(**said | whole)
 
 
 def gone(path: Path, error: OSError) -> CorollaError:

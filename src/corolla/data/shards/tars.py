@@ -1,7 +1,7 @@
 """WebDataset tars: the members of one key, side by side, are a sample (`000123.jpg`, `000123.cls`, `000123.json`).
 
 The key is the name up to its first dot, so that a sample may have several parts of a kind (`1.left.jpg`). People's own
-names hold dots too (`trip.2019.jpg`, `trip.2019.cls`): where a picture and a label agree up to their last dot, they are
+names hold dots too (`trip.2019.jpg`, `trip.2019.cls`): where an image and a label agree up to their last dot, they are
 a sample of their own. What is no sample for all that is told with its reason.
 
 Nothing about a tar is trusted. Only ordinary files are looked at, none is ever written under the name that it has in
@@ -18,7 +18,7 @@ from typing import BinaryIO
 from corolla.data.listing import is_noise
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import (
-    MAX_PICTURE,
+    MAX_IMAGE,
     MAX_WORD,
     TOO_LONG,
     DamageError,
@@ -28,16 +28,16 @@ from corolla.data.shards.samples import (
 )
 from corolla.data.table_columns import LABEL_NAMES
 
-PICTURES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
+IMAGES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
 _LABELS = ("cls", "json", "txt")  # the first that says something counts
 _MAX_LABEL = 2**20
 _JSON_LABELS = (*LABEL_NAMES, "cls")
 _MOST_PARTS = 100_000  # of one key that are looked at together
 _MOST_WAITING = 1_000_000  # halves of samples whose other half may come yet
 
-NO_CLASS = "it has no class: a part .cls, .json or .txt beside the picture"
-NO_PICTURE = "it has a class and no picture"
-APART = "its picture and its class lie apart in the tar; pack it in the order of names (tar --sort=name)"
+NO_CLASS = "it has no class: a part .cls, .json or .txt beside the image"
+NO_IMAGE = "it has a class and no image"
+APART = "its image and its class lie apart in the tar; pack it in the order of names (tar --sort=name)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Part:
 class Draft:
     """What goes by one stem: the parts that a sample is made of."""
 
-    picture: Part | None = None
+    image: Part | None = None
     labels: dict[str, Part] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)  # endings that mean nothing here
@@ -74,10 +74,10 @@ def read_tar(path: Path, wanted: Wanted, left: LeftOut | None = None) -> Iterato
                     labels = {ending: content_of(file, part) for ending, part in draft.labels.items()}
                     facts = facts_of(labels.get("json", b""))
                     word = word_of(labels, facts)
-                    if draft.picture and word and len(word) <= MAX_WORD:
+                    if draft.image and word and len(word) <= MAX_WORD:
                         group = facts.get("group")
-                        picture = content_of(file, draft.picture) if wanted(place) else None
-                        yield Sample(place, stem, word, picture, group if isinstance(group, str) else "")
+                        image = content_of(file, draft.image) if wanted(place) else None
+                        yield Sample(place, stem, word, image, group if isinstance(group, str) else "")
                         place += 1
                     else:
                         halves.left[stem] = TOO_LONG if word else f"its {' and '.join(draft.labels)} names no class"
@@ -88,25 +88,25 @@ def read_tar(path: Path, wanted: Wanted, left: LeftOut | None = None) -> Iterato
 
 @dataclass
 class Halves:
-    """Samples that lack something, by their stem, and labels alone that are worth a word only if a picture has none."""
+    """Samples that lack something, by their stem, and labels alone that are worth a word only if an image has none."""
 
     left: dict[str, str] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
 
-    def picture(self, stem: str) -> None:
-        """A picture without a class."""
+    def image(self, stem: str) -> None:
+        """An image without a class."""
         if len(self.left) < _MOST_WAITING:
-            self.left[stem] = APART if stem in self.texts or self.left.get(stem) == NO_PICTURE else NO_CLASS
+            self.left[stem] = APART if stem in self.texts or self.left.get(stem) == NO_IMAGE else NO_CLASS
 
     def label(self, stem: str, draft: Draft) -> None:
-        """A class without a picture; a text that stands alone may be anything, a list of classes or a licence."""
+        """A class without an image; a text that stands alone may be anything, a list of classes or a license."""
         if self.left.get(stem) == NO_CLASS:
             self.left[stem] = APART
         elif len(self.left) + len(self.texts) >= _MOST_WAITING:
             return
         elif "cls" in draft.labels or draft.others:
             kinds = f" (only {', '.join(sorted(set(draft.others))[:5])})" if draft.others else ""
-            self.left[stem] = NO_PICTURE + kinds
+            self.left[stem] = NO_IMAGE + kinds
         else:
             self.texts.add(stem)
 
@@ -137,11 +137,11 @@ def groups(file: BinaryIO) -> Iterator[tuple[str, list[Part]]]:
 
 
 def part_of(member: tarfile.TarInfo) -> Part:
-    """A member as a part, and what is wrong with it if it is a picture or a label."""
+    """A member as a part, and what is wrong with it if it is an image or a label."""
     folder, slash, base = member.name.rpartition("/")
     stem, dot, ending = base.rpartition(".")
     ending = ending.lower() if dot else ""
-    most = MAX_PICTURE if ending in PICTURES else _MAX_LABEL
+    most = MAX_IMAGE if ending in IMAGES else _MAX_LABEL
     fault = ""
     if not is_ordinary(member):
         fault = f"its {ending} is a link or no file"
@@ -151,39 +151,39 @@ def part_of(member: tarfile.TarInfo) -> Part:
 
 
 def drafts_of(key: str, parts: Sequence[Part], halves: Halves) -> Iterator[tuple[str, Draft]]:
-    """The samples among the parts of one key, each with a picture and labels; `halves` gets what is none."""
+    """The samples among the parts of one key, each with an image and labels; `halves` gets what is none."""
     found: dict[str, Draft] = {}
     for part in parts:
         draft = found.setdefault(part.stem, Draft())
-        if part.ending not in PICTURES and part.ending not in _LABELS:
+        if part.ending not in IMAGES and part.ending not in _LABELS:
             draft.others.append(part.ending)
         elif part.fault:
             draft.faults.append(part.fault)
-        elif part.ending in PICTURES:
-            draft.picture = draft.picture or part
+        elif part.ending in IMAGES:
+            draft.image = draft.image or part
         else:
             draft.labels[part.ending] = part
     for stem, draft in [*found.items()]:  # 1.jpg and 1.jpg.cls
-        if draft.picture and not draft.labels and (named := found.get(f"{stem}.{draft.picture.ending}")):
+        if draft.image and not draft.labels and (named := found.get(f"{stem}.{draft.image.ending}")):
             draft.labels, named.labels = named.labels, {}
-    pictures = [stem for stem, draft in found.items() if draft.picture]
+    images = [stem for stem, draft in found.items() if draft.image]
     own = found.get(key)
-    if own and own.labels and len(pictures) == 1 and not found[pictures[0]].labels:  # 1.photo.jpg and 1.cls
-        own.picture = found.pop(pictures[0]).picture
-    whole = [(stem, draft) for stem, draft in found.items() if draft.picture and draft.labels]
+    if own and own.labels and len(images) == 1 and not found[images[0]].labels:  # 1.photo.jpg and 1.cls
+        own.image = found.pop(images[0]).image
+    whole = [(stem, draft) for stem, draft in found.items() if draft.image and draft.labels]
     yield from whole
     if any(stem == key for stem, _ in whole):
         return  # what else has this key belongs to it
-    if own and own.labels and len(pictures) > 1 and not whole:
-        halves.left[key] = f"its class stands beside {len(pictures)} pictures, none of which is called {key}.jpg"
+    if own and own.labels and len(images) > 1 and not whole:
+        halves.left[key] = f"its class stands beside {len(images)} images, none of which is called {key}.jpg"
         return
     for stem, draft in found.items():
-        if draft.picture and draft.labels:
+        if draft.image and draft.labels:
             continue
         if draft.faults:
             halves.left[stem] = draft.faults[0]
-        elif draft.picture:
-            halves.picture(stem)
+        elif draft.image:
+            halves.image(stem)
         elif draft.labels:
             halves.label(stem, draft)
 

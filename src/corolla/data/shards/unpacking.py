@@ -1,4 +1,4 @@
-"""A source of many pictures as a listing: validation, test and some training pictures as ordinary files in the cache.
+"""A source of many images as a listing: validation, test and some training images as ordinary files in the cache.
 
 Everything but the training itself (checking, evaluating, reports, explanations, first heads, teachers) works on those
 files as on any others. They are named by their content, and their folder by the content of the source.
@@ -20,17 +20,17 @@ from corolla.data.decoding import suffix_of
 from corolla.data.listing import Listing
 from corolla.data.manifest import Example, Manifest, Split
 from corolla.data.progress import Progress
-from corolla.data.shards.catalogue import Catalogue, Piece, catalogue_of
+from corolla.data.shards.catalog import Catalog, Piece, catalog_of
 from corolla.data.shards.finding import Found, find
 from corolla.data.shards.holding import Places, hold_out, labels_of, sample_of
 from corolla.data.shards.samples import DamageError, Sample, read_samples
-from corolla.data.shards.stream import Part, PictureStream, gone
+from corolla.data.shards.stream import ImageStream, Part, gone
 from corolla.data.splitting import Fractions
 from corolla.errors import CorollaError
 
 MEASURED: Fractions = (0.0, 0.0, 1.0)  # nothing is to be trained on
 VERSION = 2  # of what is unpacked and how it is called
-STREAM_FILE = "stream.json"  # beside the pictures
+STREAM_FILE = "stream.json"  # beside the images
 
 
 @dataclass(frozen=True)
@@ -43,39 +43,39 @@ class Order:
 
 
 def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progress | None = None) -> Listing:
-    """The listing of a source of many pictures; its `stream` has all the training pictures. Raises `CorollaError`.
+    """The listing of a source of many images; its `stream` has all the training images. Raises `CorollaError`.
 
-    With the fractions `MEASURED` files that say no split have none, and all their pictures are there as files.
+    With the fractions `MEASURED` files that say no split have none, and all their images are there as files.
     """
-    catalogue = catalogue_of(found, progress, "" if fractions == MEASURED else "train")
-    held = hold_out(catalogue, seed, fractions)
-    stream = stream_of(catalogue, held, seed, fractions)
-    others = [f"{piece.split}: {piece.content}" for piece in catalogue.pieces if piece.split != "train"]
-    key = "/".join([str(VERSION), stream.digest, str(seed), *others, *sorted(catalogue.names)])
+    catalog = catalog_of(found, progress, "" if fractions == MEASURED else "train")
+    held = hold_out(catalog, seed, fractions)
+    stream = stream_of(catalog, held, seed, fractions)
+    others = [f"{piece.split}: {piece.content}" for piece in catalog.pieces if piece.split != "train"]
+    key = "/".join([str(VERSION), stream.digest, str(seed), *others, *sorted(catalog.names)])
     folder = cache_folder() / "streams" / hashlib.sha256(key.encode()).hexdigest()[:32]
     try:
         examples = unpacked(folder)
         if examples is None:
             shutil.rmtree(folder, ignore_errors=True)  # what is left of a damaged one
             with new_folder(folder) as unfinished:
-                orders = orders_of(catalogue, held, sample_of(catalogue, held, seed))
-                examples = tuple(unpack(catalogue, orders, unfinished, progress))
+                orders = orders_of(catalog, held, sample_of(catalog, held, seed))
+                examples = tuple(unpack(catalog, orders, unfinished, progress))
                 Manifest(unfinished, examples).save(unfinished / "manifest.csv")
         if stream.parts:
             stream.save(folder / STREAM_FILE)
     except OSError as error:
         raise CorollaError(
-            f"cannot unpack pictures of {catalogue.source} into {cache_folder()}: {error.strerror or error}; "
+            f"cannot unpack images of {catalog.source} into {cache_folder()}: {error.strerror or error}; "
             "make room, or set COROLLA_CACHE to a folder on another disk"
         ) from None
-    classes = catalogue.classes()
+    classes = catalog.classes()
     for split in held:
         classes[split] = classes["train"]
-    return Listing(folder, examples, classes, catalogue.misplaced, stream=stream if stream.parts else None)
+    return Listing(folder, examples, classes, catalog.misplaced, stream=stream if stream.parts else None)
 
 
 def unpacked(folder: Path) -> tuple[Example, ...] | None:
-    """The pictures that were unpacked into a folder, or None if they are not all there."""
+    """The images that were unpacked into a folder, or None if they are not all there."""
     try:
         examples = Manifest.load(folder / "manifest.csv", folder).examples
     except (CorollaError, OSError):
@@ -92,75 +92,75 @@ def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
         source, seed, digest = str(origin["source"]), int(origin["seed"]), str(origin["digest"])
         train, val, test = map(float, origin["fractions"])
     except (ValueError, TypeError, KeyError):
-        raise CorollaError(f"the run of {manifest.root} does not say which pictures it streamed") from None
+        raise CorollaError(f"the run of {manifest.root} does not say which images it streamed") from None
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # the cache was emptied, or is another's
-        stream = PictureStream.load(manifest.root / STREAM_FILE)
+        stream = ImageStream.load(manifest.root / STREAM_FILE)
         if stream.digest == digest and unpacked(manifest.root) is not None:
             return replace(manifest, stream=stream)
     found = find(source)
     if found is None:
-        raise CorollaError(f"the pictures of this run were read from {source}, which is not there any more")
+        raise CorollaError(f"the images of this run were read from {source}, which is not there any more")
     listing = list_stream(found, seed, (train, val, test))
     if listing.stream is None or listing.stream.digest != digest:
         raise CorollaError(f"{source} has changed since this run was begun; bring the old files back, or train anew")
     return replace(manifest, root=listing.root, stream=listing.stream)
 
 
-def stream_of(catalogue: Catalogue, held: dict[Split, Places], seed: int, fractions: Fractions) -> PictureStream:
-    """The training pictures: those of the training pieces that are not held out."""
-    classes = tuple(sorted(set(catalogue.names.values())))
+def stream_of(catalog: Catalog, held: dict[Split, Places], seed: int, fractions: Fractions) -> ImageStream:
+    """The training images: those of the training pieces that are not held out."""
+    classes = tuple(sorted(set(catalog.names.values())))
     number = {name: place for place, name in enumerate(classes)}
     counts: Counter[str] = Counter()
     parts: list[Part] = []
-    for place, piece in enumerate(catalogue.pieces):
+    for place, piece in enumerate(catalog.pieces):
         if piece.split != "train":
             continue
         away = np.sort(np.concatenate([some[place] for some in held.values() if place in some] or [np.empty(0, int)]))
         for word, count in piece.counts.items():
-            counts[catalogue.names[word]] += count
+            counts[catalog.names[word]] += count
         if len(away):
-            counts.subtract(classes[label] for label in labels_of(piece, catalogue, classes)[away])
+            counts.subtract(classes[label] for label in labels_of(piece, catalog, classes)[away])
         if piece.total > len(away):
             left, size = piece.total - len(away), piece.path.stat().st_size
             held_here = tuple(away.tolist())
             parts.append(Part(piece.path, piece.number, left, size, piece.bytes, piece.content, held_here))
-    words = {word: number[name] for word, name in catalogue.names.items()}
+    words = {word: number[name] for word, name in catalog.names.items()}
     numbers = tuple(counts[name] for name in classes)
-    return PictureStream(catalogue.source, seed, fractions, classes, numbers, words, tuple(parts))
+    return ImageStream(catalog.source, seed, fractions, classes, numbers, words, tuple(parts))
 
 
-def orders_of(catalogue: Catalogue, held: dict[Split, Places], sample: Places) -> list[Order]:
+def orders_of(catalog: Catalog, held: dict[Split, Places], sample: Places) -> list[Order]:
     """What is to be unpacked, piece by piece."""
-    orders = [Order(place, piece.split, None) for place, piece in enumerate(catalogue.pieces) if piece.split != "train"]
+    orders = [Order(place, piece.split, None) for place, piece in enumerate(catalog.pieces) if piece.split != "train"]
     for split, places in (*held.items(), ("train", sample)):
         orders += [Order(place, split, frozenset(some.tolist())) for place, some in places.items()]
     return sorted(orders, key=lambda order: order.piece)
 
 
-def unpack(catalogue: Catalogue, orders: list[Order], folder: Path, progress: Progress | None) -> Iterator[Example]:
-    """Write the pictures into a new folder, and say what they are."""
+def unpack(catalog: Catalog, orders: list[Order], folder: Path, progress: Progress | None) -> Iterator[Example]:
+    """Write the images into a new folder, and say what they are."""
     seen: Counter[str] = Counter()
     for done, order in enumerate(orders, start=1):
-        for sample, content in ordered(catalogue.pieces[order.piece], order.places):
+        for sample, content in ordered(catalog.pieces[order.piece], order.places):
             sha256 = hashlib.sha256(content).hexdigest()
             seen[sha256] += 1
-            # A copy is a row and a file of its own: every picture is counted as often as it is there.
+            # A copy is a row and a file of its own: every image is counted as often as it is there.
             copy = f"-{seen[sha256]}" if seen[sha256] > 1 else ""
             path = f"{sha256[:2]}/{sha256}{copy}{suffix_of(content)}"
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_bytes(content)
-            yield Example(path, catalogue.names[sample.word], order.split, sample.group, sha256)
+            yield Example(path, catalog.names[sample.word], order.split, sample.group, sha256)
         if progress:
             progress("unpacking", done, len(orders))
 
 
 def ordered(piece: Piece, places: frozenset[int] | None) -> Iterator[tuple[Sample, bytes]]:
-    """The samples of a piece at `places`, or all, with their pictures, as far as it goes on."""
+    """The samples of a piece at `places`, or all, with their images, as far as it goes on."""
     try:
         for sample in read_samples(piece.path, piece.number, lambda place: places is None or place in places):
             if sample.content is not None:
                 yield sample, sample.content
     except DamageError:
-        pass  # the catalogue has said so
+        pass  # the catalog has said so
     except OSError as error:
         raise gone(piece.path, error) from None

@@ -1,6 +1,6 @@
 """`corolla data shard`: any source as WebDataset tars, with a list of what is in them.
 
-Pictures go in as the bytes that they are. Headers carry neither times nor owners, so that the same data gives the same
+Images go in as the bytes that they are. Headers carry neither times nor owners, so that the same data gives the same
 files. What was written whole is written down in a journal, and a command that was stopped goes on after it.
 """
 
@@ -23,7 +23,7 @@ from corolla.data.layout import ClassFolders
 from corolla.data.listing import is_noise
 from corolla.data.manifest import SPLITS, Example, Manifest, Split
 from corolla.data.progress import Progress
-from corolla.data.shards.catalogue import FORMAT
+from corolla.data.shards.catalog import FORMAT
 from corolla.data.shards.finding import INDEX
 from corolla.data.sources import Duplicates, load_data
 from corolla.errors import CorollaError
@@ -35,7 +35,7 @@ MEGABYTES = 256.0
 
 @dataclass(frozen=True)
 class Shard:
-    """A tar to be written: its name, its split, and its pictures, the first of which is number `first` of the split."""
+    """A tar to be written: its name, its split, and its images, the first of which is number `first` of the split."""
 
     name: str
     split: Split
@@ -47,24 +47,24 @@ def write_shards(
     source: AnyPath,
     folder: AnyPath,
     *,
-    pictures: int | None = None,
+    images: int | None = None,
     megabytes: float | None = None,
     seed: int = 0,
     class_folders: ClassFolders = "",
     duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the pictures of a source into tar shards in `folder`, and return what `shards.json` says of them.
+    """Write the images of a source into tar shards in `folder`, and return what `shards.json` says of them.
 
-    The source is checked and split as `load_data` does, and the training pictures are shuffled by `seed` so that every
-    shard has all classes. A shard is full at so many `pictures` or `megabytes`, `MEGABYTES` if neither is given. What
+    The source is checked and split as `load_data` does, and the training images are shuffled by `seed` so that every
+    shard has all classes. A shard is full at so many `images` or `megabytes`, `MEGABYTES` if neither is given. What
     an interrupted call has left there is kept. Raises `CorollaError`, also for a folder with anything else in it.
     """
     folder = at(folder)
     manifest = load_data(source, seed=seed, class_folders=class_folders, duplicates=duplicates, progress=progress)
     if manifest.stream:
-        raise CorollaError(f"{source} is read in order as it is; train on it, or give the pictures it was made from")
-    limit = (pictures, megabytes or (None if pictures else MEGABYTES))
+        raise CorollaError(f"{source} is read in order as it is; train on it, or give the images it was made from")
+    limit = (images, megabytes or (None if images else MEGABYTES))
     key = {
         "format": FORMAT,
         "classes": list(manifest.classes),
@@ -116,15 +116,15 @@ def is_whole(file: Path, row: dict[str, Any]) -> bool:
         return False
 
 
-def plan(manifest: Manifest, pictures: int | None, megabytes: float | None, seed: int) -> Iterator[Shard]:
-    """Which picture goes into which shard."""
+def plan(manifest: Manifest, images: int | None, megabytes: float | None, seed: int) -> Iterator[Shard]:
+    """Which image goes into which shard."""
     for split in SPLITS:
         examples = manifest.split(split)
         examples = spread(examples, seed) if split == "train" else examples
         number, first, size = 0, 0, 0
         for place, example in enumerate(examples):
             weight = manifest.locate(example).stat().st_size
-            full = place - first == pictures or (megabytes is not None and size + weight > megabytes * 1e6)
+            full = place - first == images or (megabytes is not None and size + weight > megabytes * 1e6)
             if full and place > first:
                 yield Shard(f"{split}-{number:05d}.tar", split, first, tuple(examples[first:place]))
                 number, first, size = number + 1, place, 0
@@ -134,7 +134,7 @@ def plan(manifest: Manifest, pictures: int | None, megabytes: float | None, seed
 
 
 def spread(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
-    """The pictures shuffled, but so that every stretch of them has each class in its share."""
+    """The images shuffled, but so that every stretch of them has each class in its share."""
     dice = np.random.default_rng(seed)
     order = dice.permutation(len(examples))
     count, seen = Counter(example.label for example in examples), Counter[str]()
@@ -157,9 +157,9 @@ def write_all(
     """Write what is not there yet, and add it to `done` and to the journal."""
     total, written = len(manifest.examples), 0
 
-    def tell(pictures: int) -> None:
+    def tell(images: int) -> None:
         if progress:
-            progress("writing shards", pictures, total)
+            progress("writing shards", images, total)
 
     for shard in shards:
         if shard.name not in done:
@@ -168,7 +168,7 @@ def write_all(
             done[shard.name] = {
                 "name": shard.name,
                 "split": shard.split,
-                "pictures": len(shard.examples),
+                "images": len(shard.examples),
                 "counts": dict(sorted(Counter(example.label for example in shard.examples).items())),
                 "bytes": file.stat().st_size,
                 "sha256": sha256_of(file),
@@ -179,7 +179,7 @@ def write_all(
 
 
 def write_tar(path: Path, shard: Shard, manifest: Manifest, tell: Callable[[int], None]) -> None:
-    """One shard: of every picture its file, its class's number and what is known of it, under one key."""
+    """One shard: of every image its file, its class's number and what is known of it, under one key."""
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for place, example in enumerate(shard.examples):
             content = read_unchanged(manifest, example)
@@ -192,7 +192,7 @@ def write_tar(path: Path, shard: Shard, manifest: Manifest, tell: Callable[[int]
 
 
 def read_unchanged(manifest: Manifest, example: Example) -> bytes:
-    """The file of a picture, which must be the one that was checked."""
+    """The file of an image, which must be the one that was checked."""
     path = manifest.locate(example)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != example.sha256:

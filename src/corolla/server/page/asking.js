@@ -1,4 +1,4 @@
-// Asks the server: a few requests at a time, one picture each, again where it is busy.
+// Asks the server: a few requests at a time, one image each, again where it is busy.
 const AT_ONCE = 4;
 const PATIENCE = 8; // times that a busy server is asked again
 
@@ -57,7 +57,7 @@ export class Asker {
 
   #form(file) {
     const form = new FormData();
-    form.append("files", file, file.name || "picture");
+    form.append("files", file, file.name || "image");
     form.append("explain", String(this.explains));
     return form;
   }

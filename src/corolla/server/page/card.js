@@ -1,4 +1,4 @@
-// One picture with its answer, or with the reason why there is none.
+// One image with its answer, or with the reason why there is none.
 import { percent } from "./words.js";
 
 const NONE = "none of these classes";
@@ -7,7 +7,7 @@ let number = 0;
 export class Card {
   constructor(file, remove) {
     this.file = file;
-    this.name = file.name || "pasted picture";
+    this.name = file.name || "pasted image";
     this.sentence = "";
     this.element = document.getElementById("card").content.firstElementChild.cloneNode(true);
     this.#one(".file span").textContent = this.name;
@@ -16,7 +16,7 @@ export class Card {
     this.button.addEventListener("click", () => remove(this));
     this.element.classList.add("asking");
     this.#one(".answer").textContent = "asking …";
-    this.#showPicture();
+    this.#showImage();
   }
 
   get button() {
@@ -27,18 +27,18 @@ export class Card {
     return this.element.querySelector(selector);
   }
 
-  #showPicture() {
-    const picture = this.#one(".picture");
+  #showImage() {
+    const image = this.#one(".image");
     this.address = URL.createObjectURL(this.file);
-    picture.addEventListener("load", () => {
-      this.#one(".stage").style.setProperty("--ratio", picture.naturalWidth / picture.naturalHeight);
+    image.addEventListener("load", () => {
+      this.#one(".stage").style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
     });
-    picture.addEventListener("error", () => {
+    image.addEventListener("error", () => {
       this.#one(".stage").hidden = true;
       this.#one(".unshown").hidden = false;
     });
-    picture.alt = this.name;
-    picture.src = this.address;
+    image.alt = this.name;
+    image.src = this.address;
   }
 
   show(answer) {
@@ -53,7 +53,7 @@ export class Card {
       this.element.classList.add("none");
       told.textContent = NONE;
       this.#note(
-        `It is unlike the pictures that this model learned from: novelty ${answer.novelty.toFixed(1)}, ` +
+        `It is unlike the images that this model learned from: novelty ${answer.novelty.toFixed(1)}, ` +
           "and above 1 it does not answer. If it had to be one of them:",
       );
       this.sentence = `${this.name}: ${NONE}`;

@@ -4,7 +4,7 @@ import { Refusal } from "./asking.js";
 const RUNTIME = new URL("./ort/", import.meta.url).href;
 const MOST = 25e6; // pixels that a browser is asked to hold as numbers
 // What the server draws explanations with (matplotlib's inferno), at nine even steps.
-const COLOURS = ["000004", "1f0c48", "550f6d", "88226a", "ba3655", "e35933", "f98c0a", "f9c932", "fcffa4"].map((hex) =>
+const COLORS = ["000004", "1f0c48", "550f6d", "88226a", "ba3655", "e35933", "f98c0a", "f9c932", "fcffa4"].map((hex) =>
   [0, 2, 4].map((start) => parseInt(hex.slice(start, start + 2), 16)),
 );
 
@@ -46,9 +46,9 @@ export class Device {
   async #answer(file) {
     const { ort, session } = await this.begin();
     const { data, width, height } = await pixels(file);
-    const pictures = new ort.Tensor("uint8", data, [1, height, width, 3]);
+    const images = new ort.Tensor("uint8", data, [1, height, width, 3]);
     const wanted = ["probabilities", "rollout", ...(this.#model.calibrated ? ["novelty"] : [])];
-    const { probabilities, rollout, novelty } = await session.run({ pictures }, wanted);
+    const { probabilities, rollout, novelty } = await session.run({ images }, wanted);
     const top = this.#model.classes
       .map((label, place) => ({ label, probability: probabilities.data[place] }))
       .sort((one, other) => other.probability - one.probability)
@@ -64,7 +64,7 @@ export class Device {
     };
   }
 
-  // The crop in parts of the picture, as `Preprocessing.crop_box` has it.
+  // The crop in parts of the image, as `Preprocessing.crop_box` has it.
   #box(width, height) {
     const [rows, columns] = this.#model.image_size;
     const { crop_fraction: fraction, crop_mode: mode } = this.#model.device;
@@ -75,47 +75,47 @@ export class Device {
   }
 }
 
-// The picture upright, on white where it is transparent, as bytes of red, green and blue.
+// The image upright, on white where it is transparent, as bytes of red, green and blue.
 async function pixels(file) {
-  let picture;
+  let image;
   try {
-    picture = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+    image = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
   } catch {
-    throw new Refusal(422, "not a picture in a format that this browser knows");
+    throw new Refusal(422, "not an image in a format that this browser knows");
   }
-  const { width, height } = picture;
+  const { width, height } = image;
   if (width * height > MOST) {
-    picture.close();
+    image.close();
     throw new Refusal(413, `too large: ${width} x ${height} pixels, more than ${MOST / 1e6} million are refused here`);
   }
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);
-  context.drawImage(picture, 0, 0);
-  picture.close();
+  context.drawImage(image, 0, 0);
+  image.close();
   const { data } = context.getImageData(0, 0, width, height);
-  const colours = new Uint8Array(width * height * 3);
+  const colors = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
-    colours[to] = data[from];
-    colours[to + 1] = data[from + 1];
-    colours[to + 2] = data[from + 2];
+    colors[to] = data[from];
+    colors[to + 1] = data[from + 1];
+    colors[to + 2] = data[from + 2];
   }
-  return { data: colours, width, height };
+  return { data: colors, width, height };
 }
 
-// The map as a small picture of colours, which the page stretches.
+// The map as a small image of colors, which the page stretches.
 function heat({ data, dims: [, rows, columns] }) {
   const [low, high] = [Math.min(...data), Math.max(...data)];
   const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
-  data.forEach((value, place) => image.data.set([...colour((value - low) / (high - low || 1)), 255], 4 * place));
+  data.forEach((value, place) => image.data.set([...color((value - low) / (high - low || 1)), 255], 4 * place));
   context.putImageData(image, 0, 0);
   return canvas.toDataURL();
 }
 
-function colour(share) {
-  const place = share * (COLOURS.length - 1);
-  const before = Math.min(Math.floor(place), COLOURS.length - 2);
-  return COLOURS[before].map((value, channel) => value + (COLOURS[before + 1][channel] - value) * (place - before));
+function color(share) {
+  const place = share * (COLORS.length - 1);
+  const before = Math.min(Math.floor(place), COLORS.length - 2);
+  return COLORS[before].map((value, channel) => value + (COLORS[before + 1][channel] - value) * (place - before));
 }

@@ -1,4 +1,4 @@
-// The page: what is said of the model, the ways to give pictures, and a card for each.
+// The page: what is said of the model, the ways to give images, and a card for each.
 import { Asker } from "./asking.js";
 import { Card } from "./card.js";
 import { Device } from "./device.js";
@@ -25,14 +25,14 @@ function strong(text) {
 function introduce(model) {
   document.title = `${model.name}: which class is it?`;
   at("name").textContent = model.name;
-  at("classes").textContent = `Names a picture as one of ${count(model.classes.length, "class", "classes")}: ${listed(model.classes, 12)}.`;
+  at("classes").textContent = `Names an image as one of ${count(model.classes.length, "class", "classes")}: ${listed(model.classes, 12)}.`;
   const { accuracy, limits } = model;
   if (accuracy) {
-    const kind = accuracy.split === "test" ? "test pictures" : "validation pictures";
+    const kind = accuracy.split === "test" ? "test images" : "validation images";
     const kind_note = accuracy.split === "test" ? "" : "; they also chose its weights, so a little too kind";
     fact(
       strong(percent(accuracy.value)),
-      ` of ${accuracy.pictures.toLocaleString("en")} ${kind} named right (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}${kind_note})`,
+      ` of ${accuracy.images.toLocaleString("en")} ${kind} named right (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}${kind_note})`,
     );
   }
   fact(model.architecture, model.began_with ? ` from ${model.began_with}` : "");
@@ -57,7 +57,7 @@ function introduce(model) {
 async function turn() {
   const box = at("local");
   device.on = box.checked;
-  at("privacy").textContent = box.checked ? "Pictures stay in this browser: it computes the answers itself." : PRIVACY;
+  at("privacy").textContent = box.checked ? "Images stay in this browser: it computes the answers itself." : PRIVACY;
   if (!box.checked) return;
   at("said").textContent = "Fetching the model …";
   at("here").classList.add("asking");
@@ -101,7 +101,7 @@ function remove(card) {
 function recount() {
   at("answers").hidden = cards.length === 0;
   document.body.classList.toggle("working", cards.length > 0);
-  at("count").textContent = count(cards.length, "picture");
+  at("count").textContent = count(cards.length, "image");
   at("clear").hidden = cards.length < 2;
 }
 
@@ -136,7 +136,7 @@ function listen() {
     event.preventDefault();
     dragging(0);
     if (event.dataTransfer.files.length) add(event.dataTransfer.files);
-    else at("said").textContent = "That was no file; save the picture first, or copy and paste it.";
+    else at("said").textContent = "That was no file; save the image first, or copy and paste it.";
   });
   at("local").addEventListener("change", turn);
   at("token").addEventListener("submit", (event) => {

@@ -10,22 +10,22 @@ from corolla.training.recipes import distill, finetune, probe, scratch
 
 @dataclass(frozen=True)
 class NamedRecipe:
-    """A recipe with the ladder that `--minutes` climbs."""
+    """A recipe with the presets that `--minutes` chooses among."""
 
     recipe: Recipe
-    ladder: tuple[Preset, ...]
+    presets: tuple[Preset, ...]
     most_epochs: int
     needs: frozenset[str] = frozenset()  # of "weights" and "teacher"
     from_weights: "NamedRecipe | None" = None  # the same where it begins with weights that it does not need
 
 
 RECIPES = {
-    "scratch": NamedRecipe(scratch.RECIPE, scratch.LADDER, scratch.MOST_EPOCHS),
+    "scratch": NamedRecipe(scratch.RECIPE, scratch.PRESETS, scratch.MOST_EPOCHS),
     "probe": NamedRecipe(probe.RECIPE, (), 0, frozenset({"weights"})),
     "finetune": NamedRecipe(finetune.RECIPE, (), finetune.MOST_EPOCHS, frozenset({"weights"})),
     "distill": NamedRecipe(
         distill.RECIPE,
-        distill.LADDER,
+        distill.PRESETS,
         distill.MOST_EPOCHS,
         frozenset({"teacher"}),
         NamedRecipe(distill.FROM_WEIGHTS, (), distill.MOST_EPOCHS_FROM_WEIGHTS, frozenset({"weights", "teacher"})),

@@ -1,4 +1,4 @@
-"""distill: the scratch recipe's model beside a teacher that was pretrained on a million pictures.
+"""distill: the scratch recipe's model beside a teacher that was pretrained on a million images.
 
 Papers: DeiT's distillation (arXiv 2012.12877), a patient teacher that sees the student's own mixed views (2106.05237),
 its feature maps as guidance for the patches (2207.10026); the rest is the scratch recipe's.
@@ -24,16 +24,16 @@ RECIPE = Recipe(
     model="vit_micro_conv16_160",
     image_size=160,
     epochs=80,
-    growth=scratch.GROWTH,
-    policy="trivial",
+    progressive_resizing=scratch.GROWTH,
+    auto_augment="trivial",
     label_smoothing=0.0,  # the teacher's answers are soft already
     drop_path=0.0,
-    distill_share=0.8,
-    guidance=8.0,
+    distill_alpha=0.8,
+    feature_distill_weight=8.0,
 )
-LADDER = (
-    Preset("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, {"policy": "light"}),
-    Preset("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, {"policy": "light"}),
+PRESETS = (
+    Preset("vit_micro_conv16_96", 96, ((0.0, 2 / 3), (0.5, 1.0)), 0, {"auto_augment": "light"}),
+    Preset("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)), 50_000, {"auto_augment": "light"}),
     Preset("vit_micro_conv16_160", 160, scratch.GROWTH, 100_000),
 )
 MOST_EPOCHS = 1000

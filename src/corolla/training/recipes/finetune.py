@@ -1,7 +1,7 @@
 """finetune: pretrained weights, first a head for their frozen features, then all of it, the lower layers slowly.
 
 Papers: linear probe, then fine-tune (arXiv 2202.10054), a learning rate that falls from block to block (2106.08254),
-AugReg's advice to regularise little when a pretrained model learns from few pictures (2106.10270), averaged weights.
+AugReg's advice to regularize little when a pretrained model learns from few images (2106.10270), averaged weights.
 
 Command: corolla train DATA --out RUN --weights NAME_OR_PATH [--minutes 10]
 """
@@ -15,13 +15,13 @@ RECIPE = Recipe(
     epochs=20,
     head="probe",
     patience=6,
-    optimiser="adamw",
+    optimizer="adamw",
     learning_rate=2e-4,
     layer_decay=0.75,
     warmup=0.1,
     batch_size=32,
     drop_path=0.05,
-    crop_scale=0.5,
-    mixing=0.2,
+    random_resized_crop_scale=0.5,
+    mixup_cutmix_prob=0.2,
 )
 MOST_EPOCHS = 50

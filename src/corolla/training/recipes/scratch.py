@@ -1,7 +1,7 @@
-"""scratch: a hybrid Vision Transformer from random weights, for a few thousand pictures and a CPU.
+"""scratch: a hybrid Vision Transformer from random weights, for a few thousand images and a CPU.
 
 Papers: ViT's hybrid (arXiv 2010.11929, section 3.1) with a residual convolutional stem (2106.14881, 1512.03385),
-average pooling and fixed positions (2205.01580), Muon on the blocks' matrices and the stem (2502.16982), small pictures
+average pooling and fixed positions (2205.01580), Muon on the blocks' matrices and the stem (2502.16982), small images
 first, TrivialAugment (2103.10158), MixUp (1710.09412), CutMix (1905.04899), stochastic depth (1603.09382), averaged
 weights.
 
@@ -15,21 +15,34 @@ from corolla.training.recipe import Recipe
 
 GROWTH = ((0.0, 0.6), (0.5, 0.8), (0.8, 1.0))  # 96 pixels, then 128, then 160
 RECIPE = Recipe(
-    name="scratch", model="vit_micro_conv16_160", image_size=160, epochs=80, growth=GROWTH, policy="trivial", mixing=0.8
+    name="scratch",
+    model="vit_micro_conv16_160",
+    image_size=160,
+    epochs=80,
+    progressive_resizing=GROWTH,
+    auto_augment="trivial",
+    mixup_cutmix_prob=0.8,
 )
 # Where images are seen a few times only: a small model, fine tokens, many steps, and little that makes learning harder.
 FEW_VIEWS = {
-    "batch_size": 32, "policy": "none", "mixing": 0.0, "crop_scale": 0.5, "erasing": 0.0, "drop_path": 0.0
+    "batch_size": 32, "auto_augment": "none", "mixup_cutmix_prob": 0.0, "random_resized_crop_scale": 0.5,
+    "random_erasing_prob": 0.0, "drop_path": 0.0
 }  # fmt: skip
-LADDER = (
+PRESETS = (
     Preset("vit_nano_conv8_64", 64, ((0.0, 0.75), (0.5, 1.0)), 0, FEW_VIEWS),
-    Preset("vit_nano_conv8_96", 96, ((0.0, 0.75), (0.5, 1.0)), 30_000, FEW_VIEWS | {"policy": "light", "mixing": 0.2}),
+    Preset(
+        "vit_nano_conv8_96",
+        96,
+        ((0.0, 0.75), (0.5, 1.0)),
+        30_000,
+        FEW_VIEWS | {"auto_augment": "light", "mixup_cutmix_prob": 0.2},
+    ),
     Preset(
         "vit_nano_conv8_128",
         128,
         ((0.0, 0.5), (0.4, 0.75), (0.75, 1.0)),
         70_000,
-        {"batch_size": 32, "policy": "light", "mixing": 0.5, "drop_path": 0.0},
+        {"batch_size": 32, "auto_augment": "light", "mixup_cutmix_prob": 0.5, "drop_path": 0.0},
     ),
     Preset("vit_micro_conv16_160", 160, GROWTH, 150_000),
     Preset("vit_tiny_conv16_192", 192, ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0)), 600_000),

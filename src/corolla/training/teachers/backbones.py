@@ -14,7 +14,7 @@ from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from corolla.training.pretrained import LITE, check_lite, check_pretrained, is_vision_transformer
 from corolla.training.teachers.teacher import Pretrained
 from corolla.weights import load_weights
-from corolla.weights.pictures import from_timm
+from corolla.weights.images import from_timm
 
 LITE_PIXELS = 192  # on the flowers as good as the 224 it was trained at, in two thirds of the time
 TOKENS_NEEDED = "it has no map of features to teach from; choose another model"
@@ -31,7 +31,7 @@ class Features(nn.Module):
         self.network, self.extract = network, extract
 
     def forward(self, images: Tensor) -> Seen:
-        """From pictures (B, 3, H, W) to feature maps and feature."""
+        """From images (B, 3, H, W) to feature maps and feature."""
         return self.extract(self.network, images)
 
 
@@ -65,8 +65,8 @@ def efficientnet_lite(name: str) -> Pretrained:
         last = network._swish(network._bn1(network._conv_head(stage)))
         return maps_of(list(latest.values()), last), last.mean(dim=(2, 3))
 
-    grey, spread = (127 / 255,) * 3, (128 / 255,) * 3  # (x - 127) / 128 of bytes
-    preprocessing = Preprocessing((LITE_PIXELS, LITE_PIXELS), mean=grey, std=spread)
+    gray, spread = (127 / 255,) * 3, (128 / 255,) * 3  # (x - 127) / 128 of bytes
+    preprocessing = Preprocessing((LITE_PIXELS, LITE_PIXELS), mean=gray, std=spread)
     return Pretrained(Features(network, extract), preprocessing, multiple=32)
 
 

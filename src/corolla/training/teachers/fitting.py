@@ -1,4 +1,4 @@
-"""A teacher is fitted to the pictures before it teaches: its head on frozen features first, then all of it."""
+"""A teacher is fitted to the images before it teaches: its head on frozen features first, then all of it."""
 
 import json
 import math
@@ -20,11 +20,11 @@ from corolla.memory import give_back_freed_memory
 from corolla.progress import Progress
 from corolla.sealed import DamagedError, load_sealed, save_sealed
 from corolla.text import count
-from corolla.training.features import digest, file_of, picture_features
+from corolla.training.features import digest, file_of, image_features
 from corolla.training.head import fit_head
+from corolla.training.images import EpochSampler, TrainingImages, training_loader
 from corolla.training.machine import Machine
-from corolla.training.optimisation import learning_rate_factor
-from corolla.training.pictures import EpochSampler, TrainingPictures, training_loader
+from corolla.training.optimization import learning_rate_factor
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.backbones import load_backbone
 from corolla.training.teachers.cost import (
@@ -61,11 +61,11 @@ class FittedTeacher:
             self.teacher.head.load_state_dict(pretrained.head.state_dict())
 
     def labels(self, split: Split) -> Tensor:
-        """The class numbers of `some` of a split (pictures,)."""
+        """The class numbers of `some` of a split (images,)."""
         return torch.tensor([self.manifest.class_index[example.label] for example in self.some(split)])
 
     def extract(self, images: Tensor) -> Tensor:
-        """The backbone's features (B, C) of normalised pictures (B, 3, H, W)."""
+        """The backbone's features (B, C) of normalized images (B, 3, H, W)."""
         with self.accelerator.autocast():
             feature: Tensor = self.teacher.backbone(images.contiguous(memory_format=torch.channels_last))[1]
         return feature
@@ -85,12 +85,12 @@ class FittedTeacher:
         )
 
     def features(self, split: Split) -> Tensor:
-        """The backbone's features (pictures, views, C) of `some` of a split."""
+        """The backbone's features (images, views, C) of `some` of a split."""
 
         def tell(done: int, total: int) -> None:
             self.progress.stage(f"the teacher looks at {split}", done, total)
 
-        return picture_features(
+        return image_features(
             self.manifest.root, self.some(split), self.extract, self.teacher.preprocessing, self.accelerator.device,
             tell, self.key, self.plan.views,
         )  # fmt: skip
@@ -134,7 +134,7 @@ class FittedTeacher:
         return head.accuracy
 
     def accuracy(self, split: Split) -> float:
-        """The share of a split that the teacher answers rightly, each picture averaged with its mirror image."""
+        """The share of a split that the teacher answers rightly, each image averaged with its mirror image."""
         with torch.inference_mode():
             chances = self.teacher.head(self.features(split).to(self.accelerator.device)).softmax(dim=-1).mean(dim=1)
         return float((chances.argmax(dim=1).cpu() == self.labels(split)).float().mean())
@@ -152,13 +152,13 @@ class FittedTeacher:
         def tell(done: int, total: int) -> None:
             self.progress.stage("decoding for the teacher", done, total)
 
-        pictures = TrainingPictures.of(self.manifest, self.recipe, pixels, tell, self.progress.note)
-        sampler = EpochSampler(len(pictures), self.recipe.batch_size, self.seed)
+        images = TrainingImages.of(self.manifest, self.recipe, pixels, tell, self.progress.note)
+        sampler = EpochSampler(len(images), self.recipe.batch_size, self.seed)
         sampler.size = pixels
-        optimiser = AdamW(self.teacher.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        optimizer = AdamW(self.teacher.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         before = {name: tensor.clone() for name, tensor in self.teacher.state_dict().items()}
         self.frozen, epoch = False, 0
-        loader, begun = training_loader(pictures, sampler, self.workers), time.monotonic()
+        loader, begun = training_loader(images, sampler, self.workers), time.monotonic()
         while epoch < epochs:
             torch.manual_seed(seed_of(self.seed, epoch, "teacher"))
             sampler.epoch = epoch
@@ -166,9 +166,9 @@ class FittedTeacher:
                 rate = LEARNING_RATE * learning_rate_factor(
                     epoch * len(sampler) + number, epochs * len(sampler), WARMUP
                 )
-                for group in optimiser.param_groups:
+                for group in optimizer.param_groups:
                     group["lr"] = rate
-                loss = self.step(views, labels, optimiser)
+                loss = self.step(views, labels, optimizer)
                 self.progress.stage(
                     f"teacher, epoch {epoch + 1}/{epochs}", number + 1, len(sampler), f"loss {loss:.3f}"
                 )
@@ -189,14 +189,14 @@ class FittedTeacher:
         self.teacher.load_state_dict(before)
         self.frozen = True
 
-    def step(self, views: Tensor, labels: Tensor, optimiser: AdamW) -> float:
+    def step(self, views: Tensor, labels: Tensor, optimizer: AdamW) -> float:
         """One step on uint8 views (B, 3, H, W), a few images at a time; returns the loss of all.
 
         Its batch norms keep their statistics, so the gradients of the parts add up to those of the whole.
         """
-        images = self.teacher.preprocessing.normalise(views.to(self.accelerator.device))
+        images = self.teacher.preprocessing.normalize(views.to(self.accelerator.device))
         targets = labels.to(self.accelerator.device)
-        if torch.rand(()) < self.recipe.mixing / 2:
+        if torch.rand(()) < self.recipe.mixup_cutmix_prob / 2:
             images, targets = mixer(len(self.manifest.classes))(images, targets)
         total = 0.0
         for some_images, some_targets in zip(
@@ -205,13 +205,13 @@ class FittedTeacher:
             loss = self.loss(some_images, some_targets) * (len(some_images) / len(images))
             self.accelerator.backward(loss)
             total += loss.item()
-        torch.nn.utils.clip_grad_norm_(self.teacher.parameters(), self.recipe.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad()
+        torch.nn.utils.clip_grad_norm_(self.teacher.parameters(), self.recipe.clip_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad()
         return total
 
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Cross entropy of a normalised batch (B, 3, H, W) with targets (B,) or (B, classes)."""
+        """Cross entropy of a normalized batch (B, 3, H, W) with targets (B,) or (B, classes)."""
         # On a CPU the backward of depthwise convolutions takes longer in bfloat16 than in float32.
         lower = nullcontext() if images.device.type == "cpu" else self.accelerator.autocast()
         with lower:

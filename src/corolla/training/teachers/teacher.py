@@ -16,13 +16,13 @@ TOGETHER = 16  # images that a CPU computes at a time: memory grows with them, a
 class Pretrained:
     """A backbone, what it expects, and its head if it already answers for named classes.
 
-    The backbone gives, for pictures (B, 3, H, W), feature maps, each (B, C, h, w), of its middle and its end, and one
+    The backbone gives, for images (B, 3, H, W), feature maps, each (B, C, h, w), of its middle and its end, and one
     feature (B, F), which a head reads.
     """
 
     backbone: nn.Module
     preprocessing: Preprocessing
-    multiple: int | None  # pictures of any multiple of so many pixels are fine; None: only those of its own size
+    multiple: int | None  # images of any multiple of so many pixels are fine; None: only those of its own size
     head: nn.Linear | None = None
     classes: tuple[str, ...] | None = None
 
@@ -30,7 +30,7 @@ class Pretrained:
 class Teacher(nn.Module):
     """A pretrained backbone with a linear head for the classes of the data, never in training mode.
 
-    Its batch norms keep the statistics of the pictures it was pretrained on: a few thousand pictures are too few to
+    Its batch norms keep the statistics of the images it was pretrained on: a few thousand images are too few to
     replace them.
     """
 
@@ -52,30 +52,30 @@ class Teacher(nn.Module):
         return super().train(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Logits (B, classes) and feature maps (B, C, h, w) of pictures normalised for this teacher."""
+        """Logits (B, classes) and feature maps (B, C, h, w) of images normalized for this teacher."""
         maps, feature = self.backbone(images)
         return self.head(feature.float()), maps
 
     @torch.no_grad()
-    def look(self, images: Tensor, normalised_by: Preprocessing) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The same for a student's batch (B, 3, H, W), normalised by the student's preprocessing."""
+    def look(self, images: Tensor, normalized_by: Preprocessing) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The same for a student's batch (B, 3, H, W), normalized by the student's preprocessing."""
         together = TOGETHER if images.device.type == "cpu" else len(images)
-        seen = [self.forward(self.as_own(some, normalised_by)) for some in torch.split(images, together)]
+        seen = [self.forward(self.as_own(some, normalized_by)) for some in torch.split(images, together)]
         logits, maps = zip(*seen, strict=True)
         return torch.cat(logits), tuple(torch.cat(of_one_place) for of_one_place in zip(*maps, strict=True))
 
-    def as_own(self, images: Tensor, normalised_by: Preprocessing) -> Tensor:
+    def as_own(self, images: Tensor, normalized_by: Preprocessing) -> Tensor:
         """A student's batch as this teacher would have been given it: its size, its mean and deviation.
 
         A view smaller than the student's full size is smaller for the teacher too, where it can be.
         """
         own, device = self.preprocessing, images.device
-        mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (normalised_by.mean, normalised_by.std))
+        mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (normalized_by.mean, normalized_by.std))
         own_mean, own_std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (own.mean, own.std))
         images = images * (std / own_std) + (mean - own_mean) / own_std
         rows, columns = own.image_size
         if self.multiple:
-            share = min(images.shape[-1] / normalised_by.image_size[-1], 1.0)
+            share = min(images.shape[-1] / normalized_by.image_size[-1], 1.0)
             rows, columns = (math.ceil(side * share / self.multiple) * self.multiple for side in (rows, columns))
         if images.shape[-2:] != (rows, columns):
             images = F.interpolate(images, (rows, columns), mode="bilinear", antialias=True)

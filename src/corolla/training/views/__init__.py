@@ -1,1 +1,1 @@
-"""Random views of training pictures: crop, mirror, policy, erasing, mixing, as batches of uint8."""
+"""Random views of training images: crop, mirror, policy, erasing, mixing, as batches of uint8."""

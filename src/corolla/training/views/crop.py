@@ -1,10 +1,10 @@
-"""The random crop: a share of the picture's area at a slightly changed aspect, brought to the view's size."""
+"""The random crop: a share of the image's area at a slightly changed aspect, brought to the view's size."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.data.pixels import Picture
+from corolla.data.pixels import ImageArray
 from corolla.training.views.operations import View
 from corolla.training.views.randomness import Dice, between
 
@@ -13,10 +13,10 @@ ASPECT = 4 / 3  # a crop's sides differ by this factor at most
 
 
 def crop_boxes(sizes: NDArray[np.int64], least: float, dice: Dice) -> NDArray[np.int64]:
-    """A box (top, left, height, width) for each picture of `sizes` (B, 2), as Inception drew them (arXiv 1409.4842).
+    """A box (top, left, height, width) for each image of `sizes` (B, 2), as Inception drew them (arXiv 1409.4842).
 
-    Its area is `least` to all of the picture's. The first of ten tries that lies inside counts; where none does, the
-    largest centred box of a permitted aspect.
+    Its area is `least` to all of the image's. The first of ten tries that lies inside counts; where none does, the
+    largest centered box of a permitted aspect.
     """
     tries, place = dice.roll(2 * TRIES), dice.roll(2)
     area = sizes.prod(axis=1, keepdims=True) * between(tries[:, :TRIES], least, 1.0)
@@ -25,18 +25,18 @@ def crop_boxes(sizes: NDArray[np.int64], least: float, dice: Dice) -> NDArray[np
     fits = np.logical_and.reduce((drawn > 0) & (drawn <= sizes[:, None]), axis=2)
     rows, first = np.arange(len(sizes)), fits.argmax(axis=1)
     box = drawn[rows, first]
-    centred = np.minimum(sizes, (sizes[:, ::-1] * ASPECT).round().astype(np.int64))
+    centered = np.minimum(sizes, (sizes[:, ::-1] * ASPECT).round().astype(np.int64))
     inside = fits[rows, first][:, None]
-    box = np.where(inside, box, centred)
+    box = np.where(inside, box, centered)
     start = np.where(inside, np.floor(place * (sizes - box + 1)), (sizes - box) // 2).astype(np.int64)
     return np.concatenate([start, box], axis=1)
 
 
-def cut(picture: Picture, box: NDArray[np.int64], mirror: bool, size: int) -> View:
-    """The box (top, left, height, width) of a picture, mirrored or not, at (size, size, 3)."""
+def cut(image: ImageArray, box: NDArray[np.int64], mirror: bool, size: int) -> View:
+    """The box (top, left, height, width) of an image, mirrored or not, at (size, size, 3)."""
     top, left, height, width = box
     shrinks = max(height, width) > size
-    whole = picture[top : top + height, left : left + width]
+    whole = image[top : top + height, left : left + width]
     # The mean over an area where it shrinks, so that nothing between the pixels is lost.
     view = cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return cv2.flip(view, 1) if mirror else view  # type: ignore[return-value]

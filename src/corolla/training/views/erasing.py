@@ -1,9 +1,9 @@
-"""Random erasing (arXiv 1708.04896): a rectangle of some views becomes the mean colour."""
+"""Random erasing (arXiv 1708.04896): a rectangle of some views becomes the mean color."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.training.views.operations import MEAN_COLOUR, View
+from corolla.training.views.operations import MEAN_COLOR, View
 from corolla.training.views.randomness import Dice, between
 
 AREA = (0.02, 0.33)  # share of the view
@@ -23,4 +23,4 @@ def rectangles(dice: Dice, size: int, share: float) -> NDArray[np.int64]:
 def erase(view: View, rectangle: NDArray[np.int64]) -> None:
     """Fill the rectangle of a view, in place."""
     top, left, height, width = rectangle
-    view[top : top + height, left : left + width] = MEAN_COLOUR
+    view[top : top + height, left : left + width] = MEAN_COLOR

@@ -1,4 +1,4 @@
-"""Two pictures in one, by torchvision."""
+"""Two images in one, by torchvision."""
 
 from typing import TYPE_CHECKING
 

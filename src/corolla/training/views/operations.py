@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from corolla.preprocessing import IMAGENET_MEAN
 
-# One core is as quick for so small a picture, and a process that was forked cannot use the threads of its parent.
+# One core is as quick for so small an image, and a process that was forked cannot use the threads of its parent.
 cv2.setNumThreads(1)
 
-MEAN_COLOUR = [round(255 * value) for value in IMAGENET_MEAN]  # what turned corners and erased pixels become
-GREY = np.array([0.2989, 0.587, 0.114])  # of red, green and blue (ITU-R 601)
+MEAN_COLOR = [round(255 * value) for value in IMAGENET_MEAN]  # what turned corners and erased pixels become
+GRAY = np.array([0.2989, 0.587, 0.114])  # of red, green and blue (ITU-R 601)
 GEOMETRY = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
-COLOUR = ("brightness", "contrast", "saturation")
+COLOR = ("brightness", "contrast", "saturation")
 View = NDArray[np.uint8]
 Op = tuple[str, float]  # what is done, and how much of it
 
 
 def apply(view: View, ops: Sequence[Op]) -> View:
     """The view after one operation and the next; ("identity", 0) does nothing."""
-    for coloured, some in groupby(ops, key=lambda op: op[0] in COLOUR):
-        if coloured:
-            view = recolour(view, list(some))
+    for colored, some in groupby(ops, key=lambda op: op[0] in COLOR):
+        if colored:
+            view = recolor(view, list(some))
             continue
         for op in some:
             view = once(view, op)
@@ -33,7 +33,7 @@ def apply(view: View, ops: Sequence[Op]) -> View:
 
 
 def once(view: View, op: Op) -> View:
-    """The view after an operation that is not one of colour."""
+    """The view after an operation that is not one of color."""
     kind, amount = op
     if kind in GEOMETRY:
         return warp(view, op)
@@ -41,7 +41,7 @@ def once(view: View, op: Op) -> View:
 
 
 def warp(view: View, op: Op) -> View:
-    """Turn, shear or move a view; what comes in from outside is the mean colour."""
+    """Turn, shear or move a view; what comes in from outside is the mean color."""
     size = view.shape[0]
     return cv2.warpAffine(  # type: ignore[return-value]
         view,
@@ -49,7 +49,7 @@ def warp(view: View, op: Op) -> View:
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=MEAN_COLOUR,
+        borderValue=MEAN_COLOR,
     )
 
 
@@ -71,19 +71,19 @@ def geometry(op: Op, size: int) -> NDArray[np.float64]:
     )
 
 
-def recolour(view: View, ops: Sequence[Op]) -> View:
+def recolor(view: View, ops: Sequence[Op]) -> View:
     """Change brightness, contrast and saturation, one after another.
 
-    Each one blends the view x with black, its mean grey or its grey y; any chain of them is a x + b y + c, so the
+    Each one blends the view x with black, its mean gray or its gray y; any chain of them is a x + b y + c, so the
     pixels are passed once, and clamped once, at the end.
     """
-    a, b, c = chain(ops, float(np.dot(GREY, cv2.mean(view)[:3])))
-    matrix = np.column_stack([a * np.eye(3) + b * GREY, np.full(3, c)])  # (3, 4)
+    a, b, c = chain(ops, float(np.dot(GRAY, cv2.mean(view)[:3])))
+    matrix = np.column_stack([a * np.eye(3) + b * GRAY, np.full(3, c)])  # (3, 4)
     return cv2.transform(view, matrix)  # type: ignore[return-value]
 
 
 def chain(ops: Sequence[Op], mean: float) -> tuple[float, float, float]:
-    """The a, b and c of `ops` for a view whose mean grey is `mean`; an op's factor is 1 + its amount."""
+    """The a, b and c of `ops` for a view whose mean gray is `mean`; an op's factor is 1 + its amount."""
     a, b, c = 1.0, 0.0, 0.0
     for kind, amount in ops:
         factor = 1.0 + amount
@@ -106,18 +106,18 @@ def sharpen(view: View, amount: float) -> View:
 
 
 def posterize(view: View, bits: float) -> View:
-    """Keep so many of the 8 bits of each colour."""
+    """Keep so many of the 8 bits of each color."""
     return view & np.uint8(256 - 2 ** (8 - int(bits)))
 
 
 def solarize(view: View, above: float) -> View:
-    """Turn every colour that is not darker than `above`, a share of the brightest, into its negative."""
+    """Turn every color that is not darker than `above`, a share of the brightest, into its negative."""
     levels = np.arange(256)
     return cv2.LUT(view, np.where(levels >= 255 * above, 255 - levels, levels).astype(np.uint8))  # type: ignore[return-value]
 
 
 def autocontrast(view: View, _: float) -> View:
-    """Stretch each colour's values to all that there are."""
+    """Stretch each color's values to all that there are."""
     ends = np.array([cv2.minMaxLoc(channel)[:2] for channel in cv2.split(view)])  # (3, 2)
     darkest, brightest = ends.T
     flat = darkest == brightest
@@ -126,7 +126,7 @@ def autocontrast(view: View, _: float) -> View:
 
 
 def equalize(view: View, _: float) -> View:
-    """Spread each colour's values so that all are about as frequent."""
+    """Spread each color's values so that all are about as frequent."""
     return cv2.merge([cv2.equalizeHist(channel) for channel in cv2.split(view)])  # type: ignore[return-value]
 
 

@@ -10,7 +10,7 @@ from corolla.training.views.operations import Op
 from corolla.training.views.randomness import Dice, between
 
 BINS = 31  # steps from an operation's weakest to its strongest
-LIGHT_TURN, LIGHT_COLOUR = 20.0, 0.3  # degrees, share
+LIGHT_TURN, LIGHT_COLOR = 20.0, 0.3  # degrees, share
 RAND_OPS, RAND_BIN = 2, 10
 # Strongest amounts of the operations with either sign, for TrivialAugment; RandAugment's are milder.
 SIGNED = {"shear_x": 0.99, "shear_y": 0.99, "translate_x": 32.0, "translate_y": 32.0, "rotate": 135.0} | dict.fromkeys(
@@ -29,7 +29,7 @@ def light(dice: Dice, size: int) -> list[list[Op]]:
     """A turn of up to 20 degrees, then brightness, contrast and saturation by up to 30 % in an order of chance."""
     rolls = dice.roll(5)
     turns = between(rolls[:, 0], -LIGHT_TURN, LIGHT_TURN).tolist()
-    changes = between(rolls[:, 1:4], -LIGHT_COLOUR, LIGHT_COLOUR).tolist()
+    changes = between(rolls[:, 1:4], -LIGHT_COLOR, LIGHT_COLOR).tolist()
     drawn = []
     for turn, change, order in zip(turns, changes, pick(rolls[:, 4], len(ORDERS)), strict=True):
         jitter = list(zip(("brightness", "contrast", "saturation"), change, strict=True))
@@ -47,7 +47,7 @@ def trivial(dice: Dice, size: int) -> list[list[Op]]:
 
 def rand(dice: Dice, size: int) -> list[list[Op]]:
     """RandAugment (arXiv 1909.13719): two operations of the same strength, 10 of 30."""
-    far = 150 / 331 * size  # a share of the picture, where TrivialAugment moves it by pixels
+    far = 150 / 331 * size  # a share of the image, where TrivialAugment moves it by pixels
     strongest = dict.fromkeys(SIGNED, 0.9)
     strongest |= {"shear_x": 0.3, "shear_y": 0.3, "translate_x": far, "translate_y": far, "rotate": 30.0}
     rolls = dice.roll(2 * RAND_OPS)

@@ -1,4 +1,4 @@
-"""Numbers of chance that belong to a picture and not to the batch it falls into."""
+"""Numbers of chance that belong to an image and not to the batch it falls into."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ def seed_of(*parts: int | str) -> int:
 
 
 class Dice:
-    """A stream of uniform numbers for each picture of a batch, which its seed alone decides."""
+    """A stream of uniform numbers for each image of a batch, which its seed alone decides."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self.streams = [np.random.Generator(np.random.Philox(key=seed)) for seed in seeds]
 
     def roll(self, count: int) -> NDArray[np.float64]:
-        """The next `count` numbers in [0, 1) of each picture (B, count)."""
+        """The next `count` numbers in [0, 1) of each image (B, count)."""
         return np.stack([stream.random(count) for stream in self.streams])
 
 

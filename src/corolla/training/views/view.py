@@ -1,6 +1,6 @@
-"""The random views of a batch of pictures.
+"""The random views of a batch of images.
 
-A view depends on the run's seed, the epoch and the picture, and on nothing else: not on the batch it falls into, the
+A view depends on the run's seed, the epoch and the image, and on nothing else: not on the batch it falls into, the
 worker that makes it or what was drawn before. So a resumed run sees what an unbroken one would have seen.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corolla.data.pixels import Picture
+from corolla.data.pixels import ImageArray
 from corolla.training.recipe import Recipe
 from corolla.training.views.crop import crop_boxes, cut
 from corolla.training.views.erasing import erase, rectangles
@@ -23,20 +23,20 @@ class Views:
     """Crop, mirror, policy, erasing, as the recipe says."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.crop_scale, self.erasing = recipe.crop_scale, recipe.erasing
-        self.policy = POLICIES[recipe.policy]
+        self.random_resized_crop_scale, self.erasing = recipe.random_resized_crop_scale, recipe.random_erasing_prob
+        self.policy = POLICIES[recipe.auto_augment]
 
-    def __call__(self, pictures: Sequence[Picture], size: int, seeds: Sequence[int]) -> Tensor:
-        """The views of the pictures that `seeds` stand for: uint8 (B, 3, size, size), channels last in memory."""
+    def __call__(self, images: Sequence[ImageArray], size: int, seeds: Sequence[int]) -> Tensor:
+        """The views of the images that `seeds` stand for: uint8 (B, 3, size, size), channels last in memory."""
         dice = Dice(seeds)
-        sizes = np.array([picture.shape[:2] for picture in pictures], np.int64)
-        boxes = crop_boxes(sizes, self.crop_scale, dice)
+        sizes = np.array([image.shape[:2] for image in images], np.int64)
+        boxes = crop_boxes(sizes, self.random_resized_crop_scale, dice)
         mirrored = dice.roll(1)[:, 0] < 0.5
         ops = self.policy(dice, size)
         lost = rectangles(dice, size, self.erasing)
-        views = np.empty((len(pictures), size, size, 3), np.uint8)
-        for index, picture in enumerate(pictures):
-            view = apply(cut(picture, boxes[index], bool(mirrored[index]), size), ops[index])
+        views = np.empty((len(images), size, size, 3), np.uint8)
+        for index, image in enumerate(images):
+            view = apply(cut(image, boxes[index], bool(mirrored[index]), size), ops[index])
             views[index] = view
             erase(views[index], lost[index])
         return torch.from_numpy(views).permute(0, 3, 1, 2)

@@ -6,7 +6,7 @@ from corolla.data.painted.flowers.head import PIGMENTS, Head, about, disc, pigme
 from corolla.data.painted.greenery import spoons
 from corolla.data.painted.sheets import Floats, Sheets, along, blend, floats, spokes, straps, swell
 
-COLOURS = {
+COLORS = {
     "white": 6,
     "cream": 1,
     "yellow": 3,
@@ -19,14 +19,14 @@ COLOURS = {
 
 
 def daisy(rng: np.random.Generator, dye: np.random.Generator) -> Head:
-    """A daisy in any colour a garden has, its rays flat, raised or drooping."""
+    """A daisy in any color a garden has, its rays flat, raised or drooping."""
     radius = float(rng.uniform(0.23, 0.32))
-    colour = pigment(dye, COLOURS)
+    color = pigment(dye, COLORS)
     rays = int(rng.integers(13, 27))
     lift, bend = float(rng.uniform(-0.15, 0.55)), float(rng.uniform(-0.75, 0.1))
-    rings = [ring(rng, rays, radius, lift, bend, colour, 1.0)]
+    rings = [ring(rng, rays, radius, lift, bend, color, 1.0)]
     if rng.random() < 0.4:
-        rings.append(ring(rng, rays, radius, lift + 0.16, bend, colour, 0.9))
+        rings.append(ring(rng, rays, radius, lift + 0.16, bend, color, 0.9))
     gold, yellow, fresh = floats(PIGMENTS["gold"]), floats(PIGMENTS["yellow"]), floats([0.62, 0.66, 0.16])
     cushion = np.stack([blend(gold, fresh, rng.uniform(0.0, 0.8)), yellow, gold]) * rng.uniform(0.85, 1.0)
     florets = disc(rng, int(rng.integers(90, 150)), radius, float(rng.uniform(0.08, 0.2)), 0.02, cushion)
@@ -34,7 +34,7 @@ def daisy(rng: np.random.Generator, dye: np.random.Generator) -> Head:
 
 
 def ring(
-    rng: np.random.Generator, rays: int, radius: float, lift: float, bend: float, colour: Floats, reach: float
+    rng: np.random.Generator, rays: int, radius: float, lift: float, bend: float, color: Floats, reach: float
 ) -> Sheets:
     """One ring of rays, a few of them gone."""
     azimuth = spokes(rays, rng.uniform(0, 2 * np.pi)) + rng.normal(0.0, 0.05, rays)
@@ -52,7 +52,7 @@ def ring(
         cup=rng.uniform(-0.5, 0.9),
         roll=about(rng, count, 0.0, 0.5),
     )
-    shade = blend(colour * [0.72, 0.72, 0.66], colour, np.minimum(t * 3.0, 1.0))
+    shade = blend(color * [0.72, 0.72, 0.66], color, np.minimum(t * 3.0, 1.0))
     return Sheets(points, shade[None, :, None, :] * tints(rng, count), relief=furrows)
 
 

@@ -16,7 +16,7 @@ from corolla.data.painted.sheets import (
     straps,
 )
 
-COLOURS = {"yellow": 8, "gold": 4, "orange": 1.2, "cream": 0.8, "white": 0.6, "pink": 0.5, "coral": 0.3}
+COLORS = {"yellow": 8, "gold": 4, "orange": 1.2, "cream": 0.8, "white": 0.6, "pink": 0.5, "coral": 0.3}
 
 
 def dandelion(rng: np.random.Generator, dye: np.random.Generator) -> Head:
@@ -27,7 +27,7 @@ def dandelion(rng: np.random.Generator, dye: np.random.Generator) -> Head:
 def blossom(rng: np.random.Generator, dye: np.random.Generator) -> Head:
     """A full cushion of toothed straps, longest at the rim and upright in the middle."""
     count = int(rng.integers(190, 260))
-    colour = pigment(dye, COLOURS)
+    color = pigment(dye, COLORS)
     age = (np.arange(count) + 0.5) / count  # 0 in the middle, 1 at the rim
     openness = rng.uniform(0.0, 0.45)
     t = along(6)
@@ -42,7 +42,7 @@ def blossom(rng: np.random.Generator, dye: np.random.Generator) -> Head:
         bend=rng.normal(-0.35, 0.2, count) * (0.4 + age),
         roll=rng.normal(0.0, 0.5, count),
     )
-    heart = blend(colour, colour * [1.0, 0.86, 0.6], 1.0 - age)[:, None, None, :]
+    heart = blend(color, color * [1.0, 0.86, 0.6], 1.0 - age)[:, None, None, :]
     depth = gloom(np.minimum(0.5 + 0.6 * t, 1.0))[None, :, None, :]
     florets = Sheets(points, heart * depth * tints(rng, count, 0.12), relief=notches, sheer=0.5)
     return Head((bracts(rng), florets), foot=-0.3, neck=0.06, nods=(0.0, 0.6, 1.4), foliage=teeth)
@@ -90,12 +90,12 @@ def seed_head(rng: np.random.Generator) -> Head:
     return Head((core, seeds, stalks, down), foot=-0.15, neck=0.045, nods=(0.0, 0.6, 1.5), foliage=teeth)
 
 
-def threads(start: Floats, end: Floats, half: float, colour: Floats) -> Sheets:
+def threads(start: Floats, end: Floats, half: float, color: Floats) -> Sheets:
     """Straight hairs (P) from `start` to `end`, both (P, 3)."""
     side = cross(end - start, floats([0.17, 0.29, 0.94]))
     side *= half / (np.linalg.norm(side, axis=1, keepdims=True) + 1e-6)
     line = np.stack([start, end], axis=1)  # (P, 2, 3)
-    return Sheets(np.stack([line - side[:, None], line + side[:, None]], axis=2), colour, sheer=0.9)
+    return Sheets(np.stack([line - side[:, None], line + side[:, None]], axis=2), color, sheer=0.9)
 
 
 def notches(t: Floats, s: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What the five kinds share: the head, the disc of florets, and colours that wander between kinds."""
+"""What the five kinds share: the head, the disc of florets, and colors that wander between kinds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from corolla.data.painted.sheets import (
     floats,
 )
 
-# Colours are shared on purpose: no kind owns one, so that shape has to be looked at.
+# Colors are shared on purpose: no kind owns one, so that shape has to be looked at.
 PIGMENTS: Mapping[str, tuple[float, float, float]] = {
     "white": (0.96, 0.95, 0.93),
     "cream": (0.97, 0.92, 0.74),
@@ -34,7 +34,7 @@ PIGMENTS: Mapping[str, tuple[float, float, float]] = {
     "purple": (0.45, 0.20, 0.52),
 }
 LEAF_GREEN = floats([0.30, 0.47, 0.17])
-WARM = floats([0.6, 1.0, 1.15])  # shade between petals is deep in colour, not grey
+WARM = floats([0.6, 1.0, 1.15])  # shade between petals is deep in color, not gray
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Head:
 
 
 def pigment(dye: np.random.Generator, weights: Mapping[str, float]) -> Floats:
-    """A colour (3,) by weighted chance, a little off its name."""
+    """A color (3,) by weighted chance, a little off its name."""
     names = list(weights)
     chances = np.array([weights[name] for name in names])
     base = np.array(PIGMENTS[names[dye.choice(len(names), p=chances / chances.sum())]])
@@ -65,13 +65,13 @@ def tints(rng: np.random.Generator, count: int, spread: float = 0.07) -> Floats:
     return rng.uniform(1.0 - spread, 1.0 + spread, (count, 1, 1, 1))
 
 
-def about(rng: np.random.Generator, count: int, centre: float, spread: float) -> Floats:
-    """`count` values within `spread` of `centre`."""
-    return rng.uniform(centre - spread, centre + spread, count)
+def about(rng: np.random.Generator, count: int, center: float, spread: float) -> Floats:
+    """`count` values within `spread` of `center`."""
+    return rng.uniform(center - spread, center + spread, count)
 
 
 def gloom(shade: Floats) -> Floats:
-    """Colour factors (..., 3) of light that has come to a depth between petals where `shade` (...) of it is left."""
+    """Color factors (..., 3) of light that has come to a depth between petals where `shade` (...) of it is left."""
     return shade[..., None] ** WARM
 
 
@@ -80,7 +80,7 @@ def disc(
 ) -> tuple[Sheets, Sheets]:
     """A dome of `count` florets on a golden-angle spiral, and the ground beneath it.
 
-    `rings` (R, 3) are the colours from the middle to the rim; `level` is the height of the rim and `dome` how
+    `rings` (R, 3) are the colors from the middle to the rim; `level` is the height of the rim and `dome` how
     much higher the middle is.
     """
     order = floats((np.arange(count) + 0.5) / count)
@@ -92,8 +92,8 @@ def disc(
     x, y = out * np.cos(angle) - side * np.sin(angle), out * np.sin(angle) + side * np.cos(angle)
     place = order * (len(rings) - 1)
     low = np.minimum(place.astype(int), len(rings) - 2)
-    colours = blend(rings[low], rings[low + 1], place - low)[:, None, None, :] * tints(rng, count, 0.16)
-    florets = Sheets(np.stack([x, y, z], axis=-1), colours, relief=bead, sheer=0.0)
+    colors = blend(rings[low], rings[low + 1], place - low)[:, None, None, :] * tints(rng, count, 0.16)
+    florets = Sheets(np.stack([x, y, z], axis=-1), colors, relief=bead, sheer=0.0)
 
     reach = 1.04 * along(5)[None, :]
     height = level - 0.01 + dome * (1.0 - reach**2)

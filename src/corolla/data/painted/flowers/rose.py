@@ -18,14 +18,14 @@ from corolla.data.painted.sheets import (
     swell,
 )
 
-COLOURS = {"red": 4, "crimson": 2, "pink": 3, "white": 2, "cream": 1, "yellow": 3, "gold": 1, "orange": 1.5,
+COLORS = {"red": 4, "crimson": 2, "pink": 3, "white": 2, "cream": 1, "yellow": 3, "gold": 1, "orange": 1.5,
            "coral": 1.5, "magenta": 1.5, "lilac": 0.8}  # fmt: skip
 
 
 def rose(rng: np.random.Generator, dye: np.random.Generator) -> Head:
     """A rose anywhere between a half-open bud and a full cup."""
     count = int(rng.integers(20, 34))
-    colour = pigment(dye, COLOURS)
+    color = pigment(dye, COLORS)
     openness = float(rng.uniform(0.55, 1.0))
     t = along(9)[None, :]
     age = np.linspace(0.0, 1.0, count)[:, None]  # 0 is the innermost petal
@@ -47,9 +47,9 @@ def rose(rng: np.random.Generator, dye: np.random.Generator) -> Head:
     )
     edge = 1.0 + 0.16 * t.T**6 + 0.08 * across(9) ** 4 * t.T  # (A, B)
     depth = gloom(0.4 + 0.6 * t[0] ** 1.6)  # little light reaches the foot of a petal
-    warm = blend(colour * [1.0, 0.85, 0.85], colour, age[:, 0])[:, None, None, :]
-    colours = warm * (depth[:, None] * edge[..., None]) * tints(rng, count, 0.06)
-    petals = Sheets(points, np.minimum(colours, 1.0), relief=silk, sheer=0.25)
+    warm = blend(color * [1.0, 0.85, 0.85], color, age[:, 0])[:, None, None, :]
+    colors = warm * (depth[:, None] * edge[..., None]) * tints(rng, count, 0.06)
+    petals = Sheets(points, np.minimum(colors, 1.0), relief=silk, sheer=0.25)
     return Head((sepals(rng), petals), foot=-0.36, neck=0.07, nods=(0.05, 0.6, 1.15), foliage=leaflets)
 
 

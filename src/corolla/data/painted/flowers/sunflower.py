@@ -6,7 +6,7 @@ from corolla.data.painted.flowers.head import LEAF_GREEN, Head, about, disc, pig
 from corolla.data.painted.greenery import hearts
 from corolla.data.painted.sheets import Floats, Sheets, along, blend, floats, spokes, straps, swell
 
-COLOURS = {
+COLORS = {
     "yellow": 5,
     "gold": 4,
     "cream": 2,
@@ -21,14 +21,14 @@ COLOURS = {
 def sunflower(rng: np.random.Generator, dye: np.random.Generator) -> Head:
     """A sunflower from lemon to dark red, its disc young and green or ripe and brown."""
     radius = float(rng.uniform(0.4, 0.54))
-    colour = pigment(dye, COLOURS)
-    throat = colour * dye.uniform(0.55, 0.9) * [1.0, 0.75, 0.5]
+    color = pigment(dye, COLORS)
+    throat = color * dye.uniform(0.55, 0.9) * [1.0, 0.75, 0.5]
     rays = int(rng.integers(17, 28))
     lift = float(rng.uniform(-0.1, 0.4))
     mane = (
         mane_of(rng, 18, radius, lift - 0.3, LEAF_GREEN, LEAF_GREEN, 0.66, -0.06),  # the green bracts behind it
-        mane_of(rng, rays, radius, lift - 0.12, colour * 0.86, throat, 1.0, -0.03),
-        mane_of(rng, rays, radius, lift + 0.1, colour, throat, 0.93, 0.0),
+        mane_of(rng, rays, radius, lift - 0.12, color * 0.86, throat, 1.0, -0.03),
+        mane_of(rng, rays, radius, lift + 0.1, color, throat, 0.93, 0.0),
     )
     brown = np.array([0.34, 0.2, 0.09]) * rng.uniform(0.6, 1.3)
     heart = blend(brown, [0.5, 0.52, 0.18], rng.uniform(0.0, 0.9))
@@ -43,7 +43,7 @@ def mane_of(
     rays: int,
     radius: float,
     lift: float,
-    colour: Floats,
+    color: Floats,
     throat: Floats,
     reach: float,
     level: float,
@@ -62,7 +62,7 @@ def mane_of(
         roll=about(rng, rays, 0.0, 0.8),
         ripple=0.12,
     )
-    shade = blend(throat, colour, np.minimum(t * 2.2, 1.0))[None, :, None, :]
+    shade = blend(throat, color, np.minimum(t * 2.2, 1.0))[None, :, None, :]
     return Sheets(points, shade * tints(rng, rays, 0.09), relief=veins)
 
 

@@ -18,7 +18,7 @@ from corolla.data.painted.sheets import (
     tubes,
 )
 
-COLOURS = {"red": 4, "crimson": 1, "pink": 2.5, "white": 2, "cream": 1, "yellow": 3.5, "gold": 1, "orange": 2,
+COLORS = {"red": 4, "crimson": 1, "pink": 2.5, "white": 2, "cream": 1, "yellow": 3.5, "gold": 1, "orange": 2,
            "coral": 1.2, "magenta": 1.2, "lilac": 1, "purple": 1.5}  # fmt: skip
 # the distance of a petal from the axis, from its foot to its tip
 PLACES = (0.0, 0.18, 0.42, 0.72, 1.0)
@@ -27,18 +27,18 @@ OPEN = (0.07, 0.46, 0.72, 0.95, 1.12)
 
 
 def tulip(rng: np.random.Generator, dye: np.random.Generator) -> Head:
-    """A tulip, closed more often than open, sometimes flamed or edged with a second colour."""
+    """A tulip, closed more often than open, sometimes flamed or edged with a second color."""
     openness = float(rng.beta(1.3, 2.0))
     tall = float(rng.uniform(1.35, 1.65)) - 0.35 * openness
-    colours = paint_petal(dye)
-    inner = whorl(rng, openness, tall, 0.92, colours, 0.0)
-    outer = whorl(rng, openness, tall * 0.97, 1.0, colours, np.pi / 3)
+    colors = paint_petal(dye)
+    inner = whorl(rng, openness, tall, 0.92, colors, 0.0)
+    outer = whorl(rng, openness, tall * 0.97, 1.0, colors, np.pi / 3)
     return Head((inner, outer, *heart(rng)), foot=-0.62, neck=0.07, nods=(0.1, 1.35, 1.7), foliage=blades)
 
 
 def paint_petal(dye: np.random.Generator) -> Floats:
-    """Colours (A, B, 3) of a petal: plain, flamed along the middle, or edged."""
-    colour, second = pigment(dye, COLOURS), pigment(dye, COLOURS)
+    """Colors (A, B, 3) of a petal: plain, flamed along the middle, or edged."""
+    color, second = pigment(dye, COLORS), pigment(dye, COLORS)
     t, s = along(11)[:, None], np.abs(across(9))[None, :]
     style = dye.choice(["plain", "flamed", "edged"], p=[0.6, 0.2, 0.2])
     if style == "flamed":
@@ -48,10 +48,10 @@ def paint_petal(dye: np.random.Generator) -> Floats:
     else:
         share = np.zeros((11, 9))
     green = np.clip(0.75 - 5.0 * t, 0.0, 0.6) + 0.0 * s  # the foot stays a little green
-    return blend(blend(colour, second, share), [0.75, 0.78, 0.42], green) * (0.78 + 0.22 * t**0.7)[..., None]
+    return blend(blend(color, second, share), [0.75, 0.78, 0.42], green) * (0.78 + 0.22 * t**0.7)[..., None]
 
 
-def whorl(rng: np.random.Generator, openness: float, tall: float, room: float, colours: Floats, turn: float) -> Sheets:
+def whorl(rng: np.random.Generator, openness: float, tall: float, room: float, colors: Floats, turn: float) -> Sheets:
     """Three petals a third of a turn apart."""
     t = along(11)
     each = np.clip(openness + rng.normal(0.0, 0.07, (3, 1)), 0.0, 1.0)
@@ -66,7 +66,7 @@ def whorl(rng: np.random.Generator, openness: float, tall: float, room: float, c
         spiral=0.04,
         ripple=0.03,
     )
-    return Sheets(points, colours * tints(rng, 3), relief=ribs, sheer=0.45, gloss=0.06)
+    return Sheets(points, colors * tints(rng, 3), relief=ribs, sheer=0.45, gloss=0.06)
 
 
 def heart(rng: np.random.Generator) -> tuple[Sheets, Sheets]:

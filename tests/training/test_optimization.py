@@ -8,24 +8,24 @@ from hypothesis import strategies as st
 from corolla.model import ViT, ViTConfig
 from corolla.training.average import AveragedModel
 from corolla.training.muon import Muon
-from corolla.training.optimisation import build_optimisers, learning_rate_factor
+from corolla.training.optimization import build_optimizers, learning_rate_factor
 from corolla.training.recipes.scratch import RECIPE
 
 TINY = ViTConfig(2, (16, 16), 8, 16, 2, 2, 32, registers=1, layer_scale=0.1)
 
 
-@pytest.mark.parametrize("optimiser", ["muon", "adamw"])
-def test_every_parameter_is_optimised_once(optimiser: str) -> None:
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_every_parameter_is_optimized_once(optimizer: str) -> None:
     model = ViT(replace(TINY, stem=(4, 8)))
-    optimisers = build_optimisers(model, replace(RECIPE, optimiser=optimiser), torch.float32)
-    held = [id(p) for o in optimisers for group in o.param_groups for p in group["params"]]
+    optimizers = build_optimizers(model, replace(RECIPE, optimizer=optimizer), torch.float32)
+    held = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in model.parameters())
-    assert len(optimisers) == (2 if optimiser == "muon" else 1)
+    assert len(optimizers) == (2 if optimizer == "muon" else 1)
 
 
 def test_muon_gets_the_blocks_matrices_and_decay_spares_vectors_and_tokens() -> None:
     model = ViT(TINY)
-    adamw, muon = build_optimisers(model, RECIPE, torch.float32)
+    adamw, muon = build_optimizers(model, RECIPE, torch.float32)
     assert isinstance(muon, Muon)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     matrices = {names[id(p)] for p in muon.param_groups[0]["params"]}
@@ -39,7 +39,7 @@ def test_muon_gets_the_blocks_matrices_and_decay_spares_vectors_and_tokens() -> 
 
 def test_muon_gets_the_stems_kernels_but_for_the_one_that_reads_pixels() -> None:
     model = ViT(replace(TINY, stem=(4, 8), stem_blocks=1))
-    _, muon = build_optimisers(model, RECIPE, torch.float32)
+    _, muon = build_optimizers(model, RECIPE, torch.float32)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     held = {names[id(p)] for p in muon.param_groups[0]["params"]}
     kernels = {name for name in held if not name.startswith("blocks.")}
@@ -72,7 +72,7 @@ def test_the_average_forgets_where_it_began_and_keeps_counts() -> None:
 
 def test_no_token_is_decayed() -> None:
     model = ViT(replace(TINY, distilled=True))
-    adamw, _ = build_optimisers(model, RECIPE, torch.float32)
+    adamw, _ = build_optimizers(model, RECIPE, torch.float32)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     free = {names[id(p)] for p in adamw.param_groups[1]["params"]}
     assert {"class_token", "distillation_token", "registers", "positions"} <= free

@@ -1,6 +1,6 @@
-"""Training pictures in batches of random views, drawn in a seeded order, epoch by epoch.
+"""Training images in batches of random views, drawn in a seeded order, epoch by epoch.
 
-An order and a view are functions of seed, epoch and picture alone. So an epoch can begin at any batch, several
+An order and a view are functions of seed, epoch and image alone. So an epoch can begin at any batch, several
 processes can have a part of each batch, and the workers that make views can be replaced, and nothing changes.
 """
 
@@ -22,7 +22,7 @@ from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import Views
 from corolla.training.workers import GRACE, Loader, surviving, worker_options, workers_alive
 
-MARGIN = 1.5  # pictures are kept at so many times the training size, for the crops to be cut from
+MARGIN = 1.5  # images are kept at so many times the training size, for the crops to be cut from
 
 Batch = tuple[Tensor, Tensor]  # uint8 views (B, 3, size, size) and class numbers (B,)
 
@@ -30,7 +30,7 @@ Batch = tuple[Tensor, Tensor]  # uint8 views (B, 3, size, size) and class number
 class Feed(Protocol):
     """What a training is fed with: the same batches however many processes share them."""
 
-    batch_size: int  # pictures of a batch, of all processes together
+    batch_size: int  # images of a batch, of all processes together
 
     def __len__(self) -> int:
         """Batches of an epoch."""
@@ -44,15 +44,15 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One picture of one epoch: which, the seed of its view, and the pixels of the view's side."""
+    """One image of one epoch: which, the seed of its view, and the pixels of the view's side."""
 
     index: int
     seed: int
     size: int
 
 
-class TrainingPictures(Dataset[Batch]):
-    """Pictures and class numbers; asked with a list of draws, answers with a batch of random views."""
+class TrainingImages(Dataset[Batch]):
+    """Images and class numbers; asked with a list of draws, answers with a batch of random views."""
 
     def __init__(self, pixels: Pixels, labels: list[int], views: Views) -> None:
         self.pixels, self.labels, self.views = pixels, torch.tensor(labels), views
@@ -64,27 +64,27 @@ class TrainingPictures(Dataset[Batch]):
         side: int,
         progress: Callable[[int, int], None] | None = None,
         note: Callable[[str], None] | None = None,
-    ) -> "TrainingPictures":
+    ) -> "TrainingImages":
         """The training split, for views of up to `side` pixels."""
         examples = manifest.split("train")
         paths = [manifest.locate(example) for example in examples]
         hashes = [example.sha256 for example in examples]
         pixels = keep_pixels(paths, hashes, math.ceil(side * MARGIN), progress, note)
-        return TrainingPictures(pixels, manifest.labels("train"), Views(recipe))
+        return TrainingImages(pixels, manifest.labels("train"), Views(recipe))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, draws: list[Draw]) -> Batch:
-        pictures = [self.pixels[draw.index] for draw in draws]
-        views = self.views(pictures, draws[0].size, [draw.seed for draw in draws])
+        images = [self.pixels[draw.index] for draw in draws]
+        views = self.views(images, draws[0].size, [draw.seed for draw in draws])
         return views, self.labels[[draw.index for draw in draws]]
 
 
 class EpochSampler(Sampler[list[Draw]]):
-    """Every picture once an epoch, in an order seeded by run and epoch, in full batches.
+    """Every image once an epoch, in an order seeded by run and epoch, in full batches.
 
-    Set `epoch`, `size` and the batch to `start` at before each pass. The pictures left over after the last full batch
+    Set `epoch`, `size` and the batch to `start` at before each pass. The images left over after the last full batch
     are dropped for this epoch; another order leaves others over in the next. A set smaller than one batch is one
     smaller batch. Of each batch this gives the part that is this process's.
     """
@@ -105,10 +105,10 @@ class EpochSampler(Sampler[list[Draw]]):
             yield [Draw(index, seed_of(self.seed, self.epoch, index), self.size) for index in own]
 
 
-def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: int) -> Loader[Batch]:
+def training_loader(images: TrainingImages, sampler: EpochSampler, workers: int) -> Loader[Batch]:
     """Batches of views, made by `workers` processes ahead of their use."""
     return Loader(
-        pictures,
+        images,
         batch_size=None,  # the sampler makes batches, and each is answered whole
         sampler=sampler,
         pin_memory=torch.cuda.is_available(),
@@ -118,15 +118,15 @@ def training_loader(pictures: TrainingPictures, sampler: EpochSampler, workers: 
 
 
 class StoredFeed:
-    """A feed of pictures that lie on this machine's disk."""
+    """A feed of images that lie on this machine's disk."""
 
     def __init__(
-        self, pictures: TrainingPictures, batch_size: int, seed: int, workers: int, processes: Processes = ALONE
+        self, images: TrainingImages, batch_size: int, seed: int, workers: int, processes: Processes = ALONE
     ) -> None:
-        self.pictures, self.workers = pictures, workers
-        self.sampler = EpochSampler(len(pictures), batch_size, seed, processes)
+        self.images, self.workers = images, workers
+        self.sampler = EpochSampler(len(images), batch_size, seed, processes)
         self.batch_size = self.sampler.batch_size
-        self.loader = training_loader(self.pictures, self.sampler, self.workers)
+        self.loader = training_loader(self.images, self.sampler, self.workers)
         self.reading: Iterator[Batch] | None = None
         self.ahead: tuple[int, int] | None = None  # the epoch and size that `reading` has been set to before its turn
 
@@ -149,7 +149,7 @@ class StoredFeed:
         """Set the workers to an epoch."""
         self.sampler.epoch, self.sampler.size, self.sampler.start = epoch, size, start
         if self.reading is not None and not workers_alive(self.reading):
-            self.loader = training_loader(self.pictures, self.sampler, self.workers)
+            self.loader = training_loader(self.images, self.sampler, self.workers)
         self.reading = iter(self.loader)
         return self.reading
 

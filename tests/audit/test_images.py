@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from corolla.audit.pictures import KINDS, SMALL, look, look_at
-from corolla.data.decoding import PictureError
+from corolla.audit.images import KINDS, SMALL, look, look_at
+from corolla.data.decoding import ImageError
 from corolla.progress import Progress
 
 
-def saved(path: Path, picture: Image.Image, **options: object) -> Path:
-    picture.save(path, **options)
+def saved(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
     return path
 
 
@@ -20,7 +20,7 @@ def saved(path: Path, picture: Image.Image, **options: object) -> Path:
     ("name", "kinds"),
     [
         ("red/00.png", set()),
-        ("blue/grey.png", {"greyscale"}),
+        ("blue/gray.png", {"grayscale"}),
         ("red/flat.png", {"blank"}),
         ("red/tiny.png", {"small"}),
         ("green/long.png", {"long"}),
@@ -45,16 +45,16 @@ def test_the_size_is_the_whole_upright_one(tmp_path: Path) -> None:
     assert found.ratio == pytest.approx(500 / 1200)
 
 
-def test_compression_makes_no_colour_and_a_date_in_a_corner_neither(tmp_path: Path) -> None:
-    grey = Image.effect_noise((400, 300), 90).convert("RGB")
-    assert look(saved(tmp_path / "a.jpg", grey, quality=40)).grey
-    grey.paste((255, 160, 0), (370, 290, 400, 300))
-    assert look(saved(tmp_path / "b.jpg", grey)).grey
-    grey.paste((255, 160, 0), (300, 200, 400, 300))
-    assert not look(saved(tmp_path / "c.jpg", grey)).grey
+def test_compression_makes_no_color_and_a_date_in_a_corner_neither(tmp_path: Path) -> None:
+    gray = Image.effect_noise((400, 300), 90).convert("RGB")
+    assert look(saved(tmp_path / "a.jpg", gray, quality=40)).gray
+    gray.paste((255, 160, 0), (370, 290, 400, 300))
+    assert look(saved(tmp_path / "b.jpg", gray)).gray
+    gray.paste((255, 160, 0), (300, 200, 400, 300))
+    assert not look(saved(tmp_path / "c.jpg", gray)).gray
 
 
-def test_noise_is_nothing_to_see_and_a_faint_picture_is_something(tmp_path: Path) -> None:
+def test_noise_is_nothing_to_see_and_a_faint_image_is_something(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     flat = Image.fromarray((128 + rng.normal(0, 2, (300, 300, 3))).astype(np.uint8))
     assert look(saved(tmp_path / "a.png", flat)).blank
@@ -65,10 +65,10 @@ def test_noise_is_nothing_to_see_and_a_faint_picture_is_something(tmp_path: Path
 
 def test_at_the_edge(tmp_path: Path) -> None:
     assert look(saved(tmp_path / "a.png", Image.effect_noise((SMALL, 2 * SMALL), 90))).oddities().keys() == {
-        "greyscale"
+        "grayscale"
     }
     found = look(saved(tmp_path / "b.png", Image.effect_noise((SMALL - 1, 2 * SMALL), 90))).oddities()
-    assert found.keys() == {"greyscale", "small", "long"}
+    assert found.keys() == {"grayscale", "small", "long"}
 
 
 def test_order_and_progress(flawed: Path) -> None:
@@ -81,5 +81,5 @@ def test_order_and_progress(flawed: Path) -> None:
 
     assert look_at(paths, Told()) == [look(path) for path in paths]
     assert told[-1] == (len(paths), len(paths))
-    with pytest.raises(PictureError, match=r"broken\.jpg"):
+    with pytest.raises(ImageError, match=r"broken\.jpg"):
         look_at([*paths, flawed / "green" / "broken.jpg"], Progress())

@@ -1,4 +1,4 @@
-"""What each file shows when it is opened: size and shape, no colour, nothing at all, damaged EXIF."""
+"""What each file shows when it is opened: size and shape, no color, nothing at all, damaged EXIF."""
 
 import os
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from corolla.audit import exif
 from corolla.data.decoding import read_with_header
 from corolla.progress import Progress
 
-SIDE = 64  # pixels: enough to tell colour from none and something from nothing
-SMALL = 64  # pixels of the shorter side, below which most models would have to enlarge a picture several times
+SIDE = 64  # pixels: enough to tell color from none and something from nothing
+SMALL = 64  # pixels of the shorter side, below which most models would have to enlarge an image several times
 LONG = 2.0  # times as long as wide: more than half of it lies outside the square that a model sees
-GREY = 8  # levels of 255 between the strongest and the weakest channel: less is compression
+GRAY = 8  # levels of 255 between the strongest and the weakest channel: less is compression
 FLAT = 8  # levels of 255 between the lightest and the darkest: less is noise
-BULK = 0.98  # of the pixels must be so: a date in a corner is no colour and no content
+BULK = 0.98  # of the pixels must be so: a date in a corner is no color and no content
 NEAR = 8  # levels of 255 from one color that are that color still
 BATCH = 32
 
 KINDS = {
-    "blank": "Blank pictures",
-    "greyscale": "Greyscale pictures",
+    "blank": "Blank images",
+    "grayscale": "Grayscale images",
     "small": f"Sides below {SMALL} pixels",
     "long": f"Longer than {LONG:g} : 1",
     "exif": "Damaged EXIF",
@@ -35,11 +35,11 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one readable picture is like."""
+    """What one readable image is like."""
 
     width: int  # in pixels, upright
     height: int
-    grey: bool
+    gray: bool
     blank: bool
     exif: str  # what is wrong with its EXIF block, empty if nothing is
     plain: float = 0.0  # how much of it is one color
@@ -55,7 +55,7 @@ class Look:
         long = max(self.ratio, 1 / self.ratio) > LONG
         found = {
             "blank": self.blank,
-            "greyscale": self.grey and not self.blank,
+            "grayscale": self.gray and not self.blank,
             "small": min(self.width, self.height) < SMALL,
             "long": long,
             "exif": bool(self.exif),
@@ -65,16 +65,16 @@ class Look:
 
 
 def look(path: Path) -> Look:
-    """Open the picture at `path`, small; `PictureError` if it cannot be read."""
-    picture, header = read_with_header(path, draft=SIDE)
-    small = picture.resize((min(SIDE, picture.width), min(SIDE, picture.height)), Image.Resampling.BOX)
+    """Open the image at `path`, small; `ImageError` if it cannot be read."""
+    image, header = read_with_header(path, draft=SIDE)
+    small = image.resize((min(SIDE, image.width), min(SIDE, image.height)), Image.Resampling.BOX)
     pixels = np.asarray(small, np.int16).reshape(-1, 3)
     chroma = pixels.max(axis=1) - pixels.min(axis=1)
     darkest, lightest = np.quantile(pixels, [(1 - BULK) / 2, (1 + BULK) / 2], axis=0)
     return Look(
         header.width,
         header.height,
-        grey=bool(np.quantile(chroma, BULK) < GREY),
+        gray=bool(np.quantile(chroma, BULK) < GRAY),
         blank=bool((lightest - darkest).max() < FLAT),
         exif=exif.fault(header.exif),
         plain=one_color(pixels),
@@ -89,10 +89,10 @@ def one_color(pixels: NDArray[np.int16]) -> float:
 
 
 def look_at(paths: Sequence[Path], progress: Progress) -> list[Look]:
-    """Open every picture, in threads; `PictureError` for the first that cannot be read."""
+    """Open every image, in threads; `ImageError` for the first that cannot be read."""
     looks: list[Look] = []
     with ThreadPoolExecutor(min(32, (os.cpu_count() or 1) + 2)) as pool:
         for start in range(0, len(paths), BATCH):
             looks += pool.map(look, paths[start : start + BATCH])
-            progress.stage("looking at the pictures", len(looks), len(paths))
+            progress.stage("looking at the images", len(looks), len(paths))
     return looks

@@ -15,7 +15,7 @@ from PIL import Image
 
 from corolla.data.painted import paint
 from corolla.preprocessing import Preprocessing
-from corolla.weights.pictures import from_hugging_face, from_timm, said_by_hugging_face, sides, to_hugging_face, to_timm
+from corolla.weights.images import from_hugging_face, from_timm, said_by_hugging_face, sides, to_hugging_face, to_timm
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 VIT = {"image_processor_type": "ViTImageProcessor", "image_mean": list(MEAN), "image_std": list(STD)}

@@ -1,4 +1,4 @@
-"""What files of many pictures hold, piece by piece, and the names that their words for classes mean."""
+"""What files of many images hold, piece by piece, and the names that their words for classes mean."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ class Piece:
     number: int
     split: Split | Literal[""]  # "" where no file says one and none is to be made up
     counts: Mapping[str, int]  # samples by the word for their class
-    content: str  # a hash of what is in it, as far as that is known without reading the pictures
+    content: str  # a hash of what is in it, as far as that is known without reading the images
     bytes: int  # about so many in the file
 
     @property
@@ -40,7 +40,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalog:
     """All pieces, and from a word to the name of its class."""
 
     source: str
@@ -58,15 +58,15 @@ class Catalogue:
         return {split: frozenset(self.names[word] for word in words) for split, words in found.items() if words}
 
 
-def catalogue_of(found: Found, progress: Progress | None = None, unsplit: Literal["", "train"] = "train") -> Catalogue:
+def catalog_of(found: Found, progress: Progress | None = None, unsplit: Literal["", "train"] = "train") -> Catalog:
     """Look at every file, at headers and labels only; `unsplit` is the split of files that say none.
 
-    Raises `CorollaError`, also where no file has a labelled picture.
+    Raises `CorollaError`, also where no file has a labeled image.
     """
     return written_here(found) if found.written_here else by_others(found, progress, unsplit)
 
 
-def written_here(found: Found) -> Catalogue:
+def written_here(found: Found) -> Catalog:
     """The shards that `shards.json` lists, which must be there in their sizes."""
     content = read_index(found.folder / INDEX)
     try:
@@ -77,7 +77,7 @@ def written_here(found: Found) -> Catalogue:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorollaError(f"{found.folder / INDEX} is damaged ({error}); make the shards again") from None
     names = {str(number): name for number, name in enumerate(classes)}
-    return Catalogue(found.source, pieces, names)
+    return Catalog(found.source, pieces, names)
 
 
 def read_index(file: Path) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> Piece:
     return Piece(path, 0, split, {place[label]: n for label, n in counts.items()}, str(said["sha256"]), size)
 
 
-def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "train"]) -> Catalogue:
+def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "train"]) -> Catalog:
     """Files that came without an index of ours: each is counted once, and what it is not is said."""
     pieces: list[Piece] = []
     misplaced: list[Skipped] = []
@@ -133,13 +133,13 @@ def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "tra
                 part = size * len(piece) // rows
                 pieces.append(Piece(file, number, splits[file] or usual, counts, content, part))
             elif not index.fault and not index.left.counts:
-                misplaced.append(Skipped(where, "no sample in it has both a picture and a label"))
+                misplaced.append(Skipped(where, "no sample in it has both an image and a label"))
         if progress:
             progress("indexing", done, len(found.files))
     if not pieces:
-        raise CorollaError(nothing_labelled(found, misplaced))
+        raise CorollaError(nothing_labeled(found, misplaced))
     words = sorted({word for piece in pieces for word in piece.counts})
-    return Catalogue(found.source, tuple(pieces), names_of(words, found), tuple(misplaced))
+    return Catalog(found.source, tuple(pieces), names_of(words, found), tuple(misplaced))
 
 
 def left_out(left: LeftOut, where: str) -> Iterator[Skipped]:
@@ -152,9 +152,9 @@ def left_out(left: LeftOut, where: str) -> Iterator[Skipped]:
             yield Skipped(where, f"{count:,} samples, the first of them {names[0]}: {reason}", count=count)
 
 
-def nothing_labelled(found: Found, misplaced: Sequence[Skipped]) -> str:
-    """What to say of files without a single labelled picture."""
-    said = f"{found.source} has no picture with a class"
+def nothing_labeled(found: Found, misplaced: Sequence[Skipped]) -> str:
+    """What to say of files without a single labeled image."""
+    said = f"{found.source} has no image with a class"
     if misplaced:
         said += (
             f"; the first of {sum(s.count for s in misplaced):,} left out is {misplaced[0].path}: {misplaced[0].reason}"

@@ -1,4 +1,4 @@
-"""How many pictures a second are decoded, and how many random views of them a training gets."""
+"""How many images a second are decoded, and how many random views of them a training gets."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from typing import Any
 from PIL import ImageOps
 
 from corolla.bench.timing import timed
-from corolla.data.decoding import PictureError, read_picture
+from corolla.data.decoding import ImageError, read_image
 from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import KINDS, paint
 from corolla.data.sources import list_source
@@ -28,15 +28,15 @@ from corolla.training.trainer import Trainer
 PAINTED = (640, 480)  # pixels, about those of flower_photos
 SCENES = 3 * len(KINDS)  # that are painted; the files are copies of them
 BATCH = 32
-AT_ONCE = 8  # pictures a thread, in one timed call
+AT_ONCE = 8  # images a thread, in one timed call
 
 
 @dataclass(frozen=True)
-class PictureSpeed:
-    """Pictures a second, of `pictures` files."""
+class ImageSpeed:
+    """Images a second, of `images` files."""
 
     source: str  # painted, or the user's data
-    pictures: int
+    images: int
     size: int  # pixels of the views' side, and what JPEG's draft may go down to
     threads: int  # that decode
     workers: int  # processes that make views; 0: none besides the training itself
@@ -51,12 +51,12 @@ class PictureSpeed:
 
 
 def how_many(seconds: float) -> int:
-    """Pictures enough for some seconds of work, in whole batches."""
+    """Images enough for some seconds of work, in whole batches."""
     return BATCH * min(max(round(2 * seconds), 1), 8)
 
 
 def gather(data: str | None, folder: Path, count: int, progress: Progress) -> Manifest:
-    """`count` of the user's readable pictures spread over `data`, or as many painted into `folder`, all to train on.
+    """`count` of the user's readable images spread over `data`, or as many painted into `folder`, all to train on.
 
     Raises `CorollaError` if there is no such data or nothing in it can be read.
     """
@@ -69,56 +69,59 @@ def gather(data: str | None, folder: Path, count: int, progress: Progress) -> Ma
     for done, example in enumerate(chosen, start=1):
         if can_be_read(listing.root / example.path):
             readable.append(example)
-        progress.stage("looking at the pictures", done, len(chosen))
+        progress.stage("looking at the images", done, len(chosen))
     if not readable:
-        raise CorollaError(f"no picture of {data} can be read; give --pictures others, or leave it out")
+        raise CorollaError(f"no image of {data} can be read; give --images others, or leave it out")
     return Manifest(listing.root, tuple(readable))
 
 
 def can_be_read(path: Path) -> bool:
-    """Whether there is a picture at `path`, and a whole one."""
+    """Whether there is an image at `path`, and a whole one."""
     try:
-        read_picture(path)
-    except PictureError:
+        read_image(path)
+    except ImageError:
         return False
     return True
 
 
 def painted(folder: Path, count: int, progress: Progress) -> Manifest:
-    """JPEGs of the size of photographs; no two files are the same, though pictures are."""
+    """JPEGs of the size of photographs; no two files are the same, though images are."""
     examples = []
     scenes = min(SCENES, count)
     for number in range(scenes):
         kind = KINDS[number % len(KINDS)]
-        picture = ImageOps.fit(paint(kind, number, max(PAINTED)), PAINTED)
+        image = ImageOps.fit(paint(kind, number, max(PAINTED)), PAINTED)
         for copy in range(number, count, scenes):
-            picture.save(folder / f"{copy}.jpg", quality=92, comment=str(copy))
+            image.save(folder / f"{copy}.jpg", quality=92, comment=str(copy))
             examples.append(Example(f"{copy}.jpg", kind, "train"))
         progress.stage("painting", number + 1, scenes)
     return Manifest(folder, tuple(examples))
 
 
 def decode_rate(paths: Sequence[Path], draft: int | None, threads: int, seconds: float) -> float:
-    """Pictures a second, read in `threads` threads; with `draft` as `read_picture` takes it."""
+    """Images a second, read in `threads` threads; with `draft` as `read_image` takes it."""
     endless, at_once = cycle(paths), threads * AT_ONCE
     with ThreadPoolExecutor(threads) as pool:
 
         def work() -> None:
-            for _ in pool.map(lambda path: read_picture(path, draft=draft), list(islice(endless, at_once))):
+            for _ in pool.map(lambda path: read_image(path, draft=draft), list(islice(endless, at_once))):
                 pass
 
         return at_once / timed(work, seconds).median
 
 
 def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Machine, seconds: float) -> tuple[float, float]:
-    """Views a second in a training's first pass through the pictures, and in the passes after it.
+    """Views a second in a training's first pass through the images, and in the passes after it.
 
     The first begins with the files: it holds their decoding and the start of the workers. The files themselves may
     lie in the system's cache. The views are those of the scratch recipe, `size` pixels square.
     """
     with cache_of_its_own():
         recipe = RECIPE.changed(
-            model=f"vit_pico_patch{patch_size}_{size}", image_size=size, batch_size=BATCH, growth=((0.0, 1.0),)
+            model=f"vit_pico_patch{patch_size}_{size}",
+            image_size=size,
+            batch_size=BATCH,
+            progressive_resizing=((0.0, 1.0),),
         )
         few = manifest.with_examples(manifest.examples[:2])
         Trainer(few, recipe, seed=0, machine=Machine(machine.device, 0), progress=Progress())  # warms up

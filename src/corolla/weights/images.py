@@ -1,4 +1,4 @@
-"""How the pictures should be prepared that a checkpoint reads: from the settings beside it, and back into them.
+"""How the images should be prepared that a checkpoint reads: from the settings beside it, and back into them.
 
 What we do otherwise is refused by name, for weights answer worse for images that were prepared in another way.
 """
@@ -42,7 +42,7 @@ ONLY: dict[str, Collection[Any]] = {
 }
 READ = {"size", "crop_size", "resample", "rescale_factor", "image_mean", "image_std", "default_to_square",
         "image_processor_type", "feature_extractor_type"}  # fmt: skip
-OF_NO_MATTER = {  # every picture is RGB here; the rest is of labels, layouts and devices
+OF_NO_MATTER = {  # every image is RGB here; the rest is of labels, layouts and devices
     "do_convert_rgb", "do_reduce_labels", "pad_size", "processor_class", "data_format", "input_data_format", "device",
     "return_tensors", "disable_grouping", "transformers_version",
 }  # fmt: skip
@@ -60,7 +60,7 @@ def from_timm(settings: Mapping[str, Any]) -> Preprocessing | None:
     check(asked, {"crop_mode": ("center", "squash"), "interpolation": tuple(FILTERS)}, TIMM, "pretrained_cfg.")
     size = asked.get("input_size") or [3, 224, 224]
     if len(size) != 3 or size[0] != 3:
-        raise refused("pretrained_cfg.input_size", size, "three colours", TIMM)
+        raise refused("pretrained_cfg.input_size", size, "three colors", TIMM)
     told = pixels(part(settings, "model_args").get("img_size")) if asked.get("fixed_input_size") else None
     return Preprocessing.from_json(
         {
@@ -89,7 +89,7 @@ def to_timm(preprocessing: Preprocessing) -> dict[str, Any]:
 def from_hugging_face(settings: Mapping[str, Any]) -> Preprocessing | None:
     """What a `preprocessor_config.json` asks for; None where there is none. ValueError, by name, for what we do not do.
 
-    A crop out of a resized picture becomes a resize of the crop: the same but for rounding and the resampling at the
+    A crop out of a resized image becomes a resize of the crop: the same but for rounding and the resampling at the
     edges.
     """
     if not settings:
@@ -104,14 +104,14 @@ def from_hugging_face(settings: Mapping[str, Any]) -> Preprocessing | None:
     factor = asked.get("rescale_factor", 1 / 255)
     if not isinstance(factor, float) or not math.isclose(factor, 1 / 255, rel_tol=TOLERANCE):
         raise refused("rescale_factor", factor, "1/255", TRANSFORMERS)
-    normalised = asked.get("do_normalize", True)
+    normalized = asked.get("do_normalize", True)
     mean, std = (channels(asked[key]) for key in ("image_mean", "image_std"))
     return Preprocessing.from_json(
         geometry(asked)
         | {
             "interpolation": RESAMPLE[asked["resample"]],
-            "mean": mean if normalised else [0.0] * 3,
-            "std": std if normalised else [1.0] * 3,
+            "mean": mean if normalized else [0.0] * 3,
+            "std": std if normalized else [1.0] * 3,
         }
     )
 
@@ -141,7 +141,7 @@ def geometry(asked: Mapping[str, Any]) -> dict[str, Any]:
         raise refused("crop_size", asked["crop_size"], f"a crop that lies within {shown(resized)}", TRANSFORMERS)
     if shortest and rows != columns:
         raise refused(
-            "crop_size", asked["crop_size"], "a square crop of a picture resized by its shortest edge", TRANSFORMERS
+            "crop_size", asked["crop_size"], "a square crop of an image resized by its shortest edge", TRANSFORMERS
         )
     if abs(rows / height - columns / width) > 1 / min(height, width):  # more than rounding
         raise refused(
@@ -173,7 +173,7 @@ def channels(value: Any) -> list[Any]:
 def to_hugging_face(preprocessing: Preprocessing) -> dict[str, Any]:
     """A `preprocessor_config.json` for the processor that every version of transformers has and that crops the middle.
 
-    It takes the middle out of the resized picture, we resize the middle: the same but for rounding and the resampling
+    It takes the middle out of the resized image, we resize the middle: the same but for rounding and the resampling
     at the edges. The largest crop of a shape that is not square it has no words for, see `said_by_hugging_face`; then
     it squashes the whole, as near as it comes to ours.
     """

@@ -14,8 +14,8 @@ from corolla.training.muon import Muon
 from corolla.training.recipe import Recipe
 
 
-def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype, *beside: nn.Module) -> list[Optimizer]:
-    """One or two optimisers that together hold every parameter that learns once; `beside` are helpers of the loss.
+def build_optimizers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype, *beside: nn.Module) -> list[Optimizer]:
+    """One or two optimizers that together hold every parameter that learns once; `beside` are helpers of the loss.
 
     Weight decay goes to matrices and convolutions of the trunk; norms, biases, scales, tokens and positions, which
     have no direction to shrink, are left without. A group's "scale" is the share of the learning rate that its layer
@@ -38,11 +38,11 @@ def build_optimisers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype, *besid
         ]
         for kind in decay
     }
-    optimisers: list[Optimizer] = [AdamW(made["decayed"] + made["free"], lr=recipe.learning_rate, fused=True)]
+    optimizers: list[Optimizer] = [AdamW(made["decayed"] + made["free"], lr=recipe.learning_rate, fused=True)]
     if made["muon"]:
         rate, decayed = recipe.learning_rate, recipe.weight_decay
-        optimisers.append(Muon(made["muon"], lr=rate, weight_decay=decayed, dtype=muon_dtype))
-    return optimisers
+        optimizers.append(Muon(made["muon"], lr=rate, weight_decay=decayed, dtype=muon_dtype))
+    return optimizers
 
 
 def kind_of(name: str, parameter: Parameter, recipe: Recipe) -> str:
@@ -50,7 +50,7 @@ def kind_of(name: str, parameter: Parameter, recipe: Recipe) -> str:
     # The layer that reads pixels is left out, as the head is: their inputs and outputs are not features.
     in_block = parameter.ndim == 2 and name.startswith("blocks.")
     in_embedding = parameter.ndim == 4 and parameter.shape[1] != 3
-    if (in_block or in_embedding) and recipe.optimiser == "muon":
+    if (in_block or in_embedding) and recipe.optimizer == "muon":
         return "muon"
     # A layer's name has a dot; tokens and positions are the model's own.
     return "decayed" if parameter.ndim >= 2 and "." in name else "free"
@@ -73,8 +73,8 @@ def learning_rate_factor(step: float, steps: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
-def set_learning_rate(optimisers: list[Optimizer], rate: float) -> None:
+def set_learning_rate(optimizers: list[Optimizer], rate: float) -> None:
     """Give every parameter group its share of `rate`; Muon's update is scaled to suit AdamW's."""
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
             group["lr"] = rate * group.get("scale", 1.0)

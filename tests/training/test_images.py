@@ -1,4 +1,4 @@
-"""Batches of pictures on the disk: the same whoever makes them, and no epoch has a price of its own."""
+"""Batches of images on the disk: the same whoever makes them, and no epoch has a price of its own."""
 
 import time
 from pathlib import Path
@@ -9,16 +9,16 @@ import torch
 
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
-from corolla.training.pictures import StoredFeed, TrainingPictures
+from corolla.training.images import StoredFeed, TrainingImages
 from corolla.training.recipe import Recipe
 
 RECIPE = Recipe("scratch", "vit_pico_patch8_16", 16, 2)
 
 
 @pytest.fixture(scope="module")
-def pictures(swatches: Path) -> TrainingPictures:
-    """The 42 training pictures of three colours."""
-    return TrainingPictures.of(load_data(swatches), RECIPE, 16)
+def images(swatches: Path) -> TrainingImages:
+    """The 42 training images of three colors."""
+    return TrainingImages.of(load_data(swatches), RECIPE, 16)
 
 
 def taken(feed: StoredFeed, epoch: int, size: int = 16, start: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -32,8 +32,8 @@ def same(one: list[tuple[torch.Tensor, torch.Tensor]], other: list[tuple[torch.T
     return all(torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in pairs)
 
 
-def test_an_epoch_made_ahead_is_the_same_epoch(pictures: TrainingPictures) -> None:
-    plain, ahead = (StoredFeed(pictures, 8, 0, workers) for workers in (0, 2))
+def test_an_epoch_made_ahead_is_the_same_epoch(images: TrainingImages) -> None:
+    plain, ahead = (StoredFeed(images, 8, 0, workers) for workers in (0, 2))
     expected = [taken(plain, epoch) for epoch in range(3)]
     for epoch in range(3):
         batches = ahead.batches(epoch, 16)
@@ -42,8 +42,8 @@ def test_an_epoch_made_ahead_is_the_same_epoch(pictures: TrainingPictures) -> No
         assert same(found, expected[epoch])
 
 
-def test_an_epoch_made_ahead_of_another_size_or_from_another_batch_is_made_anew(pictures: TrainingPictures) -> None:
-    plain, ahead = (StoredFeed(pictures, 8, 0, workers) for workers in (0, 1))
+def test_an_epoch_made_ahead_of_another_size_or_from_another_batch_is_made_anew(images: TrainingImages) -> None:
+    plain, ahead = (StoredFeed(images, 8, 0, workers) for workers in (0, 1))
     taken(ahead, 0)
     ahead.prepare(1, 16)
     assert same(taken(ahead, 1, size=8), taken(plain, 1, size=8))  # planned again, to another size
@@ -53,8 +53,8 @@ def test_an_epoch_made_ahead_of_another_size_or_from_another_batch_is_made_anew(
     assert same(taken(ahead, 5, size=8), taken(plain, 5, size=8))
 
 
-def test_a_worker_that_dies_on_an_epoch_made_ahead_costs_no_batch(pictures: TrainingPictures) -> None:
-    plain, ahead = (StoredFeed(pictures, 8, 0, workers) for workers in (0, 1))
+def test_a_worker_that_dies_on_an_epoch_made_ahead_costs_no_batch(images: TrainingImages) -> None:
+    plain, ahead = (StoredFeed(images, 8, 0, workers) for workers in (0, 1))
     taken(ahead, 0)
     ahead.prepare(1, 16)
     [worker] = ahead.reading._workers  # type: ignore[union-attr]
@@ -64,7 +64,7 @@ def test_a_worker_that_dies_on_an_epoch_made_ahead_costs_no_batch(pictures: Trai
     assert same(taken(ahead, 2), taken(plain, 2))
 
 
-def test_an_epoch_of_ready_pictures_has_no_price_of_its_own(swatches: Path) -> None:
+def test_an_epoch_of_ready_images_has_no_price_of_its_own(swatches: Path) -> None:
     """Held against an epoch without workers, taken in turns with it, so that it holds on a busy machine too.
 
     A worker brings its batches in about the time that the process itself would need; a wait of some seconds before
@@ -72,7 +72,7 @@ def test_an_epoch_of_ready_pictures_has_no_price_of_its_own(swatches: Path) -> N
     """
     manifest = load_data(swatches)
     examples = manifest.split("train") * 8
-    many = TrainingPictures.of(Manifest(manifest.root, examples), RECIPE, 16)
+    many = TrainingImages.of(Manifest(manifest.root, examples), RECIPE, 16)
     feeds = {workers: StoredFeed(many, 16, 0, workers) for workers in (0, 1)}
     seconds: dict[int, list[float]] = {0: [], 1: []}
     for epoch in range(7):
