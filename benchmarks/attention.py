@@ -2,7 +2,7 @@
 
     python benchmarks/attention.py
 
-Forward and backward of `model.attend_written` and of `scaled_dot_product_attention`, interleaved, medians of rounds,
+Forward and backward of `model.eager_attention` and of `scaled_dot_product_attention`, interleaved, medians of rounds,
 for the widths of ViT-Ti/16 and ViT-S/16 and some lengths of sequence. It is the measurement behind `model.attend`.
 """
 
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from corolla.model import attend_written
+from corolla.model import eager_attention
 from corolla.precision import name_of
 from corolla.training.machine import choose_device, hardware
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default=choose_device())
     arguments = parser.parse_args()
-    ways = {"written": lambda *qkv: attend_written(*qkv)[0], "fused": F.scaled_dot_product_attention}
+    ways = {"written": lambda *qkv: eager_attention(*qkv)[0], "fused": F.scaled_dot_product_attention}
     print(f"{hardware(torch.device(arguments.device))}; torch {torch.__version__}\n")
     print("| precision | heads of | tokens | written out, ms | fused, ms | fused / written |")
     print("|---|---|---|---|---|---|")

@@ -116,11 +116,11 @@ def streaming(source: Path) -> None:
     """One epoch of random views from shards."""
     from corolla.data.sources import load_data
     from corolla.training.recipe import Recipe
-    from corolla.training.streams import StreamFeed
+    from corolla.training.streams import StreamingLoader
 
     stream = load_data(source).stream
     assert stream is not None
-    feed = StreamFeed(stream, Recipe("scratch", "vit_pico_patch8_32", 32, 1), 64, 0, WORKERS)
+    feed = StreamingLoader(stream, Recipe("scratch", "vit_pico_patch8_32", 32, 1), 64, 0, WORKERS)
     seen = sum(len(labels) for _, labels in feed.batches(0, 32))
     assert seen == len(stream) // 64 * 64
 

@@ -34,7 +34,7 @@ from corolla.export.export import export
 from corolla.export.proof import measure_speeds
 from corolla.portable.backends import BACKENDS
 from corolla.portable.card import PRECISIONS
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from corolla.precision import SINGLE, choose_precision
 from corolla.predictor import Predictor
 from corolla.progress import progress_for
@@ -50,7 +50,7 @@ def answers_of(predictor: Predictor, paths: Sequence[Path]) -> Rows:
     return predictor.probabilities(paths).astype(np.float64)
 
 
-def answers_of_whole(predictor: PortablePredictor, paths: Sequence[Path]) -> Rows:
+def answers_of_whole(predictor: OnnxPredictor, paths: Sequence[Path]) -> Rows:
     """The same, of images that the file itself crops and resizes."""
     rows = [predictor.compute(np.asarray(read_image(path))[None], ["probabilities"])[0] for path in paths]
     return np.concatenate(rows).astype(np.float64)
@@ -154,11 +154,11 @@ def main() -> None:
         speeds = {own: usual.reply, "the run, float32": single.reply}
         for precision, file in files.items():
             for backend in BACKENDS:
-                portable = PortablePredictor.load(file, backend)
+                portable = OnnxPredictor.load(file, backend)
                 name = f"{precision}, {backend}"
                 speeds[name] = portable.reply
                 print(row(name, answers_of(portable, paths), reference, labels, classes), flush=True)
-        whole = answers_of_whole(PortablePredictor.load(files["fp32"]), paths)
+        whole = answers_of_whole(OnnxPredictor.load(files["fp32"]), paths)
         print(row("fp32, sized by the file itself", whole, reference, labels, classes), flush=True)
         with serving(str(files["fp32"])) as address:
             served = answers_of_server(address, paths, classes)

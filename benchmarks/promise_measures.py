@@ -17,7 +17,7 @@ from corolla.bench.epochs import EpochCost, measure_epochs
 from corolla.bench.images import gather
 from corolla.data.painted import paint
 from corolla.progress import Progress
-from corolla.training.machine import Machine, choose_device, usual_workers
+from corolla.training.machine import Runtime, choose_device, usual_workers
 from referee import Hall, wall_seconds
 
 READY = 192  # painted images that the epochs are measured on
@@ -56,7 +56,7 @@ class Scene:
         images = self.folder / f"images {size}"
         images.mkdir()
         manifest = gather(None, images, READY, Progress())
-        return measure_epochs(manifest, size, Machine(choose_device(), usual_workers()), EPOCH_SECONDS)
+        return measure_epochs(manifest, size, Runtime(choose_device(), usual_workers()), EPOCH_SECONDS)
 
     def dial(self, name: str) -> float:
         """How far the minutes of a training were off those asked for, as a share of them."""

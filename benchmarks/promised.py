@@ -65,7 +65,7 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class Promises:
+class ConformalCalibration:
     """All of them, and the files and folders that a long one depends on."""
 
     depends: tuple[str, ...]
@@ -79,7 +79,7 @@ class Promises:
         return tuple(promise for promise in self.promises if not names or promise.name in names)
 
 
-def read(file: Path = FILE) -> Promises:
+def read(file: Path = FILE) -> ConformalCalibration:
     """What the file promises; ValueError for a promise that lacks a field, has one too many, or comes twice."""
     content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     known = {each.name for each in fields(Promise)}
@@ -97,7 +97,7 @@ def read(file: Path = FILE) -> Promises:
     names = [promise.name for promise in promises]
     if len(set(names)) < len(names):
         raise ValueError("two promises have the same name")
-    return Promises(tuple(content["depends"]), tuple(promises))
+    return ConformalCalibration(tuple(content["depends"]), tuple(promises))
 
 
 def shown(value: float, unit: str) -> str:

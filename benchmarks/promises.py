@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from promised import Promise, Promises, git, promised, read, shown, since
+from promised import ConformalCalibration, Promise, git, promised, read, shown, since
 
 CPUINFO = Path("/proc/cpuinfo")
 QUIET = 0.25  # load for each core below which a machine is
@@ -87,7 +87,7 @@ def check(
     return all_kept
 
 
-def listed(known: Promises) -> list[str]:
+def listed(known: ConformalCalibration) -> list[str]:
     """A line for each promise."""
     return [
         f"{promise.name:<20} {promised(promise):<34} {promise.claim}; {promise.hardware}, {promise.seeds} "

@@ -30,7 +30,7 @@ from corolla.bench.models import PASSES, measure_training, one_a_class
 from corolla.layers import walk
 from corolla.progress import Progress
 from corolla.sizes import vit_config
-from corolla.training.machine import Machine, hardware
+from corolla.training.machine import Runtime, hardware
 from corolla.training.muon import ITERATIONS
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
@@ -66,7 +66,7 @@ def worker(model: str, batch: int, optimizer: str, fsdp: bool, threads: int, out
         learning_rate=1e-6, optimizer=optimizer, epochs=1,
     )  # fmt: skip
     with TemporaryDirectory(prefix="corolla-") as folder:
-        machine = Machine("cpu", 0, fsdp)
+        machine = Runtime("cpu", 0, fsdp)
         manifest = one_a_class(Path(folder))
         repeated = manifest.with_examples(tuple(manifest.examples) * batch)  # a batch needs as many
         trainer = Trainer(repeated, recipe, seed=0, machine=machine, progress=Progress())

@@ -10,7 +10,7 @@ import pytest
 from corolla.classifier import Classifier
 from corolla.export import export
 from corolla.export.onnx import build
-from corolla.portable.card import Card, Precision
+from corolla.portable.card import OnnxMetadata, Precision
 from shapes import build_chance, calibrate_by_chance
 
 
@@ -28,9 +28,9 @@ def graph(small: Classifier) -> onnx.ModelProto:
     return build(small)
 
 
-def card(classifier: Classifier, precision: Precision = "fp32") -> Card:
+def card(classifier: Classifier, precision: Precision = "fp32") -> OnnxMetadata:
     assert classifier.calibration
-    return Card(
+    return OnnxMetadata(
         "small", classifier.classes, classifier.preprocessing, precision, classifier.calibration,
         classifier.calibration.novelty.name, {"model": "tiny"},
     )  # fmt: skip

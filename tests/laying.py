@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from corolla.data.listing import Listing
+from corolla.data.listing import RawDataset
 
 Files = dict[str, str]  # their text by their path; "" for an image
 Reading = dict[str, dict[str, int]]  # how many images are read by class by split ("" where none is told)
@@ -18,7 +18,7 @@ def lay(root: Path, files: Mapping[str, str] | Iterable[str]) -> Path:
     return root
 
 
-def reading(listing: Listing) -> Reading:
+def reading(listing: RawDataset) -> Reading:
     """What a listing has."""
     found: Reading = {}
     for (split, label), count in Counter((each.split, each.label) for each in listing.examples).items():

@@ -27,7 +27,7 @@ STATIONS = [
     {"configuration", "positions", "rotary", "branches", "stem", "head", "model", "sizes", "layers"},
     {"preprocessing"},
     {"data"},
-    {"run"},
+    {"formats", "run"},
     {"weights"},
     {"bridges"},
     {"trust"},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torchvision.models.vision_transformer import VisionTransformer
 
 from corolla.branches import DropPath
-from corolla.model import ViT, ViTConfig, attend, attend_written
+from corolla.model import ViT, ViTConfig, attend, eager_attention
 
 SMALL = ViTConfig(num_classes=3, image_size=(32, 32), patch_size=8, width=48, depth=2, heads=3, mlp_dim=96)
 
@@ -117,7 +117,7 @@ def test_inspect_returns_what_forward_computed() -> None:
 @given(st.integers(1, 3), st.integers(1, 40), st.sampled_from([8, 16, 64]), st.integers(0, 10_000))
 def test_both_attentions_agree(heads: int, tokens: int, width: int, seed: int) -> None:
     q, k, v = torch.randn(3, 2, heads, tokens, width, generator=torch.Generator().manual_seed(seed)).unbind()
-    torch.testing.assert_close(attend(q, k, v), attend_written(q, k, v)[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(attend(q, k, v), eager_attention(q, k, v)[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("tokens", [511, 512], ids=["written out on a CPU", "fused"])
@@ -137,7 +137,7 @@ def test_written_attention_survives_half_precision_scores() -> None:
     """Scores far beyond what a bfloat16 softmax resolves still give weights that sum to one."""
     q = k = torch.full((1, 1, 4, 64), 30.0, dtype=torch.bfloat16)
     v = torch.ones(1, 1, 4, 64, dtype=torch.bfloat16)
-    attended, weights = attend_written(q, k, v)
+    attended, weights = eager_attention(q, k, v)
     assert bool(attended.isfinite().all())
     torch.testing.assert_close(weights.float().sum(-1), torch.ones(1, 1, 4))
 

@@ -32,7 +32,7 @@ from corolla.export.images import labeled_images
 from corolla.export.images import refuse as refuse_export
 from corolla.paths import at, word
 from corolla.portable.explaining import explain_by_file
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from corolla.pretrained import run_folder
 from corolla.run import find_run
 from corolla.server.model import serve_file, serve_run
@@ -95,9 +95,9 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.export.images.labeled_images": lambda: labeled_images(RUN, PHOTOS, quiet).examples,
     "corolla.export.images.refuse": lambda: refuse_export(RUN, Path("new.onnx"), PHOTOS) is None,
     "corolla.portable.explaining.explain_by_file": lambda: isinstance(
-        next(explain_by_file(PortablePredictor.load(FILE), [PHOTO]))[1], list
+        next(explain_by_file(OnnxPredictor.load(FILE), [PHOTO]))[1], list
     ),
-    "corolla.portable.predictor.PortablePredictor.load": lambda: PortablePredictor.load(FILE).classes,
+    "corolla.portable.predictor.OnnxPredictor.load": lambda: OnnxPredictor.load(FILE).classes,
     "corolla.predictor.Predictor.predict": lambda: classifier().predict([PHOTO, Path(PHOTO)]),
     "corolla.predictor.Predictor.probabilities": lambda: classifier().probabilities([PHOTO]).shape == (1, 3),
     "corolla.predictor.Predictor.replies": lambda: classifier().replies([PHOTO]),

@@ -9,7 +9,7 @@ from corolla.data.sources import load_data
 from corolla.precision import Precision, choose_precision, name_of
 from corolla.progress import Progress
 from corolla.training import machine
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
@@ -49,7 +49,7 @@ def losses(swatches: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision
     monkeypatch.setattr(machine, "choose_precision", lambda device: precision)
     plain = {"mixup_cutmix_prob": 0.0, "drop_path": 0.0, "progressive_resizing": ((0.0, 1.0),), "epochs": 24}
     recipe = RECIPE.changed(model="vit_pico_conv8_16", image_size=16, batch_size=16, **plain)
-    trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
+    trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Runtime("cpu", 0), progress=Progress())
     trainer.model.train()
     pixels, labels = next(iter(trainer.feed.batches(0, 16)))
     values = [trainer.step(pixels, labels, 0, step) for step in range(24)]

@@ -14,7 +14,7 @@ from corolla.classifier import Classifier
 from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.export.onnx import with_card
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from corolla.predictor import Predictor
 from shapes import noises
 
@@ -29,7 +29,7 @@ def predictor(
     if request.param == "run":
         return small
     (tmp_path / "model.onnx").write_bytes(with_card(graph, card(small)))
-    return PortablePredictor.load(tmp_path / "model.onnx")
+    return OnnxPredictor.load(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from corolla.errors import CorollaError
-from corolla.processes import Processes, processes_here, several_wanted
+from corolla.processes import Processes, is_distributed, processes_here
 from launching import together
 
 SCRIPT = """
@@ -85,8 +85,8 @@ def fail(text: str) -> None:
 
 def test_only_a_launcher_makes_it_several(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert not several_wanted()
+    assert not is_distributed()
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert not several_wanted()
+    assert not is_distributed()
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert several_wanted()
+    assert is_distributed()

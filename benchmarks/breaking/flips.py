@@ -15,7 +15,7 @@ from breaking.setting import Setting, Tally
 from corolla.bench.images import cache_at
 from corolla.data.checking import check
 from corolla.data.manifest import Manifest
-from corolla.data.pixels import keep_pixels
+from corolla.data.pixels import cache_decoded
 from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
 from corolla.run import Run
@@ -138,7 +138,7 @@ def flip_in_caches(setting: Setting, tries: int) -> list[Flips]:
 
     def images() -> tuple[Any, bool]:
         notes: list[str] = []
-        kept = keep_pixels(paths, hashes, 24, note=notes.append)
+        kept = cache_decoded(paths, hashes, 24, note=notes.append)
         return [kept[number].copy() for number in range(len(kept))], bool(notes)
 
     def extract(images: torch.Tensor) -> torch.Tensor:

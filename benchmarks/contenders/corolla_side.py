@@ -21,7 +21,7 @@ from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.sizes import vit_config
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipe import Policy, Recipe
 from corolla.training.trainer import Trainer
 
@@ -51,7 +51,7 @@ def trainer_of(folder: Path, recipe: Recipe, workers: int) -> Trainer:
         Example(f"{file.parent.name}/{file.name}", file.parent.name, "train", sha256=sha256_of(file)) for file in files
     )
     manifest = Manifest(folder, examples)
-    return Trainer(manifest, recipe, seed=0, machine=Machine("cpu", workers), progress=Progress())
+    return Trainer(manifest, recipe, seed=0, machine=Runtime("cpu", workers), progress=Progress())
 
 
 def training(model: str) -> Trial:

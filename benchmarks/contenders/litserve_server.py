@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import ImageError
-from corolla.predictor import Reply
+from corolla.predictor import ModelOutput
 
 
 class Classify(litserve.LitAPI):
@@ -34,14 +34,14 @@ class Classify(litserve.LitAPI):
     def batch(self, inputs: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         return np.stack(inputs)
 
-    def predict(self, pixels: NDArray[np.uint8]) -> list[Reply]:
+    def predict(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         return self.classifier.reply(pixels if pixels.ndim == 4 else pixels[None])
 
-    def unbatch(self, output: list[Reply]) -> list[Reply]:
+    def unbatch(self, output: list[ModelOutput]) -> list[ModelOutput]:
         return output
 
-    def encode_response(self, output: Reply | list[Reply]) -> dict[str, Any]:
-        reply = output if isinstance(output, Reply) else output[0]
+    def encode_response(self, output: ModelOutput | list[ModelOutput]) -> dict[str, Any]:
+        reply = output if isinstance(output, ModelOutput) else output[0]
         return {"predictions": [self.classifier.prediction(reply).to_json()]}
 
 

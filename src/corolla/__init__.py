@@ -66,10 +66,10 @@ def load(run: "AnyPath", device: str = "cpu", precision: "Numbers" = "fp32") -> 
     from corolla.pretrained import EXPORTED
 
     if str(run).endswith(EXPORTED):
-        from corolla.portable.predictor import PortablePredictor, refuse_precision
+        from corolla.portable.predictor import OnnxPredictor, refuse_precision
 
         refuse_precision(precision)
-        return PortablePredictor.load(run)
+        return OnnxPredictor.load(run)
     from corolla.classifier import Classifier
     from corolla.precision import answers_in
 

@@ -13,12 +13,12 @@ from corolla.head import Head
 from corolla.model import ViT
 from corolla.paths import AnyPath
 from corolla.precision import SINGLE, Precision
-from corolla.predictor import Predictor, Reply
+from corolla.predictor import ModelOutput, Predictor
 from corolla.preprocessing import Preprocessing
 from corolla.run import find_run
 from corolla.trust.calibration import Calibration
 from corolla.trust.outputs import Outputs
-from corolla.trust.temperature import tempered
+from corolla.trust.temperature import apply_temperature
 
 TOGETHER = 8  # images below which one pass answers for their mirror images too
 
@@ -70,17 +70,17 @@ class Classifier(Predictor):
             precision=precision,
             calibration=Calibration.load(folder.calibration, sizes) if calibrated else None,
         )
-        classifier.answering = stored_in(classifier.model, classifier.precision.dtype)
+        classifier.answering = cast_weights(classifier.model, classifier.precision.dtype)
         return classifier
 
-    def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
+    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         """What the model says about each of preprocessed images (B, H, W, 3)."""
         outputs, calibration = self.compute(pixels), self.calibration
         if calibration is None:
-            return [Reply(row, None) for row in outputs.probabilities]
-        rows = tempered(outputs.probabilities, calibration.temperature)
+            return [ModelOutput(row, None) for row in outputs.probabilities]
+        rows = apply_temperature(outputs.probabilities, calibration.temperature)
         novelty = calibration.novelty.score(outputs)
-        return [Reply(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
+        return [ModelOutput(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
 
     def images(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Preprocessed images (B, H, W, 3) as the model reads them, (B, 3, H, W)."""
@@ -118,7 +118,7 @@ class Classifier(Predictor):
         return model.patch_tokens(first).mean(dim=1, dtype=torch.float32), features, logits
 
 
-def stored_in(model: ViT, dtype: torch.dtype) -> ViT:
+def cast_weights(model: ViT, dtype: torch.dtype) -> ViT:
     """A copy whose matrices and kernels are kept as `dtype`, all else shared; the same model where they are already.
 
     Autocast would make the same numbers of them in every call. Norms, tokens, positions and heads stay as they are.

@@ -9,7 +9,7 @@ KEEP, AHEAD = 2**31 - 1, 2**28  # bytes
 SETTINGS = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEEP), (M_TOP_PAD, AHEAD))
 
 
-def keep_freed_memory() -> bool:
+def tune_malloc() -> bool:
     """Tell glibc's allocator to keep large freed blocks; whether that was possible.
 
     By itself it hands each back to the system and asks for it again, zeroed page by page: a third of the time of a

@@ -22,7 +22,7 @@ from corolla.stem import ConvStem, ResidualBlock
 
 
 @dataclass
-class Inspection:
+class Intermediates:
     """What the model saw on its way, filled by `ViT.inspect` (no hooks, nothing kept otherwise)."""
 
     embedded: Tensor = field(default_factory=lambda: torch.empty(0))  # z_0 (B, S, D)
@@ -36,7 +36,7 @@ class Inspection:
 # Attention
 
 
-def attend_written(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+def eager_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Appendix A as it is written: the attended values (B, h, S, d) and the weights A (B, h, S, S)."""
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # eq. 6, inside: (B, h, S, S)
     # Half precision overflows and rounds in a softmax; single precision there is one cure for NaN losses.
@@ -44,7 +44,7 @@ def attend_written(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return weights @ v, weights  # eq. 7
 
 
-def written_out(device: str, dtype: torch.dtype, tokens: int, trains: bool) -> bool:
+def use_eager_attention(device: str, dtype: torch.dtype, tokens: int, trains: bool) -> bool:
     """Whether two plain products are faster than PyTorch's fused kernel, which never forms A (benchmarks/attention.py).
 
     They are in training in bfloat16 on a CPU, where that kernel's backward is slow, until A outgrows the cache.
@@ -54,8 +54,8 @@ def written_out(device: str, dtype: torch.dtype, tokens: int, trains: bool) -> b
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """The seam where the computation of eqs 6 and 7 is chosen: the attended values (B, h, S, d)."""
-    if written_out(q.device.type, q.dtype, q.shape[-2], torch.is_grad_enabled() and q.requires_grad):
-        return attend_written(q, k, v)[0]
+    if use_eager_attention(q.device.type, q.dtype, q.shape[-2], torch.is_grad_enabled() and q.requires_grad):
+        return eager_attention(q, k, v)[0]
     return F.scaled_dot_product_attention(q, k, v)
 
 
@@ -69,7 +69,7 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps) if config.norm_in_attention else nn.Identity()
         self.out = nn.Linear(config.width, config.width)  # U_msa
 
-    def forward(self, z: Tensor, turns: Tensor | None = None, seen: Inspection | None = None) -> Tensor:
+    def forward(self, z: Tensor, turns: Tensor | None = None, seen: Intermediates | None = None) -> Tensor:
         """From (B, S, D) to (B, S, D), with rotary positions (2, S, d) if any; the weights go to `seen` if given."""
         q, k, v = self.qkv(z).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # eq. 5: each (B, h, S, d)
         if turns is not None:
@@ -77,7 +77,7 @@ class Attention(nn.Module):
         if seen is None:
             heads = attend(q, k, v)  # eqs 6, 7
         else:
-            heads, weights = attend_written(q, k, v)
+            heads, weights = eager_attention(q, k, v)
             seen.attention.append(weights)
         joined: Tensor = self.out(self.norm(heads.transpose(1, 2).flatten(2)))  # eq. 8: (B, S, D)
         return joined
@@ -129,7 +129,7 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.branch2 = end_of_branch()
 
-    def forward(self, z: Tensor, turns: Tensor | None = None, seen: Inspection | None = None) -> Tensor:
+    def forward(self, z: Tensor, turns: Tensor | None = None, seen: Intermediates | None = None) -> Tensor:
         """From z_(l-1) to z_l, both (B, S, D)."""
         z = z + self.branch1(self.attention(self.norm1(z), turns, seen))  # eq. 2
         z = z + self.branch2(self.mlp(self.norm2(z)))  # eq. 3
@@ -180,10 +180,12 @@ class ViT(nn.Module):
         self.patches = PatchEmbedding(config)
         self.class_token = nn.Parameter(torch.zeros(1, 1, config.width)) if with_class_token else None
         self.distillation_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.distilled else None
-        self.own_tokens = with_class_token + config.distilled  # those with a position of their own
+        self.num_prefix_tokens = with_class_token + config.distilled  # those with a position of their own
         self.registers = nn.Parameter(torch.zeros(1, config.registers, config.width)) if config.registers else None
         learned = config.positions == "learned"
-        self.positions = nn.Parameter(torch.zeros(1, self.own_tokens + patches, config.width)) if learned else None
+        self.positions = (
+            nn.Parameter(torch.zeros(1, self.num_prefix_tokens + patches, config.width)) if learned else None
+        )
         rates = [config.drop_path * layer / max(config.depth - 1, 1) for layer in range(config.depth)]
         self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
@@ -218,15 +220,15 @@ class ViT(nn.Module):
             return None, None
         if self.positions is None:
             return None, sincos_positions(grid, self.trained_grid, self.config.width).to(like)
-        own = self.positions[:, : self.own_tokens] if self.own_tokens else None
-        patches = self.positions[:, self.own_tokens :]
+        own = self.positions[:, : self.num_prefix_tokens] if self.num_prefix_tokens else None
+        patches = self.positions[:, self.num_prefix_tokens :]
         return own, resize_positions(patches, self.trained_grid, grid, self.config.antialias_positions)
 
     def turns_for(self, image_size: tuple[int, int], like: Tensor) -> Tensor | None:
         """The rotary positions (2, S, d) of all tokens, if the model has any; in single precision."""
         if self.config.rotary == "none":
             return None
-        before = self.own_tokens + self.config.registers
+        before = self.num_prefix_tokens + self.config.registers
         return rotations(self.config, self.config.grid(image_size), before, like.device)
 
     def embed(self, images: Tensor, tokens: Tensor | None = None) -> Tensor:
@@ -244,7 +246,7 @@ class ViT(nn.Module):
 
     def patch_tokens(self, z: Tensor) -> Tensor:
         """Those of z (B, S, D) that stand for patches: (B, N, D), row by row."""
-        return z[:, self.own_tokens + self.config.registers :]
+        return z[:, self.num_prefix_tokens + self.config.registers :]
 
     def pool(self, z: Tensor) -> Tensor:
         """What the head reads of the last layer: (B, S, D) to y (B, D), or (B, 2 D) for class token and mean."""
@@ -255,20 +257,20 @@ class ViT(nn.Module):
             return torch.cat([z[:, 0], mean], dim=1)
         return self.norm(mean) if self.config.norm_after_pooling else mean
 
-    def encode(self, images: Tensor, seen: Inspection | None = None, tokens: Tensor | None = None) -> Tensor:
+    def encode(self, images: Tensor, seen: Intermediates | None = None, tokens: Tensor | None = None) -> Tensor:
         """The last layer (B, S, D), normalized before it is pooled, of images (B, 3, H, W); H, W multiples of P."""
         z = self.embed(images, tokens)  # eq. 1
         if seen is not None:
             seen.embedded = z
         return self.encode_from(0, z, self.turns_for((images.shape[-2], images.shape[-1]), z), seen)
 
-    def encode_from(self, layer: int, z: Tensor, turns: Tensor | None, seen: Inspection | None = None) -> Tensor:
+    def encode_from(self, layer: int, z: Tensor, turns: Tensor | None, seen: Intermediates | None = None) -> Tensor:
         """The same, going on from z_layer (B, S, D), with what `turns_for` says of the images' size."""
         for place in range(layer, len(self.blocks)):
             z = self.blocks[place](z, turns, seen)  # eqs 2, 3
         return z if self.config.norm_after_pooling else self.norm(z)
 
-    def forward(self, images: Tensor, seen: Inspection | None = None) -> Tensor:
+    def forward(self, images: Tensor, seen: Intermediates | None = None) -> Tensor:
         """The logits (B, classes) of normalized images (B, 3, H, W)."""
         y, logits = self.answer(self.encode(images, seen))
         if seen is not None:
@@ -283,8 +285,8 @@ class ViT(nn.Module):
             logits = (logits + self.distillation_head(z[:, 1])) / 2
         return y, logits
 
-    def inspect(self, images: Tensor) -> Inspection:
+    def inspect(self, images: Tensor) -> Intermediates:
         """Run the images (B, 3, H, W) through and return everything the model computed on the way."""
-        seen = Inspection()
+        seen = Intermediates()
         self(images, seen)
         return seen

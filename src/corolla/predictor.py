@@ -16,7 +16,7 @@ from corolla.data.decoding import ImageError
 from corolla.data.given import ImageInput, kind_of, read_given
 from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
-from corolla.trust.calibration import Promises
+from corolla.trust.calibration import ConformalCalibration
 from corolla.trust.conformal import refuse_coverage
 
 Numbers = Literal["fp32", "bf16"]  # what a run computes its answers in
@@ -46,7 +46,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, eq=False)
-class Reply:
+class ModelOutput:
     """What the model says about one image, before it is put into words."""
 
     probabilities: NDArray[np.float32]  # (classes,)
@@ -58,10 +58,10 @@ class Predictor(ABC):
 
     preprocessing: Preprocessing
     classes: tuple[str, ...]
-    calibration: Promises | None
+    calibration: ConformalCalibration | None
 
     @abstractmethod
-    def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
+    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         """What it says about each of preprocessed images (B, H, W, 3)."""
 
     @overload
@@ -88,7 +88,7 @@ class Predictor(ABC):
         [reply] = self.replies([image])
         return self.prediction(reply, top, coverage)
 
-    def prediction(self, reply: Reply, top: int = 5, coverage: float | None = None) -> Prediction:
+    def prediction(self, reply: ModelOutput, top: int = 5, coverage: float | None = None) -> Prediction:
         """The named answer; equally likely classes in class order."""
         order = np.argsort(-reply.probabilities, kind="stable")
         named = tuple((self.classes[index], float(reply.probabilities[index])) for index in order[: max(top, 1)])
@@ -110,7 +110,9 @@ class Predictor(ABC):
         """The probabilities (images, classes), float32; the first unreadable image raises `ImageError`."""
         return np.stack([reply.probabilities for reply in self.replies(images, progress)])
 
-    def replies(self, images: Sequence[ImageInput], progress: Callable[[int, int], None] | None = None) -> list[Reply]:
+    def replies(
+        self, images: Sequence[ImageInput], progress: Callable[[int, int], None] | None = None
+    ) -> list[ModelOutput]:
         """What it says about every image, in order; the first unreadable one raises `ImageError`."""
         replies = []
         for index, reply in self.answers(images):
@@ -121,7 +123,7 @@ class Predictor(ABC):
                 progress(index + 1, len(images))
         return replies
 
-    def answers(self, images: Sequence[ImageInput], readers: int = 4) -> Iterator[tuple[int, Reply | ImageError]]:
+    def answers(self, images: Sequence[ImageInput], readers: int = 4) -> Iterator[tuple[int, ModelOutput | ImageError]]:
         """Each image's place and what the model says about it, or why it cannot be read, in order.
 
         Images are decoded in `readers` threads while the batch before them is computed. An image's answer does

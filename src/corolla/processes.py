@@ -160,7 +160,7 @@ def without_script() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
-def several_wanted() -> bool:
+def is_distributed() -> bool:
     """Whether a launcher started this command more than once."""
     return int(os.environ.get("WORLD_SIZE", "1") or 1) > 1
 

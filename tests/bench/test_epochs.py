@@ -11,8 +11,8 @@ import pytest
 from corolla.bench.epochs import EpochCost, divided, measure_epochs
 from corolla.data.manifest import Manifest
 from corolla.data.sources import list_source
-from corolla.training.images import StoredFeed
-from corolla.training.machine import Machine
+from corolla.training.images import CachedLoader
+from corolla.training.machine import Runtime
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +39,18 @@ def test_few_images_are_used_again_and_each_fifth_is_for_validation(manifest: Ma
 def test_a_training_is_measured_and_a_pause_before_each_epoch_is_seen(
     manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = Machine("cpu", 0)
+    machine = Runtime("cpu", 0)
     cost = measure_epochs(manifest, 32, machine, 0.0, fewest=60)
     assert (cost.size, cost.epochs, cost.images, cost.validated) == (32, 2, 32, 12)
     assert 0 < cost.step_seconds < cost.seconds
     assert cost.validation_seconds > 0
-    whole, pause = StoredFeed.batches, cost.seconds / cost.epochs
+    whole, pause = CachedLoader.batches, cost.seconds / cost.epochs
 
-    def paused(feed: StoredFeed, *asked: Any) -> Iterator[Any]:
+    def paused(feed: CachedLoader, *asked: Any) -> Iterator[Any]:
         time.sleep(pause)
         yield from whole(feed, *asked)
 
-    monkeypatch.setattr(StoredFeed, "batches", paused)
+    monkeypatch.setattr(CachedLoader, "batches", paused)
     slower = measure_epochs(manifest, 32, machine, 0.0, fewest=60)
     assert slower.seconds - slower.step_seconds > 2 * pause
 
@@ -58,11 +58,11 @@ def test_a_training_is_measured_and_a_pause_before_each_epoch_is_seen(
 def test_an_epoch_of_a_moment_gets_more_images(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def trained(manifest: Manifest, size: int, machine: Machine, images: int) -> EpochCost:
+    def trained(manifest: Manifest, size: int, machine: Runtime, images: int) -> EpochCost:
         asked.append(images)
         return EpochCost(size, images, images, 2, 2 * images / 100, 0.0, 1.0)  # 100 images a second
 
     monkeypatch.setattr("corolla.bench.epochs.train_epochs", trained)
-    assert measure_epochs(manifest, 64, Machine("cpu", 0), 3.0, fewest=150).images == 300
-    assert measure_epochs(manifest, 64, Machine("cpu", 0), 1.5, fewest=150).images == 150
+    assert measure_epochs(manifest, 64, Runtime("cpu", 0), 3.0, fewest=150).images == 300
+    assert measure_epochs(manifest, 64, Runtime("cpu", 0), 1.5, fewest=150).images == 150
     assert asked == [150, 300, 150]

@@ -11,7 +11,7 @@ from corolla.bench.images import BATCH, decode_rate, gather, how_many, view_rate
 from corolla.data.painted import KINDS
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.trainer import Trainer
 
 
@@ -84,7 +84,7 @@ def test_views_are_made_and_the_cache_stays_the_users(tmp_path: Path, monkeypatc
         return passes[-1][1]
 
     monkeypatch.setattr(images, "views", noted)
-    first, later = view_rates(manifest, 32, 16, Machine("cpu", 0), 0.01)
+    first, later = view_rates(manifest, 32, 16, Runtime("cpu", 0), 0.01)
     assert min(first, later) > 0
     assert [count for _, count in passes] == [BATCH, BATCH]
     assert os.environ["COROLLA_CACHE"] == before

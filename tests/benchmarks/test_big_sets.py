@@ -13,7 +13,7 @@ from corolla.data.shards.stream import ImageStream
 from corolla.data.sources import list_source, load_data
 from corolla.training import lanes
 from corolla.training.recipe import Recipe
-from corolla.training.streams import StreamFeed
+from corolla.training.streams import StreamingLoader
 
 
 def peak(work: Callable[[], object]) -> int:
@@ -53,7 +53,9 @@ def test_an_epoch_takes_as_much_memory_of_few_images_as_of_many(
     monkeypatch.setattr(big_sets, "SIDE", 24)
 
     def epoch(stream: ImageStream) -> None:
-        feed = StreamFeed(stream, Recipe("scratch", "vit_pico_patch8_16", 16, 1, auto_augment="none"), 64, 0, workers=0)
+        feed = StreamingLoader(
+            stream, Recipe("scratch", "vit_pico_patch8_16", 16, 1, auto_augment="none"), 64, 0, workers=0
+        )
         assert sum(len(labels) for _, labels in feed.batches(0, 16)) == len(stream) // 64 * 64
 
     counts = (100, 150, 600)

@@ -14,7 +14,7 @@ import torch
 
 from corolla.bulk.model import MOST, Model, threads_for
 from corolla.data.decoding import ImageError
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from corolla.pretrained import run_folder
 
 
@@ -66,7 +66,7 @@ def test_a_file_needs_no_torch(model: Path, images: Path, tmp_path: Path) -> Non
 
 
 def test_an_image_may_be_fetched_when_its_turn_comes(model: Path, images: Path, png: Callable) -> None:
-    predictor = PortablePredictor.load(model)
+    predictor = OnnxPredictor.load(model)
     file = images / "0" / "000 é.png"
 
     def gone() -> bytes:

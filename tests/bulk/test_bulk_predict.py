@@ -14,7 +14,7 @@ from corolla.bulk import plan
 from corolla.bulk.predict import Told, predict
 from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from corolla.progress import Progress
 
 
@@ -29,7 +29,7 @@ def unbroken(model: Path, images: Path, tmp_path_factory: pytest.TempPathFactory
 def test_rows_are_what_each_image_is_answered(model: Path, images: Path, unbroken: list, tmp_path: Path) -> None:
     files = sorted(images.rglob("*.png"))
     assert [row["path"] for row in unbroken] == [str(file) for file in files]
-    predictor = PortablePredictor.load(model)
+    predictor = OnnxPredictor.load(model)
     for file, row in zip(files, unbroken, strict=True):
         [(_, reply)] = predictor.answers([file])
         if isinstance(reply, ImageError):
@@ -81,7 +81,7 @@ def test_killed_at_any_moment_no_row_is_lost_or_made_twice(
     assert len(set(kept)) >= 3  # moments were different ones
 
 
-class Stop(Progress):
+class GracefulShutdown(Progress):
     """Breaks off after so many chunks, as Ctrl-C may at any time."""
 
     def __init__(self, chunks: int) -> None:
@@ -99,7 +99,7 @@ def test_whole_parts_are_not_made_again(
     rows: Callable, images: Path, unbroken: list, tmp_path: Path, told: Told
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=Stop(2), told=told)
+        rows(images, progress=GracefulShutdown(2), told=told)
     assert (told.rows, told.kept) == (150, told.made)
     parts = {part: part.stat().st_mtime_ns for part in tmp_path.glob("rows.parquet.unfinished/part-*")}
     assert 2 <= len(parts) <= 4
@@ -131,7 +131,7 @@ def test_killed_between_the_last_steps(
         elif moment == "joined.parquet":
             patch.setattr(Path, "replace", lambda file, to: stop() if file.name == moment else file.rename(to))
         elif moment == "rows.parquet":
-            patch.setattr(plan.Work, "remove", stop)
+            patch.setattr(plan.Job, "remove", stop)
         else:
             patch.setattr(Path, "unlink", lambda file, missing_ok=False: stop() if file.name == "plan.json" else None)
         with pytest.raises(KeyboardInterrupt):
@@ -146,7 +146,7 @@ def test_a_damaged_part_is_made_again(
     change: str, rows: Callable, images: Path, unbroken: list, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=Stop(3))
+        rows(images, progress=GracefulShutdown(3))
     first, second, *others = sorted(tmp_path.glob("rows.parquet.unfinished/part-*"))
     lengths = [pq.read_metadata(part).num_rows for part in (second, *others)]
     content = bytearray(first.read_bytes())
@@ -168,14 +168,14 @@ def test_a_damaged_part_is_made_again(
 def test_a_part_that_breaks_before_the_end_is_told_and_mended(
     rows: Callable, images: Path, unbroken: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = plan.Work.finish
+    whole = plan.Job.finish
 
-    def damaged(work: plan.Work, out: Path) -> None:
+    def damaged(work: plan.Job, out: Path) -> None:
         work.part(1).write_bytes(work.part(1).read_bytes()[:-20])
         whole(work, out)
 
     with monkeypatch.context() as patch:
-        patch.setattr(plan.Work, "finish", damaged)
+        patch.setattr(plan.Job, "finish", damaged)
         with pytest.raises(CorollaError, match=r"part-000001\.parquet was damaged"):
             rows(images)
     assert rows(images) == unbroken
@@ -195,7 +195,7 @@ def test_a_part_that_breaks_before_the_end_is_told_and_mended(
 def test_another_job_is_not_gone_on_with(change: dict, said: str, model: Path, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.parquet"
     with pytest.raises(KeyboardInterrupt):
-        predict(model, [str(images)], out, chunk=32, progress=Stop(1))
+        predict(model, [str(images)], out, chunk=32, progress=GracefulShutdown(1))
     before = {file: file.read_bytes() for file in plan.folder_of(out).iterdir()}
     asked = {"run": model, "sources": [str(images)], "chunk": 32} | change
     asked["sources"] = [str(images / word) for word in asked["sources"]]
@@ -241,7 +241,7 @@ def test_two_cannot_work_at_one_result(model: Path, images: Path, rows: Callable
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 2, "rows": 1, "chunk": 32}'])
 def test_a_damaged_plan_is_one_line(content: str, rows: Callable, images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=Stop(1))
+        rows(images, progress=GracefulShutdown(1))
     (tmp_path / "rows.parquet.unfinished" / "plan.json").write_text(content)
     with pytest.raises(CorollaError, match=r"plan\.json.* to begin again"):
         rows(images)
@@ -249,7 +249,7 @@ def test_a_damaged_plan_is_one_line(content: str, rows: Callable, images: Path, 
 
 def test_a_damaged_list_is_one_line(rows: Callable, images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=Stop(1))
+        rows(images, progress=GracefulShutdown(1))
     file = tmp_path / "rows.parquet.unfinished" / "list.parquet"
     content = bytearray(file.read_bytes())
     for place in range(0, len(content) // 2, 20):
@@ -284,14 +284,14 @@ def test_a_folder_that_is_empty_by_now_counts_as_gone(how: str, rows: Callable, 
     own.mkdir()
     shutil.copy(images / "0" / "000 é.png", own / "1.png")
 
-    def gone(work: plan.Work) -> list[int]:
+    def gone(work: plan.Job) -> list[int]:
         (own / "1.png").unlink()
         if how == "renamed":
             own.rmdir()
         return [0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan.Work, "missing", gone)
+        patch.setattr(plan.Job, "missing", gone)
         with pytest.raises(CorollaError, match="is not there any more; bring it back"):
             rows(own)
 
@@ -301,7 +301,7 @@ def test_another_folder_is_as_good_to_go_on_from(
 ) -> None:
     monkeypatch.chdir(images)
     with pytest.raises(KeyboardInterrupt):
-        rows("0", "1", progress=Stop(1))
+        rows("0", "1", progress=GracefulShutdown(1))
     monkeypatch.chdir(tmp_path)
     made = rows(images / "0", images / "1")
     assert [row["path"] for row in made[:2]] == [str(Path("0", "000 é.png")), str(Path("0", "002 é.png"))]
@@ -312,7 +312,7 @@ def test_the_list_is_that_of_the_beginning(rows: Callable, images: Path, tmp_pat
     own = tmp_path / "own"
     shutil.copytree(images / "0", own)
     with pytest.raises(KeyboardInterrupt):
-        rows(own, progress=Stop(1))
+        rows(own, progress=GracefulShutdown(1))
     shutil.copy(images / "1" / "001 é.png", own / "000.png")
     (own / "148 é.png").unlink()
     made = rows(own)

@@ -299,7 +299,7 @@ def test_a_name_that_is_no_text_is_read_and_shown(some: Path, png: Callable, row
 @given(st.lists(st.tuples(st.text(), st.integers(0, 2**50), st.integers(-1, 2**50)), max_size=70))
 def test_the_list_keeps_every_row(tmp_path_factory: pytest.TempPathFactory, given_rows: list) -> None:
     from corolla.bulk.parts import Shape
-    from corolla.bulk.plan import LIST, Work
+    from corolla.bulk.plan import LIST, Job
 
     folder = tmp_path_factory.mktemp("list")
     clean = [
@@ -307,5 +307,5 @@ def test_the_list_keeps_every_row(tmp_path_factory: pytest.TempPathFactory, give
         for name, start, size in given_rows
     ]
     assert write_list(folder / LIST, clean, 32) == len(clean)
-    work = Work(folder, len(clean), 32, 1, Shape(1, None), b"")
+    work = Job(folder, len(clean), 32, 1, Shape(1, None), b"")
     assert [row for number in range(work.chunks) for row in work.read(number)] == clean

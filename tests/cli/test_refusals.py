@@ -295,10 +295,10 @@ def test_the_kinds_of_device_are_those_of_torch() -> None:
 def test_converting_and_pushing_offer_what_can_be_written() -> None:
     from typing import get_args
 
-    from corolla.cli.weights import Dialect
+    from corolla.cli.weights import CheckpointFormat
     from corolla.weights.writing import WRITERS
 
-    assert set(get_args(Dialect)) == {*WRITERS, "corolla"}
+    assert set(get_args(CheckpointFormat)) == {*WRITERS, "corolla"}
 
 
 def test_every_run_that_is_compared_has_a_color() -> None:

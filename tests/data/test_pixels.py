@@ -14,7 +14,7 @@ from corolla.data import pixels
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import ImageError
 from corolla.data.hashing import sha256_of
-from corolla.data.pixels import PixelStore, PixelStream, keep_pixels, shrink
+from corolla.data.pixels import DecodedImageCache, PixelStream, cache_decoded, resize_for_cache
 from corolla.lock import locked
 
 
@@ -29,16 +29,16 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def kept(paths: list[Path], side: int = 32) -> pixels.Pixels:
-    return keep_pixels(paths, [sha256_of(path) for path in paths], side)
+    return cache_decoded(paths, [sha256_of(path) for path in paths], side)
 
 
 def test_what_is_kept_is_what_would_be_decoded(paths: list[Path]) -> None:
     store = kept(paths)
-    assert isinstance(store, PixelStore)
+    assert isinstance(store, DecodedImageCache)
     assert len(store) == 4
     assert [store[index].shape for index in range(4)] == [(32, 48, 3), (64, 32, 3), (20, 20, 3), (32, 32, 3)]
     for index, path in enumerate(paths):
-        assert np.array_equal(store[index], shrink(path, 32))
+        assert np.array_equal(store[index], resize_for_cache(path, 32))
 
 
 def test_images_are_decoded_once(paths: list[Path]) -> None:
@@ -47,13 +47,13 @@ def test_images_are_decoded_once(paths: list[Path]) -> None:
     hashes = [sha256_of(path) for path in paths]
     for path in paths:
         path.unlink()
-    again = keep_pixels(paths, hashes, 32)
+    again = cache_decoded(paths, hashes, 32)
     assert all(np.array_equal(again[index], expected[index]) for index in range(4))
 
 
 def test_another_size_content_or_order_is_another_store(paths: list[Path]) -> None:
     stores = [kept(paths), kept(paths, 16), kept(paths[::-1]), kept(paths[:3])]
-    assert len({store.folder for store in stores if isinstance(store, PixelStore)}) == 4
+    assert len({store.folder for store in stores if isinstance(store, DecodedImageCache)}) == 4
 
 
 def test_a_store_travels_to_another_process_as_a_path(paths: list[Path]) -> None:
@@ -72,12 +72,12 @@ def test_writing_to_an_image_does_not_reach_the_disk(paths: list[Path]) -> None:
 @pytest.mark.parametrize("damage", ["pixels", "index.safetensors"])
 def test_a_damaged_store_is_made_again(paths: list[Path], damage: str) -> None:
     store = kept(paths)
-    assert isinstance(store, PixelStore)
+    assert isinstance(store, DecodedImageCache)
     file = store.folder / damage
     file.write_bytes(file.read_bytes()[:-5])
     again = kept(paths)
-    assert isinstance(again, PixelStore)
-    assert np.array_equal(again[3], shrink(paths[3], 32))
+    assert isinstance(again, DecodedImageCache)
+    assert np.array_equal(again[3], resize_for_cache(paths[3], 32))
 
 
 @pytest.mark.parametrize("damage", ["pixels", "index.safetensors"])
@@ -85,34 +85,34 @@ def test_a_flipped_bit_is_told_and_decoded_again(paths: list[Path], damage: str,
     monkeypatch.setattr(pixels, "TOGETHER", 3)  # two checksums for the four images
     monkeypatch.setattr(pixels, "READ", 1000)
     store = kept(paths)
-    assert isinstance(store, PixelStore)
+    assert isinstance(store, DecodedImageCache)
     whole = bytearray((store.folder / damage).read_bytes())
     for place in np.random.default_rng(0).integers(0, len(whole), 20):
         flipped = whole.copy()
         flipped[place] ^= 1 << int(place) % 8
         (store.folder / damage).write_bytes(flipped)
         notes: list[str] = []
-        again = keep_pixels(paths, [sha256_of(path) for path in paths], 32, note=notes.append)
+        again = cache_decoded(paths, [sha256_of(path) for path in paths], 32, note=notes.append)
         assert len(notes) == 1
-        assert isinstance(again, PixelStore)
+        assert isinstance(again, DecodedImageCache)
         assert (again.folder / damage).read_bytes() == whole
-    keep_pixels(paths, [sha256_of(path) for path in paths], 32, note=notes.append)
+    cache_decoded(paths, [sha256_of(path) for path in paths], 32, note=notes.append)
     assert len(notes) == 1
 
 
 def test_a_store_that_is_deleted_while_it_is_used_goes_on(paths: list[Path]) -> None:
     store = kept(paths)
-    assert isinstance(store, PixelStore)
+    assert isinstance(store, DecodedImageCache)
     if os.name != "nt":  # which does not delete what is open
         shutil.rmtree(store.folder)
-    assert np.array_equal(store[3], shrink(paths[3], 32))
+    assert np.array_equal(store[3], resize_for_cache(paths[3], 32))
 
 
 def test_an_image_that_changes_after_it_was_looked_at_is_not_kept_under_the_old_hash(paths: list[Path]) -> None:
     hashes = [sha256_of(path) for path in paths]
     paths[1].write_bytes(paths[3].read_bytes())
     with pytest.raises(ImageError, match=r"1\.png: it has changed"):
-        keep_pixels(paths, hashes, 32)
+        cache_decoded(paths, hashes, 32)
     assert list((cache_folder() / "pixels").iterdir()) == []
 
 
@@ -126,11 +126,11 @@ def test_a_damaged_image_is_named_and_leaves_nothing(paths: list[Path]) -> None:
 def test_without_room_or_hashes_images_are_decoded_each_time(
     paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(keep_pixels(paths, ["", "a", "b", "c"], 32), PixelStream)
+    assert isinstance(cache_decoded(paths, ["", "a", "b", "c"], 32), PixelStream)
     monkeypatch.setattr(pixels, "LIMIT", 100)
     stream = kept(paths)
     assert isinstance(stream, PixelStream)
-    assert np.array_equal(stream[0], shrink(paths[0], 32))
+    assert np.array_equal(stream[0], resize_for_cache(paths[0], 32))
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(
@@ -143,9 +143,9 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
 
 def test_the_longest_unused_stores_go_first(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     old, used, newest = (kept(paths, side) for side in (30, 31, 32))
-    assert isinstance(old, PixelStore)
-    assert isinstance(used, PixelStore)
-    assert isinstance(newest, PixelStore)
+    assert isinstance(old, DecodedImageCache)
+    assert isinstance(used, DecodedImageCache)
+    assert isinstance(newest, DecodedImageCache)
     left_over = newest.folder.parent / ".left-over"
     left_over.mkdir()
     now = time.time()
@@ -166,7 +166,7 @@ def test_the_longest_unused_stores_go_first(paths: list[Path], monkeypatch: pyte
     size = sum(file.stat().st_size for file in newest.folder.iterdir())
     monkeypatch.setattr(pixels, "LIMIT", 3.5 * size)
     latest = kept(paths, 33)
-    assert isinstance(latest, PixelStore)
+    assert isinstance(latest, DecodedImageCache)
     assert {folder.name for folder in latest.folder.parent.iterdir()} == {
         store.folder.name for store in (used, newest, latest)
     }
@@ -186,5 +186,5 @@ def test_two_processes_may_make_the_same_store(paths: list[Path]) -> None:
     command = [sys.executable, "-c", ASK, *map(str, paths)]
     asked = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     answers = [int(process.communicate(timeout=300)[0]) for process in asked]
-    assert answers == [int(shrink(paths[0], 32).sum())] * 2
+    assert answers == [int(resize_for_cache(paths[0], 32).sum())] * 2
     assert len(list((cache_folder() / "pixels").iterdir())) == 1

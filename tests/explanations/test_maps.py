@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import corolla
-from corolla.classifier import Classifier, stored_in
+from corolla.classifier import Classifier, cast_weights
 from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.explanations import DEFAULT, Method
@@ -155,7 +155,7 @@ def test_a_classifier_that_answers_in_bfloat16_is_explained_in_float32(chance: M
     exact = chance(width=32)
     exact.precision = Precision("no", "")
     half = Classifier(exact.model, exact.preprocessing, exact.classes, flip=False, precision=Precision("bf16", ""))
-    half.answering = stored_in(half.model, torch.bfloat16)
+    half.answering = cast_weights(half.model, torch.bfloat16)
     label = half.predict(noise(0)).label
     one, other = (explain(classifier, noise(0), "relevance", label) for classifier in (exact, half))
     assert np.array_equal(one.map, other.map)

@@ -50,7 +50,7 @@ def test_the_gradient_is_how_the_logit_moves_with_an_attention_weight(
     images = torch.randn(1, 3, 16, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     seen = model.inspect(images)
     gradient = torch.autograd.grad(seen.logits[0, 1], seen.attention)[block]
-    written, place, step = vit.attend_written, (0, 1, 0, 3), 3e-3  # a softmax is computed in single precision
+    written, place, step = vit.eager_attention, (0, 1, 0, 3), 3e-3  # a softmax is computed in single precision
 
     def logit(change: float) -> float:
         met = []

@@ -11,7 +11,7 @@ import corolla
 from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
 from corolla.export.export import chosen, export
-from corolla.export.proof import Proof, Speed
+from corolla.export.proof import ParityReport, Speed
 from corolla.run import Run
 from corolla.training.train import train
 
@@ -94,12 +94,12 @@ def test_what_is_too_different_is_told() -> None:
         "run_accuracy": 0.9, "whole_n": 50, "whole_probability": 1e-3, "whole_agreement": 1.0,
         "speed": speed, "run_speed": speed, "fp32_speed": Speed(0.02, 0.005),
     }  # fmt: skip
-    assert Proof(**fields).faults == []
-    assert not Proof(**fields).slower
-    assert Proof(**fields | {"fp32_speed": Speed(0.01, 0.005)}).slower
-    assert len(Proof(**fields | {"probability": 2e-3}).faults) == 1
-    assert Proof(**fields | {"probability": 2e-3, "precision": "fp16"}).faults == []
-    assert len(Proof(**fields | {"agreement": 0.99}).faults) == 1
-    assert Proof(**fields | {"agreement": 0.99, "whole_agreement": 0.99, "precision": "int8"}).faults == []
-    assert len(Proof(**fields | {"whole_agreement": 0.9, "precision": "int8"}).faults) == 1
-    assert np.isfinite(Proof(**fields).to_json()["speed"]["one"])
+    assert ParityReport(**fields).faults == []
+    assert not ParityReport(**fields).slower
+    assert ParityReport(**fields | {"fp32_speed": Speed(0.01, 0.005)}).slower
+    assert len(ParityReport(**fields | {"probability": 2e-3}).faults) == 1
+    assert ParityReport(**fields | {"probability": 2e-3, "precision": "fp16"}).faults == []
+    assert len(ParityReport(**fields | {"agreement": 0.99}).faults) == 1
+    assert ParityReport(**fields | {"agreement": 0.99, "whole_agreement": 0.99, "precision": "int8"}).faults == []
+    assert len(ParityReport(**fields | {"whole_agreement": 0.9, "precision": "int8"}).faults) == 1
+    assert np.isfinite(ParityReport(**fields).to_json()["speed"]["one"])

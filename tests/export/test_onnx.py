@@ -16,7 +16,7 @@ from corolla.explanations.maps import explain_pixels
 from corolla.export.graph import Graph
 from corolla.export.onnx import LARGEST, OPSET, build, by_program, free, hushed, scope, with_card
 from corolla.portable.backends import BACKENDS, INPUT, Backend
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from shapes import build_chance, calibrate_by_chance, noises
 
 
@@ -29,7 +29,7 @@ def file(small: Classifier, graph: onnx.ModelProto, card: Callable, tmp_path_fac
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_it_says_what_the_classifier_says(small: Classifier, file: Path, backend: Backend) -> None:
-    portable = PortablePredictor.load(file, backend)
+    portable = OnnxPredictor.load(file, backend)
     assert portable.classes == small.classes
     assert portable.card.about == {"model": "tiny"}
     for n in (1, 2, 7):
@@ -46,7 +46,7 @@ def test_rotary_positions_go_into_the_file(shape: str, card: Callable, tmp_path:
     classifier = build_chance(shape, flip=True)
     calibrate_by_chance(classifier)
     (tmp_path / "rotary.onnx").write_bytes(with_card(build(classifier), card(classifier)))
-    portable = PortablePredictor.load(tmp_path / "rotary.onnx", "onnxruntime")
+    portable = OnnxPredictor.load(tmp_path / "rotary.onnx", "onnxruntime")
     pixels = noises(3)
     for one, other in zip(portable.reply(pixels), classifier.reply(pixels), strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-5)
@@ -60,7 +60,7 @@ def test_it_prepares_images_of_any_size_itself(
     small: Classifier, file: Path, backend: Backend, size: tuple[int, int]
 ) -> None:
     image = paint("daisy", 3, 64).resize(size)
-    portable = PortablePredictor.load(file, backend)
+    portable = OnnxPredictor.load(file, backend)
     [found] = portable.compute(np.asarray(image)[None], ["probabilities"])
     np.testing.assert_allclose(found[0], small.probabilities([image])[0], atol=5e-3)
 
@@ -75,7 +75,7 @@ def test_the_exporter_of_programs_takes_every_kind_of_token(shape: str) -> None:
 
 def test_names_and_sets_are_made_as_the_run_makes_them(small: Classifier, file: Path) -> None:
     image = Image.fromarray(noises(1, seed=5)[0])
-    portable = PortablePredictor.load(file)
+    portable = OnnxPredictor.load(file)
     for coverage in (None, 0.5, 0.9):
         one, other = portable.predict(image, coverage=coverage), small.predict(image, coverage=coverage)
         assert (one.label, one.labels, one.accepted) == (other.label, other.labels, other.accepted)
@@ -119,7 +119,7 @@ def test_the_older_exporter_says_the_same(
     file = tmp_path / "traced.onnx"
     file.write_bytes(with_card(model, card(small)))
     pixels = noises(5, seed=9)
-    found = np.stack([reply.probabilities for reply in PortablePredictor.load(file).reply(pixels)])
+    found = np.stack([reply.probabilities for reply in OnnxPredictor.load(file).reply(pixels)])
     np.testing.assert_allclose(found, [reply.probabilities for reply in small.reply(pixels)], atol=2e-5)
     assert {"model.blocks.0.attention.qkv"} <= {scope(node) for node in model.graph.node}
 

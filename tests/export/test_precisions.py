@@ -9,16 +9,16 @@ import pytest
 
 from corolla.classifier import Classifier
 from corolla.export.onnx import scope, with_card
-from corolla.export.precisions import MODEL, reduced
+from corolla.export.precisions import MODEL, quantize
 from corolla.portable.backends import BACKENDS, Backend
 from corolla.portable.card import Precision
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from shapes import noises
 
 
 @pytest.fixture(scope="module", params=["fp16", "int8"])
 def smaller(request: pytest.FixtureRequest, graph: onnx.ModelProto) -> tuple[Precision, onnx.ModelProto]:
-    return request.param, reduced(graph, request.param, lambda: noises(40, seed=3))
+    return request.param, quantize(graph, request.param, lambda: noises(40, seed=3))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -28,7 +28,7 @@ def test_answers_stay_close(
     precision, model = smaller
     file = tmp_path / "smaller.onnx"
     file.write_bytes(with_card(model, card(small, precision)))
-    portable, pixels = PortablePredictor.load(file, backend), noises(12, seed=4)
+    portable, pixels = OnnxPredictor.load(file, backend), noises(12, seed=4)
     assert portable.card.precision == precision
     found = np.stack([reply.probabilities for reply in portable.reply(pixels)])
     expected = np.stack([reply.probabilities for reply in small.reply(pixels)])
@@ -43,7 +43,7 @@ def test_it_is_smaller_and_the_graph_it_was_made_of_is_as_it_was(
     assert {constant.data_type for constant in graph.graph.initializer} <= {
         onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.BOOL, onnx.TensorProto.INT32
     }  # fmt: skip
-    assert reduced(graph, "fp32", lambda: noises(1)) is graph
+    assert quantize(graph, "fp32", lambda: noises(1)) is graph
 
 
 def test_only_the_model_has_fewer_bits(smaller: tuple[Precision, onnx.ModelProto]) -> None:

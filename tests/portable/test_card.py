@@ -8,25 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corolla.portable.card import COVERAGES, Card
+from corolla.portable.card import COVERAGES, OnnxMetadata
 from corolla.preprocessing import Preprocessing
-from corolla.trust.calibration import Promises
+from corolla.trust.calibration import ConformalCalibration
 from corolla.trust.conformal import Conformal
 
 
-def made(**changes: Any) -> Card:
+def made(**changes: Any) -> OnnxMetadata:
     probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 90).astype(np.float32)
     conformal = Conformal.fit(probabilities, np.arange(90) % 3)
     fields = {
         "name": "my run", "classes": ("a", "grün", "c"), "preprocessing": Preprocessing((32, 48), 0.9, "bilinear"),
-        "precision": "int8", "promises": Promises(0.7, conformal), "novelty": "energy and texture",
+        "precision": "int8", "promises": ConformalCalibration(0.7, conformal), "novelty": "energy and texture",
         "about": {"model": "tiny"}, "proof": {"n": 3},
     }  # fmt: skip
-    return Card(**fields | changes)
+    return OnnxMetadata(**fields | changes)
 
 
-def again(card: Card) -> Card:
-    return Card.from_text(json.dumps(card.to_json()))
+def again(card: OnnxMetadata) -> OnnxMetadata:
+    return OnnxMetadata.from_text(json.dumps(card.to_json()))
 
 
 @pytest.mark.parametrize("changes", [{}, {"promises": None, "novelty": None}, {"precision": "fp32"}])
@@ -58,7 +58,7 @@ def test_thresholds_are_those_of_the_sets() -> None:
 ])  # fmt: skip
 def test_what_is_no_card_is_refused(field: str, value: Any) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
-        Card.from_text(json.dumps(made().to_json() | {field: value}))
+        OnnxMetadata.from_text(json.dumps(made().to_json() | {field: value}))
 
 
 @pytest.mark.parametrize("change", [
@@ -69,7 +69,7 @@ def test_promises_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
     said = made().to_json()
     said["promises"] |= change
     with pytest.raises((ValueError, TypeError)):
-        Card.from_text(json.dumps(said))
+        OnnxMetadata.from_text(json.dumps(said))
 
 
 KEYS = st.sampled_from(["format", "classes", "promises", "name", "about"])
@@ -81,4 +81,4 @@ ANY = st.recursive(
 @given(ANY)
 def test_no_other_json_is_a_card(value: Any) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
-        Card.from_text(json.dumps(value))
+        OnnxMetadata.from_text(json.dumps(value))

@@ -16,7 +16,7 @@ from corolla.errors import CorollaError
 from corolla.export.onnx import with_card
 from corolla.portable.backends import BACKENDS, Backend
 from corolla.portable.explaining import explain_by_file
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from shapes import noises
 
 
@@ -43,7 +43,7 @@ def refused(content: bytes, tmp_path: Path, backend: Backend = "onnxruntime") ->
     file = tmp_path / "some.onnx"
     file.write_bytes(content)
     with pytest.raises(CorollaError) as caught:
-        PortablePredictor.load(file, backend)
+        OnnxPredictor.load(file, backend)
     assert "\n" not in str(caught.value)
     assert "some.onnx" in str(caught.value)
     return str(caught.value)
@@ -86,14 +86,14 @@ def test_a_card_that_names_too_few_classes_does_not_answer(tiny: bytes, tmp_path
     file = tmp_path / "few.onnx"
     file.write_bytes(model.SerializeToString())
     with pytest.raises(CorollaError, match="export it again"):
-        PortablePredictor.load(file).reply(noises(1))
+        OnnxPredictor.load(file).reply(noises(1))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_threads_may_share_it(tiny: bytes, backend: Backend, tmp_path: Path) -> None:
     file = tmp_path / "tiny.onnx"
     file.write_bytes(tiny)
-    portable = PortablePredictor.load(file, backend, threads=1)
+    portable = OnnxPredictor.load(file, backend, threads=1)
     batches = [noises(1 + seed % 3, seed) for seed in range(24)]
     alone = [[reply.probabilities for reply in portable.reply(batch)] for batch in batches]
     with ThreadPoolExecutor(6) as pool:
@@ -131,7 +131,7 @@ def test_explanations_and_unreadable_images_in_order(tiny: bytes, tmp_path: Path
     file = tmp_path / "tiny.onnx"
     file.write_bytes(tiny)
     portable = corolla.load(file)
-    assert isinstance(portable, PortablePredictor)
+    assert isinstance(portable, OnnxPredictor)
     one, other = (Image.fromarray(noises(1, seed)[0]) for seed in (0, 2))
     found = dict(explain_by_file(portable, [one, b"no image", other]))
     assert "not an image" in str(found[1])
@@ -142,7 +142,7 @@ def test_explanations_and_unreadable_images_in_order(tiny: bytes, tmp_path: Path
 
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(CorollaError, match="no such file"):
-        PortablePredictor.load("nowhere.onnx")
+        OnnxPredictor.load("nowhere.onnx")
 
 
 @pytest.fixture(scope="module")

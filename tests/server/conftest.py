@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import expect
 
 from corolla.data.painted import paint
-from corolla.predictor import Predictor, Reply
+from corolla.predictor import ModelOutput, Predictor
 from corolla.server.app import create_app
 from corolla.server.limits import Limits
 from corolla.server.model import Served, serve_run, warm_up
@@ -102,7 +102,7 @@ class Watched(Predictor):
         self.gate.set()
         self.reached = threading.Event()  # a batch has come to the gate
 
-    def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
+    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         self.batches.append(len(pixels))
         self.reached.set()
         assert self.gate.wait(30)

@@ -18,7 +18,7 @@ from browser import opened
 from corolla.classifier import Classifier
 from corolla.data.painted import paint
 from corolla.export.onnx import build, with_card
-from corolla.portable.card import Card
+from corolla.portable.card import OnnxMetadata
 from corolla.preprocessing import CropMode, Preprocessing
 from corolla.server.app import PAGE
 from corolla.server.model import Served, serve_file
@@ -30,7 +30,7 @@ def export(preprocessing: Preprocessing | None, folder: Path) -> Served:
     flowers.preprocessing = preprocessing or flowers.preprocessing
     assert flowers.calibration
     novelty = flowers.calibration.novelty.name
-    card = Card("flowers", flowers.classes, flowers.preprocessing, "fp32", flowers.calibration, novelty, {})
+    card = OnnxMetadata("flowers", flowers.classes, flowers.preprocessing, "fp32", flowers.calibration, novelty, {})
     file = folder / "flowers.onnx"
     file.write_bytes(with_card(build(flowers), card))
     return serve_file(file)

@@ -16,7 +16,7 @@ from corolla.preprocessing import Preprocessing
 from corolla.processes import Processes, processes_here
 from corolla.sizes import vit_config
 from corolla.training.distillation import Distillation
-from corolla.training.objective import Objective
+from corolla.training.objective import TrainingLoss
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.shared_norm import share_norms
@@ -38,14 +38,14 @@ class Looker(nn.Module):
         return (middle, last), last.mean(dim=(2, 3))
 
 
-def objective(model: ViT, recipe: Recipe, weights: Tensor | None, taught: bool, processes: Processes) -> Objective:
+def objective(model: ViT, recipe: Recipe, weights: Tensor | None, taught: bool, processes: Processes) -> TrainingLoss:
     torch.manual_seed(5)
     distillation = None
     if taught:
         teacher = Teacher(Pretrained(Looker(), PREPARED, multiple=8), 3)
         nn.init.normal_(teacher.head.weight)
         distillation = Distillation(recipe, teacher, model, PREPARED, shared=processes.count > 1)
-    return Objective(model, recipe, distillation, weights, PLAIN, processes).train()
+    return TrainingLoss(model, recipe, distillation, weights, PLAIN, processes).train()
 
 
 def compare(name: str, taught: bool, weights: Tensor | None, mixed: bool) -> None:

@@ -16,7 +16,7 @@ from corolla.sizes import vit_config
 from corolla.training import compiling
 from corolla.training.compiling import Compiling, choose_compiling, compile_blocks
 from corolla.training.loop import Loop
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
@@ -91,7 +91,7 @@ def losses(swatches: Path, compiled: bool) -> list[float]:
         progressive_resizing=((0.0, 1.0),),
         drop_path=0.0,
     )
-    trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Machine("cpu", 0), progress=Progress())
+    trainer = Trainer(load_data(swatches), recipe, seed=0, machine=Runtime("cpu", 0), progress=Progress())
     if compiled:
         compile_blocks(trainer.model)
     trainer.model.train()

@@ -9,7 +9,7 @@ import torch
 
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
-from corolla.training.images import StoredFeed, TrainingImages
+from corolla.training.images import CachedLoader, TrainingImages
 from corolla.training.recipe import Recipe
 
 RECIPE = Recipe("scratch", "vit_pico_patch8_16", 16, 2)
@@ -21,7 +21,7 @@ def images(swatches: Path) -> TrainingImages:
     return TrainingImages.of(load_data(swatches), RECIPE, 16)
 
 
-def taken(feed: StoredFeed, epoch: int, size: int = 16, start: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def taken(feed: CachedLoader, epoch: int, size: int = 16, start: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """An epoch as the training takes it: no batch beyond the last is asked for."""
     batches = feed.batches(epoch, size, start)
     return [next(batches) for _ in range(len(feed) - start)]
@@ -33,7 +33,7 @@ def same(one: list[tuple[torch.Tensor, torch.Tensor]], other: list[tuple[torch.T
 
 
 def test_an_epoch_made_ahead_is_the_same_epoch(images: TrainingImages) -> None:
-    plain, ahead = (StoredFeed(images, 8, 0, workers) for workers in (0, 2))
+    plain, ahead = (CachedLoader(images, 8, 0, workers) for workers in (0, 2))
     expected = [taken(plain, epoch) for epoch in range(3)]
     for epoch in range(3):
         batches = ahead.batches(epoch, 16)
@@ -43,7 +43,7 @@ def test_an_epoch_made_ahead_is_the_same_epoch(images: TrainingImages) -> None:
 
 
 def test_an_epoch_made_ahead_of_another_size_or_from_another_batch_is_made_anew(images: TrainingImages) -> None:
-    plain, ahead = (StoredFeed(images, 8, 0, workers) for workers in (0, 1))
+    plain, ahead = (CachedLoader(images, 8, 0, workers) for workers in (0, 1))
     taken(ahead, 0)
     ahead.prepare(1, 16)
     assert same(taken(ahead, 1, size=8), taken(plain, 1, size=8))  # planned again, to another size
@@ -54,7 +54,7 @@ def test_an_epoch_made_ahead_of_another_size_or_from_another_batch_is_made_anew(
 
 
 def test_a_worker_that_dies_on_an_epoch_made_ahead_costs_no_batch(images: TrainingImages) -> None:
-    plain, ahead = (StoredFeed(images, 8, 0, workers) for workers in (0, 1))
+    plain, ahead = (CachedLoader(images, 8, 0, workers) for workers in (0, 1))
     taken(ahead, 0)
     ahead.prepare(1, 16)
     [worker] = ahead.reading._workers  # type: ignore[union-attr]
@@ -73,7 +73,7 @@ def test_an_epoch_of_ready_images_has_no_price_of_its_own(swatches: Path) -> Non
     manifest = load_data(swatches)
     examples = manifest.split("train") * 8
     many = TrainingImages.of(Manifest(manifest.root, examples), RECIPE, 16)
-    feeds = {workers: StoredFeed(many, 16, 0, workers) for workers in (0, 1)}
+    feeds = {workers: CachedLoader(many, 16, 0, workers) for workers in (0, 1)}
     seconds: dict[int, list[float]] = {0: [], 1: []}
     for epoch in range(7):
         for workers, feed in feeds.items():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corolla.model import ViT, ViTConfig
-from corolla.training.average import AveragedModel
+from corolla.training.average import ModelEma
 from corolla.training.muon import Muon
 from corolla.training.optimization import build_optimizers, learning_rate_factor
 from corolla.training.recipes.scratch import RECIPE
@@ -57,7 +57,7 @@ def test_the_rate_rises_to_its_peak_once_and_falls(steps: int, warmup: float) ->
 
 def test_the_average_forgets_where_it_began_and_keeps_counts() -> None:
     model = ViT(replace(TINY, stem=(4,)))
-    average = AveragedModel(model, decay=0.9)
+    average = ModelEma(model, decay=0.9)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(1.0)

@@ -16,10 +16,10 @@ from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Run
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.stopping import Stopped
-from corolla.training.streams import StreamFeed
+from corolla.training.streams import StreamingLoader
 from corolla.training.trial import Trial
 
 QUICK: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 3}
@@ -65,8 +65,8 @@ def test_shards_that_are_gone_stop_a_training_in_one_line_and_not_its_answers(sh
 
 def test_the_dial_times_the_stream_itself(shards: Path) -> None:
     manifest = load_data(shards)
-    trial = Trial(manifest, Machine("cpu", 0), Progress(), 1.0, None, None)
+    trial = Trial(manifest, Runtime("cpu", 0), Progress(), 1.0, None, None)
     recipe = RECIPE.changed(model="vit_pico_conv8_16", image_size=16, batch_size=8)
     assert trial.step(recipe, 16) > 0
     [trainer] = trial.trainers.values()
-    assert isinstance(trainer.feed, StreamFeed)
+    assert isinstance(trainer.feed, StreamingLoader)

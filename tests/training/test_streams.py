@@ -21,9 +21,9 @@ from corolla.data.shards.writing import write_shards
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.training import lanes as lanes_module
-from corolla.training.lanes import Lanes, lanes_of
+from corolla.training.lanes import InterleavedShuffle, lanes_of
 from corolla.training.recipe import Recipe
-from corolla.training.streams import StreamFeed
+from corolla.training.streams import StreamingLoader
 
 RECIPE = Recipe("scratch", "vit_pico_patch8_16", 16, 2)
 Batches = list[tuple[torch.Tensor, torch.Tensor]]
@@ -38,7 +38,7 @@ def manifest(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Manife
 
 
 def batches(stream: ImageStream, epoch: int = 1, start: int = 0, batch_size: int = 8, seed: int = 3, **how) -> Batches:
-    feed = StreamFeed(stream, RECIPE, batch_size, seed, **{"workers": 0, **how})
+    feed = StreamingLoader(stream, RECIPE, batch_size, seed, **{"workers": 0, **how})
     return list(feed.batches(epoch, 16, start))
 
 
@@ -49,7 +49,7 @@ def same(one: Batches, other: Batches) -> bool:
 
 def test_a_batch(manifest: Manifest) -> None:
     found = batches(manifest.stream)
-    assert len(found) == len(StreamFeed(manifest.stream, RECIPE, 8, 3, 0)) == 5
+    assert len(found) == len(StreamingLoader(manifest.stream, RECIPE, 8, 3, 0)) == 5
     for views, labels in found:
         assert views.shape == (8, 3, 16, 16)
         assert views.dtype == torch.uint8
@@ -116,7 +116,7 @@ def test_an_epoch_has_every_image_once_but_for_the_rest(
     stream = flat(*counts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lanes_module, "BUFFER", buffer)
-        lanes = Lanes(stream, min(batch_size, len(stream)), 7, epoch)
+        lanes = InterleavedShuffle(stream, min(batch_size, len(stream)), 7, epoch)
         seen = [[drawn for _, window in lanes.windows(lane, 0) for drawn in window] for lane in range(lanes.count)]
     assert {len(lane) for lane in seen} == {len(stream) // lanes.count}
     indices = [drawn.index for lane in seen for drawn in lane]
@@ -131,7 +131,7 @@ def test_an_epoch_has_every_image_once_but_for_the_rest(
 
 def test_the_order_is_shuffled_and_no_epoch_is_like_another() -> None:
     stream = flat(*[100] * 20)
-    lanes = [Lanes(stream, 16, 7, epoch) for epoch in range(2)]
+    lanes = [InterleavedShuffle(stream, 16, 7, epoch) for epoch in range(2)]
     orders = [[drawn.index for _, window in each.windows(3, 0) for drawn in window] for each in lanes]
     assert orders[0] != sorted(orders[0])
     assert set(orders[0]) != set(orders[1])
@@ -139,9 +139,9 @@ def test_the_order_is_shuffled_and_no_epoch_is_like_another() -> None:
 
 def test_the_windows_are_bounded_by_bytes_too() -> None:
     small = flat(100_000)
-    assert Lanes(small, 16, 0, 0).window == 256
+    assert InterleavedShuffle(small, 16, 0, 0).window == 256
     large = replace(small, parts=tuple(replace(part, bytes=100_000 * 2_000_000) for part in small.parts))
-    assert Lanes(large, 16, 0, 0).window == 8
+    assert InterleavedShuffle(large, 16, 0, 0).window == 8
 
 
 @pytest.mark.parametrize(("batch_size", "lanes"), [(1, 1), (8, 8), (64, 16), (100, 10), (17, 1), (34, 2), (48, 16)])
@@ -203,15 +203,15 @@ def numbers(found: Batches) -> list[int]:
 def test_a_damaged_image_is_replaced_by_another_with_its_label_wherever_one_starts(damage) -> None:
     broken = {3, 4, 17, 25, 39}
     told: list[str] = []
-    feed = StreamFeed(damage(broken), PLAIN, 8, 3, 0, note=told.append)
+    feed = StreamingLoader(damage(broken), PLAIN, 8, 3, 0, note=told.append)
     whole = list(feed.batches(0, 16))
     shown = numbers(whole)
     assert not broken & set(shown)
     assert len(shown) == 40
     assert told == ["5 damaged images of the shards were each replaced by the one before"]
     for start in range(5):
-        assert same(whole[start:], list(StreamFeed(damage(broken), PLAIN, 8, 3, 0).batches(0, 16, start)))
-    intact = numbers(list(StreamFeed(damage(set()), PLAIN, 8, 3, 0).batches(0, 16)))
+        assert same(whole[start:], list(StreamingLoader(damage(broken), PLAIN, 8, 3, 0).batches(0, 16, start)))
+    intact = numbers(list(StreamingLoader(damage(set()), PLAIN, 8, 3, 0).batches(0, 16)))
     assert sum(a != b for a, b in zip(shown, intact, strict=True)) == 5
 
 
@@ -222,32 +222,32 @@ def test_a_tar_that_breaks_off_is_as_many_damaged_images(damage) -> None:
     content[6 * 2048 :] = b"\xff" * (len(content) - 6 * 2048)
     file.write_bytes(content)
     told: list[str] = []
-    shown = numbers(list(StreamFeed(stream, PLAIN, 8, 3, 0, note=told.append).batches(0, 16)))
+    shown = numbers(list(StreamingLoader(stream, PLAIN, 8, 3, 0, note=told.append).batches(0, 16)))
     assert told == ["4 damaged images of the shards were each replaced by the one before"]
     assert not {16, 17, 18, 19} & set(shown)
 
 
 def test_only_if_nothing_can_be_read_it_ends(damage) -> None:
     stream = damage(set(range(1, 40)))
-    assert set(numbers(list(StreamFeed(stream, PLAIN, 1, 3, 0).batches(0, 16)))) == {0}
+    assert set(numbers(list(StreamingLoader(stream, PLAIN, 1, 3, 0).batches(0, 16)))) == {0}
     with pytest.raises(CorollaError, match="is it damaged"):
-        list(StreamFeed(damage(set(range(40))), PLAIN, 8, 3, 0).batches(0, 16))
+        list(StreamingLoader(damage(set(range(40))), PLAIN, 8, 3, 0).batches(0, 16))
 
 
 def test_shards_that_are_gone_or_changed_are_one_line(damage) -> None:
     stream = damage(set())
     stream.parts[2].path.write_bytes(b"short")
     with pytest.raises(CorollaError, match="has changed since"):
-        StreamFeed(stream, PLAIN, 8, 3, 0)
+        StreamingLoader(stream, PLAIN, 8, 3, 0)
     stream.parts[2].path.unlink()
     with pytest.raises(CorollaError, match="bring it back"):
-        StreamFeed(stream, PLAIN, 8, 3, 0)
+        StreamingLoader(stream, PLAIN, 8, 3, 0)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_shards_that_go_away_meanwhile_are_one_line_too(damage, workers: int) -> None:
     stream = damage(set())
-    feed = StreamFeed(stream, PLAIN, 8, 3, workers)
+    feed = StreamingLoader(stream, PLAIN, 8, 3, workers)
     for part in stream.parts:
         part.path.unlink()
     with pytest.raises(CorollaError, match="bring it back") as caught:

@@ -91,7 +91,7 @@ def test_a_size_set_by_hand_gets_a_stride_that_suits_it(model: str, pixels: int,
 
 
 @pytest.mark.parametrize(
-    ("count", "batch", "mixup_cutmix_prob"),
+    ("count", "batch", "mixing"),
     [(6, 6, 0.2), (20, 20, 0.2), (65, 32, 0.2), (127, 63, 0.2), (202, 50, 0.8), (500, 62, 0.8), (2558, 64, 0.8)],
 )
 def test_few_images_are_nearly_all_seen_in_every_epoch(count: int, batch: int, mixing: float) -> None:

@@ -24,12 +24,12 @@ from corolla.run import Run
 from corolla.training import clock, finishing
 from corolla.training.guard import NotFiniteError
 from corolla.training.loop import Loop
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
 QUICK: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}
-WHERE: dict[str, Any] = {"seed": 0, "machine": Machine("cpu", 0), "progress": Progress()}
+WHERE: dict[str, Any] = {"seed": 0, "machine": Runtime("cpu", 0), "progress": Progress()}
 GROWN = {"progressive_resizing": ((0.0, 0.5), (0.5, 1.0))}
 
 

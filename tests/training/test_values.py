@@ -125,7 +125,7 @@ def test_yes_and_no(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_one_of_several_words(name: str) -> None:
-    words = get_args(KINDS[name])
+    words = get_args(get_args(KINDS[name])[0])
     for word in words:
         if (name, word) != ("head", "zeros"):  # with no epochs
             kept = getattr(replace(PLAIN, **{name: np.str_(word)}), name)
@@ -163,7 +163,7 @@ def test_growth_of_lists_arrays_and_tuples_is_the_same(data: st.DataObject, star
 
 
 @pytest.mark.parametrize(
-    "progressive_resizing",
+    "growth",
     [
         (), [], ((0.5, 1.0),), ((0.0, 0.0),), ((0.0, 1.1),), ((0.0, -1.0),), ((0.0, 0.5), (1.0, 1.0)), ((0.0,),),
         (0.0, 1.0), ((0.0, 1.0, 1.0),), ((0.0, float("nan")),), ((float("nan"), 1.0),), ((False, True),), "0:1",

@@ -11,7 +11,14 @@ from types import SimpleNamespace
 import pytest
 
 from corolla.training import workers
-from corolla.training.workers import GRACE, Loader, kill_stuck_workers, surviving, worker_options, workers_alive
+from corolla.training.workers import (
+    GRACE,
+    Loader,
+    kill_stuck_workers,
+    restart_dead_workers,
+    worker_options,
+    workers_alive,
+)
 
 
 def counting(start: int, breaks: dict[int, Exception]) -> Iterator[int]:
@@ -32,14 +39,14 @@ def counting(start: int, breaks: dict[int, Exception]) -> Iterator[int]:
 )
 def test_every_sign_of_a_death_is_gone_on_from_without_a_batch_lost_or_twice(error: Exception) -> None:
     breaks: dict[int, Exception] = {3: error, 5: error}
-    assert list(surviving(lambda start: counting(start, breaks), 1, lambda: False)) == [1, 2, 3, 4, 5]
+    assert list(restart_dead_workers(lambda start: counting(start, breaks), 1, lambda: False)) == [1, 2, 3, 4, 5]
     assert breaks == {}
 
 
 def test_an_error_while_all_of_them_live_is_an_error() -> None:
     breaks: dict[int, Exception] = {3: ConnectionResetError(104, "Connection reset by peer")}
     with pytest.raises(ConnectionResetError):
-        list(surviving(lambda start: counting(start, breaks), 0, lambda: True))
+        list(restart_dead_workers(lambda start: counting(start, breaks), 0, lambda: True))
 
 
 def test_a_worker_that_is_about_to_be_dead_is_not_taken_for_alive() -> None:
@@ -67,7 +74,7 @@ def test_a_death_while_the_workers_are_set_to_an_epoch_is_gone_on_from() -> None
             raise RuntimeError("DataLoader worker (pid 7) exited unexpectedly")
         return counting(start, {})
 
-    assert list(surviving(begin, 2, lambda: False)) == [2, 3, 4, 5]
+    assert list(restart_dead_workers(begin, 2, lambda: False)) == [2, 3, 4, 5]
     assert begun == [2, 2]
 
 
@@ -111,7 +118,7 @@ def test_a_worker_that_hangs_in_its_fork_is_replaced(tmp_path: Path, monkeypatch
     os.register_at_fork(after_in_child=stick)
     STUCK.append(tmp_path / "stuck")
     try:
-        assert list(surviving(begin, 0, lambda: True)) == [0, 1, 2, 3, 4, 5]
+        assert list(restart_dead_workers(begin, 0, lambda: True)) == [0, 1, 2, 3, 4, 5]
     finally:
         STUCK.clear()
     assert (tmp_path / "stuck").exists()

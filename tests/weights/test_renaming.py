@@ -13,7 +13,7 @@ from corolla.weights.dialects import (
     HUGGING_FACE_DINOV3_GATED,
     HUGGING_FACE_REGISTERS,
     TIMM,
-    Dialect,
+    CheckpointFormat,
     recognize,
 )
 from corolla.weights.renaming import Row, match, to_ours, to_theirs
@@ -21,7 +21,7 @@ from corolla.weights.renaming import Row, match, to_ours, to_theirs
 PLAIN = {"num_classes": 3, "image_size": (16, 16), "patch_size": 8, "width": 16, "depth": 2, "heads": 2, "mlp_dim": 24}
 
 
-def config_for(dialect: Dialect) -> ViTConfig:
+def config_for(dialect: CheckpointFormat) -> ViTConfig:
     """A small model with all that the dialect has words for."""
     more: dict[str, object] = {}
     if dialect in (TIMM, HUGGING_FACE_DEIT):
@@ -43,7 +43,7 @@ def config_for(dialect: Dialect) -> ViTConfig:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-def test_names_go_there_and_back(dialect: Dialect) -> None:
+def test_names_go_there_and_back(dialect: CheckpointFormat) -> None:
     ours = dict(ViT(config_for(dialect)).state_dict())
     if dialect in (HUGGING_FACE_DINOV3, HUGGING_FACE_DINOV3_GATED):  # it has no class with a head
         ours = {name: tensor for name, tensor in ours.items() if not name.startswith("head.")}

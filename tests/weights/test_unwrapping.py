@@ -107,7 +107,7 @@ def test_averaged_weights_are_preferred_and_said(name: str, tmp_path: Path) -> N
 
 def test_an_average_of_torch_s_own_is_read() -> None:
     model = ViT(CONFIG)
-    averaged = torch.optim.swa_utils.AveragedModel(model).state_dict()
+    averaged = torch.optim.swa_utils.ModelEma(model).state_dict()
     assert "n_averaged" in averaged
     theirs = {
         f"module.{name}": tensor

@@ -5,7 +5,7 @@ from corolla.audit.findings import AuditedImage, Findings
 from corolla.audit.images import look_at
 from corolla.data.checking import Checked, check
 from corolla.data.layout import ClassFolders
-from corolla.data.listing import Listing
+from corolla.data.listing import RawDataset
 from corolla.data.manifest import Example
 from corolla.data.sources import list_source, split_listing
 from corolla.errors import CorollaError
@@ -69,7 +69,7 @@ def audit(
     )
 
 
-def refusal(data: AnyPath, listing: Listing, checked: Checked) -> str:
+def refusal(data: AnyPath, listing: RawDataset, checked: Checked) -> str:
     """Why a training would refuse these images as they are; empty if it would not."""
     try:
         split_listing(data, listing, checked)

@@ -20,7 +20,7 @@ from corolla.audit.findings import AuditedImage, Copies
 from corolla.audit.labels import Chances, LabelCheck, Numbers
 from corolla.data.splitting import units
 from corolla.errors import CorollaError
-from corolla.memory import keep_freed_memory
+from corolla.memory import tune_malloc
 from corolla.precision import choose_precision
 from corolla.progress import Progress
 from corolla.training.features import digest, image_features
@@ -85,7 +85,7 @@ def frozen_features(
 ) -> Tensor:
     """The features (images, 2, C) of images and mirror images; kept in corolla's cache."""
     pretrained = efficientnet_lite(weights) if weights in LITE else vision_transformer(weights)
-    keep_freed_memory()
+    tune_malloc()
     backbone = pretrained.backbone.eval().to(device).to(memory_format=torch.channels_last)
     precision = choose_precision(device)
 

@@ -16,7 +16,7 @@ from corolla.data.manifest import Manifest
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training.loop import Loop
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
@@ -65,7 +65,7 @@ class EpochCost:
         }
 
 
-def measure_epochs(manifest: Manifest, size: int, machine: Machine, seconds: float, fewest: int = FEWEST) -> EpochCost:
+def measure_epochs(manifest: Manifest, size: int, machine: Runtime, seconds: float, fewest: int = FEWEST) -> EpochCost:
     """Train the scratch recipe's smallest model at `size` pixels on the images of `manifest`, whatever their split.
 
     An epoch has `fewest` images, or as many as take about `seconds`, because what is written after a training's best
@@ -78,7 +78,7 @@ def measure_epochs(manifest: Manifest, size: int, machine: Machine, seconds: flo
     return train_epochs(manifest, size, machine, min(round(fewest * seconds / each), max(fewest, MOST)))
 
 
-def train_epochs(manifest: Manifest, size: int, machine: Machine, images: int) -> EpochCost:
+def train_epochs(manifest: Manifest, size: int, machine: Runtime, images: int) -> EpochCost:
     """Train for `EPOCHS`, of which all but the first count, on so many images, the same ones again if need be."""
     split = divided(manifest, images)
     ends: list[tuple[float, dict[str, Any]]] = []

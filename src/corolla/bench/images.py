@@ -21,7 +21,7 @@ from corolla.data.painted import KINDS, paint
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.progress import Progress
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
@@ -110,7 +110,7 @@ def decode_rate(paths: Sequence[Path], draft: int | None, threads: int, seconds:
         return at_once / timed(work, seconds).median
 
 
-def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Machine, seconds: float) -> tuple[float, float]:
+def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Runtime, seconds: float) -> tuple[float, float]:
     """Views a second in a training's first pass through the images, and in the passes after it.
 
     The first begins with the files: it holds their decoding and the start of the workers. The files themselves may
@@ -124,7 +124,7 @@ def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Machine,
             progressive_resizing=((0.0, 1.0),),
         )
         few = manifest.with_examples(manifest.examples[:2])
-        Trainer(few, recipe, seed=0, machine=Machine(machine.device, 0), progress=Progress())  # warms up
+        Trainer(few, recipe, seed=0, machine=Runtime(machine.device, 0), progress=Progress())  # warms up
         begun = time.perf_counter()
         trainer = Trainer(manifest, recipe, seed=0, machine=machine, progress=Progress())
         rates = [views(trainer, 0, size) / (time.perf_counter() - begun)]

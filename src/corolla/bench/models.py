@@ -20,7 +20,7 @@ from corolla.model import ViT
 from corolla.precision import name_of
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
@@ -112,7 +112,7 @@ def measure_training(case: Case, device: str, threads: int, seconds: float) -> M
         learning_rate=SLOW,
     )
     with TemporaryDirectory(prefix="corolla-") as folder:
-        trainer = Trainer(one_a_class(Path(folder)), recipe, seed=0, machine=Machine(device, 0), progress=Progress())
+        trainer = Trainer(one_a_class(Path(folder)), recipe, seed=0, machine=Runtime(device, 0), progress=Progress())
         pixels, labels = case.pixels(), torch.arange(case.batch) % len(KINDS)
         trainer.model.train()
         timing = timed(lambda: trainer.step(pixels, labels, 0, 0), seconds, settle=settler(device))

@@ -23,7 +23,7 @@ from corolla.bench.models import Speed, measure_prediction, measure_training, sp
 from corolla.data.manifest import Manifest
 from corolla.precision import name_of
 from corolla.progress import Progress
-from corolla.training.machine import Machine, choose_device, hardware, usual_workers
+from corolla.training.machine import Runtime, choose_device, hardware, usual_workers
 
 SECONDS = 3.0
 BUSY = 0.25  # load for each processor
@@ -89,7 +89,7 @@ def bench(
     progress = progress or Progress()
     cases = cases_of(models, sizes, batches)
     shapes = shapes_to_try([case.config for case in cases], max(batches))
-    machine = Machine(device or choose_device(), usual_workers() if workers is None else workers)
+    machine = Runtime(device or choose_device(), usual_workers() if workers is None else workers)
     load = load_before(progress)
     plan = Plan(progress, len(PRECISIONS) + 2 * len(cases) + 3 + len(epoch_sizes))
     with TemporaryDirectory(prefix="corolla-") as folder, threads_set(threads) as used:
@@ -158,7 +158,7 @@ def measure_models(
 
 
 def measure_images(
-    source: str, manifest: Manifest, case: Case, machine: Machine, threads: int, seconds: float, plan: Plan
+    source: str, manifest: Manifest, case: Case, machine: Runtime, threads: int, seconds: float, plan: Plan
 ) -> ImageSpeed:
     """Decoding and views for a model that sees images of `case`'s size."""
     paths = [manifest.locate(example) for example in manifest.examples]

@@ -7,7 +7,7 @@ from threading import Event
 
 from corolla.bulk.model import Model
 from corolla.bulk.parts import table_of
-from corolla.bulk.plan import Work
+from corolla.bulk.plan import Job
 from corolla.bulk.reading import image_of
 from corolla.bulk.sources import check_there
 from corolla.data.decoding import ImageError
@@ -21,7 +21,7 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 
 def answer_here(
-    work: Work, chunks: Sequence[int], predictors: Sequence[Predictor], words: Sequence[str], told: Told
+    work: Job, chunks: Sequence[int], predictors: Sequence[Predictor], words: Sequence[str], told: Told
 ) -> None:
     """Write the parts of these chunks, one chunk at a time with each of the predictors."""
     free: SimpleQueue[Predictor] = SimpleQueue()
@@ -47,7 +47,7 @@ def answer_here(
 
 
 def answer(
-    work: Work, number: int, predictor: Predictor, words: Sequence[str], stop: Event | None = None
+    work: Job, number: int, predictor: Predictor, words: Sequence[str], stop: Event | None = None
 ) -> tuple[int, int]:
     """Write the part of a chunk; gives its rows and how many of them could not be read.
 

@@ -45,10 +45,10 @@ class Model:
     def open(self, threads: int | None = None) -> "Predictor":
         """The predictor; `CorollaError` if it is none, or damaged. A file is computed on so many threads if told."""
         if self.exported:
-            from corolla.portable.predictor import PortablePredictor, refuse_precision
+            from corolla.portable.predictor import OnnxPredictor, refuse_precision
 
             refuse_precision(self.precision)
-            return PortablePredictor.load(self.run, self.backend, threads)
+            return OnnxPredictor.load(self.run, self.backend, threads)
         from corolla.classifier import Classifier
         from corolla.precision import answers_in
 

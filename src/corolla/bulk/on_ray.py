@@ -15,7 +15,7 @@ from typing import Any
 
 from corolla.bulk.local import Told, answer
 from corolla.bulk.model import Model
-from corolla.bulk.plan import Work
+from corolla.bulk.plan import Job
 from corolla.errors import CorollaError
 
 BLOCKS = 4096  # pieces that Ray hands out at most
@@ -29,7 +29,7 @@ QUIET = {
 class Order:
     """All that a worker is told."""
 
-    work: Work
+    work: Job
     model: Model
     words: tuple[str, ...]
 
@@ -56,7 +56,7 @@ class Worker:
 
 
 def answer_on_ray(
-    work: Work,
+    work: Job,
     chunks: Sequence[int],
     model: Model,
     words: Sequence[str],

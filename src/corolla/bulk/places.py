@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from corolla.data.listing import is_noise
+from corolla.data.listing import is_system_file
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 
@@ -87,7 +87,7 @@ def files_below(system: Any, folder: str) -> Iterator[dict[str, Any]]:
     for entry in system.ls(folder, detail=True):
         name = str(entry["name"]).rstrip("/")
         inside = name.startswith(folder.rstrip("/") + "/")  # a page of links may lead anywhere
-        if inside and not is_noise(name.rpartition("/")[2]):
+        if inside and not is_system_file(name.rpartition("/")[2]):
             (folders if entry["type"] == "directory" else files).append((name, entry))
     for _, entry in sorted(files, key=lambda pair: pair[0]):
         yield entry

@@ -40,7 +40,7 @@ FACTS = {
 
 
 @dataclass(frozen=True)
-class Work:
+class Job:
     """The folder of a job whose list is written."""
 
     folder: Path
@@ -120,7 +120,7 @@ def footer(file: Path, changed: int) -> Any:
 @contextmanager
 def begun(
     out: Path, facts: dict[str, Any], shape: Shape, chunk: int, listing: Callable[[], Iterable[Row]]
-) -> Iterator[tuple[Work, bool]]:
+) -> Iterator[tuple[Job, bool]]:
     """The job of a result and whether that is finished already: one that was begun before, or a new one.
 
     Nobody else can have it meanwhile. `CorollaError` if somebody has, if something else was begun there, or if the
@@ -179,14 +179,14 @@ def check_foreign(folder: Path) -> None:
             raise CorollaError(f"{folder} holds {file.name}, which is no part of a job; move it or choose another name")
 
 
-def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows: Iterable[Row]) -> Work:
+def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows: Iterable[Row]) -> Job:
     """Write down what is to be done; without the plan nothing else in the folder counts."""
     for left in folder.glob("part-*.parquet"):
         left.unlink()
     count = write_list(folder / LIST, rows, chunk)
     plan = {"format": FORMAT, **facts, "rows": count, "chunk": chunk, "threads": threads_for(processors())}
     write_json(folder / PLAN, plan)
-    return Work(folder, count, chunk, plan["threads"], shape, key_of(plan))
+    return Job(folder, count, chunk, plan["threads"], shape, key_of(plan))
 
 
 def write_list(file: Path, rows: Iterable[Row], chunk: int) -> int:
@@ -214,7 +214,7 @@ def write_list(file: Path, rows: Iterable[Row], chunk: int) -> int:
     return count
 
 
-def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Work:
+def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Job:
     """The job that was begun there; `CorollaError` if it is another than the one that is asked for."""
     try:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
@@ -229,7 +229,7 @@ def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Work:
             f"{folder} holds what was begun with another {' and another '.join(differing)}; give that command again, "
             f"or delete {folder} to begin anew"
         )
-    return Work(folder, rows, chunk, threads, shape, key_of(plan))
+    return Job(folder, rows, chunk, threads, shape, key_of(plan))
 
 
 def key_of(plan: dict[str, Any]) -> bytes:

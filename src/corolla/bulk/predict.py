@@ -13,7 +13,7 @@ from corolla import __version__
 from corolla.bulk.local import answer_here, predictors_for
 from corolla.bulk.model import Model, threads_for
 from corolla.bulk.parts import Shape, failures_in
-from corolla.bulk.plan import CHUNK, Work, begun, refuse_existing
+from corolla.bulk.plan import CHUNK, Job, begun, refuse_existing
 from corolla.bulk.sources import absolute, identity, refuse_missing, rows_of
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at, word
@@ -136,7 +136,7 @@ def check_ray() -> None:
 
 def answer_all(
     engine: Engine,
-    work: Work,
+    work: Job,
     chunks: Sequence[int],
     model: Model,
     predictor: Predictor,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from corolla.data.listing import is_noise
+from corolla.data.listing import is_system_file
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import DamageError
 from corolla.data.tree import named_like_image
@@ -31,7 +31,7 @@ def members(file: BinaryIO) -> Iterator[Member]:
     try:
         for found in headers(file):
             path = PurePosixPath(found.name)
-            if not named_like_image(path.name) or is_noise(path.name) or found.isdir():
+            if not named_like_image(path.name) or is_system_file(path.name) or found.isdir():
                 continue
             if is_ordinary(found):
                 yield Member(found.name, found.offset_data, found.size)

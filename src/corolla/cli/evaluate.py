@@ -132,13 +132,13 @@ def command(
 
 def joined(device: str | None) -> "Processes":
     """The processes that a launcher has started, which then share the images; as a rule this one alone."""
-    from corolla.processes import ALONE, several_wanted
+    from corolla.processes import ALONE, is_distributed
 
-    if not several_wanted():
+    if not is_distributed():
         return ALONE
-    from corolla.training.machine import Machine
+    from corolla.training.machine import Runtime
 
-    return Machine(usable_device(device), 0).processes
+    return Runtime(usable_device(device), 0).processes
 
 
 def alone(run: Path) -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ from corolla.cli.process import quick_imports
 from corolla.text import count
 
 if TYPE_CHECKING:
-    from corolla.export.proof import Proof
+    from corolla.export.proof import ParityReport
 
 EXAMPLES = (
     "Examples:\n"
@@ -82,7 +82,7 @@ def command(
         print("int8 gains no time on this computer; it is only smaller", file=sys.stderr)
 
 
-def lines(proof: "Proof") -> list[tuple[str, str]]:
+def lines(proof: "ParityReport") -> list[tuple[str, str]]:
     """The proof, for people."""
     one, batch = ((getattr(proof.speed, kind), getattr(proof.run_speed, kind)) for kind in ("one", "batch"))
     return [

@@ -40,7 +40,7 @@ def tell(error: BaseException) -> int:
         return INTERRUPTED + int(getattr(error, "by", signal.SIGINT))
     if isinstance(error, ElsewhereError):
         return MENDABLE
-    said = mendable(error)
+    said = user_message(error)
     if said is None:
         raise error
     say(said)
@@ -60,7 +60,7 @@ def tell_usage(error: Any) -> int:
     return MENDABLE
 
 
-def mendable(error: BaseException) -> str | None:
+def user_message(error: BaseException) -> str | None:
     """The line about an error that the user can mend, or None."""
     if isinstance(error, CorollaError):
         return str(error)

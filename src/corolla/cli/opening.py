@@ -48,9 +48,9 @@ def open_predictor(
     """
     check_running(run, device, backend, precision)
     if is_file(run):
-        from corolla.portable.predictor import PortablePredictor
+        from corolla.portable.predictor import OnnxPredictor
 
-        return PortablePredictor.load(run, backend or "onnxruntime")
+        return OnnxPredictor.load(run, backend or "onnxruntime")
     from corolla.classifier import Classifier
     from corolla.precision import answers_in
 

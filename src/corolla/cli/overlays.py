@@ -81,9 +81,9 @@ def explained_by(
     predictor: Predictor, paths: Sequence[Path], methods: Sequence[Method], label: str | None
 ) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
     """The explanations of each image, by the way that its predictor has: an exported file knows rollout alone."""
-    from corolla.portable.predictor import PortablePredictor
+    from corolla.portable.predictor import OnnxPredictor
 
-    if isinstance(predictor, PortablePredictor):
+    if isinstance(predictor, OnnxPredictor):
         from corolla.portable.explaining import explain_by_file
 
         return explain_by_file(predictor, paths)

@@ -183,9 +183,9 @@ def command(
 
 def unnamed(data: str, resume: bool) -> Path:
     """The run folder where --out names none; of several processes none could know which the others take."""
-    from corolla.processes import several_wanted
+    from corolla.processes import is_distributed
 
-    if several_wanted():
+    if is_distributed():
         raise CorollaError("several processes need one run folder: give it with --out")
     place = Path("runs") / called(data)
     return place if resume else fresh(place)
@@ -208,10 +208,10 @@ def parse_sizes(text: str) -> tuple[tuple[float, float], ...]:
 @contextmanager
 def resumable(given: Mapping[str, Any]) -> Iterator[None]:
     """Within it Ctrl-C and SIGTERM end a training, whose `command` was `given` these values, in one line."""
-    from corolla.training.stopping import Stop
+    from corolla.training.stopping import GracefulShutdown
 
     try:
-        with Stop():
+        with GracefulShutdown():
             yield
     except KeyboardInterrupt as interrupt:
         kept = what_is_kept(given["out"], getattr(interrupt, "at_once", True))
@@ -236,7 +236,7 @@ def what_is_kept(out: Path, at_once: bool = False) -> str:
 
 def how_to_resume(given: Mapping[str, Any]) -> str:
     """The whole command that goes on with a training whose `command` was `given` these values."""
-    from corolla.processes import several_wanted
+    from corolla.processes import is_distributed
 
     line = shell_line(["corolla", "train", *words_of(command, given, ["resume"]), "--resume"])
-    return f"go on{' by the same launcher' if several_wanted() else ''} with: {line}"
+    return f"go on{' by the same launcher' if is_distributed() else ''} with: {line}"

@@ -33,7 +33,7 @@ Source = Annotated[
         "or OWNER/NAME on the Hugging Face Hub.",
     ),
 ]
-Dialect = Literal["timm", "huggingface", "torchvision", "google", "corolla"]
+CheckpointFormat = Literal["timm", "huggingface", "torchvision", "google", "corolla"]
 Heads = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Attention's heads.", show_default="what config.json says, or else 64 wide"),
@@ -173,7 +173,9 @@ def print_lines(lines: dict[str, str]) -> None:
 def convert(
     source: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is empty or not there yet.")],
-    to: Annotated[Dialect, typer.Option(help="The library that reads it; corolla: a copy of a run to give away.")],
+    to: Annotated[
+        CheckpointFormat, typer.Option(help="The library that reads it; corolla: a copy of a run to give away.")
+    ],
     heads: Heads = None,
     half: Annotated[
         bool, typer.Option("--half", metavar=FLAG, help="Keep the weights in float16; with --to corolla.")

@@ -20,7 +20,7 @@ from typing import IO
 
 from corolla.data.cache import cache_folder, new_folder
 from corolla.data.hashing import sha256_of
-from corolla.data.listing import is_noise
+from corolla.data.listing import is_system_file
 from corolla.data.progress import Progress
 from corolla.data.shards.tars import IMAGES
 from corolla.data.zipnames import names_of
@@ -103,7 +103,7 @@ def _wanted(content: zipfile.ZipFile, archive: Path) -> dict[tuple[str, ...], zi
     infos = content.infolist()
     for info, name in zip(infos, names_of(infos, archive), strict=True):
         parts = _safe_parts(name, archive)
-        if _is_folder(info, name) or any(is_noise(part) for part in parts):
+        if _is_folder(info, name) or any(is_system_file(part) for part in parts):
             continue
         if stat.S_ISLNK(info.external_attr >> 16):
             raise CorollaError(f"{archive} holds a link ({name}); pack the files themselves")

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from corolla.data.layout import ClassFolders, read_layout
-from corolla.data.listing import Listing, class_name
+from corolla.data.listing import RawDataset, class_name
 from corolla.data.manifest import Example, Skipped
 from corolla.data.tree import named_like_image
 from corolla.errors import CorollaError
@@ -26,7 +26,7 @@ _NO_TEXT = (
 
 def list_folder(
     folder: Path, whole: bool = True, class_folders: ClassFolders = "", known: Collection[str] = ()
-) -> Listing:
+) -> RawDataset:
     """List the images of a class-per-folder tree; files of a class may lie in folders below it.
 
     Unless the `whole` tree is wanted, the first file of each class stands for it. Where they are nested,
@@ -58,7 +58,7 @@ def list_folder(
             "or give a CSV with the columns path,label"
         )
     examples.sort(key=lambda example: example.path)
-    return Listing(
+    return RawDataset(
         layout.root,
         tuple(examples),
         {split: frozenset(names) for split, names in classes.items()},

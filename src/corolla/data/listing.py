@@ -26,7 +26,7 @@ _NOISE = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon
 
 
 @dataclass(frozen=True)
-class Listing:
+class RawDataset:
     """Images to be looked at under `root`, with the classes that each split should have.
 
     `classes` maps a split (or "" where there is none) to the class names met there, also those whose folder
@@ -58,6 +58,6 @@ def classes_by_split(examples: Iterable[Example]) -> dict[str, frozenset[str]]:
     return {split: frozenset(names) for split, names in found.items()}
 
 
-def is_noise(name: str) -> bool:
+def is_system_file(name: str) -> bool:
     """Whether a file or folder name is one that systems leave behind, not the user."""
     return name.startswith(".") or name.lower() in _NOISE

@@ -28,7 +28,7 @@ from corolla.data.hashing import sha256_of
 from corolla.lock import in_use, locked
 from corolla.sealed import load_sealed, save_sealed
 
-VERSION = 3  # of the format and of what `shrink` does
+VERSION = 3  # of the format and of what `resize_for_cache` does
 LIMIT = 16 * 2**30  # bytes of all stores together; the longest unused ones go first
 SHARE_OF_DISK = 0.5  # of what is free, for a new store
 INDEX = "index.safetensors"
@@ -47,7 +47,7 @@ class Pixels(Protocol):
     def __getitem__(self, index: int) -> ImageArray: ...
 
 
-def shrink(source: Path | bytes, side: int) -> ImageArray:
+def resize_for_cache(source: Path | bytes, side: int) -> ImageArray:
     """The image of a file or of its bytes, its shorter side brought down to `side` pixels if it was longer."""
     image = read_image(source, draft=side)
     width, height = image.size
@@ -71,11 +71,11 @@ class PixelStream:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> ImageArray:
-        return shrink(self.paths[index], self.side)
+        return resize_for_cache(self.paths[index], self.side)
 
 
 @dataclass(frozen=True)
-class PixelStore:
+class DecodedImageCache:
     """Images that lie one after another in `folder/pixels`; `folder/index.safetensors` says how large each is."""
 
     folder: Path
@@ -142,10 +142,10 @@ class PixelStore:
         return self.bytes[self.starts[index] : self.starts[index + 1]].reshape(height, width, 3)
 
     def __reduce__(self) -> tuple[Any, ...]:  # another process maps the file itself
-        return PixelStore, (self.folder,)
+        return DecodedImageCache, (self.folder,)
 
 
-def keep_pixels(
+def cache_decoded(
     paths: Sequence[Path],
     hashes: Sequence[str],
     side: int,
@@ -161,7 +161,7 @@ def keep_pixels(
     stream = PixelStream(tuple(paths), side)
     key = hashlib.sha256("/".join([str(VERSION), str(side), *hashes]).encode()).hexdigest()[:32]
     stores = cache_folder() / "pixels"
-    store = PixelStore(stores / key)
+    store = DecodedImageCache(stores / key)
     if not paths or not all(hashes):
         return stream
     if not store.whole(progress):
@@ -174,7 +174,7 @@ def keep_pixels(
             shutil.rmtree(store.folder, ignore_errors=True)  # what is left of a damaged one
             with new_folder(store.folder) as folder, locked(folder, "decoding"):
                 write(folder, stream, hashes, progress)
-            store = PixelStore(store.folder)  # that has read nothing yet
+            store = DecodedImageCache(store.folder)  # that has read nothing yet
         except OSError:
             return stream
         make_room(stores, spare=store.folder)
@@ -198,7 +198,7 @@ def write(
         path, sha256 = asked
         if sha256_of(path) != sha256:
             raise ImageError("it has changed since it was looked at", path)
-        return shrink(path, stream.side)
+        return resize_for_cache(path, stream.side)
 
     with (folder / "pixels").open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
         while some := list(islice(waiting, TOGETHER)):

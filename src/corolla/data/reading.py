@@ -13,7 +13,7 @@ from typing import Literal
 from corolla.data.beside import IMAGES
 from corolla.data.folders import list_folder
 from corolla.data.layout import ClassFolders, split_of
-from corolla.data.listing import Listing, classes_by_split
+from corolla.data.listing import RawDataset, classes_by_split
 from corolla.data.locating import portable
 from corolla.data.manifest import SPLITS
 from corolla.data.rows import NAMED_SUFFIXES, SUFFIXES, open_table
@@ -49,7 +49,7 @@ def kind_of(source: object, path: Path) -> Literal["folder", "table", "zip"]:
     )
 
 
-def read_path(path: Path, class_folders: ClassFolders = "", known: Collection[str] = ()) -> Listing:
+def read_path(path: Path, class_folders: ClassFolders = "", known: Collection[str] = ()) -> RawDataset:
     """What a folder or a table names; the names of `known` classes tell nested folders apart. Raises `CorollaError`."""
     if path.is_dir():
         return read_folder(path, class_folders=class_folders, known=known)
@@ -60,7 +60,7 @@ def read_path(path: Path, class_folders: ClassFolders = "", known: Collection[st
     return listing
 
 
-def skim(path: Path, class_folders: ClassFolders = "") -> Listing | None:
+def skim(path: Path, class_folders: ClassFolders = "") -> RawDataset | None:
     """The same with the first file of each class alone; None for tables too large to be read in no time."""
     if path.is_dir():
         return read_folder(path, whole=False, class_folders=class_folders)
@@ -70,7 +70,7 @@ def skim(path: Path, class_folders: ClassFolders = "") -> Listing | None:
     return read_table(path)
 
 
-def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "") -> Listing:
+def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "") -> RawDataset:
     """What an unpacked zip names; a table at its top counts for more than its folders: nobody can name it from outside.
 
     Unless it only counts the folders' names. A table that points out of the zip is refused: the user's other files are
@@ -92,7 +92,7 @@ def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "")
 
 def read_folder(
     folder: Path, *, whole: bool = True, class_folders: ClassFolders = "", known: Collection[str] = ()
-) -> Listing:
+) -> RawDataset:
     """The images of the class folders in `folder`, or of the table or tables there if the folders are no classes."""
     tables, within = _tables(folder), _tables_within_splits(folder)
     try:
@@ -115,7 +115,7 @@ def read_folder(
     return _between(folder, listing, tables)
 
 
-def _labeled(listing: Listing, tables: Mapping[str, Path], whole: bool) -> tuple[Listing, list[Path]]:
+def _labeled(listing: RawDataset, tables: Mapping[str, Path], whole: bool) -> tuple[RawDataset, list[Path]]:
     """The listing, with splits that have no class folders labeled by a table: one in them, or one called as they are.
 
     Only by one whose classes the training has, too; the others stay out, and a line says so. Also the tables used.
@@ -157,7 +157,7 @@ def _why_no_table(folder: Path, tables: list[Path]) -> str:
     return ""
 
 
-def _between(folder: Path, listing: Listing, tables: list[Path]) -> Listing:
+def _between(folder: Path, listing: RawDataset, tables: list[Path]) -> RawDataset:
     """The class folders or the tables beside them, whichever the tables show to be meant."""
     splits = _of_splits(tables)
     tables = [*splits.values()] if "train" in splits else tables
@@ -183,7 +183,7 @@ def _between(folder: Path, listing: Listing, tables: list[Path]) -> Listing:
     return _noted(listing, f"{names} beside the class folders not used; to use it, give it as DATA{hint}")
 
 
-def _split_by(listing: Listing, splits: Mapping[str, Path]) -> Listing:
+def _split_by(listing: RawDataset, splits: Mapping[str, Path]) -> RawDataset:
     """The images of class folders in the splits that tables name them for."""
     found = read_tables(splits)
     root = Path(os.path.relpath(found.root, listing.root))
@@ -205,7 +205,7 @@ def _renamed(pairs: list[tuple[str, str]]) -> bool:
     return alike and len(folders) > 1 and len(found) == len(folders) == len(set(found))
 
 
-def _from_tables(tables: list[Path], within: Mapping[str, Path] | None = None) -> Listing | None:
+def _from_tables(tables: list[Path], within: Mapping[str, Path] | None = None) -> RawDataset | None:
     """The images of the one table there is, or of one for each split; None if no table is certain to be meant."""
     if len(tables) == 1:
         return read_table(tables[0])
@@ -215,7 +215,7 @@ def _from_tables(tables: list[Path], within: Mapping[str, Path] | None = None) -
     return None
 
 
-def _told(listing: Listing, splits: Mapping[str, Path]) -> Listing:
+def _told(listing: RawDataset, splits: Mapping[str, Path]) -> RawDataset:
     root = os.path.commonpath([file.parent for file in splits.values()])
     files = ", ".join(file.relative_to(root).as_posix() for file in splits.values())
     return _noted(listing, f"the splits are those of {files}")
@@ -264,9 +264,9 @@ def _named_as_splits(tables: list[Path]) -> Iterator[tuple[str, Path]]:
             yield split, file
 
 
-def _classes(listing: Listing) -> frozenset[str]:
+def _classes(listing: RawDataset) -> frozenset[str]:
     return frozenset().union(*listing.classes.values())
 
 
-def _noted(listing: Listing, note: str) -> Listing:
+def _noted(listing: RawDataset, note: str) -> RawDataset:
     return replace(listing, notes=(*listing.notes, note))

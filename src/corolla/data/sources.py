@@ -23,7 +23,7 @@ from corolla.data.checking import MISSING, Checked, check
 from corolla.data.duplicates import near_duplicates
 from corolla.data.folders import list_folder
 from corolla.data.layout import ClassFolders
-from corolla.data.listing import Listing, classes_by_split
+from corolla.data.listing import RawDataset, classes_by_split
 from corolla.data.manifest import SPLITS, Example, Manifest, Skipped
 from corolla.data.progress import Progress
 from corolla.data.reading import kind_of, read_path, read_unpacked, skim
@@ -72,7 +72,7 @@ def load_data(
 
 def split_listing(
     source: AnyPath,
-    listing: Listing,
+    listing: RawDataset,
     checked: Checked,
     *,
     seed: int = 0,
@@ -120,7 +120,7 @@ def list_source(
     fractions: Fractions = FRACTIONS,
     class_folders: ClassFolders = "",
     known: Collection[str] = (),
-) -> Listing:
+) -> RawDataset:
     """What a source names, before any image is opened; it is fetched, painted or unpacked first if need be.
 
     `seed` and `fractions` choose what a source of many images in each file holds out. The names of `known` classes,
@@ -159,7 +159,7 @@ def at_hand(word: str, progress: Progress | None = None) -> Path:
     return kept_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
 
 
-def glance(source: AnyPath, class_folders: ClassFolders = "") -> Listing | None:
+def glance(source: AnyPath, class_folders: ClassFolders = "") -> RawDataset | None:
     """What a source names, with the first file of each class alone, in no time: nothing is opened, fetched or unpacked.
 
     None for what cannot be known so soon: shards, a zip, a large table, images that are fetched or painted. Raises
@@ -186,7 +186,7 @@ def refuse_untrainable(source: AnyPath, class_folders: ClassFolders = "") -> Non
         _check_none_lost(source, listing.classes, listing.examples, listing.misplaced)
 
 
-def _read(found: Path) -> Listing:
+def _read(found: Path) -> RawDataset:
     return list_folder(found) if found.is_dir() else read_table(found)
 
 

@@ -21,7 +21,7 @@ from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from corolla.data.class_names import names_beside
-from corolla.data.listing import SPLIT_WORDS, Listing, class_name, classes_by_split
+from corolla.data.listing import SPLIT_WORDS, RawDataset, class_name, classes_by_split
 from corolla.data.locating import LostError, Places, places_of, portable
 from corolla.data.manifest import Example, Skipped
 from corolla.data.rows import SAMPLE, SUFFIXES, Row, Table, open_table
@@ -51,7 +51,7 @@ class _Facts:
     numbers: frozenset[str] | None  # the labels, where all are numbers
 
 
-def read_table(file: Path) -> Listing:
+def read_table(file: Path) -> RawDataset:
     """List the images that a table names; none is opened yet.
 
     Rows are taken one after another, and words that they share are kept once. Raises `CorollaError` if the table cannot
@@ -60,7 +60,7 @@ def read_table(file: Path) -> Listing:
     return read_tables({"": file})
 
 
-def read_tables(files: Mapping[str, Path]) -> Listing:
+def read_tables(files: Mapping[str, Path]) -> RawDataset:
     """The same of one table for each split; a table's own split column counts for more.
 
     The paths of each are relative to its own folder, and those of the listing to the one that holds them all.
@@ -85,7 +85,7 @@ def read_tables(files: Mapping[str, Path]) -> Listing:
         if not number:
             raise CorollaError(f"{table.file} has no rows")
     ordered = tuple(sorted(read.examples.values(), key=attrgetter("path")))
-    return Listing(
+    return RawDataset(
         read.root,
         ordered,
         classes_by_split(ordered),

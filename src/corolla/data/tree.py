@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corolla import lock
-from corolla.data.listing import is_noise
+from corolla.data.listing import is_system_file
 from corolla.errors import CorollaError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
@@ -112,7 +112,7 @@ def list_entries(folder: Path) -> tuple[list[Path], list[Path]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if is_noise(entry.name):
+                if is_system_file(entry.name):
                     continue
                 try:
                     is_folder = entry.is_dir()

@@ -22,7 +22,7 @@ from corolla.trust.conformal import Conformal
 from corolla.trust.novelty import KINDS, Novelty, Score, mixtures
 from corolla.trust.outliers import OUTLIERS, Pixels
 from corolla.trust.outputs import Outputs
-from corolla.trust.temperature import fit_temperature, tempered
+from corolla.trust.temperature import apply_temperature, fit_temperature
 
 FEWEST = 20  # validation images, below which nothing can be promised
 # How many images are looked at unless fewer must do, and how few must do at least. Measured on the bundled run
@@ -122,7 +122,7 @@ def calibrate(
     best = max(novelties, key=lambda novelty: float(np.mean(list(separation[novelty.name].values()))))
     return Calibration(
         temperature,
-        Conformal.fit(tempered(known.probabilities, temperature), labels),
+        Conformal.fit(apply_temperature(known.probabilities, temperature), labels),
         best,
         {"val": len(val), "train": len(train), "auroc_on_damaged": separation},
     )

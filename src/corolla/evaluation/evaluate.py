@@ -16,7 +16,7 @@ from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 from corolla.paths import AnyPath
-from corolla.predictor import Numbers, Predictor, Reply
+from corolla.predictor import ModelOutput, Numbers, Predictor
 from corolla.processes import processes_here
 
 Part = Split | Literal["all"]
@@ -133,7 +133,9 @@ def answer(
     )
 
 
-def shared_replies(classifier: Predictor, images: Sequence[Path], progress: Callable[[int, int], None]) -> list[Reply]:
+def shared_replies(
+    classifier: Predictor, images: Sequence[Path], progress: Callable[[int, int], None]
+) -> list[ModelOutput]:
     """What the classifier says about every image, of which each process of several asks about its part."""
     processes = processes_here(getattr(classifier, "device", "cpu"))
     part = processes.part(len(images))
@@ -143,7 +145,7 @@ def shared_replies(classifier: Predictor, images: Sequence[Path], progress: Call
     strange = np.array([np.nan if reply.novelty is None else reply.novelty for reply in own], np.float64)
     chances = np.array([reply.probabilities for reply in own], np.float32).reshape(len(own), len(classifier.classes))
     rows = zip(processes.joined(chances, len(images)), processes.joined(strange, len(images)), strict=True)
-    return [Reply(row, None if np.isnan(novelty) else float(novelty)) for row, novelty in rows]
+    return [ModelOutput(row, None if np.isnan(novelty) else float(novelty)) for row, novelty in rows]
 
 
 def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:

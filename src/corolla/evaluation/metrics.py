@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from corolla.evaluation.reliability import Trust, measure_trust, surprise
 from corolla.evaluation.selective import Selective, selective
 from corolla.text import count, decimals_of
-from corolla.trust.calibration import Promises
+from corolla.trust.calibration import ConformalCalibration
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
@@ -64,7 +64,7 @@ class Evaluation:
     root: Path | None = None  # where the images lay when they were evaluated
     trained_on: int | None = None  # how many of them, byte for byte, the model was trained on; None: not known
     groups: tuple[str, ...] = ()  # of each image, "" for none; empty if the data has no groups
-    calibration: Promises | None = None  # the model's, which the probabilities are made with
+    calibration: ConformalCalibration | None = None  # the model's, which the probabilities are made with
     novelty: NDArray[np.float32] | None = None  # (n,), of a calibrated model; above 1: not accepted
     notes: tuple[str, ...] = ()  # how the data was read, where that is worth a line
 

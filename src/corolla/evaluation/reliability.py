@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.trust.calibration import Promises
-from corolla.trust.temperature import tempered
+from corolla.trust.calibration import ConformalCalibration
+from corolla.trust.temperature import apply_temperature
 
 BINS = 15  # of equal width, as in the paper
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
@@ -63,9 +63,11 @@ def listed(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def measure_trust(probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: Promises) -> Trust:
+def measure_trust(
+    probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: ConformalCalibration
+) -> Trust:
     """The figures over calibrated probabilities (n, classes) of labeled images and their novelty (n,)."""
-    before = tempered(probabilities, 1 / calibration.temperature)
+    before = apply_temperature(probabilities, 1 / calibration.temperature)
     bins, bins_before = reliability(probabilities, labels), reliability(before, labels)
     right = probabilities.argmax(axis=1) == labels
     accepted = novelty <= 1
@@ -124,7 +126,7 @@ def surprise(probabilities: Floats, labels: NDArray[np.int64]) -> float:
 
 
 def measure_coverage(
-    probabilities: Floats, labels: NDArray[np.int64], calibration: Promises, promised: float
+    probabilities: Floats, labels: NDArray[np.int64], calibration: ConformalCalibration, promised: float
 ) -> Coverage:
     """The sets for one promise, held against the labels."""
     members = calibration.conformal.sets(probabilities, promised)

@@ -19,7 +19,7 @@ from corolla.explanations.heads import head_attention
 from corolla.explanations.relevance import relevance
 from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
-from corolla.model import Inspection, ViT
+from corolla.model import Intermediates, ViT
 from corolla.precision import Precision
 from corolla.predictor import Predictor
 
@@ -30,7 +30,7 @@ COPIES = 3  # weights, their gradients and what the softmax keeps for them
 
 # From what the model computed, the logits of the explained class (B,) and the shares that the head reads (S,)
 # to a value for each token, (B, S), or (B, h, S) where each head has its own map.
-METHODS: Mapping[Method, Callable[[Inspection, Tensor, Tensor], Tensor]] = {
+METHODS: Mapping[Method, Callable[[Intermediates, Tensor, Tensor], Tensor]] = {
     "relevance": lambda seen, chosen, shares: shares @ relevance(seen.attention, chosen),
     "rollout": lambda seen, chosen, shares: shares @ rollout(seen.attention),
     "attention": lambda seen, chosen, shares: head_attention(seen.attention[-1], shares),
@@ -162,7 +162,7 @@ def images_at_once(classifier: Classifier) -> int:
     """
     config = classifier.model.config
     rows, columns = config.grid(classifier.preprocessing.image_size)
-    tokens = classifier.model.own_tokens + config.registers + rows * columns
+    tokens = classifier.model.num_prefix_tokens + config.registers + rows * columns
     one = COPIES * (1 + classifier.flip) * config.depth * config.heads * tokens**2 * 4
     if one > MOST:
         raise CorollaError(

@@ -13,7 +13,7 @@ from corolla.model import ViT
 
 def read_shares(model: ViT, tokens: int) -> Tensor:
     """The share (S,) of each of the last layer's `tokens` in what the head reads (eq. 4); they sum to one."""
-    pooling, own = model.config.pooling, model.own_tokens
+    pooling, own = model.config.pooling, model.num_prefix_tokens
     first_patch = own + model.config.registers
     shares = torch.zeros(tokens, device=model.head.weight.device)
     if "token" in pooling:

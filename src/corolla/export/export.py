@@ -13,10 +13,10 @@ from corolla.evaluation.evaluate import check_classes
 from corolla.evaluation.facts import facts_of
 from corolla.export.images import labeled_images, refuse_existing
 from corolla.export.onnx import build, with_card
-from corolla.export.precisions import reduced
-from corolla.export.proof import Progress, Proof, prove
+from corolla.export.precisions import quantize
+from corolla.export.proof import ParityReport, Progress, verify_export
 from corolla.paths import AnyPath, at
-from corolla.portable.card import Card, Precision
+from corolla.portable.card import OnnxMetadata, Precision
 from corolla.pretrained import run_folder
 from corolla.run import Run
 
@@ -30,7 +30,7 @@ def export(
     precision: Precision = "fp32",
     data: AnyPath | None = None,
     progress: Progress = lambda what, done, of: None,
-) -> Proof:
+) -> ParityReport:
     """Write the run as an ONNX file and return how it compares with the run on validation images.
 
     The images are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
@@ -49,10 +49,10 @@ def export(
         graph = build(reference)
         progress("building the graph", 1, 1)
         fp32.write_bytes(with_card(graph, card))
-        smaller = reduced(graph, precision, lambda: pixels_of(reference, [manifest.locate(each) for each in learning]))
+        smaller = quantize(graph, precision, lambda: pixels_of(reference, [manifest.locate(each) for each in learning]))
         made.write_bytes(with_card(smaller, card))
         paths, labels = [manifest.locate(example) for example in proving], places(proving, reference.classes)
-        proof = prove(made, fp32, reference, paths, labels, progress)
+        proof = verify_export(made, fp32, reference, paths, labels, progress)
     if proof.faults:
         raise CorollaError(f"{'; '.join(proof.faults)}; nothing was written")
     write_bytes(file, with_card(smaller, replace(card, proof=proof.to_json())))
@@ -70,10 +70,10 @@ def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]
     return every[::2], every[1::2][:LEARNED]
 
 
-def card_of(run: AnyPath, classifier: Classifier, precision: Precision) -> Card:
+def card_of(run: AnyPath, classifier: Classifier, precision: Precision) -> OnnxMetadata:
     """What the file says of itself before it is proven."""
     folder, calibration = Run(run_folder(run)), classifier.calibration
-    return Card(
+    return OnnxMetadata(
         name=folder.folder.resolve().name,
         classes=classifier.classes,
         preprocessing=classifier.preprocessing,

@@ -29,7 +29,7 @@ class Graph(nn.Module):
         self.temperature = calibration.temperature if calibration else 1.0
         self.novelty = NoveltyScore(calibration.novelty) if calibration else None
         self.grid = self.model.config.grid(preprocessing.image_size)
-        tokens = self.model.own_tokens + self.model.config.registers + self.grid[0] * self.grid[1]
+        tokens = self.model.num_prefix_tokens + self.model.config.registers + self.grid[0] * self.grid[1]
         self.shares: Tensor
         self.register_buffer("shares", read_shares(self.model, tokens))
 

@@ -15,7 +15,7 @@ from corolla.classifier import Classifier
 from corolla.errors import CorollaError
 from corolla.export.graph import Graph
 from corolla.portable.backends import INPUT
-from corolla.portable.card import KEY, Card
+from corolla.portable.card import KEY, OnnxMetadata
 
 OPSET = 18  # what every runtime of the last years reads
 LARGEST = 2**31 - 2**24  # bytes that the format can hold in one file, less the card
@@ -94,7 +94,7 @@ def free(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def with_card(model: onnx.ModelProto, card: Card) -> bytes:
+def with_card(model: onnx.ModelProto, card: OnnxMetadata) -> bytes:
     """The bytes of the file."""
     del model.metadata_props[:]
     said = json.dumps(card.to_json(), ensure_ascii=False, allow_nan=False)

@@ -17,7 +17,7 @@ LARGE = 1024  # numbers of a constant that is worth fewer bits
 LEARNED_FROM = 16  # images at a time
 
 
-def reduced(model: onnx.ModelProto, precision: Precision, images: Callable[[], NDArray[np.uint8]]) -> onnx.ModelProto:
+def quantize(model: onnx.ModelProto, precision: Precision, images: Callable[[], NDArray[np.uint8]]) -> onnx.ModelProto:
     """The graph at a precision; int8 learns the ranges of its numbers from preprocessed `images()` (n, H, W, 3)."""
     if precision == "fp16":
         return halved(model)

@@ -14,7 +14,7 @@ from corolla.classifier import Classifier
 from corolla.data.decoding import read_image
 from corolla.evaluation.calibrating import pixels_of
 from corolla.portable.card import Precision
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from corolla.text import count
 
 AGREEMENT: Mapping[Precision, float] = {"fp32": 0.995, "fp16": 0.995, "int8": 0.99}  # at least
@@ -34,7 +34,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ParityReport:
     """What was seen. A run answers in single precision."""
 
     precision: Precision
@@ -79,19 +79,19 @@ class Proof:
         return asdict(self)
 
 
-def prove(
+def verify_export(
     file: Path,
     fp32: Path,
     reference: Classifier,
     paths: Sequence[Path],
     labels: NDArray[np.int64],
     progress: Progress,
-) -> Proof:
+) -> ParityReport:
     """Hold a file against its run on labeled images.
 
     `reference` is the run, `fp32` the file in single precision.
     """
-    exported, single = PortablePredictor.load(file), PortablePredictor.load(fp32)
+    exported, single = OnnxPredictor.load(file), OnnxPredictor.load(fp32)
     pixels = pixels_of(reference, paths)
     seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in ("logits", "probabilities", "own", "own_logits")}
     for start in range(0, len(pixels), BATCH):
@@ -108,7 +108,7 @@ def prove(
     prepared = np.concatenate(whole)
     batch = pixels[:BATCH]
     speeds = measure_speeds([exported.reply, reference.reply, single.reply], batch, progress)
-    return Proof(
+    return ParityReport(
         precision=exported.card.precision,
         n=len(pixels),
         logit=largest(found["logits"], found["own_logits"]),

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from corolla.preprocessing import Preprocessing
-from corolla.trust.calibration import Promises, checked_temperature
+from corolla.trust.calibration import ConformalCalibration, checked_temperature
 from corolla.trust.conformal import Conformal
 
 KEY = "corolla"  # of the metadata
@@ -23,14 +23,14 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, eq=False)
-class Card:
+class OnnxMetadata:
     """Beside the weights. `promises` and `novelty` are None for a run that is not calibrated."""
 
     name: str  # of the run
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     precision: Precision
-    promises: Promises | None
+    promises: ConformalCalibration | None
     novelty: str | None  # the scores that it is the mean of
     about: dict[str, Any]  # the model, its parameters, how good it is; for people
     proof: dict[str, Any] = field(default_factory=dict)  # what the export measured
@@ -61,7 +61,7 @@ class Card:
         }
 
     @staticmethod
-    def from_text(text: str) -> "Card":
+    def from_text(text: str) -> "OnnxMetadata":
         """From what `to_json` gave, of a file that may come from anybody.
 
         ValueError, TypeError, KeyError or AttributeError if it is not a card.
@@ -80,8 +80,8 @@ class Card:
         if promised is not None:
             ranks, scores = np.array(promised["ranks"], np.int64), np.array(promised["scores"], np.float32)
             conformal = Conformal.restored(promised["n"], ranks, scores)
-            promises = Promises(checked_temperature(promised["temperature"]), conformal)
-        return Card(
+            promises = ConformalCalibration(checked_temperature(promised["temperature"]), conformal)
+        return OnnxMetadata(
             name=said["name"],
             classes=classes,
             preprocessing=Preprocessing.from_json(said["preprocessing"]),

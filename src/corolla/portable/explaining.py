@@ -10,11 +10,11 @@ import numpy as np
 from corolla.data.decoding import ImageError
 from corolla.data.given import ImageInput
 from corolla.explanations.explanation import Explanation
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 
 
 def explain_by_file(
-    predictor: PortablePredictor, images: Sequence[ImageInput]
+    predictor: OnnxPredictor, images: Sequence[ImageInput]
 ) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
     """Each image's place with its explanation, or why it cannot be read, in order."""
     for place, image in enumerate(images):

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend, Compute, open_file
-from corolla.portable.card import KEY, Card
-from corolla.predictor import Numbers, Predictor, Reply
+from corolla.portable.card import KEY, OnnxMetadata
+from corolla.predictor import ModelOutput, Numbers, Predictor
 
 MAX_BYTES = 2**31  # what the format can hold in one file
 ELSEWHERE = b"\n\x08location"  # how the entry begins that names a file of weights, which a runtime would go and read
@@ -20,10 +20,10 @@ def refuse_precision(precision: Numbers) -> None:
         raise CorollaError(f"a file computes as it was exported; leave the precision {precision} out")
 
 
-class PortablePredictor(Predictor):
+class OnnxPredictor(Predictor):
     """An exported file, computed by ONNX Runtime or OpenVINO. Calls from several threads are safe."""
 
-    def __init__(self, card: Card, compute: Compute) -> None:
+    def __init__(self, card: OnnxMetadata, compute: Compute) -> None:
         self.card = card
         self.compute = compute
         self.preprocessing = card.preprocessing
@@ -31,7 +31,7 @@ class PortablePredictor(Predictor):
         self.calibration = card.promises
 
     @staticmethod
-    def load(file: AnyPath, backend: Backend = "onnxruntime", threads: int | None = None) -> "PortablePredictor":
+    def load(file: AnyPath, backend: Backend = "onnxruntime", threads: int | None = None) -> "OnnxPredictor":
         """The predictor of a file that `corolla export` wrote, on as many threads as the backend likes.
 
         Raises `CorollaError` if it is not there, damaged, or not one of ours.
@@ -46,7 +46,7 @@ class PortablePredictor(Predictor):
             compute, outputs, metadata = open_file(content, backend, threads)
             if KEY not in metadata:
                 raise ValueError("it is not from `corolla export`, so nothing says what its numbers mean")
-            card = Card.from_text(metadata[KEY])
+            card = OnnxMetadata.from_text(metadata[KEY])
             wanted = {PROBABILITIES, ROLLOUT} | ({NOVELTY} if card.novelty else set())
             if not wanted <= set(outputs):
                 raise ValueError(f"it lacks the outputs {', '.join(sorted(wanted - set(outputs)))}")
@@ -57,16 +57,16 @@ class PortablePredictor(Predictor):
         except Exception as error:  # the libraries raise what they like for a broken file
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise CorollaError(f"cannot read {path}: {reason}") from None
-        return PortablePredictor(card, compute)
+        return OnnxPredictor(card, compute)
 
-    def reply(self, pixels: NDArray[np.uint8]) -> list[Reply]:
+    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         """What it says about each of preprocessed images (B, H, W, 3)."""
         names = [PROBABILITIES, NOVELTY] if self.card.novelty else [PROBABILITIES]
         probabilities, *novelty = self.compute(pixels, names)
         if probabilities.shape != (len(pixels), len(self.classes)) or not np.isfinite(probabilities).all():
             raise CorollaError("the file answers with numbers that are none; it is damaged, export it again")
         strange = novelty[0].tolist() if novelty else [None] * len(pixels)
-        return [Reply(row, each) for row, each in zip(probabilities, strange, strict=True)]
+        return [ModelOutput(row, each) for row, each in zip(probabilities, strange, strict=True)]
 
     def explain(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The attention rollout (B, rows, columns) of preprocessed images (B, H, W, 3): where answers come from."""

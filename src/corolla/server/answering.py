@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
-from corolla.predictor import Reply
+from corolla.predictor import ModelOutput
 from corolla.server.batching import Batcher
-from corolla.server.failures import Refused
+from corolla.server.failures import ApiError
 from corolla.server.metrics import Metrics
 from corolla.server.model import EXPLAINED_TOGETHER, Served
-from corolla.server.reading import Named, Seen, see
+from corolla.server.reading import DecodedImage, Named, see
 from corolla.server.schemas import Options
 
-Answered = tuple[Seen, Reply]
+Answered = tuple[DecodedImage, ModelOutput]
 
 
 class Answering:
@@ -31,9 +31,9 @@ class Answering:
         self.metrics = metrics
 
     async def answer(self, named: Sequence[Named], options: Options) -> dict[str, Any]:
-        """The answers as `schemas.Answers`, in order.
+        """The answers as `schemas.PredictResponse`, in order.
 
-        `Refused` with 422 where no image can be read, or where something is asked for that the model cannot do, with
+        `ApiError` with 422 where no image can be read, or where something is asked for that the model cannot do, with
         429 where the queue is full, and with 504 where the answer takes too long.
         """
         self.check(options)
@@ -42,21 +42,21 @@ class Answering:
             try:
                 predictions = await asyncio.wait_for(self.predict(named, options), limits.answer)
             except asyncio.TimeoutError:
-                raise Refused(504, f"there was no answer within {limits.answer:g} s; ask again later") from None
+                raise ApiError(504, f"there was no answer within {limits.answer:g} s; ask again later") from None
         if all("error" in prediction for prediction in predictions):
             first = predictions[0]
             only = "" if len(predictions) == 1 else f"none of the {len(predictions)} images can be read; "
-            raise Refused(422, f"{only}cannot read {first['name']}: {first['error']}")
+            raise ApiError(422, f"{only}cannot read {first['name']}: {first['error']}")
         return {"model": self.served.facts.name, "predictions": predictions}
 
     def check(self, options: Options) -> None:
-        """`Refused` for what this model cannot do, before anything is computed."""
+        """`ApiError` for what this model cannot do, before anything is computed."""
         if options.explain and self.served.explain is None:
-            raise Refused(422, "explain: this model cannot explain its answers")
+            raise ApiError(422, "explain: this model cannot explain its answers")
         try:
             self.served.predictor.check_coverage(options.coverage)
         except CorollaError as error:
-            raise Refused(422, f"coverage: {error}") from None
+            raise ApiError(422, f"coverage: {error}") from None
 
     async def predict(self, named: Sequence[Named], options: Options) -> list[dict[str, Any]]:
         """An object for each image, as `schemas.Answer`."""
@@ -81,7 +81,7 @@ class Answering:
         seen = await self.batcher.prepare(partial(see, named.content, preprocessing, most))
         return seen if isinstance(seen, ImageError) else (seen, await self.batcher.reply(seen.pixels))
 
-    async def explain(self, seen: Sequence[Seen]) -> list[dict[str, Any]]:
+    async def explain(self, seen: Sequence[DecodedImage]) -> list[dict[str, Any]]:
         """An object for each image, as `schemas.Explanation`; a few together, so that batches come between."""
         found = []
         for start in range(0, len(seen), EXPLAINED_TOGETHER):
@@ -89,7 +89,7 @@ class Answering:
             found += await self.batcher.between_batches(partial(self.heats, part))
         return found
 
-    def heats(self, seen: Sequence[Seen]) -> list[dict[str, Any]]:
+    def heats(self, seen: Sequence[DecodedImage]) -> list[dict[str, Any]]:
         """The same, computed here and now."""
         assert self.served.explain is not None
         maps = self.served.explain(np.stack([each.pixels for each in seen]))

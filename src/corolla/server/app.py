@@ -14,15 +14,15 @@ from starlette.exceptions import HTTPException
 from corolla import __version__
 from corolla.server.answering import Answering
 from corolla.server.batching import Batcher
-from corolla.server.failures import Refused, tell_http, tell_refused
-from corolla.server.guards import Guard
+from corolla.server.failures import ApiError, tell_http, tell_refused
+from corolla.server.guards import LimitsMiddleware
 from corolla.server.limits import Limits
 from corolla.server.logs import Log, log_to_stdout
 from corolla.server.metrics import Metrics
 from corolla.server.model import Served
-from corolla.server.observing import Observed
+from corolla.server.observing import AccessLogMiddleware
 from corolla.server.reading import FILES, read_request
-from corolla.server.schemas import Answers, Asked, Failure, Model, Options, State
+from corolla.server.schemas import Failure, Model, Options, PredictRequest, PredictResponse, State
 
 PAGE = Path(__file__).parent / "page"
 # The report needs no script; whoever wrote the run gets no further than its own page.
@@ -76,7 +76,7 @@ ASKED = {
                     | Options.model_json_schema()["properties"],
                 }
             },
-            "application/json": {"schema": Asked.model_json_schema()},
+            "application/json": {"schema": PredictRequest.model_json_schema()},
             "application/octet-stream": WHOLE,
         },
     },
@@ -115,13 +115,13 @@ def create_app(
         redoc_url=None,
         openapi_url=None,  # it has a route of ours, so that it is counted as such
         lifespan=lifespan,
-        exception_handlers={Refused: tell_refused, HTTPException: tell_http},
+        exception_handlers={ApiError: tell_refused, HTTPException: tell_http},
     )
-    app.add_middleware(Guard, limits=limits, metrics=metrics, token=token, hosts=hosts)
-    app.add_middleware(Observed, metrics=metrics, log=log)
+    app.add_middleware(LimitsMiddleware, limits=limits, metrics=metrics, token=token, hosts=hosts)
+    app.add_middleware(AccessLogMiddleware, metrics=metrics, log=log)
     app.state.batcher = batcher
     add_api(app, served, limits, answering)
-    add_machine_room(app, batcher, metrics)
+    add_ops_routes(app, batcher, metrics)
     add_page(app, served)
     return app
 
@@ -130,10 +130,12 @@ def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) 
     """What is asked about images, and about the model."""
     said = describe(served, limits)
 
-    @app.post("/v1/predict/", include_in_schema=False, response_model=Answers, response_model_exclude_unset=True)
+    @app.post(
+        "/v1/predict/", include_in_schema=False, response_model=PredictResponse, response_model_exclude_unset=True
+    )
     @app.post(
         "/v1/predict",
-        response_model=Answers,
+        response_model=PredictResponse,
         response_model_exclude_unset=True,
         responses=REFUSALS,
         openapi_extra=ASKED,
@@ -198,7 +200,7 @@ def on_device(served: Served) -> dict[str, Any] | None:
     }
 
 
-def add_machine_room(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
+def add_ops_routes(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
     """What programs ask that look after the server."""
 
     @app.get("/healthz", tags=["server"])
@@ -210,7 +212,7 @@ def add_machine_room(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
     async def readyz() -> State:
         """Whether it can answer about images."""
         if not batcher.works:
-            raise Refused(503, "the server is starting or stopping")
+            raise ApiError(503, "the server is starting or stopping")
         return State(status="ready")
 
     @app.get(

@@ -18,8 +18,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.predictor import Predictor, Reply
-from corolla.server.failures import Refused
+from corolla.predictor import ModelOutput, Predictor
+from corolla.server.failures import ApiError
 from corolla.server.limits import Limits
 from corolla.server.metrics import Metrics
 from corolla.text import count
@@ -34,7 +34,7 @@ class Waiting:
     """One preprocessed image (H, W, 3) and where its reply is awaited."""
 
     pixels: NDArray[np.uint8]
-    reply: asyncio.Future[Reply]
+    reply: asyncio.Future[ModelOutput]
 
 
 class Batcher:
@@ -72,7 +72,7 @@ class Batcher:
 
     @contextmanager
     def admitted(self, images: int) -> Iterator[None]:
-        """Within it so many images count as held; `Refused` with 429 where there is no room for them."""
+        """Within it so many images count as held; `ApiError` with 429 where there is no room for them."""
         self.refuse_if_full(images)
         self.held += images
         self.metrics.held.set(self.held)
@@ -83,10 +83,10 @@ class Batcher:
             self.metrics.held.set(self.held)
 
     def refuse_if_full(self, images: int = 1) -> None:
-        """`Refused` with 429 and when to come back, where so many images would not fit."""
+        """`ApiError` with 429 and when to come back, where so many images would not fit."""
         if self.held + images > self.limits.queue:
             seconds = min(max(ceil(self.held * self.pace), 1), LONGEST_WAIT)
-            raise Refused(
+            raise ApiError(
                 429,
                 f"the server is busy with {count(self.held, 'image')}; ask again in {seconds} s",
                 {"Retry-After": str(seconds)},
@@ -101,7 +101,7 @@ class Batcher:
             self.preparing -= 1
             self.arrived.set()  # there may be nothing left to wait for
 
-    async def reply(self, pixels: NDArray[np.uint8]) -> Reply:
+    async def reply(self, pixels: NDArray[np.uint8]) -> ModelOutput:
         """What the model says of one preprocessed image (H, W, 3), computed together with others that wait."""
         waiting = Waiting(pixels, asyncio.get_running_loop().create_future())
         self.waiting.append(waiting)
@@ -146,7 +146,7 @@ class Batcher:
         self.arrived.clear()
         await self.arrived.wait()
 
-    def compute(self, batch: Sequence[Waiting]) -> list[Reply]:
+    def compute(self, batch: Sequence[Waiting]) -> list[ModelOutput]:
         """The replies to a batch, in its order; runs in a thread."""
         begun = time.perf_counter()
         replies = self.predictor.reply(np.stack([waiting.pixels for waiting in batch]))

@@ -17,7 +17,7 @@ OPTIONS = tuple(Options.model_fields)
 EXAMPLE = 'send {"images": ["BASE64"], "top": 3}'
 
 
-class Refused(Exception):  # noqa: N818 - nothing of ours went wrong
+class ApiError(Exception):
     """A request that is not answered as asked: the status, the reason in one line, and headers if there are any."""
 
     def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
@@ -32,8 +32,8 @@ class Refused(Exception):  # noqa: N818 - nothing of ours went wrong
 
 
 async def tell_refused(request: Request, error: Exception) -> JSONResponse:
-    """For `Refused`, wherever it was raised."""
-    assert isinstance(error, Refused)
+    """For `ApiError`, wherever it was raised."""
+    assert isinstance(error, ApiError)
     return error.response()
 
 
@@ -51,7 +51,7 @@ async def tell_http(request: Request, error: Exception) -> JSONResponse:
         reason = f"this address does not take this method, {shortened(request.method)}" + (
             f"; it takes {allowed}" if allowed else ""
         )
-    return Refused(error.status_code, reason, headers).response()
+    return ApiError(error.status_code, reason, headers).response()
 
 
 def first_fault(error: ValidationError) -> str:

@@ -18,7 +18,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.requests import Request
 
 from corolla.server.encoded import described, quoted
-from corolla.server.failures import Refused
+from corolla.server.failures import ApiError
 
 # Without any handler Python prints a library's log to the terminal, and this one quotes what was sent.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
@@ -37,10 +37,10 @@ class Part:
 
 
 async def read_parts(request: Request, most: int) -> list[Part]:
-    """The parts of a `multipart/form-data` request, at most so many; `Refused` where it is no form or has more."""
+    """The parts of a `multipart/form-data` request, at most so many; `ApiError` where it is no form or has more."""
     boundary = parameters("Content-Type", request.headers["content-type"]).get("boundary", "")
     if not boundary:
-        raise Refused(
+        raise ApiError(
             400, "Content-Type says multipart/form-data without a boundary; leave that header to what writes the form"
         )
     reading = Reading(most)
@@ -51,11 +51,11 @@ async def read_parts(request: Request, most: int) -> list[Part]:
             beginning += chunk[: 2000 - len(beginning)]
             parser.write(chunk)
     except (FormParserError, UnicodeEncodeError) as error:
-        raise Refused(400, f"the form cannot be read after {reading.place}: {str(error).rstrip('.')}") from None
+        raise ApiError(400, f"the form cannot be read after {reading.place}: {str(error).rstrip('.')}") from None
     if reading.open:
-        raise Refused(400, f"the form ends within {reading.place}, before its last line, --{shortened(boundary)}--")
+        raise ApiError(400, f"the form ends within {reading.place}, before its last line, --{shortened(boundary)}--")
     if not reading.parts and beginning.strip() and f"--{boundary}--".encode("latin-1") not in beginning:
-        raise Refused(400, f"no line --{shortened(boundary)} begins a part; the body is {described(beginning)}")
+        raise ApiError(400, f"no line --{shortened(boundary)} begins a part; the body is {described(beginning)}")
     return reading.parts
 
 
@@ -92,7 +92,7 @@ class Reading:
     def begin(self) -> None:
         """A part begins."""
         if len(self.parts) == self.most:
-            raise Refused(413, f"the form has more than {self.most} parts, images and options together; send fewer")
+            raise ApiError(413, f"the form has more than {self.most} parts, images and options together; send fewer")
         self.open, self.headers, self.content = True, [], bytearray()
 
     def end_header(self) -> None:
@@ -107,7 +107,7 @@ class Reading:
         given = parameters("Content-Disposition", headers.get("content-disposition", ""))
         if "name" not in given and "filename" not in given:
             said = "has no name" if "content-disposition" in headers else "has no Content-Disposition"
-            raise Refused(422, f"{self.place} {said}; {EXAMPLE}")
+            raise ApiError(422, f"{self.place} {said}; {EXAMPLE}")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         content = transferred(bytes(self.content), headers.get("content-transfer-encoding", ""), self.place)
         self.parts.append(Part(given.get("name", ""), given.get("filename"), kind, content))
@@ -125,8 +125,8 @@ def transferred(content: bytes, coding: str, place: str) -> bytes:
         try:
             return base64.b64decode(content)
         except binascii.Error as error:
-            raise Refused(422, f"{place} says Content-Transfer-Encoding: base64 and is not: {error}") from None
-    raise Refused(
+            raise ApiError(422, f"{place} says Content-Transfer-Encoding: base64 and is not: {error}") from None
+    raise ApiError(
         422, f"{place} says Content-Transfer-Encoding: {coding}, which is not taken; send its bytes as they are"
     )
 

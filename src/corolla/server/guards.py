@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from corolla.server.failures import Refused
+from corolla.server.failures import ApiError
 from corolla.server.limits import MEGABYTE, Limits
 from corolla.server.metrics import Metrics
 
@@ -36,7 +36,7 @@ HEADERS = {
 class Body:
     """The body of one request as it arrives: counted, bounded, and read to its end even where it is refused."""
 
-    def __init__(self, receive: Receive, send: Send, limits: Limits, guard: "Guard") -> None:
+    def __init__(self, receive: Receive, send: Send, limits: Limits, guard: "LimitsMiddleware") -> None:
         self.pull = receive
         self.push = send
         self.limits = limits
@@ -46,13 +46,13 @@ class Body:
         self.ended = False
 
     async def receive(self) -> Message:
-        """The next part; `Refused` where it is too much or comes too slowly."""
+        """The next part; `ApiError` where it is too much or comes too slowly."""
         if self.ended:
             return await self.pull()
         try:
             message = await asyncio.wait_for(self.pull(), max(self.until - time.monotonic(), 0.0))
         except asyncio.TimeoutError:
-            raise Refused(408, f"the request did not arrive within {self.limits.upload:g} s") from None
+            raise ApiError(408, f"the request did not arrive within {self.limits.upload:g} s") from None
         part = len(message.get("body", b""))
         self.size += part
         self.guard.hold(part)
@@ -60,7 +60,7 @@ class Body:
         if self.size > self.limits.body:
             raise too_large(self.limits)
         if self.guard.held > self.limits.held:
-            raise Refused(429, "the server is busy with other requests; ask again in 1 s", {"Retry-After": "1"})
+            raise ApiError(429, "the server is busy with other requests; ask again in 1 s", {"Retry-After": "1"})
         return message
 
     async def send(self, message: Message) -> None:
@@ -84,7 +84,7 @@ class Body:
             self.ended = not message.get("more_body", False)
 
 
-class Guard:
+class LimitsMiddleware:
     """ASGI middleware that lets through what may be asked."""
 
     def __init__(
@@ -109,7 +109,7 @@ class Guard:
         headers, body = Headers(scope=scope), Body(receive, send, self.limits, self)
         try:
             self.check(scope["path"], headers)
-        except Refused as refused:
+        except ApiError as refused:
             return await refused.response()(scope, body.receive, body.send)
         try:
             await self.app(scope, body.receive, body.send)
@@ -117,21 +117,21 @@ class Guard:
             self.hold(-body.size)
 
     def check(self, path: str, headers: Headers) -> None:
-        """`Refused` for what can be told from the head of a request."""
+        """`ApiError` for what can be told from the head of a request."""
         # A page of somebody's whose name is made to lead here would otherwise ask as if it were ours.
         if self.hosts is not None and host_name(headers.get("host", "")) not in self.hosts:
-            raise Refused(421, "this server does not answer under that name; see corolla serve --allow-host")
+            raise ApiError(421, "this server does not answer under that name; see corolla serve --allow-host")
         guarded = any(path == start or path.startswith(f"{start}/") for start in NEED_TOKEN)
-        if self.token is not None and guarded and not bears(headers.get("authorization", ""), self.token):
-            raise Refused(401, "a token is needed: send Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
+        if self.token is not None and guarded and not has_bearer_token(headers.get("authorization", ""), self.token):
+            raise ApiError(401, "a token is needed: send Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > self.limits.body:
             raise too_large(self.limits)
 
 
-def too_large(limits: Limits) -> Refused:
+def too_large(limits: Limits) -> ApiError:
     """The refusal of a body that is too large."""
-    return Refused(413, f"a request may hold {limits.body / MEGABYTE:g} MB at most; send fewer or smaller images")
+    return ApiError(413, f"a request may hold {limits.body / MEGABYTE:g} MB at most; send fewer or smaller images")
 
 
 def host_name(host: str) -> str:
@@ -140,7 +140,7 @@ def host_name(host: str) -> str:
     return (name if colon and port.isascii() and port.isdigit() else host).lower()
 
 
-def bears(authorization: str, token: str) -> bool:
+def has_bearer_token(authorization: str, token: str) -> bool:
     """Whether the header holds the token; how long that takes tells nothing of it."""
     scheme, _, given = authorization.partition(" ")
     # Headers are latin-1 to the framework, whatever bytes they were.

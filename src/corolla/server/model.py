@@ -15,7 +15,7 @@ from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
 from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend
-from corolla.portable.predictor import PortablePredictor
+from corolla.portable.predictor import OnnxPredictor
 from corolla.predictor import Numbers, Predictor
 from corolla.server.limits import Limits
 
@@ -71,7 +71,7 @@ def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers, 
 
 def serve_file(file: AnyPath, backend: Backend = "onnxruntime", workers: int = 1) -> Served:
     """A file that was exported, ready to answer without torch; `CorollaError` if it is none, or damaged."""
-    predictor = PortablePredictor.load(file, backend, max(1, (os.cpu_count() or 1) // workers))
+    predictor = OnnxPredictor.load(file, backend, max(1, (os.cpu_count() or 1) // workers))
     facts = Facts.from_json(predictor.card.about | {"name": predictor.card.name})
     return Served(predictor, facts, predictor.explain, "rollout", file=at(file))
 

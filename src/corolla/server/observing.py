@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from corolla.server.failures import Refused
+from corolla.server.failures import ApiError
 from corolla.server.guards import HEADERS
 from corolla.server.logs import Log, fault_fields
 from corolla.server.metrics import Metrics
@@ -19,7 +19,7 @@ GONE = 499  # as nginx counts those who did not wait for the answer
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
-class Observed:
+class AccessLogMiddleware:
     """ASGI middleware around everything."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, log: Log) -> None:
@@ -56,7 +56,7 @@ class Observed:
             self.log("fault", id=number, **fault_fields(error))
             if status:
                 raise  # half of an answer is out, which only the end of the connection can tell
-            await Refused(500, f"a fault of the server's, not yours; its log tells of {number}").response()(
+            await ApiError(500, f"a fault of the server's, not yours; its log tells of {number}").response()(
                 scope, receive, told
             )
         finally:

@@ -17,10 +17,10 @@ from starlette.requests import Request
 from corolla.data.decoding import ImageError, begins_as_image, read_image
 from corolla.preprocessing import Preprocessing
 from corolla.server.encoded import decoded, described, image_in, is_text, quoted
-from corolla.server.failures import Refused, first_fault
+from corolla.server.failures import ApiError, first_fault
 from corolla.server.forms import EXAMPLE, Part, parameters, read_parts
 from corolla.server.limits import Limits
-from corolla.server.schemas import Asked, Options
+from corolla.server.schemas import Options, PredictRequest
 from corolla.text import printable
 
 LONGEST_NAME = 200  # characters that are echoed
@@ -46,7 +46,7 @@ class Named:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class DecodedImage:
     """One image as the model reads it."""
 
     pixels: NDArray[np.uint8]  # (H, W, 3)
@@ -54,12 +54,12 @@ class Seen:
 
 
 async def read_request(request: Request, limits: Limits) -> tuple[list[Named], Options]:
-    """The images and the options of a request; `Refused` for what is not asked rightly."""
+    """The images and the options of a request; `ApiError` for what is not asked rightly."""
     said = request.headers.get("content-type", "")
     kind = said.partition(";")[0].strip().lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
-        raise Refused(
+        raise ApiError(
             415, f"Content-Encoding {quoted(coding)} is not taken; send the body as it is, images are compressed"
         )
     asked = request.query_params.multi_items()
@@ -71,9 +71,9 @@ async def read_request(request: Request, limits: Limits) -> tuple[list[Named], O
     elif kind in UNSAID or kind.startswith("image/"):
         named, options = read_whole(await request.body(), kind, request.headers.get("content-disposition", ""), asked)
     else:
-        raise Refused(415, f"Content-Type {quoted(said)} is not taken; send {WAYS}")
+        raise ApiError(415, f"Content-Type {quoted(said)} is not taken; send {WAYS}")
     if len(named) > limits.images:
-        raise Refused(413, f"{len(named)} images in one request are too many; send {limits.images} at most")
+        raise ApiError(413, f"{len(named)} images in one request are too many; send {limits.images} at most")
     return named, options
 
 
@@ -87,7 +87,9 @@ def read_form(parts: Iterable[Part], asked: Iterable[tuple[str, str]]) -> tuple[
         if part.field in OPTIONS and not part.file:
             given.append((part.field, part.content.decode("utf-8", "replace")))
         elif part.field in OPTIONS:
-            raise Refused(422, f"{field}: the file {quoted(part.file or '')} where an option is expected; {ways_for()}")
+            raise ApiError(
+                422, f"{field}: the file {quoted(part.file or '')} where an option is expected; {ways_for()}"
+            )
         elif part.file == "" and not part.content:
             unchosen = field  # what a browser sends of a field that nobody chose a file for
         elif part.file or part.kind.startswith("image/"):
@@ -96,11 +98,11 @@ def read_form(parts: Iterable[Part], asked: Iterable[tuple[str, str]]) -> tuple[
         elif (content := image_in(part.content)) is not None or part.file is not None:
             named.append(Named(f"image {len(named) + 1}", content or part.content))
         else:
-            raise Refused(422, no_image(part, field))
+            raise ApiError(422, no_image(part, field))
     options = options_of(given)
     if not named:
         nothing = f"{unchosen}: no file was chosen" if unchosen else f"{FILES}: no image was sent"
-        raise Refused(422, f"{nothing}; each goes into a field {FILES!r}, {EXAMPLE}")
+        raise ApiError(422, f"{nothing}; each goes into a field {FILES!r}, {EXAMPLE}")
     return named, options
 
 
@@ -123,14 +125,14 @@ def ways_for() -> str:
 
 
 def read_json(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
-    """The JSON body `Asked`."""
+    """The JSON body `PredictRequest`."""
     try:
-        told = Asked.model_validate_json(as_utf8(body))
+        told = PredictRequest.model_validate_json(as_utf8(body))
     except ValidationError as error:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
             said = first_fault(error)
-            raise Refused(422, f"{said}; the body is {described(body)}{as_it_is(body)}") from None
-        raise Refused(422, first_fault(error)) from None
+            raise ApiError(422, f"{said}; the body is {described(body)}{as_it_is(body)}") from None
+        raise ApiError(422, first_fault(error)) from None
     named = [Named(f"image {place}", decoded(text)) for place, text in enumerate(told.images, start=1)]
     inside = told.model_dump(include=set(OPTIONS & told.model_fields_set))
     return named, options_of([*asked, *inside.items()])
@@ -156,7 +158,7 @@ def read_whole(
 ) -> tuple[list[Named], Options]:
     """A body that is one image, whatever its content type says, or text that holds one."""
     if not body:
-        raise Refused(415 if not kind else 422, f"the body is empty; send {WAYS}")
+        raise ApiError(415 if not kind else 422, f"the body is empty; send {WAYS}")
     name = shown(parameters("Content-Disposition", disposition).get("filename") or "image 1")
     if CUT_BY_CURL.match(body) and not LEFT_OUT.search(body):
         cut = ImageError("its zero bytes and line ends are missing, as curl -d leaves them out; use --data-binary")
@@ -168,7 +170,7 @@ def read_whole(
         return read_json(start, asked)  # curl -d says that it is a form
     if described(body) == "a form":
         said = f"Content-Type {quoted(kind)}" if kind else "no Content-Type"
-        raise Refused(415, f"the body is a form, with {said}; leave Content-Type to what writes the form")
+        raise ApiError(415, f"the body is a form, with {said}; leave Content-Type to what writes the form")
     if kind == URLENCODED and FIRST_FIELD.match(start) and is_text(body):
         return read_urlencoded(body, asked)
     found = decoded(body.decode("ascii")) if is_text(body) else body
@@ -180,7 +182,7 @@ def read_urlencoded(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
     except ValueError:
-        raise Refused(413, "the form has more than 1,000 fields; send fewer") from None
+        raise ApiError(413, "the form has more than 1,000 fields; send fewer") from None
     # A + that was not encoded has become a space, and base64 has no other ones.
     return read_form([Part(field, None, "", said_in(field, value)) for field, value in fields], asked)
 
@@ -197,13 +199,13 @@ def options_of(given: Iterable[tuple[str, object]]) -> Options:
     values: dict[str, object] = {}
     for name, value in given:
         if name in values:
-            raise Refused(422, f"{shown(name)}: given twice")
+            raise ApiError(422, f"{shown(name)}: given twice")
         if value != "":
             values[name] = value
     try:
         return Options.model_validate(values)
     except ValidationError as error:
-        raise Refused(422, first_fault(error)) from None
+        raise ApiError(422, first_fault(error)) from None
 
 
 def shown(name: str) -> str:
@@ -211,7 +213,7 @@ def shown(name: str) -> str:
     return printable(name)[:LONGEST_NAME]
 
 
-def see(content: bytes | ImageError, preprocessing: Preprocessing, most: int) -> Seen | ImageError:
+def see(content: bytes | ImageError, preprocessing: Preprocessing, most: int) -> DecodedImage | ImageError:
     """Decode and preprocess one image of at most `most` pixels, or say why that cannot be done."""
     if isinstance(content, ImageError):
         return content
@@ -221,4 +223,4 @@ def see(content: bytes | ImageError, preprocessing: Preprocessing, most: int) ->
         return error
     left, top, right, bottom = preprocessing.crop_box(*image.size)
     width, height = image.size
-    return Seen(preprocessing.pixels(image), (left / width, top / height, right / width, bottom / height))
+    return DecodedImage(preprocessing.pixels(image), (left / width, top / height, right / width, bottom / height))

@@ -25,7 +25,7 @@ def listed(images: Any) -> Any:
     return [images] if isinstance(images, str) else images
 
 
-class Asked(Options):
+class PredictRequest(Options):
     """The JSON body of `POST /v1/predict`."""
 
     images: Annotated[
@@ -74,7 +74,7 @@ class Answer(BaseModel):
     explanation: Explanation | None = None
 
 
-class Answers(BaseModel):
+class PredictResponse(BaseModel):
     """The answers to one request, in its order."""
 
     model: str

@@ -8,7 +8,7 @@ from corolla.model import ViT
 from corolla.training.sharding import local, shard, whole_model
 
 
-class AveragedModel:
+class ModelEma:
     """A copy of a model that follows it slowly (Polyak & Juditsky 1992).
 
     Early on the average is short, so that the first, random weights are forgotten: after t steps at most t + 1 of

@@ -13,11 +13,11 @@ from corolla.data.sources import Duplicates, refuse_untrainable
 from corolla.errors import CorollaError
 from corolla.lock import locked
 from corolla.paths import AnyPath, at
-from corolla.processes import several_wanted
+from corolla.processes import is_distributed
 from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.sizes import vit_config
-from corolla.training.choice import named_with, refuse_second_model
+from corolla.training.choice import refuse_second_model, resolve_recipe
 from corolla.training.pretrained import check_pretrained
 from corolla.training.recipe import Recipe
 from corolla.training.resuming import Asked, recipe_of
@@ -42,7 +42,7 @@ def refuse(
 
     Of processes that a launcher has started nothing is asked: only `train` knows which of them tells a failure.
     """
-    if several_wanted():
+    if is_distributed():
         return
     changes = {name: value for name, value in changes.items() if value is not None}
     run = Run(at(out))
@@ -54,7 +54,7 @@ def refuse(
         chosen = recipe_of(config, Asked(data, recipe, minutes, seed, changes, class_folders, duplicates))
     else:
         refuse_second_model(changes)
-        _, chosen = named_with(recipe, changes, None)
+        _, chosen = resolve_recipe(recipe, changes, None)
         if not chosen.weights:
             shape_of(chosen, 2)
     if not config or not config.training.get("finished"):

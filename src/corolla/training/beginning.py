@@ -16,7 +16,7 @@ from corolla.weights.loading import HEADS
 
 
 @dataclass(frozen=True)
-class Beginning:
+class ModelInit:
     """The model's shape, its first weights if they are not random, and how its images are prepared."""
 
     config: ViTConfig
@@ -34,15 +34,15 @@ class Beginning:
         return model
 
 
-def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> Beginning:
+def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> ModelInit:
     """What `recipe` begins with, for a head of `num_classes`; `weights` are those that it names, if it does."""
     if weights is not None:
         return from_weights(weights, recipe, num_classes)
     config = shape_of(recipe, num_classes)
-    return Beginning(config, Preprocessing(config.image_size))
+    return ModelInit(config, Preprocessing(config.image_size))
 
 
-def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> Beginning:
+def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> ModelInit:
     """The pretrained model with a new head, its learned positions laid out for the recipe's images.
 
     Fixed positions keep the scale they were trained with and are computed for each size as it comes; rotary ones have
@@ -65,4 +65,4 @@ def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> Beginnin
             first, rest = tensors["positions"][:, :1], tensors["positions"][:, 1:]
             tensors["positions"] = torch.cat([first, torch.zeros_like(first), rest], dim=1)
     prepared = weights.preprocessing or Preprocessing(size)
-    return Beginning(config, replace(prepared, image_size=size), tensors)
+    return ModelInit(config, replace(prepared, image_size=size), tensors)

@@ -21,7 +21,7 @@ from corolla.training.sharding import placed, whole
 
 
 @dataclass
-class Position:
+class TrainState:
     """How far a training has come, and the best it has seen on validation."""
 
     epochs_done: int = 0
@@ -47,9 +47,9 @@ class Position:
         self.batches_done, self.loss_sum, self.epoch_seconds, self.step_seconds = 0, 0.0, 0.0, 0.0
 
     @staticmethod
-    def from_json(values: dict[str, Any]) -> "Position":
+    def from_json(values: dict[str, Any]) -> "TrainState":
         """From `dataclasses.asdict`; TypeError if it does not fit."""
-        return Position(**values | {"pace": Pace(**values.get("pace", {"epochs": 0.0}))})
+        return TrainState(**values | {"pace": Pace(**values.get("pace", {"epochs": 0.0}))})
 
 
 def gather_state(modules: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Tensor]:
@@ -63,13 +63,13 @@ def gather_state(modules: Mapping[str, nn.Module], optimizers: list[Optimizer]) 
     return {name: whole(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def save_checkpoint(path: Path, position: Position, state: dict[str, Tensor], key: str) -> None:
+def save_checkpoint(path: Path, position: TrainState, state: dict[str, Tensor], key: str) -> None:
     """Write where a training is and its `gather_state`; `key` says which training it is."""
     words = {"position": json.dumps(asdict(position)), "key": key}
     save_sealed(state, path, words)
 
 
-def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: list[Optimizer], key: str) -> Position:
+def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: list[Optimizer], key: str) -> TrainState:
     """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
     try:
         tensors, words = load_sealed(path)
@@ -78,7 +78,7 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: li
                 f"{path} belongs to a training with other data, recipe or seed; "
                 "repeat the command it was started with, or choose another --out"
             )
-        position = Position.from_json(json.loads(words["position"]))
+        position = TrainState.from_json(json.loads(words["position"]))
         parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*modules, "optimizer")}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")

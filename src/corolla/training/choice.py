@@ -44,7 +44,7 @@ def refuse_second_model(changes: dict[str, Any]) -> None:
         raise CorollaError("--weights brings its own model; leave --model out")
 
 
-def named_with(name: str | None, changes: dict[str, Any], weights: "Weights | None") -> tuple[NamedRecipe, Recipe]:
+def resolve_recipe(name: str | None, changes: dict[str, Any], weights: "Weights | None") -> tuple[NamedRecipe, Recipe]:
     """The recipe called `name`, or the one that the user's `changes` ask for, and the same with those changes.
 
     A teacher beside weights teaches a fine-tune.

@@ -4,11 +4,11 @@ import math
 
 from corolla.data.hints import hints
 from corolla.data.manifest import SPLITS, Manifest, lines_of
-from corolla.model import written_out
+from corolla.model import use_eager_attention
 from corolla.progress import Progress
 from corolla.run import Config
 from corolla.training.compiling import Compiling
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipe import Recipe
 from corolla.training.teachers import FittedTeacher
 from corolla.training.trainer import Trainer
@@ -40,11 +40,11 @@ def named(manifest: Manifest, most: int = 10) -> str:
     return told + (f", and {more} more" if more > 0 else "")
 
 
-def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Machine, progress: Progress) -> None:
+def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Runtime, progress: Progress) -> None:
     """Say what is trained, how it is computed, and why so."""
     compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
     patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
-    written = written_out(machine.device, precision.dtype, patches, trains=True)
+    written = use_eager_attention(machine.device, precision.dtype, patches, trains=True)
     model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
     said = [
         f"{model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",

@@ -18,14 +18,14 @@ from corolla.report.curves import draw_curves, learned
 from corolla.report.page import write_report
 from corolla.run import Run
 from corolla.training import clock
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.verdict import Outcome, say_after, say_unlike
 
 
 def finish(
     run: Run,
     manifest: Manifest,
-    machine: Machine,
+    machine: Runtime,
     progress: Progress,
     watch: clock.Stopwatch,
     since: float | None = None,

@@ -15,19 +15,19 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from corolla.data.manifest import Manifest
-from corolla.data.pixels import Pixels, keep_pixels
+from corolla.data.pixels import Pixels, cache_decoded
 from corolla.processes import ALONE, Processes
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
-from corolla.training.views.view import Views
-from corolla.training.workers import GRACE, Loader, surviving, worker_options, workers_alive
+from corolla.training.views.view import TrainTransform
+from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 
 MARGIN = 1.5  # images are kept at so many times the training size, for the crops to be cut from
 
 Batch = tuple[Tensor, Tensor]  # uint8 views (B, 3, size, size) and class numbers (B,)
 
 
-class Feed(Protocol):
+class ImageLoader(Protocol):
     """What a training is fed with: the same batches however many processes share them."""
 
     batch_size: int  # images of a batch, of all processes together
@@ -43,7 +43,7 @@ class Feed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class SampleSpec:
     """One image of one epoch: which, the seed of its view, and the pixels of the view's side."""
 
     index: int
@@ -54,7 +54,7 @@ class Draw:
 class TrainingImages(Dataset[Batch]):
     """Images and class numbers; asked with a list of draws, answers with a batch of random views."""
 
-    def __init__(self, pixels: Pixels, labels: list[int], views: Views) -> None:
+    def __init__(self, pixels: Pixels, labels: list[int], views: TrainTransform) -> None:
         self.pixels, self.labels, self.views = pixels, torch.tensor(labels), views
 
     @staticmethod
@@ -69,19 +69,19 @@ class TrainingImages(Dataset[Batch]):
         examples = manifest.split("train")
         paths = [manifest.locate(example) for example in examples]
         hashes = [example.sha256 for example in examples]
-        pixels = keep_pixels(paths, hashes, math.ceil(side * MARGIN), progress, note)
-        return TrainingImages(pixels, manifest.labels("train"), Views(recipe))
+        pixels = cache_decoded(paths, hashes, math.ceil(side * MARGIN), progress, note)
+        return TrainingImages(pixels, manifest.labels("train"), TrainTransform(recipe))
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, draws: list[Draw]) -> Batch:
+    def __getitem__(self, draws: list[SampleSpec]) -> Batch:
         images = [self.pixels[draw.index] for draw in draws]
         views = self.views(images, draws[0].size, [draw.seed for draw in draws])
         return views, self.labels[[draw.index for draw in draws]]
 
 
-class EpochSampler(Sampler[list[Draw]]):
+class EpochSampler(Sampler[list[SampleSpec]]):
     """Every image once an epoch, in an order seeded by run and epoch, in full batches.
 
     Set `epoch`, `size` and the batch to `start` at before each pass. The images left over after the last full batch
@@ -97,12 +97,12 @@ class EpochSampler(Sampler[list[Draw]]):
     def __len__(self) -> int:
         return self.count // self.batch_size
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[SampleSpec]]:
         generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch, "order"))
         order = torch.randperm(self.count, generator=generator).tolist()
         for first in range(self.start * self.batch_size, len(self) * self.batch_size, self.batch_size):
             own = order[first + self.part.start : first + self.part.stop]
-            yield [Draw(index, seed_of(self.seed, self.epoch, index), self.size) for index in own]
+            yield [SampleSpec(index, seed_of(self.seed, self.epoch, index), self.size) for index in own]
 
 
 def training_loader(images: TrainingImages, sampler: EpochSampler, workers: int) -> Loader[Batch]:
@@ -117,7 +117,7 @@ def training_loader(images: TrainingImages, sampler: EpochSampler, workers: int)
     )
 
 
-class StoredFeed:
+class CachedLoader:
     """A feed of images that lie on this machine's disk."""
 
     def __init__(
@@ -143,7 +143,7 @@ class StoredFeed:
                 return self.reading
             return self.begin(epoch, size, begin)
 
-        return surviving(once, start, lambda: workers_alive(self.reading, GRACE))
+        return restart_dead_workers(once, start, lambda: workers_alive(self.reading, GRACE))
 
     def begin(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
         """Set the workers to an epoch."""

@@ -31,7 +31,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Lanes:
+class InterleavedShuffle:
     """How one epoch over `stream` in batches of `batch_size` is read."""
 
     stream: ImageStream

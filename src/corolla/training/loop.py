@@ -17,14 +17,14 @@ from corolla.run import Run
 from corolla.text import rate
 from corolla.training import clock
 from corolla.training.budget import validates
-from corolla.training.checkpoint import Position, gather_state, load_checkpoint, save_checkpoint
+from corolla.training.checkpoint import TrainState, gather_state, load_checkpoint, save_checkpoint
 from corolla.training.features import digest, image_features
 from corolla.training.head import fit_head
 from corolla.training.lora import merged
 from corolla.training.pace import Pace
 from corolla.training.replanning import TimeBudget
 from corolla.training.sharding import placed
-from corolla.training.stopping import Stop, Stopped
+from corolla.training.stopping import GracefulShutdown, Stopped
 from corolla.training.trainer import Trainer, Validation
 
 CHECKPOINT_SECONDS = 300.0  # between two within an epoch, unless told otherwise
@@ -47,20 +47,20 @@ class Loop:
         tell: Callable[[dict[str, Any]], None],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         budget: TimeBudget | None = None,
-        stop: Stop | None = None,
+        stop: GracefulShutdown | None = None,
         started: float | None = None,
     ) -> None:
         self.trainer, self.recipe, self.processes = trainer, trainer.recipe, trainer.processes
         self.run, self.key, self.tell, self.checkpoint_seconds = run, key, tell, checkpoint_seconds
         self.budget = budget
-        self.position, self.stop = Position(pace=Pace(self.recipe.length)), stop or Stop()
+        self.position, self.stop = TrainState(pace=Pace(self.recipe.length)), stop or GracefulShutdown()
         self.told = self.recipe.length  # epochs that the user was told of
         self.last = self.saved = clock.now()
         self.save_seconds = 0.0  # that the last checkpoint took
         self.started = self.last if started is None else started
         self.earlier = 0.0  # seconds that the command took before it was stopped and resumed
 
-    def fit(self, resume: bool) -> Position:
+    def fit(self, resume: bool) -> TrainState:
         """Train to the end, leaving weights, metrics and checkpoints on the way.
 
         Raises `Stopped` when that was asked for, with all of it kept.
@@ -93,11 +93,11 @@ class Loop:
 
     def begin(self) -> None:
         """From the first weights, which may get a head that suits them; stopped in it, nothing of it has happened."""
-        self.position = Position(pace=Pace(self.recipe.length))
+        self.position = TrainState(pace=Pace(self.recipe.length))
         if self.processes.main:
             self.run.write_history([])
         if self.recipe.head == "probe":
-            row = {"epoch": 0, "epochs": self.recipe.epochs} | self.first_head()
+            row = {"epoch": 0, "epochs": self.recipe.epochs} | self.linear_probe_init()
             self.count_time()
             self.note(row)
             if self.recipe.epochs:
@@ -274,7 +274,7 @@ class Loop:
             position.finished = 0 < self.recipe.patience <= position.since_best
         return {"val_accuracy": validation.accuracy, "val_loss": validation.loss, "best": better}
 
-    def first_head(self) -> dict[str, Any]:
+    def linear_probe_init(self) -> dict[str, Any]:
         """Fit the head to the frozen features of what the training begins with (arXiv 2202.10054)."""
         trainer, model = self.trainer, self.trainer.average.whole()
         manifest, device = trainer.manifest, trainer.accelerator.device
@@ -312,7 +312,7 @@ class Loop:
         return row | {"head_strength": fitted.strength}
 
 
-def describe(row: dict[str, Any], position: Position) -> str:
+def describe(row: dict[str, Any], position: TrainState) -> str:
     """One line about an epoch."""
     said = f"epoch {row['epoch']}/{row['epochs']}  {row['image_size']} px  loss {row['train_loss']:.3f}"
     if "val_accuracy" in row:

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from corolla.model import ViT
 
 
-class Correction(nn.Module):
+class LoRALinear(nn.Module):
     """W + B A: B begins at zero, so the first model is the pretrained one (section 4.1)."""
 
     def __init__(self, matrix: Tensor, rank: int) -> None:
@@ -35,7 +35,7 @@ def adapt(model: ViT, rank: int) -> None:
         parameter.requires_grad_(name.startswith(("head.", "distillation_head.")))
     for module in list(model.blocks.modules()):
         if isinstance(module, nn.Linear):
-            parametrize.register_parametrization(module, "weight", Correction(module.weight, rank))
+            parametrize.register_parametrization(module, "weight", LoRALinear(module.weight, rank))
 
 
 def merged(model: ViT) -> ViT:

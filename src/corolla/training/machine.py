@@ -18,14 +18,14 @@ from accelerate.state import AcceleratorState
 
 from corolla.errors import CorollaError
 from corolla.precision import Precision, choose_precision
-from corolla.processes import Processes, processes_here, several_wanted
+from corolla.processes import Processes, is_distributed, processes_here
 from corolla.text import count
 
 PATIENCE = timedelta(hours=12)  # for the other processes: one of them may have a teacher to fit
 
 
 @dataclass(frozen=True)
-class Machine:
+class Runtime:
     """Where a training computes."""
 
     device: str  # as torch names it: cpu, cuda, mps
@@ -42,7 +42,7 @@ class Machine:
         """The processes that train together, joined; this one alone where no launcher started more."""
         if os.environ.get("ACCELERATE_USE_FSDP", "false") == "true":
             raise CorollaError("corolla shares out a model itself: leave --use_fsdp to accelerate out, and add --fsdp")
-        if not several_wanted():
+        if not is_distributed():
             if self.fsdp:
                 raise CorollaError("--fsdp shares a model out over processes; start several with torchrun")
             return Processes()
@@ -61,7 +61,7 @@ class Machine:
     def new_accelerator(self) -> Accelerator:
         """What accelerate makes of it."""
         handlers = []
-        if several_wanted():
+        if is_distributed():
             handlers = [
                 DistributedDataParallelKwargs(gradient_as_bucket_view=True),
                 InitProcessGroupKwargs(timeout=PATIENCE),

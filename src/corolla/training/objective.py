@@ -14,7 +14,7 @@ from corolla.training.distillation import Distillation
 from corolla.training.recipe import Recipe
 
 
-class Objective(nn.Module):
+class TrainingLoss(nn.Module):
     """The loss of one process's part of a batch, weighted so that the mean over the processes is the batch's loss."""
 
     def __init__(

@@ -43,7 +43,7 @@ def shared_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return whole_mean, apart / count, count
 
 
-class SharedBatchNorm(nn.BatchNorm2d):
+class SyncBatchNorm(nn.BatchNorm2d):
     """Batch norm (arXiv 1502.03167) whose batch is that of all processes together."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def share_norms(model: nn.Module) -> None:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.BatchNorm2d:
-                shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
+                shared = SyncBatchNorm(child.num_features, child.eps, child.momentum)
                 shared.load_state_dict(child.state_dict())
                 setattr(parent, name, shared.train(child.training))
 

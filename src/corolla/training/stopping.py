@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-from corolla.processes import several_wanted
+from corolla.processes import is_distributed
 from corolla.progress import Progress
 
 ECHO = 2.0  # seconds in which a launcher passes on to its processes what the terminal has sent them already
@@ -29,7 +29,7 @@ class Stopped(KeyboardInterrupt):
         self.by, self.at_once = by, at_once
 
 
-class Stop:
+class GracefulShutdown:
     """While it is entered, signals that ask for an end raise `Stopped`; `asked` is the first one's number, or 0.
 
     Within `held` the first is only noted, for whoever looks at `asked` between two steps.
@@ -41,7 +41,7 @@ class Stop:
         self.holding = False
         self.before: dict[int, Any] = {}
 
-    def __enter__(self) -> "Stop":
+    def __enter__(self) -> "GracefulShutdown":
         if threading.current_thread() is threading.main_thread():  # Python tells nobody else of signals
             for number in (signal.SIGINT, signal.SIGTERM):
                 self.before[number] = signal.signal(number, self.hear)
@@ -53,7 +53,7 @@ class Stop:
         for number, handler in self.before.items():
             signal.signal(number, handler)
         self.before = {}
-        if self.asked and isinstance(error, Exception) and several_wanted():
+        if self.asked and isinstance(error, Exception) and is_distributed():
             raise Stopped(self.asked) from error  # another process has ended already, and this one waited for it
 
     @contextmanager
@@ -77,14 +77,14 @@ class Stop:
         if not self.asked:
             self.asked, self.since = number, now
             self.check()
-        elif not several_wanted() or now - self.since > ECHO:
+        elif not is_distributed() or now - self.since > ECHO:
             raise Stopped(number, at_once=True)
 
 
 class Watched(Progress):
     """Shows what `progress` shows, and ends at its next tick what has swallowed the exception of a signal."""
 
-    def __init__(self, progress: Progress, stop: Stop) -> None:
+    def __init__(self, progress: Progress, stop: GracefulShutdown) -> None:
         self.progress, self.stop = progress, stop
 
     def stage(self, title: str, done: int, total: int, detail: str = "") -> None:

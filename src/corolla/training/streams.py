@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from corolla.data.decoding import ImageError
-from corolla.data.pixels import ImageArray, shrink
+from corolla.data.pixels import ImageArray, resize_for_cache
 from corolla.data.shards.stream import ImageStream
 from corolla.errors import CorollaError
 from corolla.text import count
 from corolla.training.images import MARGIN
-from corolla.training.lanes import Drawn, Lanes, lanes_of
+from corolla.training.lanes import Drawn, InterleavedShuffle, lanes_of
 from corolla.training.recipe import Recipe
 from corolla.training.views.randomness import seed_of
-from corolla.training.views.view import Views
-from corolla.training.workers import GRACE, Loader, surviving, worker_options, workers_alive
+from corolla.training.views.view import TrainTransform
+from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 
 Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
 Told = Piece | CorollaError  # what a worker meets is raised where batches are asked for, in its own words
@@ -29,7 +29,7 @@ Readable = tuple[int, ImageArray, int]  # an image's number in the stream, its p
 class LaneReader:
     """One lane's readable images from some position on: one that is damaged gives way to the one before it."""
 
-    def __init__(self, lanes: Lanes, lane: int, side: int, position: int) -> None:
+    def __init__(self, lanes: InterleavedShuffle, lane: int, side: int, position: int) -> None:
         self.lanes, self.side, self.position = lanes, side, position
         self.windows = lanes.windows(lane, position)
         self.start, self.drawn = next(self.windows)
@@ -49,7 +49,7 @@ class LaneReader:
     def decoded(self, drawn: Drawn) -> Readable | None:
         """An image's pixels, or None if it cannot be read."""
         try:
-            return drawn.index, shrink(drawn.image.content, self.side), drawn.image.label
+            return drawn.index, resize_for_cache(drawn.image.content, self.side), drawn.image.label
         except ImageError:
             return None
 
@@ -76,9 +76,9 @@ class LaneReader:
 class LaneViews(IterableDataset[Told]):
     """The views of some lanes of an epoch, batch by batch from batch `start` on; workers share the lanes."""
 
-    lanes: Lanes
+    lanes: InterleavedShuffle
     mine: range  # the lanes of this process
-    views: Views
+    views: TrainTransform
     side: int  # of the images that the views are cut from
     size: int
     start: int
@@ -105,7 +105,7 @@ class LaneViews(IterableDataset[Told]):
                 reader.damaged = 0
 
 
-class StreamFeed:
+class StreamingLoader:
     """The batches of a training on `stream`, as process `rank` of `processes` sees them.
 
     Which images are in a batch, and their views, depend on seed and epoch alone: not on processes, workers or the
@@ -124,7 +124,7 @@ class StreamFeed:
         note: Callable[[str], None] | None = None,
     ) -> None:
         stream.check()
-        self.stream, self.views, self.seed, self.note = stream, Views(recipe), seed, note
+        self.stream, self.views, self.seed, self.note = stream, TrainTransform(recipe), seed, note
         self.batch_size = min(batch_size, len(stream))
         self.side = math.ceil(recipe.image_size * MARGIN)
         lanes = lanes_of(self.batch_size)
@@ -142,7 +142,7 @@ class StreamFeed:
 
     def batches(self, epoch: int, size: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """This process's part of each batch from `start` on: uint8 views (b, 3, size, size) and class numbers."""
-        lanes = Lanes(self.stream, self.batch_size, self.seed, epoch)
+        lanes = InterleavedShuffle(self.stream, self.batch_size, self.seed, epoch)
         damaged = 0
 
         def once(begin: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -153,7 +153,7 @@ class StreamFeed:
                 damaged += sum(lost for _, _, lost in some)
                 yield joined([views for views, _, _ in some]), joined([labels for _, labels, _ in some])
 
-        yield from surviving(once, start, lambda: workers_alive(self.reading, GRACE))
+        yield from restart_dead_workers(once, start, lambda: workers_alive(self.reading, GRACE))
         if damaged and self.note:
             self.note(f"{damaged} damaged images of the shards were each replaced by the one before")
 

@@ -17,7 +17,7 @@ from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sources import Duplicates, load_data
 from corolla.errors import CorollaError
 from corolla.lock import locked
-from corolla.memory import keep_freed_memory
+from corolla.memory import tune_malloc
 from corolla.paths import AnyPath, at, word
 from corolla.processes import Processes
 from corolla.progress import Progress
@@ -25,16 +25,16 @@ from corolla.run import Config, Run
 from corolla.training import clock
 from corolla.training.beforehand import begun, check_tensorboard
 from corolla.training.budget import Plan
-from corolla.training.choice import fit_to_minutes, named_with, suited, weights_of
+from corolla.training.choice import fit_to_minutes, resolve_recipe, suited, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.describing import describe, describe_computing, warn_before
 from corolla.training.finishing import finish
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
-from corolla.training.machine import Machine, choose_device, hardware, usual_workers
+from corolla.training.machine import Runtime, choose_device, hardware, usual_workers
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
 from corolla.training.resuming import Asked, added, class_folders_of, recipe_of, told_of
-from corolla.training.stopping import Stop, Watched
+from corolla.training.stopping import GracefulShutdown, Watched
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, keep_teacher, save_teacher
 from corolla.training.trainer import Trainer
 from corolla.training.trial import Trial
@@ -88,7 +88,7 @@ def train(
     """
     started = clock.now() if started is None else started
     watch = clock.Stopwatch(started)
-    machine = Machine(device or choose_device(), usual_workers() if workers is None else workers, fsdp)
+    machine = Runtime(device or choose_device(), usual_workers() if workers is None else workers, fsdp)
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
     changes: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
@@ -97,7 +97,7 @@ def train(
     data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers
     asked = Asked(data, recipe, minutes, seed, changes, class_folders, duplicates)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
-    with Stop() as stop, locking, ExitStack() as stopping:
+    with GracefulShutdown() as stop, locking, ExitStack() as stopping:
         progress = Watched(progress, stop)
         config = processes.from_main(lambda: interrupted(run, resume))
         named = None
@@ -118,7 +118,7 @@ def train(
             weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
         else:
             weights = weights_of(changes, progress)
-            named, chosen = named_with(recipe, changes, weights)
+            named, chosen = resolve_recipe(recipe, changes, weights)
             manifest = processes.from_main(
                 lambda: load_data(
                     data,
@@ -136,7 +136,7 @@ def train(
         taught: FittedTeacher | None = None
         teacher: Teacher | None = None
         if chosen.teacher:
-            keep_freed_memory()
+            tune_malloc()
             file = run.teacher if resume else None
             as_asked = "" if config else f"{manifest.digest} {seed} {minutes} {sorted(chosen.to_json().items())}"
             limit = None if minutes is None else TEACHER_SHARE * minutes * 60

@@ -19,22 +19,22 @@ from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
 from corolla.model import ViT
 from corolla.progress import Progress
-from corolla.training.average import AveragedModel
+from corolla.training.average import ModelEma
 from corolla.training.beginning import begin
 from corolla.training.compiling import Compiling, choose_compiling
 from corolla.training.distillation import Distillation
 from corolla.training.guard import explain
-from corolla.training.images import Feed, StoredFeed, TrainingImages
+from corolla.training.images import CachedLoader, ImageLoader, TrainingImages
 from corolla.training.lora import adapt
-from corolla.training.machine import Machine
-from corolla.training.objective import Objective
+from corolla.training.machine import Runtime
+from corolla.training.objective import TrainingLoss
 from corolla.training.optimization import build_optimizers, layer_of, learning_rate_factor, set_learning_rate
 from corolla.training.pace import Pace
 from corolla.training.ready import ReadyImages
 from corolla.training.recipe import Recipe
 from corolla.training.sharding import shard, whole
 from corolla.training.shared_norm import share_norms
-from corolla.training.streams import StreamFeed
+from corolla.training.streams import StreamingLoader
 from corolla.training.teachers.teacher import Teacher
 from corolla.training.views.mixing import mixer
 from corolla.training.views.randomness import seed_of
@@ -58,7 +58,7 @@ class Trainer:
         recipe: Recipe,
         *,
         seed: int,
-        machine: Machine,
+        machine: Runtime,
         progress: Progress,
         weights: Weights | None = None,
         teacher: Teacher | None = None,
@@ -73,7 +73,7 @@ class Trainer:
         if recipe.lora_rank:
             adapt(model, recipe.lora_rank)
         else:
-            only_some(model, recipe.unfreeze_last)
+            freeze_below(model, recipe.unfreeze_last)
         if not machine.fsdp:  # which shares out plain memory only
             # Convolutions are faster with a pixel's channels side by side.
             model.patches.to(memory_format=torch.channels_last)
@@ -82,13 +82,13 @@ class Trainer:
             share_norms(model)
         self.model = model.to(self.accelerator.device)
         self.preprocessing = beginning.preprocessing
-        self.average = AveragedModel(model, recipe.ema_decay)
+        self.average = ModelEma(model, recipe.ema_decay)
         self.distillation = None
         if teacher is not None:
             helper = Distillation(recipe, teacher, model, self.preprocessing, shared=several)
             self.distillation = helper.to(self.accelerator.device)
         balance = self.weigh_classes()
-        self.objective = Objective(model, recipe, self.distillation, balance, self.precision, self.processes)
+        self.objective = TrainingLoss(model, recipe, self.distillation, balance, self.precision, self.processes)
         if machine.fsdp:
             shard(model, self.objective)
             self.average.shard()
@@ -105,10 +105,10 @@ class Trainer:
         if recipe.epochs:
             self.feed = self.load_images(machine.workers)
 
-    def load_images(self, workers: int) -> Feed:
+    def load_images(self, workers: int) -> ImageLoader:
         """What is trained on: decoded once, or streamed where it is too much for that."""
         if self.manifest.stream is not None:
-            return StreamFeed(
+            return StreamingLoader(
                 self.manifest.stream, self.recipe, self.recipe.batch_size, self.seed, workers,
                 self.processes.rank, self.processes.count, self.progress.note,
             )  # fmt: skip
@@ -120,7 +120,7 @@ class Trainer:
             images = TrainingImages.of(self.manifest, self.recipe, self.recipe.image_size, tell, self.progress.note)
         if self.processes.count > min(len(images), self.recipe.batch_size):
             raise CorollaError(f"{self.processes.count} processes cannot share a batch of {self.recipe.batch_size}")
-        return StoredFeed(images, self.recipe.batch_size, self.seed, workers, self.processes)
+        return CachedLoader(images, self.recipe.batch_size, self.seed, workers, self.processes)
 
     def choose_compiling(self) -> Compiling:
         """Whether compiling the model pays for itself in this training."""
@@ -228,7 +228,7 @@ class Trainer:
         return Validation(accuracy, float(-np.log(np.maximum(given, 1e-7)).mean()))
 
 
-def only_some(model: ViT, unfreeze_last: int) -> None:
+def freeze_below(model: ViT, unfreeze_last: int) -> None:
     """Freeze everything below the last `unfreeze_last` blocks; -1 freezes nothing."""
     if unfreeze_last < 0:
         return

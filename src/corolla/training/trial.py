@@ -9,7 +9,7 @@ from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.progress import Progress
 from corolla.training import clock
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.teacher import Teacher
 from corolla.training.trainer import Trainer
@@ -28,7 +28,7 @@ class Trial:
     def __init__(
         self,
         manifest: Manifest,
-        machine: Machine,
+        machine: Runtime,
         progress: Progress,
         minutes: float,
         teacher: Teacher | None,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
 
-from corolla.memory import keep_freed_memory
+from corolla.memory import tune_malloc
 from corolla.processes import without_script
 
 DEATHS = 3  # of workers in one epoch, after which the training gives up
@@ -30,7 +30,7 @@ class Loader(DataLoader[T]):
     A fork copies the locks that other threads hold. Before 3.12 Python may wait for one of them in the new process for
     ever (cpython issue 112275), and the training for that process's batch; threads of gloo and of autograd that come
     and go make it likely enough to happen. So a worker that has not started after `START_TIMEOUT` is killed, and that
-    is then a death like any other: see `surviving`.
+    is then a death like any other: see `restart_dead_workers`.
     """
 
     def _get_iterator(self) -> Any:
@@ -40,7 +40,7 @@ class Loader(DataLoader[T]):
         self.worker_init_fn = partial(start_worker, started)
         with without_script():
             batches: Any = super()._get_iterator()
-        hear_of_deaths_when_asked()
+        default_sigchld()
         if multiprocessing.get_start_method() == "fork":  # another kind imports torch first, which may take minutes
             kill_stuck_workers(batches._workers, started, START_TIMEOUT)
         return batches
@@ -69,12 +69,12 @@ def worker_options(workers: int) -> dict[str, Any]:
 def start_worker(started: MutableSequence[int], number: int) -> None:
     """What worker `number`, a process that makes views, does first."""
     started[number] = 1
-    keep_freed_memory()
+    tune_malloc()
     # Ctrl-C reaches every process of a terminal; the training decides what it means, and needs its batch for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def surviving(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[], bool]) -> Iterator[T]:
+def restart_dead_workers(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[], bool]) -> Iterator[T]:
     """What `begin(start)` gives, batch by batch, begun again after the last one whenever a worker was killed.
 
     As a rule the system does that, for want of memory. `alive` says whether no worker of the last `begin` was; it is
@@ -103,7 +103,7 @@ def workers_alive(batches: Any, patience: float = 0.0) -> bool:
     return not ends or not wait(ends, patience)
 
 
-def hear_of_deaths_when_asked() -> None:
+def default_sigchld() -> None:
     """Let a worker's death show where its batch is waited for.
 
     PyTorch raises it from a signal handler, wherever the training is: between the updates of two weights, say.

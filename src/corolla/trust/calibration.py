@@ -26,7 +26,7 @@ Sizes = tuple[int, int, int]  # classes, numbers that the head reads, width of t
 
 
 @dataclass(frozen=True, eq=False)
-class Promises:
+class ConformalCalibration:
     """How probabilities were made honest, and what sets of classes are made of."""
 
     temperature: float
@@ -34,7 +34,7 @@ class Promises:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration(Promises):
+class Calibration(ConformalCalibration):
     """All of it, fitted on validation images that the model was not trained on."""
 
     novelty: Novelty

@@ -42,10 +42,10 @@ def melted(pixels: Pixels, dice: np.random.Generator) -> Pixels:
     height, width = pixels.shape[:2]
     deviation = dice.uniform(0.12, 0.2) * min(height, width)
     # Blots so soft are as well made of fewer pixels, in a hundredth of the time.
-    shrink = max(int(deviation / FINEST), 1)
-    size = max(round(width / shrink), 1), max(round(height / shrink), 1)
+    resize_for_cache = max(int(deviation / FINEST), 1)
+    size = max(round(width / resize_for_cache), 1), max(round(height / resize_for_cache), 1)
     small = cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    blots = cv2.resize(cv2.GaussianBlur(small, (0, 0), deviation / shrink), (width, height))
+    blots = cv2.resize(cv2.GaussianBlur(small, (0, 0), deviation / resize_for_cache), (width, height))
     return np.asarray(blots.round().clip(0, 255), np.uint8)
 
 

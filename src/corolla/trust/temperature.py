@@ -13,7 +13,7 @@ LEAST, MOST = 0.05, 20.0  # beyond these a model is either always sure or never
 SMALLEST = 1e-12  # probability; a float32 softmax may give a plain zero
 
 
-def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """The probabilities (n, classes) at a temperature: below 1 surer, above 1 less sure, 1 as they are."""
     if temperature == 1.0:
         return probabilities

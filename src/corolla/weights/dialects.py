@@ -11,7 +11,7 @@ from corolla.weights.renaming import Row, Table, match
 
 
 @dataclass(frozen=True)
-class Dialect:
+class CheckpointFormat:
     """A library's names. `sign` is a name that only this dialect has; `idle` takes no part in an answer.
 
     A name in `idle` that ends in a star stands for all that begin so.
@@ -37,7 +37,7 @@ def apart(theirs: str, ours: str) -> Table:
     return tuple(Row(theirs.replace("{part}", part), f"{ours}#{number}/3") for number, part in enumerate("qkv"))
 
 
-TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and DINOv3, which timm took its names from
+TIMM = CheckpointFormat(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and DINOv3, which timm took its names from
     name="timm",
     sign="patch_embed.proj.weight",
     table=(
@@ -76,7 +76,7 @@ TIMM = Dialect(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and DINOv3, wh
     idle=("mask_token", "masked_embed", "decoder_*", "local_cls_norm.{}"),  # of DINO's second and third, iBOT and MAE
 )
 
-TORCHVISION = Dialect(
+TORCHVISION = CheckpointFormat(
     name="torchvision",
     sign="conv_proj.weight",
     table=(
@@ -114,14 +114,14 @@ PAPERS_BLOCK = (
     Row("encoder.layer.{}.intermediate.dense.{}", "blocks.{}.mlp.0.{}"),
     Row("encoder.layer.{}.output.dense.{}", "blocks.{}.mlp.2.{}"),
 )
-HUGGING_FACE_VIT = Dialect(
+HUGGING_FACE_VIT = CheckpointFormat(
     name="huggingface",
     sign="encoder.layer.{}.layernorm_before.weight",
     table=(*SHARED_BY_HUGGING_FACE, *PAPERS_BLOCK, Row("classifier.{}", "head.{}")),
     idle=("pooler.dense.{}", "embeddings.mask_token", "decoder.*"),
     prefix="vit.",
 )
-HUGGING_FACE_DEIT = Dialect(
+HUGGING_FACE_DEIT = CheckpointFormat(
     name="huggingface-deit",
     sign="embeddings.distillation_token",
     table=(
@@ -135,7 +135,7 @@ HUGGING_FACE_DEIT = Dialect(
     idle=("pooler.dense.{}", "embeddings.mask_token"),
     prefix="deit.",
 )
-HUGGING_FACE_DINOV2 = Dialect(
+HUGGING_FACE_DINOV2 = CheckpointFormat(
     name="huggingface-dinov2",
     sign="encoder.layer.{}.layer_scale1.lambda1",
     table=(
@@ -153,7 +153,7 @@ HUGGING_FACE_DINOV2 = Dialect(
     idle=("embeddings.mask_token",),
     prefix="dinov2.",
 )
-HUGGING_FACE_REGISTERS = Dialect(
+HUGGING_FACE_REGISTERS = CheckpointFormat(
     name="huggingface-dinov2-with-registers",
     sign="embeddings.register_tokens",
     table=(*HUGGING_FACE_DINOV2.table, Row("embeddings.register_tokens", "registers")),
@@ -164,9 +164,9 @@ HUGGING_FACE_REGISTERS = Dialect(
 LAYER = "layer.{}"
 
 
-def dinov3(name: str, sign: str, *mlp: Row) -> Dialect:
+def dinov3(name: str, sign: str, *mlp: Row) -> CheckpointFormat:
     """One of transformers' DINOv3, which has no head; its rotary positions are told by its config.json alone."""
-    return Dialect(
+    return CheckpointFormat(
         name=name,
         sign=sign,
         table=(
@@ -201,7 +201,7 @@ HUGGING_FACE_DINOV3_GATED = dinov3(
 )
 
 BLOCK, MSA = "Transformer.encoderblock_{}", "Transformer.encoderblock_{}.MultiHeadDotProductAttention_1"
-GOOGLE = Dialect(  # with dots for slashes, see corolla.weights.google
+GOOGLE = CheckpointFormat(  # with dots for slashes, see corolla.weights.google
     name="google",
     sign="embedding.kernel",
     table=(
@@ -234,9 +234,9 @@ DIALECTS = (
 )
 
 
-def spoken(names: Iterable[str]) -> dict[str, Dialect]:
+def spoken(names: Iterable[str]) -> dict[str, CheckpointFormat]:
     """The dialects whose signs are among `names`, by what stands in front of them (and of the dialect's own prefix)."""
-    names, found = list(names), dict[str, Dialect]()
+    names, found = list(names), dict[str, CheckpointFormat]()
     for dialect in DIALECTS:
         for sign in (dialect.prefix + dialect.sign, dialect.sign):
             pattern = re.compile(r"((?:.*\.)?)" + re.escape(sign).replace(r"\{\}", r"[^.]+"))
@@ -246,11 +246,11 @@ def spoken(names: Iterable[str]) -> dict[str, Dialect]:
     return found
 
 
-def nearest(names: Iterable[str]) -> tuple[Dialect, int]:
+def nearest(names: Iterable[str]) -> tuple[CheckpointFormat, int]:
     """The dialect that has most of `names`, whatever stands in front of them, and how many."""
     names = list(names)
 
-    def known(dialect: Dialect) -> int:
+    def known(dialect: CheckpointFormat) -> int:
         rows = "|".join(re.escape(row.theirs).replace(r"\{\}", r"[^.]+") for row in dialect.table)
         pattern = re.compile(rf"(?:.*\.)?(?:{rows})")
         return sum(pattern.fullmatch(name) is not None for name in names)
@@ -259,14 +259,14 @@ def nearest(names: Iterable[str]) -> tuple[Dialect, int]:
     return best, known(best)
 
 
-def is_idle(name: str, dialect: Dialect) -> bool:
+def is_idle(name: str, dialect: CheckpointFormat) -> bool:
     """Whether a tensor of this name takes no part in an answer."""
     return any(
         name.startswith(each[:-1]) if each.endswith("*") else match(each, name) is not None for each in dialect.idle
     )
 
 
-def recognize(names: Iterable[str]) -> Dialect | None:
+def recognize(names: Iterable[str]) -> CheckpointFormat | None:
     """The dialect whose sign is among `names`, with or without its prefix; None if there is none."""
     names = list(names)
     for dialect in DIALECTS:

@@ -15,7 +15,7 @@ from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Run, check_fit, check_shape, shape_from
 from corolla.weights import bridging
-from corolla.weights.dialects import DIALECTS, Dialect, is_idle, nearest, recognize
+from corolla.weights.dialects import DIALECTS, CheckpointFormat, is_idle, nearest, recognize
 from corolla.weights.fetching import is_run, located
 from corolla.weights.images import from_hugging_face, from_timm
 from corolla.weights.reading import Checkpoint, read_checkpoint
@@ -167,7 +167,7 @@ def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
     return Weights(checkpoint.file, "corolla", config, tensors, preprocessing, classes)
 
 
-def sorted_out(theirs: dict[str, Tensor], dialect: Dialect) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def sorted_out(theirs: dict[str, Tensor], dialect: CheckpointFormat) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Their tensors without the dialect's prefix, and the names of the idle ones among them, left out."""
     short = {name.removeprefix(dialect.prefix): tensor for name, tensor in theirs.items()}
     idle = tuple(name for name in short if is_idle(name, dialect))

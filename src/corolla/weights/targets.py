@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corolla.model import ViTConfig
-from corolla.weights.dialects import Dialect
+from corolla.weights.dialects import CheckpointFormat
 
 BOTH = "a head on class token and mean together"
 POOLINGS = {"token": "a class token", "average": "average pooling", "token+average": BOTH}
@@ -14,7 +14,7 @@ POOLINGS = {"token": "a class token", "average": "average pooling", "token+avera
 class Target:
     """A dialect to write, what it cannot say, and its `config.json`."""
 
-    dialect: Dialect
+    dialect: CheckpointFormat
     faults: list[str]
     settings: dict[str, Any] | None
 

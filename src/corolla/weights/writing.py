@@ -23,7 +23,7 @@ from corolla.weights.dialects import (
     HUGGING_FACE_VIT,
     TIMM,
     TORCHVISION,
-    Dialect,
+    CheckpointFormat,
 )
 from corolla.weights.google import write_npz
 from corolla.weights.images import said_by_hugging_face, to_hugging_face, to_timm
@@ -32,7 +32,7 @@ from corolla.weights.renaming import Row, to_theirs
 from corolla.weights.rotary_writing import for_dinov3, for_eva, is_evas
 from corolla.weights.targets import BOTH, POOLINGS, Target, timm_arguments, timm_settings
 
-OURS = Dialect("corolla", "", ())  # for the bridges
+OURS = CheckpointFormat("corolla", "", ())  # for the bridges
 TOLERANCE = 1e-5  # of the largest answer: what another order of the same sums may change
 
 

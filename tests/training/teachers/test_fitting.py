@@ -10,7 +10,7 @@ from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.distill import RECIPE
 from corolla.training.teachers import fitting
@@ -56,13 +56,13 @@ def manifest(swatches: Path) -> Manifest:
 
 
 def fit(manifest: Manifest, told: Told, recipe: Recipe = ASKED, seconds: float | None = None) -> FittedTeacher:
-    return fit_teacher(manifest, recipe, Machine("cpu", 0), seed=0, seconds=seconds, progress=told)
+    return fit_teacher(manifest, recipe, Runtime("cpu", 0), seed=0, seconds=seconds, progress=told)
 
 
 def test_parts_of_a_batch_give_the_step_of_the_whole(manifest: Manifest) -> None:
     states = []
     for together in (5, 64):
-        fitted = FittedTeacher(manifest, ASKED, Machine("cpu", 0), 0, Progress())
+        fitted = FittedTeacher(manifest, ASKED, Runtime("cpu", 0), 0, Progress())
         fitted.together = together
         optimizer = torch.optim.SGD(fitted.teacher.parameters(), lr=0.1)
         torch.manual_seed(0)
@@ -105,7 +105,7 @@ def test_in_little_time_it_leaves_things_out_and_says_so(manifest: Manifest, mon
 
 
 def test_a_fine_tuning_that_turns_out_too_slow_is_given_up(manifest: Manifest) -> None:
-    fitted = FittedTeacher(manifest, ASKED, Machine("cpu", 0), 0, Progress())
+    fitted = FittedTeacher(manifest, ASKED, Runtime("cpu", 0), 0, Progress())
     fitted.fit_head()
     before = {name: tensor.clone() for name, tensor in fitted.teacher.state_dict().items()}
     was = fitted.accuracy("val")
@@ -115,7 +115,7 @@ def test_a_fine_tuning_that_turns_out_too_slow_is_given_up(manifest: Manifest) -
 
 
 def test_what_it_costs_is_measured_once_and_knows_what_is_kept(manifest: Manifest) -> None:
-    fitted = FittedTeacher(manifest, ASKED, Machine("cpu", 0), 0, Progress())
+    fitted = FittedTeacher(manifest, ASKED, Runtime("cpu", 0), 0, Progress())
     fitted.features("train")
     fitted.features("val")
     cost = fitted.cost()

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torchvision.transforms import v2
 
 from corolla.training.views.crop import ASPECT, crop_boxes, cut
-from corolla.training.views.randomness import Dice
+from corolla.training.views.randomness import SampleRng
 
 SIDES = st.integers(1, 400)
 
@@ -13,7 +13,7 @@ SIDES = st.integers(1, 400)
 @given(st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=8), st.floats(0.01, 1.0), st.integers(0, 2**40))
 def test_a_box_lies_inside_its_image(sides: list[tuple[int, int]], least: float, seed: int) -> None:
     sizes = np.array(sides)
-    boxes = crop_boxes(sizes, least, Dice(range(seed, seed + len(sides))))
+    boxes = crop_boxes(sizes, least, SampleRng(range(seed, seed + len(sides))))
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:, 2:] >= 1).all()
     assert (boxes[:, :2] + boxes[:, 2:] <= sizes).all()
@@ -21,7 +21,7 @@ def test_a_box_lies_inside_its_image(sides: list[tuple[int, int]], least: float,
 
 def test_boxes_have_the_shares_and_aspects_that_are_asked_for() -> None:
     sizes = np.full((4000, 2), (300, 400))
-    boxes = crop_boxes(sizes, 0.3, Dice(range(4000)))
+    boxes = crop_boxes(sizes, 0.3, SampleRng(range(4000)))
     shares, aspects = boxes[:, 2] * boxes[:, 3] / (300 * 400), boxes[:, 3] / boxes[:, 2]
     assert 0.29 < shares.min() < 0.31
     assert 0.95 < shares.max() <= 1
@@ -34,7 +34,7 @@ def test_boxes_have_the_shares_and_aspects_that_are_asked_for() -> None:
 
 
 def test_an_image_too_long_for_any_box_gives_its_middle() -> None:
-    [box] = crop_boxes(np.array([[10, 400]]), 1.0, Dice([3]))
+    [box] = crop_boxes(np.array([[10, 400]]), 1.0, SampleRng([3]))
     assert box.tolist() == [0, 193, 10, 13]
 
 

@@ -3,12 +3,12 @@ import torch
 
 from corolla.training.views.erasing import AREA, erase, rectangles
 from corolla.training.views.operations import MEAN_COLOR
-from corolla.training.views.randomness import Dice
+from corolla.training.views.randomness import SampleRng
 
 
 def erased(share: float, count: int = 1000, size: int = 32) -> torch.Tensor:
     views = np.full((count, size, size, 3), 7, np.uint8)
-    for view, rectangle in zip(views, rectangles(Dice(range(count)), size, share), strict=True):
+    for view, rectangle in zip(views, rectangles(SampleRng(range(count)), size, share), strict=True):
         erase(view, rectangle)
     return torch.from_numpy(views).permute(0, 3, 1, 2)
 

@@ -5,7 +5,7 @@ import torch
 from torchvision.transforms import v2
 
 from corolla.training.views.policies import KINDS, POLICIES, SIGNED, op_of
-from corolla.training.views.randomness import Dice
+from corolla.training.views.randomness import SampleRng
 
 TORCHVISIONS = {"identity": "Identity", "shear_x": "ShearX", "shear_y": "ShearY", "translate_x": "TranslateX"} | {
     "translate_y": "TranslateY", "rotate": "Rotate", "brightness": "Brightness", "saturation": "Color",
@@ -16,7 +16,7 @@ TORCHVISIONS = {"identity": "Identity", "shear_x": "ShearX", "shear_y": "ShearY"
 
 def drawn(policy: str, count: int, size: int) -> list[list[tuple[str, float]]]:
     """What a policy does to each of `count` views."""
-    return POLICIES[policy](Dice(range(count)), size)  # type: ignore[index]
+    return POLICIES[policy](SampleRng(range(count)), size)  # type: ignore[index]
 
 
 def test_trivial_augment_is_the_papers() -> None:

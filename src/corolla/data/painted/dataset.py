@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from corolla.atomic import write_bytes
-from corolla.data.listing import is_noise
+from corolla.data.listing import is_system_file
 from corolla.data.painted.flowers.daisy import daisy
 from corolla.data.painted.flowers.dandelion import dandelion
 from corolla.data.painted.flowers.rose import rose
@@ -127,7 +127,7 @@ def refuse_strangers(folder: Path, ours: Sequence[Path], advice: str = "give a n
         raise CorollaError(f"{folder} is a file; {advice} to paint into")
     expected = {folder / path for path in ours}
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file() and path not in expected and not is_noise(path.name):
+        if path.is_file() and path not in expected and not is_system_file(path.name):
             raise CorollaError(f"{folder} already holds {path.relative_to(folder)}; {advice} to paint into")
 
 

@@ -40,7 +40,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Catalog:
+class ShardIndex:
     """All pieces, and from a word to the name of its class."""
 
     source: str
@@ -58,7 +58,7 @@ class Catalog:
         return {split: frozenset(self.names[word] for word in words) for split, words in found.items() if words}
 
 
-def catalog_of(found: Found, progress: Progress | None = None, unsplit: Literal["", "train"] = "train") -> Catalog:
+def catalog_of(found: Found, progress: Progress | None = None, unsplit: Literal["", "train"] = "train") -> ShardIndex:
     """Look at every file, at headers and labels only; `unsplit` is the split of files that say none.
 
     Raises `CorollaError`, also where no file has a labeled image.
@@ -66,7 +66,7 @@ def catalog_of(found: Found, progress: Progress | None = None, unsplit: Literal[
     return written_here(found) if found.written_here else by_others(found, progress, unsplit)
 
 
-def written_here(found: Found) -> Catalog:
+def written_here(found: Found) -> ShardIndex:
     """The shards that `shards.json` lists, which must be there in their sizes."""
     content = read_index(found.folder / INDEX)
     try:
@@ -77,7 +77,7 @@ def written_here(found: Found) -> Catalog:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorollaError(f"{found.folder / INDEX} is damaged ({error}); make the shards again") from None
     names = {str(number): name for number, name in enumerate(classes)}
-    return Catalog(found.source, pieces, names)
+    return ShardIndex(found.source, pieces, names)
 
 
 def read_index(file: Path) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> Piece:
     return Piece(path, 0, split, {place[label]: n for label, n in counts.items()}, str(said["sha256"]), size)
 
 
-def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "train"]) -> Catalog:
+def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "train"]) -> ShardIndex:
     """Files that came without an index of ours: each is counted once, and what it is not is said."""
     pieces: list[Piece] = []
     misplaced: list[Skipped] = []
@@ -139,7 +139,7 @@ def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "tra
     if not pieces:
         raise CorollaError(nothing_labeled(found, misplaced))
     words = sorted({word for piece in pieces for word in piece.counts})
-    return Catalog(found.source, tuple(pieces), names_of(words, found), tuple(misplaced))
+    return ShardIndex(found.source, tuple(pieces), names_of(words, found), tuple(misplaced))
 
 
 def left_out(left: LeftOut, where: str) -> Iterator[Skipped]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.data.manifest import SPLITS, Split
-from corolla.data.shards.catalog import Catalog, Piece
+from corolla.data.shards.catalog import Piece, ShardIndex
 from corolla.data.shards.index import index_of
 from corolla.data.splitting import Fractions
 from corolla.errors import CorollaError
@@ -24,7 +24,7 @@ FEW = 2
 Places = dict[int, NDArray[np.int64]]  # from a piece's place in the catalog to samples of it, in rising order
 
 
-def hold_out(catalog: Catalog, seed: int, fractions: Fractions) -> dict[Split, Places]:
+def hold_out(catalog: ShardIndex, seed: int, fractions: Fractions) -> dict[Split, Places]:
     """The training samples that become validation or test images, where there are none."""
     missing = [split for split in SPLITS if not catalog.of(split)]
     if not missing or "train" in missing:  # also where no split is to be made up
@@ -68,7 +68,7 @@ def shares(
     return found
 
 
-def sample_of(catalog: Catalog, held: dict[Split, Places], seed: int) -> Places:
+def sample_of(catalog: ShardIndex, held: dict[Split, Places], seed: int) -> Places:
     """Training samples of every class, as even as there are, from as few pieces as it takes."""
     names = sorted(set(catalog.names.values()))
     training = [place for place, piece in enumerate(catalog.pieces) if piece.split == "train"]
@@ -93,7 +93,7 @@ def sample_of(catalog: Catalog, held: dict[Split, Places], seed: int) -> Places:
     return taken
 
 
-def labels_of(piece: Piece, catalog: Catalog, names: Sequence[str]) -> NDArray[np.int64]:
+def labels_of(piece: Piece, catalog: ShardIndex, names: Sequence[str]) -> NDArray[np.int64]:
     """The class of every sample of a piece, as its place in `names`."""
     index, number = index_of(piece.path), {name: place for place, name in enumerate(names)}
     if piece.number >= len(index.pieces) or not set(index.vocabulary) <= catalog.names.keys():

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from corolla.data.listing import is_noise
+from corolla.data.listing import is_system_file
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import (
     MAX_IMAGE,
@@ -191,7 +191,7 @@ def drafts_of(key: str, parts: Sequence[Part], halves: Halves) -> Iterator[tuple
 def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
     """The headers of everything but folders, one after another."""
     for member in headers(file):
-        if not member.isdir() and not is_noise(member.name.rpartition("/")[2]):
+        if not member.isdir() and not is_system_file(member.name.rpartition("/")[2]):
             yield member
 
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from corolla.data.cache import cache_folder, new_folder
 from corolla.data.decoding import suffix_of
-from corolla.data.listing import Listing
+from corolla.data.listing import RawDataset
 from corolla.data.manifest import Example, Manifest, Split
 from corolla.data.progress import Progress
-from corolla.data.shards.catalog import Catalog, Piece, catalog_of
+from corolla.data.shards.catalog import Piece, ShardIndex, catalog_of
 from corolla.data.shards.finding import Found, find
 from corolla.data.shards.holding import Places, hold_out, labels_of, sample_of
 from corolla.data.shards.samples import DamageError, Sample, read_samples
@@ -42,7 +42,7 @@ class Order:
     places: frozenset[int] | None
 
 
-def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progress | None = None) -> Listing:
+def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progress | None = None) -> RawDataset:
     """The listing of a source of many images; its `stream` has all the training images. Raises `CorollaError`.
 
     With the fractions `MEASURED` files that say no split have none, and all their images are there as files.
@@ -71,7 +71,7 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
     classes = catalog.classes()
     for split in held:
         classes[split] = classes["train"]
-    return Listing(folder, examples, classes, catalog.misplaced, stream=stream if stream.parts else None)
+    return RawDataset(folder, examples, classes, catalog.misplaced, stream=stream if stream.parts else None)
 
 
 def unpacked(folder: Path) -> tuple[Example, ...] | None:
@@ -106,7 +106,7 @@ def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
     return replace(manifest, root=listing.root, stream=listing.stream)
 
 
-def stream_of(catalog: Catalog, held: dict[Split, Places], seed: int, fractions: Fractions) -> ImageStream:
+def stream_of(catalog: ShardIndex, held: dict[Split, Places], seed: int, fractions: Fractions) -> ImageStream:
     """The training images: those of the training pieces that are not held out."""
     classes = tuple(sorted(set(catalog.names.values())))
     number = {name: place for place, name in enumerate(classes)}
@@ -129,7 +129,7 @@ def stream_of(catalog: Catalog, held: dict[Split, Places], seed: int, fractions:
     return ImageStream(catalog.source, seed, fractions, classes, numbers, words, tuple(parts))
 
 
-def orders_of(catalog: Catalog, held: dict[Split, Places], sample: Places) -> list[Order]:
+def orders_of(catalog: ShardIndex, held: dict[Split, Places], sample: Places) -> list[Order]:
     """What is to be unpacked, piece by piece."""
     orders = [Order(place, piece.split, None) for place, piece in enumerate(catalog.pieces) if piece.split != "train"]
     for split, places in (*held.items(), ("train", sample)):
@@ -137,7 +137,7 @@ def orders_of(catalog: Catalog, held: dict[Split, Places], sample: Places) -> li
     return sorted(orders, key=lambda order: order.piece)
 
 
-def unpack(catalog: Catalog, orders: list[Order], folder: Path, progress: Progress | None) -> Iterator[Example]:
+def unpack(catalog: ShardIndex, orders: list[Order], folder: Path, progress: Progress | None) -> Iterator[Example]:
     """Write the images into a new folder, and say what they are."""
     seen: Counter[str] = Counter()
     for done, order in enumerate(orders, start=1):

@@ -20,7 +20,7 @@ from corolla.atomic import refuse_occupied, write_json, write_with
 from corolla.data.decoding import suffix_of
 from corolla.data.hashing import sha256_of
 from corolla.data.layout import ClassFolders
-from corolla.data.listing import is_noise
+from corolla.data.listing import is_system_file
 from corolla.data.manifest import SPLITS, Example, Manifest, Split
 from corolla.data.progress import Progress
 from corolla.data.shards.catalog import FORMAT
@@ -102,7 +102,7 @@ def begin(folder: Path, key: dict[str, Any]) -> dict[str, dict[str, Any]]:
             for left in folder.glob(pattern):  # by a process that was killed
                 left.unlink(missing_ok=True)
         return {name: row for name, row in said.items() if is_whole(folder / name, row)}
-    if not folder.is_dir() or any(not is_noise(entry.name) for entry in folder.iterdir()):
+    if not folder.is_dir() or any(not is_system_file(entry.name) for entry in folder.iterdir()):
         refuse_occupied(folder)
     write_json(folder / JOURNAL, {**key, "shards": []})
     return {}

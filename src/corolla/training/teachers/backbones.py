@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from corolla.errors import CorollaError
-from corolla.model import Inspection, ViT
+from corolla.model import Intermediates, ViT
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from corolla.training.pretrained import LITE, check_lite, check_pretrained, is_vision_transformer
 from corolla.training.teachers.teacher import Pretrained
@@ -80,7 +80,7 @@ def vision_transformer(path: str) -> Pretrained:
     side = model.config.patch_size
 
     def extract(model: ViT, images: Tensor) -> Seen:
-        seen, grid = Inspection(), model.config.grid((images.shape[-2], images.shape[-1]))
+        seen, grid = Intermediates(), model.config.grid((images.shape[-2], images.shape[-1]))
         z = model.encode(images, seen)
         tokens = [model.patch_tokens(layer) for layer in (seen.blocks[(model.config.depth - 1) // 2], z)]
         middle, last = (each.transpose(1, 2).reshape(len(z), -1, *grid) for each in tokens)

@@ -23,7 +23,7 @@ from corolla.text import count
 from corolla.training.features import digest, file_of, image_features
 from corolla.training.head import fit_head
 from corolla.training.images import EpochSampler, TrainingImages, training_loader
-from corolla.training.machine import Machine
+from corolla.training.machine import Runtime
 from corolla.training.optimization import learning_rate_factor
 from corolla.training.recipe import Recipe
 from corolla.training.teachers.backbones import load_backbone
@@ -45,7 +45,7 @@ LATE = 1.2  # times the seconds there are, after which a fine-tuning that turns 
 class FittedTeacher:
     """The teacher that `recipe` names with a head for one manifest's classes; `facts` say how well it does."""
 
-    def __init__(self, manifest: Manifest, recipe: Recipe, machine: Machine, seed: int, progress: Progress) -> None:
+    def __init__(self, manifest: Manifest, recipe: Recipe, machine: Runtime, seed: int, progress: Progress) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
         self.accelerator, self.workers, self.processes = machine.accelerator(), machine.workers, machine.processes
         self.facts: dict[str, Any] = {"name": recipe.teacher}
@@ -222,7 +222,7 @@ class FittedTeacher:
 def fit_teacher(
     manifest: Manifest,
     recipe: Recipe,
-    machine: Machine,
+    machine: Runtime,
     *,
     seed: int,
     seconds: float | None = None,

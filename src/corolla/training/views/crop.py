@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 
 from corolla.data.pixels import ImageArray
 from corolla.training.views.operations import View
-from corolla.training.views.randomness import Dice, between
+from corolla.training.views.randomness import SampleRng, between
 
 TRIES = 10
 ASPECT = 4 / 3  # a crop's sides differ by this factor at most
 
 
-def crop_boxes(sizes: NDArray[np.int64], least: float, dice: Dice) -> NDArray[np.int64]:
+def crop_boxes(sizes: NDArray[np.int64], least: float, dice: SampleRng) -> NDArray[np.int64]:
     """A box (top, left, height, width) for each image of `sizes` (B, 2), as Inception drew them (arXiv 1409.4842).
 
     Its area is `least` to all of the image's. The first of ten tries that lies inside counts; where none does, the

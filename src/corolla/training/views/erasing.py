@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.training.views.operations import MEAN_COLOR, View
-from corolla.training.views.randomness import Dice, between
+from corolla.training.views.randomness import SampleRng, between
 
 AREA = (0.02, 0.33)  # share of the view
 ASPECT = (0.3, 3.3)  # height over width
 
 
-def rectangles(dice: Dice, size: int, share: float) -> NDArray[np.int64]:
+def rectangles(dice: SampleRng, size: int, share: float) -> NDArray[np.int64]:
     """What each view of `size` pixels loses (B, 4): top, left, height, width; nothing but for `share` of the views."""
     rolls = dice.roll(5)
     area = size * size * between(rolls[:, 1], *AREA)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from corolla.training.recipe import Policy
 from corolla.training.views.operations import Op
-from corolla.training.views.randomness import Dice, between
+from corolla.training.views.randomness import SampleRng, between
 
 BINS = 31  # steps from an operation's weakest to its strongest
 LIGHT_TURN, LIGHT_COLOR = 20.0, 0.3  # degrees, share
@@ -20,12 +20,12 @@ KINDS = ("identity", *SIGNED, "posterize", "solarize", "autocontrast", "equalize
 ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
-def none(dice: Dice, size: int) -> list[list[Op]]:
+def none(dice: SampleRng, size: int) -> list[list[Op]]:
     """Nothing."""
     return [[] for _ in dice.streams]
 
 
-def light(dice: Dice, size: int) -> list[list[Op]]:
+def light(dice: SampleRng, size: int) -> list[list[Op]]:
     """A turn of up to 20 degrees, then brightness, contrast and saturation by up to 30 % in an order of chance."""
     rolls = dice.roll(5)
     turns = between(rolls[:, 0], -LIGHT_TURN, LIGHT_TURN).tolist()
@@ -37,7 +37,7 @@ def light(dice: Dice, size: int) -> list[list[Op]]:
     return drawn
 
 
-def trivial(dice: Dice, size: int) -> list[list[Op]]:
+def trivial(dice: SampleRng, size: int) -> list[list[Op]]:
     """TrivialAugment, wide (arXiv 2103.10158): one operation of any strength."""
     rolls = dice.roll(3)
     strengths = (pick(rolls[:, 1], BINS) / (BINS - 1)).tolist()
@@ -45,7 +45,7 @@ def trivial(dice: Dice, size: int) -> list[list[Op]]:
     return [[op_of(KINDS[kind], SIGNED, 6, strength, negative)] for kind, strength, negative in chosen]
 
 
-def rand(dice: Dice, size: int) -> list[list[Op]]:
+def rand(dice: SampleRng, size: int) -> list[list[Op]]:
     """RandAugment (arXiv 1909.13719): two operations of the same strength, 10 of 30."""
     far = 150 / 331 * size  # a share of the image, where TrivialAugment moves it by pixels
     strongest = dict.fromkeys(SIGNED, 0.9)
@@ -74,7 +74,7 @@ def op_of(kind: str, strongest: dict[str, float], fewest_bits: int, strength: fl
 
 
 # From dice and the views' side in pixels to what is done to each view.
-POLICIES: dict[Policy, Callable[[Dice, int], list[list[Op]]]] = {
+POLICIES: dict[Policy, Callable[[SampleRng, int], list[list[Op]]]] = {
     "none": none,
     "light": light,
     "trivial": trivial,

@@ -13,7 +13,7 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1  # torch takes 63 bits
 
 
-class Dice:
+class SampleRng:
     """A stream of uniform numbers for each image of a batch, which its seed alone decides."""
 
     def __init__(self, seeds: Sequence[int]) -> None:

@@ -16,10 +16,10 @@ from corolla.training.views.crop import crop_boxes, cut
 from corolla.training.views.erasing import erase, rectangles
 from corolla.training.views.operations import apply
 from corolla.training.views.policies import POLICIES
-from corolla.training.views.randomness import Dice
+from corolla.training.views.randomness import SampleRng
 
 
-class Views:
+class TrainTransform:
     """Crop, mirror, policy, erasing, as the recipe says."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -28,7 +28,7 @@ class Views:
 
     def __call__(self, images: Sequence[ImageArray], size: int, seeds: Sequence[int]) -> Tensor:
         """The views of the images that `seeds` stand for: uint8 (B, 3, size, size), channels last in memory."""
-        dice = Dice(seeds)
+        dice = SampleRng(seeds)
         sizes = np.array([image.shape[:2] for image in images], np.int64)
         boxes = crop_boxes(sizes, self.random_resized_crop_scale, dice)
         mirrored = dice.roll(1)[:, 0] < 0.5
