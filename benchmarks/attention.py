@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from corolla.model import eager_attention
+from corolla.models.vit import eager_attention
 from corolla.precision import name_of
 from corolla.training.machine import choose_device, hardware
 

@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer
 
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.weights import Weights
 
@@ -63,7 +64,7 @@ def asked(model: nn.Module, images: Tensor) -> Tensor:
 @torch.inference_mode()
 def ours(weights: Weights, images: Tensor) -> Tensor:
     """The same of ours."""
-    seen = weights.model(None if weights.has_head else 1).inspect(images)
+    seen = weights.model(None if weights.has_head else 1).forward_intermediates(images)
     return seen.logits if weights.has_head else seen.pooled
 
 
@@ -279,13 +280,13 @@ def hybrid(config: ViTConfig) -> Weights:
     return Weights(Path("made"), "corolla", config, dict(model.state_dict()), prepared, names)
 
 
-OURS = ViTConfig(num_classes=4, image_size=(32, 32), patch_size=8, width=48, depth=2, heads=3, mlp_dim=96)
-HYBRID: dict[str, Any] = {"stem": (12, 24, 48), "stem_blocks": 1, "pooling": "average", "positions": "sincos"}
+OURS = ViTConfig(num_classes=4, image_size=(32, 32), patch_size=8, embed_dim=48, depth=2, num_heads=3, mlp_dim=96)
+HYBRID: dict[str, Any] = {"stem": (12, 24, 48), "stem_blocks": 1, "global_pool": "avg", "pos_embed": "sincos"}
 BRIDGED: dict[str, ViTConfig] = {  # what neither library has words for
     "hybrid": replace(OURS, **HYBRID),
-    "hybrid, SwiGLU and registers": replace(OURS, **HYBRID, activation="swiglu", registers=2),
+    "hybrid, SwiGLU and registers": replace(OURS, **HYBRID, activation="swiglu", num_reg_tokens=2),
     "rotary, class token and mean": replace(
-        OURS, positions="none", rotary="centered", registers=2, pooling="token+average", norm_eps=1e-5
+        OURS, pos_embed="none", rotary="centered", num_reg_tokens=2, global_pool="token+avg", norm_eps=1e-5
     ),
-    "class token and mean, epsilon 1e-5": replace(OURS, pooling="token+average", norm_eps=1e-5),
+    "class token and mean, epsilon 1e-5": replace(OURS, global_pool="token+avg", norm_eps=1e-5),
 }

@@ -27,9 +27,9 @@ import several_processes
 from corolla.bench.cases import Case
 from corolla.bench.memory import apart, peak_memory
 from corolla.bench.models import PASSES, measure_training, one_a_class
-from corolla.layers import walk
+from corolla.models.names import vit_config
+from corolla.models.summary import model_summary
 from corolla.progress import Progress
-from corolla.sizes import vit_config
 from corolla.training.machine import Runtime, hardware
 from corolla.training.muon import ITERATIONS
 from corolla.training.recipes.scratch import RECIPE
@@ -131,13 +131,13 @@ def processes_table(scratch: Path) -> Iterator[str]:
 
 def operations(case: Case) -> tuple[float, float, float]:
     """Of one step: operations of the model, of Muon's iteration (m x n matrices, m <= n), and parameters."""
-    whole, shape = walk(case.config)[0], case.config
-    width, hidden = shape.width, shape.mlp_dim
+    whole, shape = model_summary(case.config)[0], case.config
+    width, hidden = shape.embed_dim, shape.mlp_dim
     muon = 0.0
     for rows, columns in ((3 * width, width), (width, width), (hidden, width), (width, hidden)):  # of each block
         m, n = min(rows, columns), max(rows, columns)
         muon += shape.depth * ITERATIONS * (4 * m * m * n + 2 * m**3)
-    return 2 * whole.multiply_adds * PASSES["training"] * case.batch, muon, whole.parameters
+    return 2 * whole.macs * PASSES["training"] * case.batch, muon, whole.parameters
 
 
 def fit(rows: Sequence[tuple[float, float, float]], seconds: Sequence[float]) -> tuple[float, float]:
@@ -186,7 +186,7 @@ def plan_table(rates: Sequence[tuple[str, float]], batch: int = 4096) -> Iterato
     for name, epochs in PLANS:
         case = Case(name, batch)
         model, muon, _ = operations(case)
-        parameters = walk(vit_config(name, CLASSES))[0].parameters
+        parameters = model_summary(vit_config(name, CLASSES))[0].parameters
         steps = epochs * IMAGES / batch
         total = steps * (model + muon)
         days = " | ".join(duration(total / rate) for _, rate in rates)

@@ -137,7 +137,7 @@ def print_novelty(classifiers: list[Classifier], evaluations: list[Evaluation]) 
     for kind, images in strangers().items():
         areas, refused = [], []
         for place, (classifier, evaluation) in enumerate(zip(classifiers, evaluations, strict=True)):
-            novelty = np.array([reply.novelty for reply in classifier.replies(images)], np.float32)
+            novelty = np.array([output.novelty for output in classifier.outputs(images)], np.float32)
             everything[place].append(novelty)
             areas.append(auroc(evaluation, novelty))
             refused.append(float((novelty > 1).mean()))

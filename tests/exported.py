@@ -17,7 +17,7 @@ from shapes import build_chance, calibrate_by_chance
 @pytest.fixture(scope="session")
 def small() -> Classifier:
     """A hybrid with mirror images; do not change it."""
-    classifier = build_chance("hybrid", True, width=32, mlp_dim=64)
+    classifier = build_chance("hybrid", True, embed_dim=32, mlp_dim=64)
     calibrate_by_chance(classifier)
     return classifier
 

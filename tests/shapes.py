@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from corolla.classifier import Classifier
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.precision import Precision
 from corolla.preprocessing import Preprocessing
 from corolla.trust.calibration import Calibration
@@ -15,22 +16,22 @@ SIZE = (16, 40)
 SINGLE = Precision("no", "numbers are compared")
 SHAPES: dict[str, dict[str, object]] = {
     "plain": {},
-    "mean": {"pooling": "average"},
-    "mean, normalized after": {"pooling": "average", "norm_after_pooling": True},
-    "class token and mean": {"pooling": "token+average"},
-    "registers": {"registers": 3},
-    "mean and registers": {"pooling": "average", "registers": 2},
+    "mean": {"global_pool": "avg"},
+    "mean, normalized after": {"global_pool": "avg", "norm_after_pooling": True},
+    "class token and mean": {"global_pool": "token+avg"},
+    "registers": {"num_reg_tokens": 3},
+    "mean and registers": {"global_pool": "avg", "num_reg_tokens": 2},
     "distilled": {"distilled": True},
-    "rotary": {"positions": "none", "rotary": "centered", "registers": 2, "layer_scale": 0.1},
+    "rotary": {"pos_embed": "none", "rotary": "centered", "num_reg_tokens": 2, "layer_scale": 0.1},
     "rotary beside learned positions": {"rotary": "counted", "rotary_base": 10_000.0, "rotary_grid": (4, 4)},
-    "hybrid": {"stem": (4, 8), "stem_blocks": 1, "pooling": "average", "positions": "sincos"},
+    "hybrid": {"stem": (4, 8), "stem_blocks": 1, "global_pool": "avg", "pos_embed": "sincos"},
 }
 
 
 def build_chance(shape: str = "plain", flip: bool = False, **changes: object) -> Classifier:
     """A classifier of one of the `SHAPES`, wider than high, not calibrated."""
     torch.manual_seed(1)
-    fields = {"width": 16, "depth": 2, "heads": 2, "mlp_dim": 32} | SHAPES[shape] | changes
+    fields = {"embed_dim": 16, "depth": 2, "num_heads": 2, "mlp_dim": 32} | SHAPES[shape] | changes
     model = ViT(ViTConfig(3, SIZE, 8, **fields))  # type: ignore[arg-type]
     with torch.no_grad():
         for parameter in model.parameters():
@@ -40,7 +41,7 @@ def build_chance(shape: str = "plain", flip: bool = False, **changes: object) ->
 
 def calibrate_by_chance(classifier: Classifier, kinds: tuple[Kind, ...] = KINDS) -> None:
     """Give it a calibration fitted on noise."""
-    known = classifier.compute(noises(60))
+    known = classifier.raw_outputs(noises(60))
     labels = np.arange(60) % len(classifier.classes)
     scores = [Score.fit(kind, known, labels, known) for kind in kinds]
     conformal = Conformal.fit(known.probabilities, labels)

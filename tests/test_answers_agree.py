@@ -18,7 +18,7 @@ from corolla.errors import CorollaError
 from corolla.export.export import export
 from corolla.precision import SINGLE, choose_precision
 from corolla.run import Run
-from corolla.server.model import serve_file, serve_run
+from corolla.server.model import load_served
 
 DIGITS = 3  # what is printed of a probability, as parts of one: 60.1 %
 
@@ -52,14 +52,14 @@ def expected(run: Run, photos: list[Path]) -> np.ndarray:
     classifier = corolla.load(run.folder)
     assert isinstance(classifier, Classifier)
     assert classifier.precision == SINGLE
-    return classifier.probabilities(photos)
+    return classifier.predict_proba(photos)
 
 
 def test_the_training_itself_was_in_bfloat16_and_its_answers_would_differ(
     run: Run, photos: list[Path], expected: np.ndarray
 ) -> None:
     assert run.load_config().training["precision"] == "bf16"
-    half = corolla.load(run.folder, precision="bf16").probabilities(photos)
+    half = corolla.load(run.folder, precision="bf16").predict_proba(photos)
     assert (np.round(half, DIGITS) != np.round(expected, DIGITS)).any()  # or this file would say nothing
     assert np.abs(half - expected).max() < 0.05
 
@@ -70,11 +70,11 @@ def test_run_file_server_and_table_give_the_same_digits(
     export(run.folder, tmp_path / "run.onnx")
     pixels = np.stack([corolla.load(run.folder).pixels(photo) for photo in photos])
     answers = {
-        "file": corolla.load(tmp_path / "run.onnx").probabilities(photos),
-        "one at a time": np.concatenate([corolla.load(run.folder).probabilities([photo]) for photo in photos]),
-        "server": np.stack([reply.probabilities for reply in serve_run(run.folder).predictor.reply(pixels)]),
+        "file": corolla.load(tmp_path / "run.onnx").predict_proba(photos),
+        "one at a time": np.concatenate([corolla.load(run.folder).predict_proba([photo]) for photo in photos]),
+        "server": np.stack([output.probabilities for output in load_served(run.folder).predictor.infer(pixels)]),
         "server of the file": np.stack(
-            [reply.probabilities for reply in serve_file(tmp_path / "run.onnx").predictor.reply(pixels)]
+            [output.probabilities for output in load_served(tmp_path / "run.onnx").predictor.infer(pixels)]
         ),
         "evaluate": corolla.evaluate(run.folder, photos[0].parents[1]).probabilities,
     }
@@ -133,12 +133,12 @@ def test_a_file_computes_as_it_was_exported(ask: Callable, run: Run, tmp_path: P
         words = [str(tmp_path / word) if word.endswith("onnx") else word for word in command]
         assert main([*words, "--precision", "bf16"]) == 2
         assert "an exported file computes as it was exported; leave --precision bf16 out" in capsys.readouterr().err
-    with pytest.raises(CorollaError, match="answers are computed in fp32 or bf16, not in 'fp16'"):
+    with pytest.raises(CorollaError, match="predictions are computed in fp32 or bf16, not in 'fp16'"):
         corolla.load(run.folder, precision="fp16")  # type: ignore[arg-type]
 
 
 def test_a_table_in_bfloat16_is_another_table(run: Run, photos: list[Path], tmp_path: Path) -> None:
     predict_many(run.folder, photos[0].parents[1], tmp_path / "half.parquet", top=3, precision="bf16")
     rows = parquet.read_table(tmp_path / "half.parquet").to_pylist()
-    half = corolla.load(run.folder, precision="bf16").probabilities(photos).max(axis=1)
+    half = corolla.load(run.folder, precision="bf16").predict_proba(photos).max(axis=1)
     assert [row["probability"] for row in rows] == pytest.approx(half.tolist(), abs=2e-3)

@@ -13,12 +13,13 @@ import corolla
 from corolla.classifier import Classifier
 from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.names import vit_config
+from corolla.models.vit import ViT
 from corolla.precision import Precision
 from corolla.predictor import BATCH
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
-from corolla.sizes import vit_config
 
 CLASSES = ("bright", "dark", "red")
 
@@ -31,7 +32,7 @@ def make_image(seed: int, size: tuple[int, int] = (30, 40)) -> Image.Image:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with random weights that answers differently from image to image."""
     torch.manual_seed(0)
-    shape = ViTConfig(3, (16, 16), 8, 32, 2, 2, 64, pooling="average", positions="sincos", stem=(8, 16))
+    shape = ViTConfig(3, (16, 16), 8, 32, 2, 2, 64, global_pool="avg", pos_embed="sincos", stem=(8, 16))
     model, run = ViT(shape), Run(tmp_path_factory.mktemp("run"))
     torch.nn.init.normal_(model.head.weight, std=3)
     run.save_model(model)
@@ -77,8 +78,8 @@ def test_every_way_to_hand_over_an_image_gives_the_same_answer(run: Run, photos:
 def test_neighbors_in_a_batch_do_not_change_an_answer(run: Run, photos: Path) -> None:
     classifier = Classifier.load(run.folder)
     paths = sorted(photos.rglob("*.png"))
-    together = classifier.probabilities(paths)
-    alone = np.concatenate([classifier.probabilities([path]) for path in paths[:5]])
+    together = classifier.predict_proba(paths)
+    alone = np.concatenate([classifier.predict_proba([path]) for path in paths[:5]])
     np.testing.assert_allclose(together[:5], alone, rtol=1e-4, atol=1e-6)
 
 
@@ -87,7 +88,7 @@ def test_an_unreadable_image_is_answered_with_its_reason_and_stops_no_other(run:
     bad.write_bytes(b"no image")
     make_image(1).save(tmp_path / "good.png")
     classifier = Classifier.load(run.folder)
-    answers = [answer for _, answer in classifier.answers([bad, tmp_path / "good.png", bad])]
+    answers = [answer for _, answer in classifier.iter_outputs([bad, tmp_path / "good.png", bad])]
     assert [isinstance(answer, ImageError) for answer in answers] == [True, False, True]
     with pytest.raises(ImageError):
         classifier.predict(bad)
@@ -98,7 +99,7 @@ def test_an_unreadable_image_is_answered_with_its_reason_and_stops_no_other(run:
 def test_an_image_and_its_mirror_image_get_the_same_answer(run: Run) -> None:
     classifier, image = Classifier.load(run.folder), make_image(3, (24, 24))
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    one, other = classifier.probabilities([image]), classifier.probabilities([mirrored])
+    one, other = classifier.predict_proba([image]), classifier.predict_proba([mirrored])
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
@@ -123,10 +124,10 @@ def test_bfloat16_answers_as_float32_does(name: str, tmp_path: Path, photos: Pat
     run.save_config(Config(name, model.config, CLASSES, Preprocessing((96, 96)), {}, {"root": "."}, {}, {}))
     exact, quick = (Classifier.load(run.folder, precision=precision) for precision in (SINGLE, HALF))
     assert next(quick.answering.blocks.parameters()).dtype == torch.float32  # of a norm
-    assert quick.answering.patches.project.weight.dtype == torch.bfloat16
-    assert quick.model.patches.project.weight.dtype == torch.float32
+    assert quick.answering.patch_embed.proj.weight.dtype == torch.bfloat16
+    assert quick.model.patch_embed.proj.weight.dtype == torch.float32
     paths = sorted(photos.rglob("*.png"))[:20]
-    one, other = (torch.from_numpy(classifier.probabilities(paths)).log() for classifier in (exact, quick))
+    one, other = (torch.from_numpy(classifier.predict_proba(paths)).log() for classifier in (exact, quick))
     assert not torch.equal(one, other)
     scale = (one - one.mean(dim=1, keepdim=True)).abs().max()  # of the logits, which probabilities leave free by a sum
     assert float((one - other).abs().max() / scale) < 2e-2
@@ -136,4 +137,4 @@ def test_stored_matrices_answer_as_autocasts_do(run: Run) -> None:
     loaded = Classifier.load(run.folder, precision=HALF)
     by_autocast = Classifier(loaded.model, loaded.preprocessing, CLASSES, flip=True, precision=HALF)
     images = [make_image(seed) for seed in range(5)]
-    assert np.array_equal(loaded.probabilities(images), by_autocast.probabilities(images))
+    assert np.array_equal(loaded.predict_proba(images), by_autocast.predict_proba(images))

@@ -35,7 +35,7 @@ from corolla.portable.explaining import explain_by_file
 from corolla.portable.predictor import OnnxPredictor
 from corolla.pretrained import run_folder
 from corolla.run import find_run
-from corolla.server.model import serve_file, serve_run
+from corolla.server.model import load_served
 from corolla.training.resuming import added, place_of
 from corolla.training.train import train
 from corolla.weights import load_weights, pack, push, write_weights
@@ -99,15 +99,17 @@ CALLS: dict[str, Callable[[], object]] = {
     ),
     "corolla.portable.predictor.OnnxPredictor.load": lambda: OnnxPredictor.load(FILE).classes,
     "corolla.predictor.Predictor.predict": lambda: classifier().predict([PHOTO, Path(PHOTO)]),
-    "corolla.predictor.Predictor.probabilities": lambda: classifier().probabilities([PHOTO]).shape == (1, 3),
-    "corolla.predictor.Predictor.replies": lambda: classifier().replies([PHOTO]),
-    "corolla.predictor.Predictor.answers": lambda: hasattr(next(classifier().answers([PHOTO]))[1], "probabilities"),
+    "corolla.predictor.Predictor.predict_proba": lambda: classifier().predict_proba([PHOTO]).shape == (1, 3),
+    "corolla.predictor.Predictor.outputs": lambda: classifier().outputs([PHOTO]),
+    "corolla.predictor.Predictor.iter_outputs": lambda: hasattr(
+        next(classifier().iter_outputs([PHOTO]))[1], "probabilities"
+    ),
+    "corolla.predictor.Predictor.predict_iter": lambda: bool(next(classifier().predict_iter([PHOTO])).label),  # type: ignore[union-attr]
     "corolla.predictor.Predictor.read": lambda: hasattr(classifier().read(PHOTO), "shape"),
     "corolla.predictor.Predictor.pixels": lambda: classifier().pixels(PHOTO).shape == (16, 16, 3),
     "corolla.pretrained.run_folder": lambda: (run_folder(RUN) / "config.json").is_file(),
     "corolla.run.find_run": lambda: find_run(RUN).check().classes,
-    "corolla.server.model.serve_file": lambda: serve_file(FILE).file.is_file(),  # type: ignore[union-attr]
-    "corolla.server.model.serve_run": lambda: serve_run(RUN).facts.name == "run",
+    "corolla.server.model.load_served": lambda: load_served(FILE).file.is_file(),  # type: ignore[union-attr]
     "corolla.training.resuming.added": lambda: (
         len(added(PHOTOS, read_labeled(PHOTOS, None).with_examples(()), ())) == 60
     ),

@@ -1,7 +1,7 @@
 """Whatever a program gives `predict` and `explain`: a run and its exported file take the same, and answer alike."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,28 @@ def test_arrays_and_lists_are_answered(predictor: Predictor, tmp_path: Path) -> 
     assert [answer.top for answer in predictor.predict(IMAGES[:1])] == [predictor.predict(IMAGES[0]).top]
 
 
+def test_images_of_any_series_are_predicted_one_after_the_other(predictor: Predictor, tmp_path: Path) -> None:
+    """A generator is read no further than a batch ahead, and what cannot be read has its place."""
+    read: list[int] = []
+
+    def images() -> Iterator[object]:
+        for number in range(200):
+            read.append(number)
+            yield IMAGES[number % len(IMAGES)] if number != 3 else tmp_path / "missing.jpg"
+
+    predictions = predictor.predict_iter(images(), top=2)  # type: ignore[arg-type]
+    first = next(predictions)
+    assert len(read) <= 64
+    rest = list(predictions)
+    assert len(rest) == 199
+    assert isinstance(rest[2], ImageError)
+    assert first == predictor.predict(IMAGES[:32], top=2)[0]
+    proba = predictor.predict_proba(IMAGES)
+    assert proba.shape == (len(IMAGES), len(predictor.classes))
+    assert [predictor.classes[row.argmax()] for row in proba] == [one.label for one in predictor.predict(IMAGES)]
+    assert predictor.predict_proba([]).shape == (0, len(predictor.classes))
+
+
 def test_what_is_no_image_says_what_may_be_given(predictor: Predictor, tmp_path: Path) -> None:
     for thing in (None, 7, object(), {"a": 1}, [None], (IMAGES[0], [IMAGES[1]])):
         with pytest.raises(
@@ -92,8 +114,8 @@ def test_what_is_no_image_says_what_may_be_given(predictor: Predictor, tmp_path:
         predictor.predict([IMAGES[0], None, IMAGES[0]])
     with pytest.raises(CorollaError, match=r"cannot read .*missing\.jpg: no such file"):
         predictor.predict([IMAGES[0], tmp_path / "missing.jpg"])
-    for ask in (predictor.replies, predictor.probabilities, lambda given: list(predictor.answers(given))):
-        with pytest.raises(CorollaError, match=r"come as a list, and this is a str; put it into one: \[image\]"):
+    for ask in (predictor.outputs, predictor.predict_proba, lambda given: list(predictor.iter_outputs(given))):
+        with pytest.raises(CorollaError, match=r"images should be a list, not a str; pass \[image\]"):
             ask("photo.jpg")  # type: ignore[operator]
 
 

@@ -16,11 +16,12 @@ from safetensors.torch import save_file
 from corolla.data.shards.writing import write_shards
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
 
-SHAPE = ViTConfig(num_classes=2, image_size=(16, 16), patch_size=8, width=16, depth=1, heads=2, mlp_dim=32)
+SHAPE = ViTConfig(num_classes=2, image_size=(16, 16), patch_size=8, embed_dim=16, depth=1, num_heads=2, mlp_dim=32)
 
 
 def make_run(folder: Path) -> Run:
@@ -86,7 +87,7 @@ def test_a_channels_last_model_is_saved_as_it_computes(tmp_path: Path) -> None:
     shape = replace(SHAPE, stem=(4, 8))
     model, run = ViT(shape).eval(), make_run(tmp_path)
     torch.nn.init.normal_(model.head.weight)
-    model.patches.to(memory_format=torch.channels_last)
+    model.patch_embed.to(memory_format=torch.channels_last)
     run.save_model(model)
     run.save_config(replace(run.load_config(), architecture=shape))
     images = torch.randn(2, 3, 16, 16)
@@ -196,7 +197,7 @@ def test_a_pickle_named_like_weights_runs_nothing(run: Run, tmp_path: Path) -> N
 
 
 def test_weights_of_another_shape_are_named(run: Run) -> None:
-    state = ViT(replace(SHAPE, mlp_dim=48, registers=1)).state_dict()
+    state = ViT(replace(SHAPE, mlp_dim=48, num_reg_tokens=1)).state_dict()
     del state["norm.bias"]
     save_file(state, run.weights)
     with pytest.raises(CorollaError) as caught:

@@ -108,7 +108,7 @@ def flip_in_runs(setting: Setting, tries: int) -> list[Flips]:
         return run.load_model()[0].state_dict(), False
 
     config = run.load_config()
-    sizes = (len(config.classes), config.architecture.width, config.architecture.width)
+    sizes = (len(config.classes), config.architecture.embed_dim, config.architecture.embed_dim)
 
     def calibration() -> tuple[Any, bool]:
         found = Calibration.load(run.calibration, sizes)

@@ -15,12 +15,12 @@ from corolla.classifier import Classifier
 from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import paint_dataset
-from corolla.model import ViT
+from corolla.models.names import vit_config
+from corolla.models.vit import ViT
 from corolla.precision import choose_precision
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Config, Run
-from corolla.sizes import vit_config
 from corolla.training.machine import Runtime
 from corolla.training.recipe import Policy, Recipe
 from corolla.training.trainer import Trainer
@@ -72,7 +72,7 @@ def asked(model: str) -> Asked:
     shape, numbers = vit_config(named(model), CLASSES), choose_precision("cpu")
     classifier = Classifier(ViT(shape), Preprocessing((PIXELS, PIXELS)), NAMES, flip=False, precision=numbers)
     return lambda files, batch: (
-        classifier.predict(files[0]) if batch == 1 else classifier.probabilities(files)  # in batches of its own: 32
+        classifier.predict(files[0]) if batch == 1 else classifier.predict_proba(files)  # in batches of its own: 32
     )
 
 

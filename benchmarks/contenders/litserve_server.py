@@ -35,14 +35,14 @@ class Classify(litserve.LitAPI):
         return np.stack(inputs)
 
     def predict(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
-        return self.classifier.reply(pixels if pixels.ndim == 4 else pixels[None])
+        return self.classifier.infer(pixels if pixels.ndim == 4 else pixels[None])
 
     def unbatch(self, output: list[ModelOutput]) -> list[ModelOutput]:
         return output
 
     def encode_response(self, output: ModelOutput | list[ModelOutput]) -> dict[str, Any]:
-        reply = output if isinstance(output, ModelOutput) else output[0]
-        return {"predictions": [self.classifier.prediction(reply).to_json()]}
+        output = output if isinstance(output, ModelOutput) else output[0]
+        return {"predictions": [self.classifier.to_prediction(output).to_json()]}
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ def run() -> NoReturn:
             from corolla.cli import main
 
             status = main()
-        finally:  # what is still to be done takes a moment, and Ctrl-C once more would cut it off with a traceback
+        finally:  # the cleanup takes a moment, and a second Ctrl-C would cut it off with a traceback
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except KeyboardInterrupt:  # once more while the first was told, or before anything began
+    except KeyboardInterrupt:  # a second one while the first was reported, or one before anything started
         status = INTERRUPTED
     from corolla.cli.process import leave
 

@@ -13,11 +13,11 @@ from corolla.errors import CorollaError
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary sibling of `path`, flush it to disk, then rename it over `path`.
 
-    The parent folder is made if it is missing. If `write` fails, `path` is as it was before and the
-    temporary file is gone.
+    The parent folder is created if it is missing. If `write` fails, `path` is unchanged and the
+    temporary file is deleted.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays the same because some writers choose their format by it.
+    # The suffix stays the same because some writers choose the format by it.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -47,6 +47,6 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def refuse_occupied(folder: Path) -> None:
-    """`CorollaError` unless `folder` is empty or not there yet, so that nothing of the user's is written over."""
+    """`CorollaError` unless `folder` is empty or missing, so that no file of the user is overwritten."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CorollaError(f"{folder} is not an empty folder; choose another place (nothing was changed)")

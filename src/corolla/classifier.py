@@ -1,4 +1,4 @@
-"""A trained model that answers: weights, preprocessing and class names as one thing."""
+"""A trained model that predicts: weights, preprocessing and class names in one object."""
 
 import copy
 from collections.abc import Iterable
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from corolla.errors import CorollaError
-from corolla.head import Head
-from corolla.model import ViT
+from corolla.models.vit import Head, Intermediates, ViT
 from corolla.paths import AnyPath
 from corolla.precision import SINGLE, Precision
 from corolla.predictor import ModelOutput, Predictor
@@ -20,7 +19,7 @@ from corolla.trust.calibration import Calibration
 from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import apply_temperature
 
-TOGETHER = 8  # images below which one pass answers for their mirror images too
+TOGETHER = 8  # with fewer images than this, one forward pass computes their horizontal flips too
 
 
 class Classifier(Predictor):
@@ -41,10 +40,10 @@ class Classifier(Predictor):
     ) -> None:
         self.precision = precision
         self.model = model.eval().to(device)
-        self.answering = self.model  # the same numbers, stored as they are computed with
+        self.answering = self.model  # the same weights, stored in the precision that computes
         self.preprocessing = preprocessing
         self.classes = classes
-        self.flip = flip  # average the answers for the image and its mirror image
+        self.flip = flip  # average the predictions for the image and its horizontal flip
         self.device = device
         self.calibration = calibration
 
@@ -54,13 +53,13 @@ class Classifier(Predictor):
     ) -> "Classifier":
         """The classifier of a run folder, or of a run that comes with corolla, by its name.
 
-        It computes in single precision unless another is given, and answers with what its calibration knows if it has
-        one, unless `calibrated` is False.
-        Raises `CorollaError` if it is neither, or damaged.
+        It computes in single precision unless another is given, and applies its calibration if it has one, unless
+        `calibrated` is False.
+        Raises `CorollaError` if `run` is neither, or damaged.
         """
         folder = find_run(run)
         model, config = folder.load_model()
-        sizes = len(config.classes), model.head.in_features, model.config.width
+        sizes = len(config.classes), model.head.in_features, model.config.embed_dim
         classifier = Classifier(
             model,
             config.preprocessing,
@@ -73,9 +72,9 @@ class Classifier(Predictor):
         classifier.answering = cast_weights(classifier.model, classifier.precision.dtype)
         return classifier
 
-    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
-        """What the model says about each of preprocessed images (B, H, W, 3)."""
-        outputs, calibration = self.compute(pixels), self.calibration
+    def infer(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
+        """The model's output for each of preprocessed images (B, H, W, 3)."""
+        outputs, calibration = self.raw_outputs(pixels), self.calibration
         if calibration is None:
             return [ModelOutput(row, None) for row in outputs.probabilities]
         rows = apply_temperature(outputs.probabilities, calibration.temperature)
@@ -83,18 +82,18 @@ class Classifier(Predictor):
         return [ModelOutput(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
 
     def images(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Preprocessed images (B, H, W, 3) as the model reads them, (B, 3, H, W)."""
+        """Preprocessed images (B, H, W, 3) as the model's input (B, 3, H, W)."""
         return self.preprocessing.normalize(torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2))
 
     @torch.inference_mode()
-    def compute(self, pixels: NDArray[np.uint8]) -> Outputs:
+    def raw_outputs(self, pixels: NDArray[np.uint8]) -> Outputs:
         """What the model computes for preprocessed images (B, H, W, 3), before any calibration."""
         images = self.images(pixels)
         views = [images, images.flip(-1)] if self.flip else [images]
         with self.precision.autocast(self.device):
-            # One pass for both where they are few, two where twice as many would leave the processor's cache.
+            # One pass for both if they are few, two if twice as many would not fit into the processor's cache.
             passes = [torch.cat(views)] if len(images) < TOGETHER else views
-            seen = [self.pass_through(each) for each in passes]
+            seen = [self.forward(each) for each in passes]
 
         def mean(parts: Iterable[Tensor]) -> NDArray[np.float32]:
             rows = torch.cat(list(parts)).float().view(len(views), len(images), -1)
@@ -104,30 +103,26 @@ class Classifier(Predictor):
         probabilities = mean(each.float().softmax(dim=-1) for each in logits)
         outputs = Outputs(probabilities, mean(logits), mean(features), mean(textures))
         if not np.isfinite(outputs.probabilities).all():
-            raise CorollaError(
-                "the model answers with numbers that are not finite; its weights are damaged, train it again"
-            )
+            raise CorollaError("the model's outputs are not finite; its weights are damaged, train it again")
         return outputs
 
-    def pass_through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Texture (B, D), features (B, C) and logits (B, classes) of normalized images (B, 3, H, W)."""
-        model = self.answering
-        turns = model.turns_for((images.shape[-2], images.shape[-1]), images)
-        first = model.blocks[0](model.embed(images), turns)
-        features, logits = model.answer(model.encode_from(1, first, turns))
-        return model.patch_tokens(first).mean(dim=1, dtype=torch.float32), features, logits
+        model, seen = self.answering, Intermediates(layers=(0,), with_attention=False)
+        logits = model(images, seen)
+        return model.patch_tokens(seen.blocks[0]).mean(dim=1, dtype=torch.float32), seen.pooled, logits
 
 
 def cast_weights(model: ViT, dtype: torch.dtype) -> ViT:
-    """A copy whose matrices and kernels are kept as `dtype`, all else shared; the same model where they are already.
+    """A copy whose matrices and kernels are stored as `dtype`, all else shared; the same model if they already are.
 
-    Autocast would make the same numbers of them in every call. Norms, tokens, positions and heads stay as they are.
+    Autocast would cast them in every call, with the same result. Norms, tokens, positions and heads stay unchanged.
     """
-    if dtype == model.patches.project.weight.dtype:
+    if dtype == model.patch_embed.proj.weight.dtype:
         return model
     same: dict[int, Tensor] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)) and not isinstance(module, Head):
             own = module.parameters(recurse=False)
             same |= {id(tensor): nn.Parameter(tensor.detach().to(dtype), requires_grad=False) for tensor in own}
-    return copy.deepcopy(model, same)  # which takes these for the copies of those that it meets
+    return copy.deepcopy(model, same)  # deepcopy takes the tensors of `same` as copies already made

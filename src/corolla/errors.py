@@ -1,24 +1,24 @@
-"""The one kind of failure a user meets: a line saying what is wrong, where, and what to do."""
+"""The one kind of error that a user sees: a line that says what is wrong, where, and what to do."""
 
 import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-# safetensors wraps what the operating system says into an exception of its own.
+# safetensors wraps errors of the operating system into its own exception.
 SAFETENSORS_SYSTEM_ERROR = re.compile(r"I/O error: (.+?) \(os error (\d+)\)")
 
 
 class CorollaError(Exception):
-    """A failure the user can mend.
+    """An error that the user can fix.
 
-    The command line prints its text as one line and ends with exit status 2; anything else that
-    is raised is a fault of ours and keeps its traceback.
+    The command line prints its text as one line and ends with exit status 2. Any other exception
+    is a bug of corolla and keeps its traceback.
     """
 
 
 class ElsewhereError(CorollaError):
-    """A failure that the main one of several processes tells; the others end with it in silence."""
+    """An error that the main process of several reports; the other processes end without a message."""
 
 
 def few(names: Iterable[str], most: int = 3) -> str:
@@ -28,6 +28,6 @@ def few(names: Iterable[str], most: int = 3) -> str:
 
 
 def system_error(error: BaseException, path: Path | None = None) -> OSError | None:
-    """What the operating system said about `path`, if that is what safetensors failed for."""
+    """The operating system's error about `path`, if that is why safetensors failed."""
     found = SAFETENSORS_SYSTEM_ERROR.search(str(error))
     return OSError(int(found[2]), found[1], *([str(path)] if path else [])) if found else None

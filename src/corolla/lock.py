@@ -1,6 +1,6 @@
-"""One process at a time works in a folder, by a lock of the operating system that dies with its process.
+"""Only one process at a time works in a folder: a lock of the operating system, which ends with its process.
 
-The lock is the file `.lock` in the folder. One that a killed process has left there locks nothing and is taken over.
+The lock is the file `.lock` in the folder. A file that a killed process has left behind locks nothing and is reused.
 """
 
 import errno
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 NAME = ".lock"
-PATIENCE = 1.0  # seconds: somebody may be just about to leave
-WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what such file systems answer
+PATIENCE = 1.0  # seconds: the other process may be about to end
+WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # errors of file systems without locks
 READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 LONGEST = 300  # bytes of a lock file that are read
 
@@ -27,11 +27,11 @@ LONGEST = 300  # bytes of a lock file that are read
 def locked(
     folder: Path, work: str, note: Callable[[str], None] | None = None, patience: float = PATIENCE
 ) -> Iterator[None]:
-    """Within it no other process comes into `folder` by this function; `work` is what others are told of it.
+    """Lock `folder` against other processes that use this function; their error message names `work`.
 
-    The folder and those above it are made if they are missing, and are gone again if nothing was put into them. Where
-    nobody could write, there is nothing to lock; where the file system has no locks, `note` is told. Raises
-    `CorollaError` in one line if another process still holds the lock after `patience` seconds.
+    The folder and its parents are created if they are missing, and deleted again if they stay empty. A read-only
+    folder is not locked; if the file system has no locks, `note` is called with a warning. Raises a one-line
+    `CorollaError` if another process still holds the lock after `patience` seconds.
     """
     if folder.exists() and not folder.is_dir():
         raise CorollaError(f"{folder} is a file; choose a folder that does not exist yet")
@@ -50,14 +50,14 @@ def locked(
             held.release()
             with suppress(OSError):
                 file.unlink()
-        with suppress(OSError):  # one is not empty, and so are those above it
+        with suppress(OSError):  # a folder that is not empty stays, and its parents with it
             for each in new:
                 each.rmdir()
 
 
 def take(folder: Path, note: Callable[[str], None] | None, patience: float) -> "FileLock | None":
-    """The lock of a folder, taken; None where there can be none."""
-    from filelock import FileLock, Timeout  # asked questions need none, and are to be answered quickly
+    """The lock of a folder, acquired; None where there can be none."""
+    from filelock import FileLock, Timeout  # imported late: predictions need no lock and should start quickly
 
     file = folder / NAME
     lock = FileLock(file, timeout=patience)
@@ -74,18 +74,18 @@ def take(folder: Path, note: Callable[[str], None] | None, patience: float) -> "
         if number not in WITHOUT_LOCKS:
             raise
         if note:
-            note(f"the file system of {folder} has no locks; see to it that only one process works there at a time")
+            note(f"the file system of {folder} has no locks; make sure that only one process works there at a time")
         return None
     return lock
 
 
 def holder(file: Path) -> str:
-    """Who says to hold a lock."""
+    """The process that holds the lock, as its file says."""
     try:
         with file.open("rb") as said:
-            return said.read(LONGEST).decode("utf-8", "replace") or "who is not known"
+            return said.read(LONGEST).decode("utf-8", "replace") or "its name is not known"
     except OSError:  # Windows lets nobody read a locked file
-        return "who is not known"
+        return "its name is not known"
 
 
 def in_use(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Memory that large layers ask for again in every step stays with the process."""
+"""Keep freed memory in the process, because large layers allocate the same blocks again in every step."""
 
 import ctypes
 import sys
@@ -10,10 +10,10 @@ SETTINGS = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEEP), (M_TOP_PAD, AHEAD))
 
 
 def tune_malloc() -> bool:
-    """Tell glibc's allocator to keep large freed blocks; whether that was possible.
+    """Set glibc's allocator to keep large freed blocks; returns whether that was possible.
 
-    By itself it hands each back to the system and asks for it again, zeroed page by page: a third of the time of a
-    convolutional network's forward pass on a CPU. The process then holds the most it ever needed until it ends.
+    By default it returns each block to the system and requests it again, zeroed page by page: a third of the time of a
+    convolutional network's forward pass on a CPU. With this setting the process holds its peak memory until it ends.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -25,7 +25,7 @@ def tune_malloc() -> bool:
 
 
 def give_back_freed_memory() -> None:
-    """Hand what is free back to the system all the same, once: before work of another shape, or a long rest."""
+    """Return free memory to the system once anyway: before work with other shapes, or a long idle time."""
     if not sys.platform.startswith("linux"):
         return
     with suppress(OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""What a path means that a user gives: `~` is the home directory, in Python and behind an option as in a shell."""
+"""Paths that a user gives: `~` is the home directory, in Python and in command line options, as in a shell."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ AnyPath = str | os.PathLike[str]
 
 
 def at(path: AnyPath) -> Path:
-    """The path, with `~` or `~name` at its start as a home directory; as it is where nobody is called so."""
+    """The path with `~` or `~name` at its start expanded to a home directory; unchanged if there is no such user."""
     return Path(word(path))
 
 
 def word(name: AnyPath) -> str:
-    """The same of what may be a name, a pattern or an address too, whose slashes must stay."""
+    """The same for a text that may also be a name, a pattern or a URL, whose slashes must stay."""
     return os.path.expanduser(os.fspath(name))  # noqa: PTH111 - Path would take a slash from s3://bucket

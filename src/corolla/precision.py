@@ -1,7 +1,7 @@
-"""What large products are computed in: a training in what the device is fastest in, answers in single precision.
+"""Precision of the large matrix multiplications: training uses the device's fastest, prediction single precision.
 
-An answer is the same to the printed digit on every machine and from an exported file because of that; bfloat16, which
-moves the third digit, is asked for.
+Single precision makes a prediction the same to the printed digit on every machine and from an exported file. bfloat16,
+which changes the third digit, is used for predictions only on request.
 """
 
 from dataclasses import dataclass
@@ -21,34 +21,34 @@ class Precision:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the large matrix products; weights, sums and softmax stay in float32."""
+        """The type of the large matrix multiplications; weights, sums and softmax stay in float32."""
         return torch.bfloat16 if self.mixed == "bf16" else torch.float32
 
     def autocast(self, device: str) -> torch.autocast:
-        """Under it the large products on `device` are computed in `dtype`."""
+        """A context in which the large matrix multiplications on `device` run in `dtype`."""
         return torch.autocast(torch.device(device).type, self.dtype, enabled=self.mixed == "bf16")
 
 
-SINGLE = Precision("no", "answers have the digits of an exported file's")
-ANSWERS = {"fp32": SINGLE, "bf16": Precision("bf16", "it was asked for")}
+SINGLE = Precision("no", "predictions then equal those of an exported file")
+ANSWERS = {"fp32": SINGLE, "bf16": Precision("bf16", "it was requested")}
 
 
 def answers_in(name: str) -> Precision:
-    """The precision of answers that is called `fp32` or `bf16`; `CorollaError` for another name."""
+    """The precision of predictions by its name, `fp32` or `bf16`; `CorollaError` for another name."""
     if name not in ANSWERS:
-        raise CorollaError(f"answers are computed in {' or '.join(ANSWERS)}, not in {name!r}")
+        raise CorollaError(f"predictions are computed in {' or '.join(ANSWERS)}, not in {name!r}")
     return ANSWERS[name]
 
 
 def name_of(dtype: torch.dtype) -> str:
-    """The type as people write it: bfloat16, without the name of the library."""
+    """The type without the name of the library: bfloat16."""
     return str(dtype).removeprefix("torch.")
 
 
 def choose_precision(device: str) -> Precision:
-    """For a training: bfloat16 where there are units for it.
+    """The precision of a training: bfloat16 if the device has units for it.
 
-    float16 never, for its range is what makes small ViTs go NaN.
+    Never float16, because its small range makes small ViTs go NaN.
     """
     if device.startswith("cuda"):
         if torch.cuda.is_bf16_supported(including_emulation=False):

@@ -1,16 +1,18 @@
-"""What answers about images, whatever it computes with: a run's model, or a file that was exported from one.
+"""The predictor of images, whatever computes it: a run's model, or a file that was exported from one.
 
-`predict`, `evaluate`, training's last validation and the server all ask such an object, so they cannot disagree.
+`predict`, `evaluate`, training's last validation and the server all use such an object, so they cannot disagree.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from corolla.data.decoding import ImageError
 from corolla.data.given import ImageInput, kind_of, read_given
@@ -19,23 +21,23 @@ from corolla.preprocessing import Preprocessing
 from corolla.trust.calibration import ConformalCalibration
 from corolla.trust.conformal import refuse_coverage
 
-Numbers = Literal["fp32", "bf16"]  # what a run computes its answers in
+Numbers = Literal["fp32", "bf16"]  # the precision in which a run predicts
 BATCH = 32
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One answer: the likeliest class by name, and the `top` classes with their probabilities."""
+    """One prediction: the most probable class by name, and the `top` classes with their probabilities."""
 
     label: str
     probability: float
     top: tuple[tuple[str, float], ...]
-    accepted: bool = True  # False: the image is unlike those it learned from, so it is none of these classes
-    novelty: float | None = None  # 0: like a middling validation image; above 1: not accepted; None: not calibrated
-    labels: tuple[str, ...] | None = None  # the classes that hold the promised coverage, if one was asked for
+    accepted: bool = True  # False: the image is out-of-distribution, so it is none of these classes
+    novelty: float | None = None  # OOD score: 0 for a median validation image, above 1: rejected; None: not calibrated
+    labels: tuple[str, ...] | None = None  # the conformal prediction set, if a coverage was given
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values: what `corolla predict --json` and the server answer."""
+        """As plain values: the output of `corolla predict --json` and of the server."""
         return {
             "label": self.label,
             "probability": self.probability,
@@ -47,22 +49,22 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class ModelOutput:
-    """What the model says about one image, before it is put into words."""
+    """The model's output for one image, before classes are named."""
 
     probabilities: NDArray[np.float32]  # (classes,)
     novelty: float | None  # None: not calibrated
 
 
 class Predictor(ABC):
-    """Preprocessing, class names and what is promised of the answers; how they are computed is a subclass's."""
+    """Preprocessing, class names and conformal calibration; a subclass computes the probabilities."""
 
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     calibration: ConformalCalibration | None
 
     @abstractmethod
-    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
-        """What it says about each of preprocessed images (B, H, W, 3)."""
+    def infer(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
+        """The output for each of preprocessed images (B, H, W, 3)."""
 
     @overload
     def predict(self, image: ImageInput, top: int = 5, coverage: float | None = None) -> Prediction: ...
@@ -75,75 +77,91 @@ class Predictor(ABC):
     def predict(
         self, image: ImageInput | list[Any] | tuple[Any, ...], top: int = 5, coverage: float | None = None
     ) -> Prediction | list[Prediction]:
-        """The answer for one image; for a list or tuple of them a list of answers in the same order.
+        """The prediction for one image; for a list or tuple of images a list of predictions in the same order.
 
-        An image is a path, bytes, an open file, a Pillow image, or a uint8 array: (H, W, 3) red, green and blue,
-        (H, W, 4) with opacity, or (H, W) gray. With `coverage`, 0.95 for instance, `Prediction.labels` are the classes
-        that hold the right one so often. Raises `ImageError` for what cannot be read as an image, of a list for the
-        first such one, and `CorollaError` for a coverage that cannot be.
+        An image is a path, bytes, an open file, a Pillow image, or a uint8 array: (H, W, 3) RGB, (H, W, 4) with alpha,
+        or (H, W) gray. With `coverage`, for example 0.95, `Prediction.labels` is a conformal prediction set: it
+        contains the true class with this probability. Raises `ImageError` for the first image that cannot be read,
+        and `CorollaError` for a coverage that is not possible.
         """
         self.check_coverage(coverage)
         if isinstance(image, (list, tuple)):
-            return [self.prediction(reply, top, coverage) for reply in self.replies(image)]
-        [reply] = self.replies([image])
-        return self.prediction(reply, top, coverage)
+            return [self.to_prediction(output, top, coverage) for output in self.outputs(image)]
+        [output] = self.outputs([image])
+        return self.to_prediction(output, top, coverage)
 
-    def prediction(self, reply: ModelOutput, top: int = 5, coverage: float | None = None) -> Prediction:
-        """The named answer; equally likely classes in class order."""
-        order = np.argsort(-reply.probabilities, kind="stable")
-        named = tuple((self.classes[index], float(reply.probabilities[index])) for index in order[: max(top, 1)])
+    def to_prediction(self, output: ModelOutput, top: int = 5, coverage: float | None = None) -> Prediction:
+        """The prediction with class names; classes of equal probability in class order."""
+        order = np.argsort(-output.probabilities, kind="stable")
+        named = tuple((self.classes[index], float(output.probabilities[index])) for index in order[: max(top, 1)])
         labels = None
         if coverage is not None and self.calibration:
-            [members] = self.calibration.conformal.sets(reply.probabilities[None], coverage)
+            [members] = self.calibration.conformal.sets(output.probabilities[None], coverage)
             labels = tuple(self.classes[index] for index in order if members[index])
-        accepted = reply.novelty is None or reply.novelty <= 1
-        return Prediction(named[0][0], named[0][1], named, accepted, reply.novelty, labels)
+        accepted = output.novelty is None or output.novelty <= 1
+        return Prediction(named[0][0], named[0][1], named, accepted, output.novelty, labels)
 
     def check_coverage(self, coverage: float | None) -> None:
-        """`CorollaError` for a coverage that this classifier cannot promise."""
+        """`CorollaError` for a coverage that this classifier cannot guarantee."""
         if coverage is not None:
             refuse_coverage(coverage, calibrated=self.calibration is not None)
 
-    def probabilities(
+    def predict_iter(
+        self, images: Iterable[ImageInput], top: int = 5, coverage: float | None = None
+    ) -> Iterator[Prediction | ImageError]:
+        """The prediction for every image in order, or why it cannot be read; few images are in memory at a time."""
+        self.check_coverage(coverage)
+        for _, output in self.iter_outputs(images):
+            yield output if isinstance(output, ImageError) else self.to_prediction(output, top, coverage)
+
+    def predict_proba(
         self, images: Sequence[ImageInput], progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
         """The probabilities (images, classes), float32; the first unreadable image raises `ImageError`."""
-        return np.stack([reply.probabilities for reply in self.replies(images, progress)])
+        rows = [output.probabilities for output in self.outputs(images, progress)]
+        return np.stack(rows) if rows else np.empty((0, len(self.classes)), np.float32)
 
-    def replies(
+    def outputs(
         self, images: Sequence[ImageInput], progress: Callable[[int, int], None] | None = None
     ) -> list[ModelOutput]:
-        """What it says about every image, in order; the first unreadable one raises `ImageError`."""
-        replies = []
-        for index, reply in self.answers(images):
-            if isinstance(reply, ImageError):
-                raise reply.of(index + 1, len(images))
-            replies.append(reply)
+        """What the model says about every image, in order; the first unreadable one raises `ImageError`."""
+        outputs = []
+        for index, output in self.iter_outputs(images):
+            if isinstance(output, ImageError):
+                raise output.of(index + 1, len(images))
+            outputs.append(output)
             if progress:
                 progress(index + 1, len(images))
-        return replies
+        return outputs
 
-    def answers(self, images: Sequence[ImageInput], readers: int = 4) -> Iterator[tuple[int, ModelOutput | ImageError]]:
-        """Each image's place and what the model says about it, or why it cannot be read, in order.
+    def iter_outputs(
+        self, images: Iterable[ImageInput], readers: int = 4
+    ) -> Iterator[tuple[int, ModelOutput | ImageError]]:
+        """Each image's index and what the model says about it, or why it cannot be read, in order.
 
-        Images are decoded in `readers` threads while the batch before them is computed. An image's answer does
+        Images are decoded in `readers` threads while the batch before them is computed. An image's prediction does
         not depend on its neighbors beyond the last bits of floating point. Raises `CorollaError` at once for what is
-        no list of images.
+        no series of images.
         """
-        if not isinstance(images, Sequence) or isinstance(images, (str, bytes, bytearray, memoryview)):
-            raise CorollaError(f"images come as a list, and this is {kind_of(images)}; put it into one: [image]")
+        single = isinstance(images, (str, bytes, bytearray, memoryview, np.ndarray, Image.Image))
+        if single or not isinstance(images, Iterable):
+            raise CorollaError(f"images should be a list, not {kind_of(images)}; pass [image]")
+        return self._batched(iter(images), readers)
+
+    def _batched(self, images: Iterator[ImageInput], readers: int) -> Iterator[tuple[int, ModelOutput | ImageError]]:
+        first = 0
         with ThreadPoolExecutor(readers) as pool:
-            ahead = pool.map(self.read, images[:BATCH])
-            for start in range(0, len(images), BATCH):
-                read = list(ahead)
-                ahead = pool.map(self.read, images[start + BATCH : start + 2 * BATCH])
-                good = [pixels for pixels in read if not isinstance(pixels, ImageError)]
-                replies = iter(self.reply(np.stack(good)) if good else ())
-                for offset, pixels in enumerate(read):
-                    yield start + offset, pixels if isinstance(pixels, ImageError) else next(replies)
+            ahead = pool.map(self.read, islice(images, BATCH))
+            while batch := list(ahead):
+                ahead = pool.map(self.read, islice(images, BATCH))
+                good = [pixels for pixels in batch if not isinstance(pixels, ImageError)]
+                outputs = iter(self.infer(np.stack(good)) if good else ())
+                for index, pixels in enumerate(batch, start=first):
+                    yield index, pixels if isinstance(pixels, ImageError) else next(outputs)
+                first += len(batch)
 
     def read(self, image: ImageInput) -> NDArray[np.uint8] | ImageError:
-        """Decode and preprocess one image to pixels (H, W, 3), or say why that cannot be done."""
+        """Decode and preprocess one image to pixels (H, W, 3), or return the error."""
         try:
             return self.pixels(image)
         except ImageError as error:
@@ -155,7 +173,7 @@ class Predictor(ABC):
 
 
 def batches_of(count: int, make: Callable[[int], NDArray[np.uint8]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Where each batch begins, and its pixels (B, H, W, 3); `make(place)` works in threads, a batch ahead."""
+    """The start index and the pixels (B, H, W, 3) of each batch; threads call `make(index)` one batch ahead."""
     with ThreadPoolExecutor(4) as pool:
         ahead = pool.map(make, range(min(BATCH, count)))
         for start in range(0, count, BATCH):

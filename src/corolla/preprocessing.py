@@ -1,7 +1,7 @@
-"""The one way from an image to the tensor a model reads.
+"""The preprocessing from an image to the model's input tensor.
 
-Training's evaluation, `evaluate` and `predict` all call the same object, and it is saved with the model: most
-reports of "the model answers differently outside training" are two preprocessings that should have been one.
+Validation in training, `evaluate` and `predict` all call the same object, and it is saved with the model: most
+reports of "the model predicts differently outside training" come from two preprocessings that should be one.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-if TYPE_CHECKING:  # an exported model answers where there is no torch
+if TYPE_CHECKING:  # an exported model predicts without torch
     from torch import Tensor
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -23,38 +23,38 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The largest centered crop of the right shape, resized once with antialiasing, scaled and normalized.
+    """The largest center crop with the right aspect ratio, resized once with antialiasing, scaled and normalized.
 
-    A crop mode of "squash" takes the whole image instead, whatever its shape, as many published models were trained.
+    The crop mode "squash" takes the whole image instead, whatever its aspect ratio, as many published models do.
     """
 
     image_size: tuple[int, int]  # height, width in pixels
-    crop_fraction: float = 1.0  # share of the crop's sides that is kept, 0.875 for many published weights
+    crop_fraction: float = 1.0  # fraction of the crop's sides that is used, 0.875 for many published weights
     interpolation: Interpolation = "bicubic"
     mean: tuple[float, float, float] = IMAGENET_MEAN  # of red, green, blue in [0, 1]
     std: tuple[float, float, float] = IMAGENET_STD
     crop_mode: CropMode = "center"
 
     def crop_box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """The crop (left, top, right, bottom) of a `width` x `height` image, in pixels and parts of pixels."""
+        """The crop (left, top, right, bottom) of a `width` x `height` image, in fractional pixels."""
         rows, columns = self.image_size
         across, down = width / columns, height / rows  # pixels of the image under one of the result
         if self.crop_mode == "center":
             across = down = min(across, down)
         wide, tall = columns * across * self.crop_fraction, rows * down * self.crop_fraction
-        # Rounding may put an edge a hair outside, which Pillow refuses.
+        # Rounding may put an edge slightly outside, which Pillow rejects.
         left, top = max((width - wide) / 2, 0.0), max((height - tall) / 2, 0.0)
         return left, top, min(left + wide, width), min(top + tall, height)
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The cropped and resized image (H, W, 3); an RGB image of any size comes in."""
+        """The cropped and resized image (H, W, 3) of an RGB image of any size."""
         rows, columns = self.image_size
         # Pillow and not the tensor resize: they differ by enough to move logits (pytorch/vision#2950).
         sized = image.resize((columns, rows), FILTERS[self.interpolation], box=self.crop_box(*image.size))
         return np.array(sized)
 
     def normalize(self, pixels: "Tensor") -> "Tensor":
-        """From uint8 (..., 3, H, W) to the floats a model reads."""
+        """From uint8 (..., 3, H, W) to the model's float input."""
         import torch
 
         mean, std = (torch.tensor(value, device=pixels.device).view(3, 1, 1) for value in (self.mean, self.std))
@@ -72,7 +72,7 @@ class Preprocessing:
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> "Preprocessing":
-        """From what `to_json` gave; ValueError or TypeError if it does not fit."""
+        """From the values of `to_json`; ValueError or TypeError if they do not fit."""
 
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         preprocessing = Preprocessing(**fields)

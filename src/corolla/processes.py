@@ -1,8 +1,8 @@
-"""The processes that work on one command, on one machine or on many, and what they tell each other.
+"""The processes that work on one command, on one machine or on many, and their communication.
 
-`torchrun` and `accelerate launch` start the command several times; accelerate joins the processes (see
-`corolla.training.machine`), and this is what the rest of corolla knows of it. A process alone is the usual case, in
-which every question here is answered at once and nothing of torch is loaded.
+`torchrun` and `accelerate launch` start the command several times; accelerate connects the processes (see
+`corolla.training.machine`), and the rest of corolla sees only this module. A single process is the usual case: then
+every method returns at once and torch is not loaded.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from corolla.errors import CorollaError, ElsewhereError
 
-if TYPE_CHECKING:  # the help of `corolla train` comes by here
+if TYPE_CHECKING:  # `corolla train --help` imports this module
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -26,7 +26,7 @@ Row = TypeVar("Row", bound="np.generic")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process's place (from 0) among `count`; `device` is where it computes and what messages travel through."""
+    """This process's rank (from 0) among `count`; `device` computes and carries the messages."""
 
     rank: int = 0
     count: int = 1
@@ -34,11 +34,11 @@ class Processes:
 
     @property
     def main(self) -> bool:
-        """Whether this is the one that writes files and talks to people."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def part(self, total: int) -> range:
-        """Which of `total` things in a row are this process's; the parts differ by one at most."""
+        """The range of `total` items that this process works on; the parts differ in length by one at most."""
         return range(self.rank * total // self.count, (self.rank + 1) * total // self.count)
 
     def agree(self, value: T) -> T:
@@ -52,7 +52,7 @@ class Processes:
         return box[0]
 
     def from_main(self, compute: Callable[[], T]) -> T:
-        """What `compute` gives in the main process, in every process; where it fails there, all fail."""
+        """The result of `compute` in the main process, sent to every process; if it fails there, all fail."""
         if self.count == 1:
             return compute()
         result: tuple[T | None, str | None] = (None, None)
@@ -81,9 +81,9 @@ class Processes:
         return tuple(tensor.tolist())
 
     def joined(self, rows: "NDArray[Row]", total: int) -> "NDArray[Row]":
-        """The rows of all processes, each of which has those of `part(total)`, in their order.
+        """All-gather: the rows of all processes in order, each of which has the rows of `part(total)`.
 
-        Shorter parts are filled up for the journey and cut again, so every row is there once.
+        Shorter parts are padded for the transfer and cut again, so every row appears once.
         """
         if self.count == 1:
             return rows
@@ -101,7 +101,7 @@ class Processes:
         return np.concatenate([each.cpu().numpy()[:n] for each, n in zip(everybody, lengths, strict=True)])
 
     def places(self, own: int) -> tuple[int, int]:
-        """Where this process's `own` things begin when all processes' stand in a row, and how many there are."""
+        """The start of this process's `own` items in the concatenation over all processes, and the total number."""
         if self.count == 1:
             return 0, own
         import torch
@@ -114,7 +114,7 @@ class Processes:
         return sum(numbers[: self.rank]), sum(numbers)
 
     def before(self, *tensors: "Tensor") -> Sequence["Tensor"]:
-        """What the process before this one has for `tensors`, of the same shapes; the last comes before the first."""
+        """Receive `tensors` of the previous process in the ring, of the same shapes; the last precedes the first."""
         if self.count == 1:
             return tensors
         import torch
@@ -129,7 +129,7 @@ class Processes:
         return received
 
     def spread(self, tensors: Sequence["Tensor"]) -> None:
-        """Give `tensors` the main process's values, in place."""
+        """Broadcast the main process's values into `tensors`, in place."""
         if self.count > 1:
             import torch.distributed as dist
 
@@ -137,7 +137,7 @@ class Processes:
                 dist.broadcast(tensor, src=0)
 
     def wait(self) -> None:
-        """Go on when every process has come this far."""
+        """A barrier: wait until every process has reached this call."""
         self.totals(0.0)
 
 
@@ -146,14 +146,14 @@ ALONE = Processes()
 
 @contextmanager
 def without_script() -> Iterator[None]:
-    """Processes that begin within it do not run the user's script: what they are sent lies in modules of ours.
+    """Processes started in this context do not import the user's script; they need only corolla's own modules.
 
     Where processes are spawned (macOS, Windows, and Linux from Python 3.14 on) each would import the main module first,
-    and a script without a main guard would begin its training again in every one. One that came through standard input
+    and a script without a main guard would start its training again in every process. A script from standard input
     could not be imported at all.
     """
     script = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")  # of no file, so there is nothing to import
+    sys.modules["__main__"] = ModuleType("__main__")  # without a file, so there is nothing to import
     try:
         yield
     finally:
@@ -166,7 +166,7 @@ def is_distributed() -> bool:
 
 
 def processes_here(device: str = "cpu") -> Processes:
-    """The processes that were joined already; this one alone where none were."""
+    """The processes that are already connected; this one alone if none are."""
     if "torch.distributed" not in sys.modules:
         return ALONE
     import torch.distributed as dist

@@ -1,4 +1,4 @@
-"""The processors that there are to compute with."""
+"""The number of available processors."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""How long work shows itself: a bar on a terminal, a line now and then elsewhere, nothing when asked to be quiet.
+"""Progress of long work: a bar on a terminal, a line now and then elsewhere, nothing if quiet.
 
-Everything goes to standard error, so that standard output holds answers only.
+Everything goes to standard error, so that standard output holds results only.
 """
 
 import sys
@@ -16,13 +16,13 @@ LINE_EVERY = 15.0  # seconds between lines of one stage where there is no termin
 
 
 class Progress:
-    """Silence; the other two kinds show what this one is told."""
+    """Shows nothing; the two subclasses show progress."""
 
     def stage(self, title: str, done: int, total: int, detail: str = "") -> None:
-        """`done` of `total` units of the stage called `title` are finished."""
+        """Report that `done` of `total` units of the stage called `title` are finished."""
 
     def note(self, text: str) -> None:
-        """Something worth a line of its own."""
+        """Report `text` as a line of its own."""
 
     def __enter__(self) -> "Progress":
         return self
@@ -34,7 +34,7 @@ class Progress:
 
 
 class LineProgress(Progress):
-    """A plain line to standard error at the end of a stage, and now and then in a long one."""
+    """Prints a plain line to standard error now and then in a long stage."""
 
     def __init__(self) -> None:
         self.title = ""
@@ -55,7 +55,7 @@ class LineProgress(Progress):
 
 
 class TerminalProgress(Progress):
-    """A bar with what is left to wait, which gives way to the lines of `note`."""
+    """A bar with the remaining time; the lines of `note` appear above it."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
@@ -71,7 +71,7 @@ class TerminalProgress(Progress):
         self.task: tuple[str, int] | None = None
 
     def stage(self, title: str, done: int, total: int, detail: str = "") -> None:
-        """Move the bar of this stage, which takes the place of the stage before."""
+        """Update the bar of this stage, which replaces the bar of the stage before."""
         number = [task.id for task in self.bars.tasks if self.task and task.id == self.task[1]]
         if self.task is None or self.task[0] != title or not number:
             for old in self.bars.task_ids:
@@ -90,12 +90,12 @@ class TerminalProgress(Progress):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.bars.stop()
 
 
 def progress_for(quiet: bool = False) -> Progress:
-    """The kind that suits standard error as it is now."""
+    """The kind that suits the current standard error."""
     if quiet:
         return Progress()
     return TerminalProgress() if sys.stderr.isatty() else LineProgress()

@@ -1,4 +1,4 @@
-"""Which values of a recipe a training has to do with; the others stand in it without any effect."""
+"""Which values of a recipe have an effect on a training; the others are stored without any effect."""
 
 ONLY_TEACHERS = frozenset(
     {
@@ -10,11 +10,11 @@ ONLY_TEACHERS = frozenset(
         "feature_distill_weight",
     }
 )
-WITHOUT_EPOCHS = frozenset({"model", "image_size", "epochs", "head", "hflip_tta"})  # of a recipe of no epochs
+WITHOUT_EPOCHS = frozenset({"model", "image_size", "epochs", "head", "hflip_tta"})  # of a recipe with zero epochs
 
 
 def takes_part(name: str, *, epochs: bool, teacher: bool) -> bool:
-    """Whether a training of some epochs, or of none, with a teacher or without, has to do with the value."""
+    """Whether the value has an effect on a training with or without `epochs`, with or without a `teacher`."""
     if name in ONLY_TEACHERS:
         return teacher
     return epochs or name in WITHOUT_EPOCHS

@@ -1,8 +1,8 @@
-"""safetensors files that notice when a bit of them has changed.
+"""safetensors files with a checksum that detects any changed bit.
 
-The seal stands in the file's own metadata: the sha256 of the whole file as it lies on the disk, with the seal's digits
-as zeros. So it covers names, types, shapes, metadata and every byte of every tensor, in whatever order they lie
-there, and any other program reads the file as before.
+The checksum is in the file's own metadata: the sha256 of the whole file on the disk, with the checksum's digits
+as zeros. It covers names, types, shapes, metadata and every byte of every tensor, in any order, and other programs
+read the file as before.
 """
 
 import hashlib
@@ -18,24 +18,24 @@ from corolla.errors import system_error
 from corolla.tensors import Framework, read_header, write_tensors
 
 KEY, KIND = "corolla.seal", "sha256:"
-SEAL = re.compile(rb'"corolla\.seal":"sha256:([0-9a-f]{64})"')  # inside a JSON text its quotes would be escaped
+SEAL = re.compile(rb'"corolla\.seal":"sha256:([0-9a-f]{64})"')  # inside a JSON string the quotes would be escaped
 ZEROS = b"0" * 64
 BLOCK = 2**20
 
 
 class DamagedError(ValueError):
-    """A file is not as it was written; the text is the reason, for the caller to put into its own words."""
+    """A file is not as it was written; the text is the reason, for the caller's own message."""
 
 
 def save_sealed(
     tensors: Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None, framework: Framework = "pt"
 ) -> None:
-    """Write contiguous tensors and their metadata to `path` with a seal, whole or not at all."""
+    """Write contiguous tensors and their metadata to `path` with a checksum, whole or not at all."""
     write_tensors(tensors, path, {**(metadata or {}), KEY: KIND + ZEROS.decode()}, framework, finish=seal)
 
 
 def seal(path: Path) -> None:
-    """Put the digits of the seal where a safetensors file has zeros for them."""
+    """Replace the zeros of the checksum in a safetensors file with its digits."""
     with path.open("rb+") as file:
         found = SEAL.search(read_header(file))
         assert found
@@ -47,37 +47,37 @@ def seal(path: Path) -> None:
 def load_sealed(
     path: Path, framework: Framework = "pt", *, unsealed: bool = False
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tensors by name, and the metadata, of a file that is as it was written.
+    """The tensors by name and the metadata of a file whose checksum is right.
 
-    `unsealed` accepts a file that never had a seal too. Raises `DamagedError` if the content is not what the seal says,
-    or if there is none, and OSError if the file cannot be read.
+    `unsealed` also accepts a file that never had a checksum. Raises `DamagedError` if the checksum is wrong or missing,
+    and OSError if the file cannot be read.
     """
     check(path, unsealed=unsealed)
     try:
         with safe_open(path, framework=framework) as content:
             words: dict[str, str] = content.metadata() or {}
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no dict
-    except (SafetensorError, TypeError) as error:  # TypeError: a type of numbers that numpy does not have
-        raise system_error(error, path) or DamagedError(f"it is no whole safetensors file ({error})") from None
+    except (SafetensorError, TypeError) as error:  # TypeError: a dtype that numpy does not have
+        raise system_error(error, path) or DamagedError(f"it is not a complete safetensors file ({error})") from None
     return tensors, {key: value for key, value in words.items() if key != KEY}
 
 
 def check(path: Path, *, unsealed: bool) -> None:
-    """`DamagedError` unless the seal of the file holds; without one, unless that is accepted."""
+    """`DamagedError` if the checksum of the file is wrong, or missing while `unsealed` is False."""
     with path.open("rb") as file:
         header = read_header(file)
         found = SEAL.search(header)
         if found:
             if digest(file, found.start(1)) != found[1]:
-                raise DamagedError("its content is not what its checksum says: it was damaged after it was written")
-        elif KEY.encode() in header or KIND.encode() in header:  # a flipped bit spoils one of the two at most
+                raise DamagedError("its content does not match its checksum: it was damaged after it was written")
+        elif KEY.encode() in header or KIND.encode() in header:  # one flipped bit spoils at most one of the two
             raise DamagedError("its checksum is damaged")
         elif not unsealed:
             raise DamagedError("it has no checksum, so it was cut short, damaged or not written by corolla")
 
 
 def digest(file: BufferedIOBase, seal_at: int) -> bytes:
-    """The sha256 of the whole file in hexadecimal digits, the 64 bytes from `seal_at` on taken as zeros."""
+    """The sha256 of the whole file in hexadecimal digits, with the 64 bytes from `seal_at` on as zeros."""
     whole, buffer = hashlib.sha256(), memoryview(bytearray(BLOCK))
     file.seek(0)
     whole.update(file.read(seal_at))

@@ -1,8 +1,8 @@
-"""The one place where safetensors files are written: equal tensors and words make equal bytes, in any process.
+"""The one place where safetensors files are written: equal tensors and metadata make equal bytes, in any process.
 
-The library puts tensors in an order of its own, by type and name, but keeps the words of the metadata in a hash map
-that begins anew, in another order, with every call. They are sorted afterwards, inside the header that is there: the
-same text in another order takes no more room, and no tensor is read or moved for it.
+The library sorts tensors by type and name, but writes the metadata in the order of a hash map, which differs from call
+to call. We sort the metadata afterwards, inside the existing header: the same text in another order has the same
+length, and no tensor is read or moved.
 """
 
 import json
@@ -19,7 +19,7 @@ from corolla.errors import system_error
 
 Framework = Literal["pt", "np"]  # whose tensors: torch's or numpy's
 
-LENGTH = 8  # bytes that say how long the header is
+LENGTH = 8  # bytes of the header's length
 LONGEST_HEADER = 100_000_000  # bytes, which is safetensors' own limit
 METADATA = "__metadata__"
 
@@ -33,7 +33,7 @@ def write_tensors(
 ) -> None:
     """Write contiguous tensors and their metadata to `path`, whole or not at all.
 
-    `finish` may change the written file before it takes its place. Raises OSError where the system refuses.
+    `finish` may change the written file before it is renamed to `path`. Raises OSError if the system refuses.
     """
     library = import_module("safetensors.torch" if framework == "pt" else "safetensors.numpy")
 
@@ -49,7 +49,7 @@ def write_tensors(
 
 
 def put_in_order(path: Path) -> None:
-    """Sort the words in the header of a safetensors file."""
+    """Sort the metadata in the header of a safetensors file."""
     with path.open("rb+") as file:
         written = read_header(file)[LENGTH:]
         said = json.loads(written)
@@ -59,11 +59,11 @@ def put_in_order(path: Path) -> None:
         header = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
         assert len(header) <= len(written)
         file.seek(LENGTH)
-        file.write(header.ljust(len(written)))  # with spaces, as the format wants it
+        file.write(header.ljust(len(written)))  # padded with spaces, as the format requires
 
 
 def read_header(file: BufferedIOBase) -> bytes:
-    """The length and the JSON text that a safetensors file begins with, or as much of them as there is."""
+    """The length and the JSON text at the start of a safetensors file, or as much of them as there is."""
     file.seek(0)
     length = file.read(LENGTH)
     return length + file.read(min(int.from_bytes(length, "little"), LONGEST_HEADER))

@@ -7,7 +7,7 @@ import torch
 
 from corolla.bench import ceiling
 from corolla.bench.ceiling import Shape, find_ceiling, operations, product_rate, shapes_to_try
-from corolla.sizes import vit_config
+from corolla.models.names import vit_config
 
 SMALL = vit_config("vit_small_patch16_224", 5)
 
@@ -25,7 +25,7 @@ def test_the_shapes_are_those_of_the_models_and_come_in_order() -> None:
 
 
 def test_products_too_small_to_measure_are_left_out() -> None:
-    tiny = replace(SMALL, width=48, heads=3, mlp_dim=96)
+    tiny = replace(SMALL, embed_dim=48, num_heads=3, mlp_dim=96)
     assert all(len(set(shape)) == 1 for shape in shapes_to_try([tiny], 1))
 
 

@@ -10,7 +10,7 @@ from corolla.bench.ceiling import Ceiling
 from corolla.bench.models import Measured, measure_prediction, measure_training, speed
 from corolla.bench.timing import Timing
 from corolla.errors import CorollaError
-from corolla.layers import walk
+from corolla.models.summary import model_summary
 
 CASE = Case("vit_pico_patch8_32", 4)
 CEILINGS = {
@@ -26,7 +26,7 @@ def row(task: str, precision: str):  # type: ignore[no-untyped-def]
 def test_the_share_is_images_a_second_times_operations_by_the_ceiling() -> None:
     figures = row("prediction", "float32").to_json()
     assert figures["images_per_second"] == 4 / 0.02
-    assert figures["operations_per_image"] == 2 * walk(CASE.config)[0].multiply_adds
+    assert figures["operations_per_image"] == 2 * model_summary(CASE.config)[0].macs
     assert figures["share_of_ceiling"] == pytest.approx(200 * figures["operations_per_image"] / 1e11)
     assert figures["gflops"] == pytest.approx(200 * figures["operations_per_image"] / 1e9)
 

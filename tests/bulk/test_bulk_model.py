@@ -73,7 +73,7 @@ def test_an_image_may_be_fetched_when_its_turn_comes(model: Path, images: Path, 
         raise ImageError("it is gone")
 
     assert np.array_equal(predictor.pixels(lambda: png(0)), predictor.pixels(file))
-    [(_, first), (_, second)] = predictor.answers([gone, lambda: png(0)])
+    [(_, first), (_, second)] = predictor.iter_outputs([gone, lambda: png(0)])
     assert isinstance(first, ImageError)
     assert first.reason == "it is gone"
     assert not isinstance(second, ImageError)

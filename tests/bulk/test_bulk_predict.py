@@ -31,12 +31,12 @@ def test_rows_are_what_each_image_is_answered(model: Path, images: Path, unbroke
     assert [row["path"] for row in unbroken] == [str(file) for file in files]
     predictor = OnnxPredictor.load(model)
     for file, row in zip(files, unbroken, strict=True):
-        [(_, reply)] = predictor.answers([file])
-        if isinstance(reply, ImageError):
-            assert row["error"] == reply.reason
+        [(_, output)] = predictor.iter_outputs([file])
+        if isinstance(output, ImageError):
+            assert row["error"] == output.reason
             assert {row[name] for name in row if name not in ("path", "error")} == {None}
             continue
-        expected = predictor.prediction(reply)
+        expected = predictor.to_prediction(output)
         assert (row["label"], row["accepted"], row["error"]) == (expected.label, expected.accepted, None)
         told = [row["probability"], row["novelty"], row["probability_2"], row["probability_3"]]
         assert told == pytest.approx([expected.probability, expected.novelty, *(p for _, p in expected.top[1:])], 1e-4)

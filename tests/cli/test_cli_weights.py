@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from safetensors.torch import save, save_file
 
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.names import vit_config
+from corolla.models.vit import ViT
 from corolla.run import Run
-from corolla.sizes import vit_config
 from corolla.weights.dialects import TIMM
 from corolla.weights.renaming import to_theirs
 from hub_standin import Hub
@@ -76,7 +77,7 @@ def test_training_begins_with_weights_by_name(
     config = Run(tmp_path / "run").load_config()
     assert config.preprocessing.mean == (0.5, 0.5, 0.5)
     assert config.recipe["weights"] == name
-    assert config.architecture.width == 64
+    assert config.architecture.embed_dim == 64
 
 
 def test_show_says_what_a_checkpoint_is_and_expects(corolla: Callable[..., Any], small: Path) -> None:

@@ -36,10 +36,10 @@ assert main(["predict", file, image, "--quiet", "--explain", out]) == 0
 import asyncio, threading, json, urllib.request, base64
 from corolla.server.app import create_app
 from corolla.server.limits import Limits
-from corolla.server.model import serve_file
+from corolla.server.model import load_served
 from corolla.server.running import address_of, listen, make_server
 with listen("127.0.0.1", 0) as listening:
-    server = make_server(create_app(serve_file(Path(file)), Limits(), log=lambda *a, **k: None), Limits())
+    server = make_server(create_app(load_served(Path(file)), Limits(), log=lambda *a, **k: None), Limits())
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
     thread.start()
     while not server.started:

@@ -71,7 +71,7 @@ def test_every_image_is_read_once_and_answered_for_as_often_as_was_said(
     told: list[tuple[int, int]] = []
     pixels, compute = Classifier.pixels, Classifier.compute
     monkeypatch.setattr(Classifier, "pixels", lambda self, path: (read.update([path]), pixels(self, path))[1])
-    monkeypatch.setattr(Classifier, "compute", lambda self, rows: (seen.append(len(rows)), compute(self, rows))[1])
+    monkeypatch.setattr(Classifier, "raw_outputs", lambda self, rows: (seen.append(len(rows)), compute(self, rows))[1])
     calibration = calibrate(classifier, manifest, lambda _, done, of: told.append((done, of)), most)
     amount = amount_of(manifest, most)
     assert sum(seen) == amount.passes == told[-1][0] == told[-1][1]

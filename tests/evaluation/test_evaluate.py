@@ -14,7 +14,8 @@ from corolla.errors import CorollaError
 from corolla.evaluation.corruptions import corrupted
 from corolla.evaluation.evaluate import evaluate, evaluate_split
 from corolla.evaluation.robustness import measure_robustness
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
 
@@ -41,7 +42,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             digest = paint(root / path, color, seed=10 * len(examples) + place)
             examples.append(Example(path, name, split, "", digest))
     manifest = Manifest(root, tuple(examples))
-    shape = ViTConfig(3, (16, 16), 8, width=32, depth=1, heads=2, mlp_dim=32, pooling="average")
+    shape = ViTConfig(3, (16, 16), 8, embed_dim=32, depth=1, num_heads=2, mlp_dim=32, global_pool="avg")
     torch.manual_seed(1)
     model = ViT(shape)
     torch.nn.init.normal_(model.head.weight)
@@ -188,7 +189,7 @@ def test_damaged_images_are_asked_about_as_they_are_made(run: Run) -> None:
     for place, path in enumerate(found.paths):
         pixels = classifier.read(run.load_manifest().root / path)
         [dark] = [made for name, severity, made in corrupted(pixels, place) if (name, severity) == ("darkness", 3)]
-        answer = classifier.compute(dark[None]).probabilities.argmax()
+        answer = classifier.raw_outputs(dark[None]).probabilities.argmax()
         right += int(answer == found.labels[place])
     assert robust.right["darkness"][2] == right
     (run.load_manifest().root / found.paths[4]).unlink()

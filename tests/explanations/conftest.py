@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from corolla.classifier import Classifier
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
 from shapes import SHAPES, build_chance
 
@@ -23,7 +24,7 @@ def build_finder(flip: bool = False, **changes: object) -> Classifier:
     to channel 2, and the head reads that. Channels 7, 6 and 5 are their negatives, so that a LayerNorm's mean is zero.
     """
     size = (SIDE * ROWS, SIDE * COLUMNS)
-    model = ViT(ViTConfig(3, size, SIDE, width=8, depth=1, heads=1, mlp_dim=8, **changes))  # type: ignore[arg-type]
+    model = ViT(ViTConfig(3, size, SIDE, embed_dim=8, depth=1, num_heads=1, mlp_dim=8, **changes))  # type: ignore[arg-type]
     block = model.blocks[0]
     with torch.no_grad():
         for parameter in model.parameters():
@@ -31,15 +32,15 @@ def build_finder(flip: bool = False, **changes: object) -> Classifier:
         for norm in (model.norm, block.norm1, block.norm2):
             norm.weight.fill_(1.0)
         redness = torch.tensor([1.0, -1.0, -1.0])[:, None, None] / (3 * SIDE * SIDE)
-        model.patches.project.weight[0], model.patches.project.weight[7] = redness, -redness
-        model.patches.project.bias[1], model.patches.project.bias[6] = 1.0, -1.0
-        for tokens in (model.class_token, model.registers):
+        model.patch_embed.proj.weight[0], model.patch_embed.proj.weight[7] = redness, -redness
+        model.patch_embed.proj.bias[1], model.patch_embed.proj.bias[6] = 1.0, -1.0
+        for tokens in (model.cls_token, model.reg_token):
             if tokens is not None:
                 tokens[..., 1], tokens[..., 6] = 1.0, -1.0
-        block.attention.qkv.weight[0, 1] = 4.0  # query: a constant
-        block.attention.qkv.weight[8, 0] = 4.0  # key: redness
-        block.attention.qkv.weight[16, 0] = 1.0  # value: redness
-        block.attention.out.weight[2, 0], block.attention.out.weight[5, 0] = 0.3, -0.3
+        block.attn.qkv.weight[0, 1] = 4.0  # query: a constant
+        block.attn.qkv.weight[8, 0] = 4.0  # key: redness
+        block.attn.qkv.weight[16, 0] = 1.0  # value: redness
+        block.attn.proj.weight[2, 0], block.attn.proj.weight[5, 0] = 0.3, -0.3
         model.head.weight[1, 2] = 8.0
         model.head.bias[0] = 3.0
     return Classifier(model, Preprocessing(size), ("nothing", "red", "unused"), flip=flip)

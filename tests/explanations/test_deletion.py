@@ -32,7 +32,7 @@ def test_the_oracle_is_best_and_its_opposite_worst(finder: Make, scene: Callable
 
 
 def test_every_method_is_as_good_as_the_oracle_on_it(finder: Make, scene: Callable) -> None:
-    for classifier in (finder(), finder(pooling="average", flip=True)):
+    for classifier in (finder(), finder(global_pool="avg", flip=True)):
         image = scene(1, 2)
         maps = [oracle(1, 2), *(explain(classifier, image, method).map for method in METHODS)]
         curves = measure(classifier, classifier.read(image), maps, "red")
@@ -47,7 +47,7 @@ def test_curves_begin_and_end_where_they_should(chance: Make, noise: Callable) -
     np.testing.assert_allclose(curves.shares, [0, 0.2, 0.4, 0.6, 0.8, 1])
     gray = np.broadcast_to(mean_color(classifier), (16, 40, 3)).copy()
     whole, empty, soft = (
-        classifier.compute(each[None]).probabilities[0, 1] for each in (pixels, gray, blur(pixels, 8))
+        classifier.raw_outputs(each[None]).probabilities[0, 1] for each in (pixels, gray, blur(pixels, 8))
     )
     np.testing.assert_allclose(curves.deletion[:, [0, -1]], [[whole, empty]] * 3, rtol=1e-2)
     np.testing.assert_allclose(curves.insertion[:, [0, -1]], [[soft, whole]] * 3, rtol=1e-2)

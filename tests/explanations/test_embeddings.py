@@ -37,17 +37,18 @@ def test_the_positions_of_class_token_and_registers_are_no_patches(chance: Make)
     """Positions that know their column alone: alike down a column, at right angles otherwise."""
     model = chance("registers").model
     with torch.no_grad():
-        model.positions.zero_()
-        model.positions[0, 0] = 1.0  # the class token's
-        model.positions[0, 1:] = torch.eye(16)[:5].repeat(2, 1)
+        model.pos_embed.zero_()
+        model.pos_embed[0, 0] = 1.0  # the class token's
+        model.pos_embed[0, 1:] = torch.eye(16)[:5].repeat(2, 1)
     expected = np.broadcast_to(np.eye(5)[None, :, None, :], (2, 5, 2, 5))
     np.testing.assert_allclose(position_similarity(model), expected, atol=1e-6)
 
 
 def test_of_a_large_grid_some_patches_are_shown() -> None:
-    from corolla.model import ViT, ViTConfig
+    from corolla.models.config import ViTConfig
+    from corolla.models.vit import ViT
 
-    model = ViT(ViTConfig(2, (40, 160), 4, 16, 1, 1, 16, positions="sincos"))
+    model = ViT(ViTConfig(2, (40, 160), 4, 16, 1, 1, 16, pos_embed="sincos"))
     similar = position_similarity(model)
     assert similar.shape == (10, MOST_TILES, 10, 40)
     assert similar[-1, -1, -1, -1] == pytest.approx(1)
@@ -62,7 +63,7 @@ def test_filters_are_the_principal_components_of_what_reads_the_pixels(chance: M
     mixture = rng.normal(size=(16, 2)) * (10, 1)
     with torch.no_grad():
         filters = torch.from_numpy(mixture @ np.stack([one, two])).float()
-        model.patches.project.weight.copy_(filters.view(16, 3, 8, 8))
+        model.patch_embed.proj.weight.copy_(filters.view(16, 3, 8, 8))
     found = filter_components(model).transpose(0, 3, 1, 2).reshape(-1, 192)  # channels before pixels, as in the weights
     assert len(found) == 16
     assert abs(found[0] @ one) > 0.98

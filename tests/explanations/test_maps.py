@@ -34,7 +34,8 @@ def test_every_method_has_its_entry_and_the_default_is_one() -> None:
 
 @pytest.mark.parametrize("method", ALL)
 @pytest.mark.parametrize(
-    "changes", [{}, {"registers": 3}, {"pooling": "average"}, {"pooling": "average", "registers": 2}, {"flip": True}],
+    "changes",
+    [{}, {"num_reg_tokens": 3}, {"global_pool": "avg"}, {"global_pool": "avg", "num_reg_tokens": 2}, {"flip": True}],
     ids=str,
 )  # fmt: skip
 def test_the_map_goes_where_the_evidence_goes(method: Method, changes: dict, finder: Make, scene: Callable) -> None:
@@ -76,7 +77,7 @@ def test_every_shape_of_model_is_explained(shape: str, chance: Make, noise: Call
 
 def test_the_attention_is_the_class_tokens_row_in_the_last_block(chance: Make, noise: Callable) -> None:
     classifier = chance("registers")
-    seen = classifier.model.inspect(classifier.preprocessing(noise(0))[None])
+    seen = classifier.model.forward_intermediates(classifier.preprocessing(noise(0))[None])
     found = explain(classifier, noise(0), "attention")
     row = seen.attention[-1][0, :, 0, 4:].detach().numpy().reshape(2, 2, 5)  # after the class token and 3 registers
     np.testing.assert_allclose(found.heads, row, rtol=1e-5)
@@ -85,7 +86,7 @@ def test_the_attention_is_the_class_tokens_row_in_the_last_block(chance: Make, n
 
 def test_without_a_class_token_it_is_the_mean_of_the_patches_rows(chance: Make, noise: Callable) -> None:
     classifier = chance("mean and registers")
-    seen = classifier.model.inspect(classifier.preprocessing(noise(0))[None])
+    seen = classifier.model.forward_intermediates(classifier.preprocessing(noise(0))[None])
     row = seen.attention[-1][0, :, 2:, 2:].mean(dim=1).detach().numpy().reshape(2, 2, 5)
     np.testing.assert_allclose(explain(classifier, noise(0), "attention").heads, row, rtol=1e-5)
 
@@ -152,7 +153,7 @@ def test_the_model_is_left_as_it_was(chance: Make, noise: Callable) -> None:
 
 
 def test_a_classifier_that_answers_in_bfloat16_is_explained_in_float32(chance: Make, noise: Callable) -> None:
-    exact = chance(width=32)
+    exact = chance(embed_dim=32)
     exact.precision = Precision("no", "")
     half = Classifier(exact.model, exact.preprocessing, exact.classes, flip=False, precision=Precision("bf16", ""))
     half.answering = cast_weights(half.model, torch.bfloat16)

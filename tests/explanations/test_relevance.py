@@ -48,7 +48,7 @@ def test_the_gradient_is_how_the_logit_moves_with_an_attention_weight(
     """With respect to A after the softmax, in a whole model, against a difference."""
     model = chance().model.double()
     images = torch.randn(1, 3, 16, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    seen = model.inspect(images)
+    seen = model.forward_intermediates(images)
     gradient = torch.autograd.grad(seen.logits[0, 1], seen.attention)[block]
     written, place, step = vit.eager_attention, (0, 1, 0, 3), 3e-3  # a softmax is computed in single precision
 
@@ -63,7 +63,7 @@ def test_the_gradient_is_how_the_logit_moves_with_an_attention_weight(
             return weights @ v, weights
 
         monkeypatch.setattr(vit, "attend_written", nudged)
-        return float(model.inspect(images).logits[0, 1])
+        return float(model.forward_intermediates(images).logits[0, 1])
 
     with torch.no_grad():
         slope = (logit(step) - logit(-step)) / (2 * step)

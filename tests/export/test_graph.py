@@ -23,10 +23,10 @@ def test_every_shape_of_model_says_the_same(shape: str, flip: bool) -> None:
     calibrate_by_chance(classifier)
     pixels = noises(6, seed=1)
     found = outputs(Graph(classifier), pixels)
-    replies = classifier.reply(pixels)
-    np.testing.assert_allclose(found["probabilities"], [reply.probabilities for reply in replies], atol=1e-5)
-    np.testing.assert_allclose(found["novelty"], [reply.novelty for reply in replies], atol=1e-3, rtol=1e-3)
-    np.testing.assert_allclose(found["logits"], classifier.compute(pixels).logits, atol=1e-4)
+    expected = classifier.infer(pixels)
+    np.testing.assert_allclose(found["probabilities"], [output.probabilities for output in expected], atol=1e-5)
+    np.testing.assert_allclose(found["novelty"], [output.novelty for output in expected], atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(found["logits"], classifier.raw_outputs(pixels).logits, atol=1e-4)
     maps = [explained[0].map for explained in explain_pixels(classifier, pixels, ["rollout"])]
     np.testing.assert_allclose(found["rollout"], maps, atol=1e-5)
 
@@ -36,7 +36,7 @@ def test_every_novelty(kinds: tuple[Kind, ...]) -> None:
     classifier = build_chance("registers", True)
     calibrate_by_chance(classifier, kinds)
     pixels = noises(6, seed=2)
-    expected = [reply.novelty for reply in classifier.reply(pixels)]
+    expected = [output.novelty for output in classifier.infer(pixels)]
     np.testing.assert_allclose(outputs(Graph(classifier), pixels)["novelty"], expected, atol=1e-3, rtol=1e-3)
 
 
@@ -45,5 +45,5 @@ def test_a_run_that_is_not_calibrated_has_no_novelty() -> None:
     graph = Graph(classifier)
     assert graph.outputs == ["probabilities", "logits", "rollout"]
     pixels = noises(3)
-    own = classifier.compute(pixels).probabilities
+    own = classifier.raw_outputs(pixels).probabilities
     np.testing.assert_allclose(outputs(graph, pixels)["probabilities"], own, atol=1e-5)

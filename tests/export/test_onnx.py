@@ -34,7 +34,7 @@ def test_it_says_what_the_classifier_says(small: Classifier, file: Path, backend
     assert portable.card.about == {"model": "tiny"}
     for n in (1, 2, 7):
         pixels = noises(n, seed=n)
-        found, expected = portable.reply(pixels), small.reply(pixels)
+        found, expected = portable.infer(pixels), small.infer(pixels)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-5)
             assert one.novelty == pytest.approx(other.novelty, rel=1e-3, abs=1e-3)
@@ -48,7 +48,7 @@ def test_rotary_positions_go_into_the_file(shape: str, card: Callable, tmp_path:
     (tmp_path / "rotary.onnx").write_bytes(with_card(build(classifier), card(classifier)))
     portable = OnnxPredictor.load(tmp_path / "rotary.onnx", "onnxruntime")
     pixels = noises(3)
-    for one, other in zip(portable.reply(pixels), classifier.reply(pixels), strict=True):
+    for one, other in zip(portable.infer(pixels), classifier.infer(pixels), strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-5)
     for found, expected in zip(portable.explain(pixels), explain_pixels(classifier, pixels, ["rollout"]), strict=True):
         np.testing.assert_allclose(found, expected[0].map, atol=2e-5)
@@ -62,7 +62,7 @@ def test_it_prepares_images_of_any_size_itself(
     image = paint("daisy", 3, 64).resize(size)
     portable = OnnxPredictor.load(file, backend)
     [found] = portable.compute(np.asarray(image)[None], ["probabilities"])
-    np.testing.assert_allclose(found[0], small.probabilities([image])[0], atol=5e-3)
+    np.testing.assert_allclose(found[0], small.predict_proba([image])[0], atol=5e-3)
 
 
 @pytest.mark.parametrize("shape", ["registers", "distilled", "class token and mean", "rotary"])
@@ -104,7 +104,7 @@ def test_the_file_is_sound_and_knows_nothing_of_this_computer(graph: onnx.ModelP
 
 def test_nodes_are_named_by_where_they_come_from(graph: onnx.ModelProto) -> None:
     scopes = {scope(node) for node in graph.graph.node}
-    assert {"model.blocks.0.attention.qkv", "model.head", "resize"} <= scopes
+    assert {"model.blocks.0.attn.qkv", "model.head", "resize"} <= scopes
     assert any(name.startswith("novelty.distances") for name in scopes)
 
 
@@ -119,9 +119,9 @@ def test_the_older_exporter_says_the_same(
     file = tmp_path / "traced.onnx"
     file.write_bytes(with_card(model, card(small)))
     pixels = noises(5, seed=9)
-    found = np.stack([reply.probabilities for reply in OnnxPredictor.load(file).reply(pixels)])
-    np.testing.assert_allclose(found, [reply.probabilities for reply in small.reply(pixels)], atol=2e-5)
-    assert {"model.blocks.0.attention.qkv"} <= {scope(node) for node in model.graph.node}
+    found = np.stack([output.probabilities for output in OnnxPredictor.load(file).infer(pixels)])
+    np.testing.assert_allclose(found, [output.probabilities for output in small.infer(pixels)], atol=2e-5)
+    assert {"model.blocks.0.attn.qkv"} <= {scope(node) for node in model.graph.node}
 
 
 def test_a_model_that_no_file_holds_is_refused() -> None:

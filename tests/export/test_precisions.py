@@ -30,8 +30,8 @@ def test_answers_stay_close(
     file.write_bytes(with_card(model, card(small, precision)))
     portable, pixels = OnnxPredictor.load(file, backend), noises(12, seed=4)
     assert portable.card.precision == precision
-    found = np.stack([reply.probabilities for reply in portable.reply(pixels)])
-    expected = np.stack([reply.probabilities for reply in small.reply(pixels)])
+    found = np.stack([output.probabilities for output in portable.infer(pixels)])
+    expected = np.stack([output.probabilities for output in small.infer(pixels)])
     apart = np.abs(found - expected).max()
     assert 0 < apart < {"fp16": 0.01, "int8": 0.2}[precision]
 
@@ -58,4 +58,4 @@ def test_only_the_model_has_fewer_bits(smaller: tuple[Precision, onnx.ModelProto
             changed.add(scope(node))
     assert changed
     assert all(name.startswith(MODEL) for name in changed), changed
-    assert {"model.blocks.0.attention.qkv", "model.blocks.1.mlp.2"} <= changed or precision == "fp16"
+    assert {"model.blocks.0.attn.qkv", "model.blocks.1.mlp.fc2"} <= changed or precision == "fp16"

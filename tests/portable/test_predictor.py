@@ -86,7 +86,7 @@ def test_a_card_that_names_too_few_classes_does_not_answer(tiny: bytes, tmp_path
     file = tmp_path / "few.onnx"
     file.write_bytes(model.SerializeToString())
     with pytest.raises(CorollaError, match="export it again"):
-        OnnxPredictor.load(file).reply(noises(1))
+        OnnxPredictor.load(file).infer(noises(1))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -95,9 +95,9 @@ def test_threads_may_share_it(tiny: bytes, backend: Backend, tmp_path: Path) -> 
     file.write_bytes(tiny)
     portable = OnnxPredictor.load(file, backend, threads=1)
     batches = [noises(1 + seed % 3, seed) for seed in range(24)]
-    alone = [[reply.probabilities for reply in portable.reply(batch)] for batch in batches]
+    alone = [[output.probabilities for output in portable.infer(batch)] for batch in batches]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda batch: [reply.probabilities for reply in portable.reply(batch)], batches))
+        together = list(pool.map(lambda batch: [output.probabilities for output in portable.infer(batch)], batches))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 

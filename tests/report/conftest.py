@@ -10,7 +10,7 @@ from PIL import Image
 
 from corolla.data.manifest import Example, Manifest
 from corolla.evaluation.metrics import Evaluation
-from corolla.model import ViTConfig
+from corolla.models.config import ViTConfig
 from corolla.preprocessing import Preprocessing
 from corolla.run import Config, Run
 
@@ -62,7 +62,7 @@ def make(
     run.save_config(
         Config(
             model=words,
-            architecture=ViTConfig(n, (16, 16), 8, width=32, depth=1, heads=2, mlp_dim=32),
+            architecture=ViTConfig(n, (16, 16), 8, embed_dim=32, depth=1, num_heads=2, mlp_dim=32),
             classes=classes,
             preprocessing=Preprocessing((16, 16)),
             recipe={"name": words, "epochs": 6, "progressive_resizing": [[0.0, 0.5], [0.5, 1.0]], words: words},

@@ -19,7 +19,7 @@ from corolla.data.painted import paint
 from corolla.predictor import ModelOutput, Predictor
 from corolla.server.app import create_app
 from corolla.server.limits import Limits
-from corolla.server.model import Served, serve_run, warm_up
+from corolla.server.model import Served, load_served, warm_up
 from corolla.server.running import Server, address_of, listen, make_server
 
 
@@ -102,17 +102,17 @@ class Watched(Predictor):
         self.gate.set()
         self.reached = threading.Event()  # a batch has come to the gate
 
-    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
+    def infer(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         self.batches.append(len(pixels))
         self.reached.set()
         assert self.gate.wait(30)
-        return self.inner.reply(pixels)
+        return self.inner.infer(pixels)
 
 
 @pytest.fixture(scope="session")
 def flowers() -> Served:
     """The run that comes with corolla."""
-    served = serve_run("flowers")
+    served = load_served("flowers")
     warm_up(served)
     return served
 

@@ -132,7 +132,7 @@ def test_a_model_that_fails_fails_those_who_asked_and_nobody_after(
 def test_the_answer_does_not_depend_on_who_shares_the_batch(flowers: Served, painted: dict[str, bytes]) -> None:
     """What makes batching of strangers' images right at all."""
     pixels = [flowers.predictor.read(image) for image in painted.values()]
-    together = flowers.predictor.reply(np.stack(pixels * 3))[: len(pixels)]
+    together = flowers.predictor.infer(np.stack(pixels * 3))[: len(pixels)]
     for alone, shared in zip(pixels, together, strict=True):
-        [reply] = flowers.predictor.reply(np.stack([alone]))
-        assert np.abs(reply.probabilities - shared.probabilities).max() < 0.02
+        [output] = flowers.predictor.infer(np.stack([alone]))
+        assert np.abs(output.probabilities - shared.probabilities).max() < 0.02

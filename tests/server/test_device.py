@@ -21,7 +21,7 @@ from corolla.export.onnx import build, with_card
 from corolla.portable.card import OnnxMetadata
 from corolla.preprocessing import CropMode, Preprocessing
 from corolla.server.app import PAGE
-from corolla.server.model import Served, serve_file
+from corolla.server.model import Served, load_served
 
 
 def export(preprocessing: Preprocessing | None, folder: Path) -> Served:
@@ -33,7 +33,7 @@ def export(preprocessing: Preprocessing | None, folder: Path) -> Served:
     card = OnnxMetadata("flowers", flowers.classes, flowers.preprocessing, "fp32", flowers.calibration, novelty, {})
     file = folder / "flowers.onnx"
     file.write_bytes(with_card(build(flowers), card))
-    return serve_file(file)
+    return load_served(file)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import wilson
-from corolla.server.model import Served, serve_run
+from corolla.server.model import Served, load_served
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def change(file: Path, **values: Any) -> None:
 
 def test_the_accuracy_is_that_of_the_test_images(trained: Path) -> None:
     figures = json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))
-    served = serve_run(trained)
+    served = load_served(trained)
     accuracy = served.facts.accuracy
     assert accuracy
     assert accuracy.value == figures["accuracy"]
@@ -36,7 +36,7 @@ def test_the_accuracy_is_that_of_the_test_images(trained: Path) -> None:
 
 
 def test_when_its_training_ended_is_known(trained: Path) -> None:
-    ended = serve_run(trained).facts.ended
+    ended = load_served(trained).facts.ended
     assert ended == json.loads((trained / "config.json").read_text(encoding="utf-8"))["training"]["ended"]
     assert ended
     assert ended.endswith("+00:00")
@@ -64,14 +64,14 @@ def test_without_an_evaluation_it_is_that_of_validation_named_as_such(flowers: S
 )
 def test_an_evaluation_that_says_nothing_of_new_images_is_not_used(run: Path, values: dict[str, Any]) -> None:
     change(run / "evaluation.json", **values)
-    accuracy = serve_run(run).facts.accuracy
+    accuracy = load_served(run).facts.accuracy
     assert accuracy is None or accuracy.split == "val"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "null"])
 def test_a_damaged_evaluation_is_not_used(run: Path, text: str) -> None:
     (run / "evaluation.json").write_text(text, encoding="utf-8")
-    accuracy = serve_run(run).facts.accuracy
+    accuracy = load_served(run).facts.accuracy
     assert accuracy is None or accuracy.split == "val"
 
 
@@ -79,7 +79,7 @@ def test_a_config_that_says_nothing_leaves_the_facts_out(run: Path) -> None:
     (run / "evaluation.json").unlink()
     (run / "report.html").unlink()
     change(run / "config.json", training={"ended": 5, "parameters": "many"}, data={"root": "", "counts": []})
-    served = serve_run(run)
+    served = load_served(run)
     assert (served.facts.accuracy, served.facts.ended, served.facts.parameters) == (None, None, None)
     assert served.report is None
 
@@ -99,7 +99,7 @@ def test_a_model_too_large_to_explain_answers_all_the_same(
     trained: Path, serving: Any, painted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("corolla.explanations.maps.MOST", 1)
-    with serving(serve_run(trained)) as server:
+    with serving(load_served(trained)) as server:
         assert server.get("/v1/model").json()["explains"] is None
         assert server.post(painted["daisy"]).status_code == 200
         refused = server.post(painted["daisy"], explain="true")
@@ -110,10 +110,10 @@ def test_a_model_too_large_to_explain_answers_all_the_same(
 def test_images_are_explained_as_few_together_as_the_memory_holds(
     trained: Path, painted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = serve_run(trained)
+    served = load_served(trained)
     pixels = np.stack([served.predictor.read(image) for image in painted.values()])  # type: ignore[arg-type]
     monkeypatch.setattr("corolla.explanations.maps.ROOM", 1)
-    few = serve_run(trained)
+    few = load_served(trained)
     assert served.explain
     assert few.explain
     assert np.allclose(served.explain(pixels), few.explain(pixels), atol=1e-5)
@@ -121,4 +121,4 @@ def test_images_are_explained_as_few_together_as_the_memory_holds(
 
 def test_what_is_no_run_is_told(tmp_path: Path) -> None:
     with pytest.raises(CorollaError, match="is not a run folder"):
-        serve_run(tmp_path)
+        load_served(tmp_path)

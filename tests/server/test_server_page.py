@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from browser import opened
 from corolla.server.limits import Limits
-from corolla.server.model import Served, serve_run
+from corolla.server.model import Served, load_served
 
 DROP = """
 ([name, type, content, how]) => {
@@ -235,7 +235,7 @@ def test_a_busy_server_is_asked_again(flowers: Served, serving: Any, painted: di
 def test_it_says_which_model_when_trained_and_how_accurate(serving: Any, trained: Path) -> None:
     """And leads to the report, which may run nothing and ask for nothing."""
     figures = json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))
-    with serving(serve_run(trained)) as server:
+    with serving(load_served(trained)) as server:
         with visiting(server) as (page, complaints):
             facts = page.locator("#facts")
             expect(page.locator("h1")).to_have_text("swatches")

@@ -9,12 +9,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from corolla.branches import DropPath
-from corolla.model import ViT
+from corolla.models.names import vit_config
+from corolla.models.vit import DropPath, ViT
 from corolla.precision import Precision
 from corolla.preprocessing import Preprocessing
 from corolla.processes import Processes, processes_here
-from corolla.sizes import vit_config
 from corolla.training.distillation import Distillation
 from corolla.training.objective import TrainingLoss
 from corolla.training.recipe import Recipe

@@ -65,8 +65,8 @@ def test_a_fine_tune_at_another_size_lays_the_positions_out_anew(
     run = adapt(pretrained, swatches, tmp_path / "larger", image_size=24, epochs=1)
     model, config = run.load_model()
     assert config.architecture.image_size == config.preprocessing.image_size == (24, 24)
-    assert model.positions is not None
-    assert model.positions.shape[1] == 1 + 9
+    assert model.pos_embed is not None
+    assert model.pos_embed.shape[1] == 1 + 9
 
 
 @pytest.mark.parametrize("name", ["timm DINOv3", "timm EVA-02 Ti", "transformers DINOv3"])
@@ -87,9 +87,7 @@ def test_weights_with_rotary_positions_are_probed_and_tuned_at_any_size(
         before.config.rotary, before.config.rotary_base, before.config.rotary_grid
     )  # fmt: skip
     assert shape.image_size == config.preprocessing.image_size == (40, 40)
-    assert not torch.equal(
-        model.state_dict()["blocks.0.attention.qkv.weight"], before.tensors["blocks.0.attention.qkv.weight"]
-    )
+    assert not torch.equal(model.state_dict()["blocks.0.attn.qkv.weight"], before.tensors["blocks.0.attn.qkv.weight"])
     assert corolla.evaluate(tuned.folder).n > 0
 
 
@@ -106,7 +104,7 @@ def test_a_low_rank_run_is_an_ordinary_run(pretrained: Run, swatches: Path, tmp_
     before, after = load_file(pretrained.weights), load_file(run.weights)
     assert before.keys() == after.keys()
     assert torch.equal(before["norm.weight"], after["norm.weight"])
-    change = after["blocks.0.mlp.0.weight"] - before["blocks.0.mlp.0.weight"]
+    change = after["blocks.0.mlp.fc1.weight"] - before["blocks.0.mlp.fc1.weight"]
     singular = torch.linalg.svdvals(change)
     assert singular[1] > 0
     assert singular[2] < 1e-4 * singular[0]

@@ -9,10 +9,10 @@ import torch
 
 import corolla
 from corolla.data.sources import load_data
-from corolla.model import ViT
+from corolla.models.names import vit_config
+from corolla.models.vit import ViT
 from corolla.precision import Precision
 from corolla.progress import Progress
-from corolla.sizes import vit_config
 from corolla.training import compiling
 from corolla.training.compiling import Compiling, choose_compiling, compile_blocks
 from corolla.training.loop import Loop

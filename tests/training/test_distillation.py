@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.names import vit_config
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
-from corolla.sizes import vit_config
 from corolla.training.distillation import Distillation, guide
 from corolla.training.recipes.distill import RECIPE
 from corolla.training.teachers import Pretrained, Teacher
@@ -26,14 +27,14 @@ class Same(nn.Module):
         self.model = model
 
     def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        z = self.model.encode(images)
+        z = self.model.forward_features(images)
         return (self.model.patch_tokens(z).transpose(1, 2).reshape(len(z), -1, 2, 2),), self.model.pool(z)
 
 
 def student(**changes: bool) -> ViT:
     torch.manual_seed(0)
     model = ViT(replace(vit_config("vit_pico_patch8_16", 3), **changes))
-    for head in (model.head, model.distillation_head):
+    for head in (model.head, model.head_dist):
         if head is not None:
             nn.init.normal_(head.weight)
     return model
@@ -86,15 +87,15 @@ def test_the_distillation_token_learns_from_the_teacher_and_the_class_token_from
     model = student(distilled=True)
     teacher = teacher_of(student())
     loss_of(model, teacher, distill_alpha=1.0, feature_distill_weight=0.0).backward()
-    assert model.distillation_head is not None
-    assert float(model.distillation_head.weight.grad.abs().max()) > 0
+    assert model.head_dist is not None
+    assert float(model.head_dist.weight.grad.abs().max()) > 0
     assert float(model.head.weight.grad.abs().max()) == 0
     assert all(parameter.grad is None for parameter in teacher.parameters())
 
 
 def test_guidance_is_zero_for_the_teachers_own_map_and_two_for_its_opposite() -> None:
     config: ViTConfig = vit_config("vit_pico_patch8_16", 3)
-    feature_map = torch.randn(4, config.width, 3, 5, generator=torch.Generator().manual_seed(0)) * 7 + 3
+    feature_map = torch.randn(4, config.embed_dim, 3, 5, generator=torch.Generator().manual_seed(0)) * 7 + 3
     center, spread = feature_map.mean(dim=(0, 2, 3), keepdim=True), feature_map.std(dim=(0, 2, 3), keepdim=True)
     tokens = ((feature_map - center) / spread).flatten(2).transpose(1, 2)
     assert float(guide(tokens, feature_map, (3, 5))) == pytest.approx(0, abs=1e-5)
@@ -113,7 +114,7 @@ class Deep(Same):
 
     def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         (last,), feature = super().forward(images)
-        tokens = self.model.patches(images)
+        tokens = self.model.patch_embed(images)
         return (tokens.transpose(1, 2).reshape(len(tokens), -1, 2, 2), last), feature
 
 

@@ -10,9 +10,9 @@ from corolla.data.cache import cache_folder
 from corolla.data.decoding import read_image
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
-from corolla.model import ViT
+from corolla.models.names import vit_config
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
-from corolla.sizes import vit_config
 from corolla.training import features
 from corolla.training.features import digest, image_features
 
@@ -106,7 +106,7 @@ def test_the_digest_is_of_what_no_weight_tells() -> None:
     model = ViT(config)
     names = {digest(model)}
     turned = ({"rotary_base": 50.0}, {"rotary": "centered"}, {"rotary_grid": (3, 3)})
-    for change in (*turned, {"heads": 4}, {"norm_eps": 1e-5}):
+    for change in (*turned, {"num_heads": 4}, {"norm_eps": 1e-5}):
         other = ViT(replace(config, **change))
         other.load_state_dict(model.state_dict())
         names.add(digest(other))

@@ -2,8 +2,8 @@
 
 import torch
 
-from corolla.model import ViT
-from corolla.sizes import vit_config
+from corolla.models.names import vit_config
+from corolla.models.vit import ViT
 from corolla.training.lora import adapt, merged
 
 IMAGES = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))

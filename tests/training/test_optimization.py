@@ -5,13 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.training.average import ModelEma
 from corolla.training.muon import Muon
 from corolla.training.optimization import build_optimizers, learning_rate_factor
 from corolla.training.recipes.scratch import RECIPE
 
-TINY = ViTConfig(2, (16, 16), 8, 16, 2, 2, 32, registers=1, layer_scale=0.1)
+TINY = ViTConfig(2, (16, 16), 8, 16, 2, 2, 32, num_reg_tokens=1, layer_scale=0.1)
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
@@ -30,10 +31,10 @@ def test_muon_gets_the_blocks_matrices_and_decay_spares_vectors_and_tokens() -> 
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     matrices = {names[id(p)] for p in muon.param_groups[0]["params"]}
     assert matrices == {
-        f"blocks.{i}.{m}.weight" for i in (0, 1) for m in ("attention.qkv", "attention.out", "mlp.0", "mlp.2")
+        f"blocks.{i}.{m}.weight" for i in (0, 1) for m in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
     }
     decayed = {names[id(p)] for p in adamw.param_groups[0]["params"]}
-    assert decayed == {"patches.project.weight", "head.weight"}
+    assert decayed == {"patch_embed.proj.weight", "head.weight"}
     assert adamw.param_groups[1]["weight_decay"] == 0
 
 
@@ -61,12 +62,12 @@ def test_the_average_forgets_where_it_began_and_keeps_counts() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(1.0)
-        model.patches.stem[1].num_batches_tracked.fill_(7)
+        model.patch_embed.stem[1].num_batches_tracked.fill_(7)
     for _ in range(200):
         average.update(model)
     for mine, theirs in zip(average.model.state_dict().values(), model.state_dict().values(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-4)
-    assert average.model.patches.stem[1].num_batches_tracked == 7
+    assert average.model.patch_embed.stem[1].num_batches_tracked == 7
     assert not any(parameter.requires_grad for parameter in average.model.parameters())
 
 
@@ -75,4 +76,4 @@ def test_no_token_is_decayed() -> None:
     adamw, _ = build_optimizers(model, RECIPE, torch.float32)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     free = {names[id(p)] for p in adamw.param_groups[1]["params"]}
-    assert {"class_token", "distillation_token", "registers", "positions"} <= free
+    assert {"cls_token", "dist_token", "reg_token", "pos_embed"} <= free

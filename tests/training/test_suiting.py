@@ -7,7 +7,7 @@ from PIL import Image
 
 from corolla.data.decoding import sides_of
 from corolla.data.manifest import Example, Manifest
-from corolla.sizes import vit_config
+from corolla.models.names import vit_config
 from corolla.training.recipes import RECIPES
 from corolla.training.recipes.scratch import PRESETS, RECIPE
 from corolla.training.suiting import (

@@ -25,7 +25,7 @@ def test_in_and_out(name: str, tmp_path: Path) -> None:
     assert written.difference <= MOST
     assert written.needs is None
     back = reference.again(folder)
-    again = load_weights(folder / "model.npz" if reference.to == "google" else folder, heads=weights.config.heads)
+    again = load_weights(folder / "model.npz" if reference.to == "google" else folder, heads=weights.config.num_heads)
     for size in reference.sizes:
         images = torch.randn(2, 3, *SIZES[size])
         expected = asked(theirs, images)
@@ -47,7 +47,7 @@ def test_google_is_written_as_it_was_read(tmp_path: Path) -> None:
     arrays = google_arrays()
     np.savez(tmp_path / "ViT.npz", **arrays)
     weights = load_weights(tmp_path / "ViT.npz")
-    assert weights.config.heads == 3
+    assert weights.config.num_heads == 3
     write_weights(weights, tmp_path / "out", "google")
     with np.load(tmp_path / "out" / "model.npz") as again:
         assert {name: again[name].tolist() for name in again.files} == {n: a.tolist() for n, a in arrays.items()}

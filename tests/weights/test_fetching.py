@@ -11,7 +11,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from corolla.errors import CorollaError
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.preprocessing import IMAGENET_MEAN
 from corolla.progress import Progress
 from corolla.weights import load_weights, registry
@@ -21,7 +22,7 @@ from corolla.weights.registry import PUBLISHED, Published, find
 from corolla.weights.renaming import to_theirs
 from hub_standin import COMMIT, Hub
 
-CONFIG = ViTConfig(num_classes=3, image_size=(16, 16), patch_size=8, width=64, depth=1, heads=1, mlp_dim=96)
+CONFIG = ViTConfig(num_classes=3, image_size=(16, 16), patch_size=8, embed_dim=64, depth=1, num_heads=1, mlp_dim=96)
 NAME = "vit_tiny_patch16_224.augreg_in21k"
 
 

@@ -8,14 +8,17 @@ import pytest
 import torch
 
 from corolla.errors import CorollaError
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.weights import load_weights, push
 from hub_standin import COMMIT, Hub
 
-ARCHITECTURE = ViTConfig(num_classes=2, image_size=(16, 16), patch_size=8, width=64, depth=1, heads=1, mlp_dim=96)
+ARCHITECTURE = ViTConfig(
+    num_classes=2, image_size=(16, 16), patch_size=8, embed_dim=64, depth=1, num_heads=1, mlp_dim=96
+)
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from corolla.errors import CorollaError
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.weights import load_weights
 from corolla.weights.dialects import TIMM
 from corolla.weights.reading import READ
 from corolla.weights.renaming import to_theirs
 
-CONFIG = ViTConfig(num_classes=3, image_size=(16, 16), patch_size=8, width=64, depth=2, heads=1, mlp_dim=96)
+CONFIG = ViTConfig(num_classes=3, image_size=(16, 16), patch_size=8, embed_dim=64, depth=2, num_heads=1, mlp_dim=96)
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_heads_that_nothing_tells_are_asked_for(state: dict[str, Tensor], tmp_pa
     narrow = to_theirs(ViT(ViTConfig(3, (16, 16), 8, 48, 1, 3, 96)).state_dict(), TIMM.table, "gelu").tensors
     save_file(narrow, tmp_path / "narrow.safetensors")
     assert "how many heads" in refused(tmp_path / "narrow.safetensors")
-    assert load_weights(tmp_path / "narrow.safetensors", heads=3).config.heads == 3
+    assert load_weights(tmp_path / "narrow.safetensors", heads=3).config.num_heads == 3
 
 
 @pytest.mark.parametrize("name", ["nothing.pth", "empty", "note.txt"])

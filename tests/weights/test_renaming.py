@@ -3,7 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.weights.dialects import (
     DIALECTS,
     GOOGLE,
@@ -18,7 +19,15 @@ from corolla.weights.dialects import (
 )
 from corolla.weights.renaming import Row, match, to_ours, to_theirs
 
-PLAIN = {"num_classes": 3, "image_size": (16, 16), "patch_size": 8, "width": 16, "depth": 2, "heads": 2, "mlp_dim": 24}
+PLAIN = {
+    "num_classes": 3,
+    "image_size": (16, 16),
+    "patch_size": 8,
+    "embed_dim": 16,
+    "depth": 2,
+    "num_heads": 2,
+    "mlp_dim": 24,
+}
 
 
 def config_for(dialect: CheckpointFormat) -> ViTConfig:
@@ -34,7 +43,7 @@ def config_for(dialect: CheckpointFormat) -> ViTConfig:
     if dialect is TIMM:
         more |= {"norm_in_attention": True, "norm_in_mlp": True}
     if dialect in dinov3:
-        more |= {"positions": "none", "rotary": "centered"}
+        more |= {"pos_embed": "none", "rotary": "centered"}
     if dialect is HUGGING_FACE_DINOV3_GATED:
         more["activation"] = "swiglu"
     if dialect in (HUGGING_FACE_DINOV2, HUGGING_FACE_REGISTERS):

@@ -9,11 +9,12 @@ import timm
 import torch
 
 from corolla.errors import CorollaError
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.weights import load_weights
 from corolla.weights.dialects import TIMM
 from corolla.weights.renaming import to_theirs
-from corolla.weights.shapes import heads_of
+from corolla.weights.shapes import num_heads_of
 from corolla.weights.told import Told
 from references import asked, error, ours, shaken
 
@@ -90,8 +91,8 @@ def test_an_image_that_is_not_square_has_to_be_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("settings", "words"), [
     ({"depth": 2}, "its settings say depth 2, and its tensors have 1"),
-    ({"embed_dim": 128}, "its settings say width 128, and its tensors have 64"),
-    ({"patch_size": 8}, "its settings say patch size 8, and its tensors have 16"),
+    ({"embed_dim": 128}, "its settings say embed_dim 128, and its tensors have 64"),
+    ({"patch_size": 8}, "its settings say patch_size 8, and its tensors have 16"),
     ({"act_layer": "silu"}, "its settings tell of a SiLU with a gate, and its tensors are for a GELU without a gate"),
 ])  # fmt: skip
 def test_settings_of_another_model_are_refused(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_settings_of_another_model_are_refused(settings: dict[str, Any], words: 
 def test_missing_biases_are_zeros_only_where_that_is_told(tmp_path: Path) -> None:
     """Blocks normalized after their branches, as in timm's `vit_base_patch16_rpn_224`, lack them too."""
     model = saved(tmp_path, img_size=64, qkv_bias=False)
-    with pytest.raises(CorollaError, match=r"missing \(blocks\.0\.attention\.qkv\.bias\)"):
+    with pytest.raises(CorollaError, match=r"missing \(blocks\.0\.attn\.qkv\.bias\)"):
         load_weights(tmp_path / "bare.pth")
     (tmp_path / "config.json").write_text(json.dumps({"model_args": {"qkv_bias": False}}))
     assert agrees(tmp_path, model, (64, 64))
@@ -113,8 +114,8 @@ def test_missing_biases_are_zeros_only_where_that_is_told(tmp_path: Path) -> Non
     ("width", "heads"), [(192, 3), (768, 12), (1536, 24), (1280, 16), (1152, 16), (1408, 16), (1664, 16)]
 )
 def test_heads_are_as_many_as_published_models_of_the_width_have(width: int, heads: int) -> None:
-    assert heads_of(width, Told()) == heads
-    assert heads_of(width, Told(heads=2)) == 2
+    assert num_heads_of(width, Told()) == heads
+    assert num_heads_of(width, Told(num_heads=2)) == 2
 
 
 def test_a_norm_after_the_class_token_is_taken_is_the_norm_before(tmp_path: Path) -> None:

@@ -90,9 +90,9 @@ def test_every_configuration_of_transformers_own_is_known() -> None:
     ):
         settings = json.loads(getattr(transformers, name)().to_json_string(use_diff=False))
         found = told(settings)
-        assert (found.heads, found.epsilon) == (settings["num_attention_heads"], settings["layer_norm_eps"])
+        assert (found.num_heads, found.epsilon) == (settings["num_attention_heads"], settings["layer_norm_eps"])
         usual = told({"model_type": settings["model_type"]})  # where it says nothing
-        assert (usual.heads, usual.epsilon, usual.turning) == (found.heads, found.epsilon, found.turning)
+        assert (usual.num_heads, usual.epsilon, usual.turning) == (found.num_heads, found.epsilon, found.turning)
         assert (found.turning is None) == (name != "DINOv3ViTConfig")
 
 

@@ -13,7 +13,8 @@ import transformers
 from torch import Tensor
 
 from corolla.errors import CorollaError
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 from corolla.progress import Progress
 from corolla.weights import load_weights, proof
 from corolla.weights.dialects import HUGGING_FACE_VIT, TIMM, spoken
@@ -21,7 +22,7 @@ from corolla.weights.renaming import to_theirs
 from corolla.weights.unwrapping import unwrapped
 from references import DINO, PAPERS, asked, error, ours, shaken, torchvision_model
 
-CONFIG = ViTConfig(num_classes=3, image_size=(16, 16), patch_size=8, width=64, depth=2, heads=1, mlp_dim=96)
+CONFIG = ViTConfig(num_classes=3, image_size=(16, 16), patch_size=8, embed_dim=64, depth=2, num_heads=1, mlp_dim=96)
 State = dict[str, Tensor]
 
 
@@ -100,7 +101,7 @@ def test_averaged_weights_are_preferred_and_said(name: str, tmp_path: Path) -> N
             said.append(text)
 
     weights = load_weights(tmp_path / "last.pth.tar", progress=Listening())
-    assert torch.equal(weights.tensors["class_token"], average["cls_token"])
+    assert torch.equal(weights.tensors["cls_token"], average["cls_token"])
     choice = f"it holds {name} and state_dict; taken is {name}, the averaged weights, as timm does"
     assert said == [f"{tmp_path / 'last.pth.tar'}: {choice}"]
 
@@ -159,7 +160,7 @@ def test_a_lightning_checkpoint_is_read(tmp_path: Path) -> None:
     torch.save(raw, tmp_path / "epoch=9-step=100.ckpt")
     weights = load_weights(tmp_path / "epoch=9-step=100.ckpt")
     assert weights.config == CONFIG
-    assert torch.equal(weights.tensors["class_token"], state["cls_token"])
+    assert torch.equal(weights.tensors["cls_token"], state["cls_token"])
     assert weights.idle == ("criterion.weight", "accuracy.total")
     assert weights.notes == ("left out, for they lie outside of model.: criterion.weight, accuracy.total",)
 

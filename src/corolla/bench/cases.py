@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corolla.configuration import ViTConfig
 from corolla.data.painted import KINDS
 from corolla.errors import CorollaError
-from corolla.sizes import vit_config
+from corolla.models.config import ViTConfig
+from corolla.models.names import vit_config
 
 if TYPE_CHECKING:  # a name is refused without torch
     from torch import Tensor

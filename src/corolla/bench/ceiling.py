@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from corolla.bench.timing import LEAST, settler, timed
-from corolla.model import ViTConfig
+from corolla.models.config import ViTConfig
 from corolla.precision import name_of
 
 Shape = tuple[int, int, int]  # (M, K, N): rows of (M, K) times (K, N)
@@ -48,7 +48,7 @@ def shapes_to_try(configs: Iterable[ViTConfig], batch: int) -> list[Shape]:
     for config in configs:
         rows, columns = config.grid(config.image_size)
         tokens = batch * rows * columns
-        shapes |= {(tokens, config.width, config.mlp_dim), (tokens, config.mlp_dim, config.width)}
+        shapes |= {(tokens, config.embed_dim, config.mlp_dim), (tokens, config.mlp_dim, config.embed_dim)}
     return sorted((shape for shape in shapes if operations(shape) >= SMALLEST), key=operations)
 
 

@@ -15,8 +15,8 @@ from corolla.bench.timing import Timing, settler, timed
 from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
 from corolla.data.painted import KINDS, paint_dataset
-from corolla.layers import walk
-from corolla.model import ViT
+from corolla.models.summary import model_summary
+from corolla.models.vit import ViT
 from corolla.precision import name_of
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
@@ -85,7 +85,7 @@ class Speed:
 
 def speed(case: Case, measured: Measured, ceilings: Mapping[str, Ceiling]) -> Speed:
     """A task's speed beside the ceiling of its precision."""
-    operations = 2 * walk(case.config)[0].multiply_adds * PASSES[measured.task]
+    operations = 2 * model_summary(case.config)[0].macs * PASSES[measured.task]
     return Speed(case, measured, operations, ceilings[measured.precision].rate)
 
 
@@ -94,7 +94,7 @@ def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
     config = case.config
     classifier = Classifier(ViT(config), Preprocessing(config.image_size), KINDS, flip=False, device=device)
     images = case.pixels().permute(0, 2, 3, 1).contiguous().numpy()
-    timing = timed(lambda: classifier.compute(images), seconds, settle=settler(device))
+    timing = timed(lambda: classifier.raw_outputs(images), seconds, settle=settler(device))
     return Measured("prediction", timing, name_of(classifier.precision.dtype))
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from timm.models import build_model_with_cfg, register_model
 from torch import Tensor, nn
 
-from corolla.model import ViT
-from corolla.run import shape_from
+from corolla.models.config import config_from
+from corolla.models.vit import Intermediates, ViT
 
 
 class CorollaViT(ViT):
@@ -27,24 +27,19 @@ class CorollaViT(ViT):
             shape.pop(unneeded, None)
         if in_chans != 3:
             raise ValueError(f"this model reads images of 3 colors, not {in_chans}")
-        super().__init__(shape_from(shape | {"num_classes": max(num_classes, 1)}))
+        super().__init__(config_from(shape | {"num_classes": max(num_classes, 1)}))
         self.num_classes = num_classes
         self.num_features = self.head_hidden_size = self.head.in_features
-        self.embed_dim = self.config.width
+        self.embed_dim = self.config.embed_dim
         if num_classes == 0:
             self.reset_classifier(0)
 
-    def forward_features(self, images: Tensor) -> Tensor:
-        """The tokens (B, S, D) after the last block; normalized, unless the norm comes after pooling."""
-        return self.encode(images)
-
-    def forward_head(self, z: Tensor, pre_logits: bool = False) -> Tensor:
-        """From those tokens to the logits (B, classes), or to what the head reads."""
+    def forward_head(self, z: Tensor, seen: Intermediates | None = None, pre_logits: bool = False) -> Tensor:
+        """The logits (B, classes) of the last layer (B, S, D), or with `pre_logits` what the head reads."""
+        if not pre_logits:
+            return super().forward_head(z, seen)
         y = self.pool(z)
-        logits: Tensor = y if pre_logits else self.head(y)
-        if self.distillation_head is not None:
-            logits = (logits + (z[:, 1] if pre_logits else self.distillation_head(z[:, 1]))) / 2
-        return logits
+        return y if self.head_dist is None else (y + z[:, 1]) / 2
 
     def get_classifier(self) -> nn.Module:
         """The head."""
@@ -53,7 +48,7 @@ class CorollaViT(ViT):
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Another head, of zeros; none for 0 classes."""
         self.num_classes = num_classes
-        for name in ("head", "distillation_head"):
+        for name in ("head", "head_dist"):
             old = getattr(self, name)
             if old is not None and num_classes:
                 fresh = nn.Linear(self.num_features, num_classes)

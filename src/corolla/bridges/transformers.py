@@ -19,8 +19,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import ImageClassifierOutput
 
-from corolla.model import ViT
-from corolla.run import shape_from
+from corolla.models.config import config_from
+from corolla.models.vit import ViT
 
 
 class CorollaViTConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
@@ -38,12 +38,12 @@ class CorollaViTForImageClassification(PreTrainedModel):  # type: ignore[no-unty
 
     def __init__(self, config: CorollaViTConfig) -> None:
         super().__init__(config)
-        self.vit = ViT(shape_from(config.vit | {"num_classes": config.num_labels}))
+        self.vit = ViT(config_from(config.vit | {"num_classes": config.num_labels}))
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         """Weights that no file has: a head for other classes begins with zeros, all else as `ViT` has begun it."""
-        if isinstance(module, nn.Linear) and module in (self.vit.head, self.vit.distillation_head):
+        if isinstance(module, nn.Linear) and module in (self.vit.head, self.vit.head_dist):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
 

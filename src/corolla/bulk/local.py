@@ -55,13 +55,13 @@ def answer(
     """
     rows = work.read(number)
     answers: list[Prediction | ImageError] = []
-    for _, reply in predictor.answers([image_of(row) for row in rows]):
+    for _, output in predictor.iter_outputs([image_of(row) for row in rows]):
         if stop and stop.is_set():
             raise Stopped
-        if not isinstance(reply, ImageError):
-            answers.append(predictor.prediction(reply, work.shape.top, work.shape.coverage))
+        if not isinstance(output, ImageError):
+            answers.append(predictor.to_prediction(output, work.shape.top, work.shape.coverage))
         else:
-            answers.append(reply)
+            answers.append(output)
     failures = sum(isinstance(each, ImageError) for each in answers)
     if failures:
         check_there(words)

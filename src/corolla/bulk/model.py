@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corolla.data.hashing import sha256_of
-from corolla.pretrained import EXPORTED, run_folder
+from corolla.pretrained import is_exported, run_folder
 
 if TYPE_CHECKING:
     from corolla.portable.backends import Backend
@@ -31,7 +31,7 @@ class Model:
     @property
     def exported(self) -> bool:
         """Whether it is a file."""
-        return self.run.suffix == EXPORTED
+        return is_exported(self.run)
 
     @property
     def on_cpu(self) -> bool:
@@ -44,15 +44,9 @@ class Model:
 
     def open(self, threads: int | None = None) -> "Predictor":
         """The predictor; `CorollaError` if it is none, or damaged. A file is computed on so many threads if told."""
-        if self.exported:
-            from corolla.portable.predictor import OnnxPredictor, refuse_precision
+        from corolla.loading import load
 
-            refuse_precision(self.precision)
-            return OnnxPredictor.load(self.run, self.backend, threads)
-        from corolla.classifier import Classifier
-        from corolla.precision import answers_in
-
-        return Classifier.load(self.run, self.device, answers_in(self.precision))
+        return load(self.run, self.device, self.precision, self.backend, threads)
 
     def digest(self) -> str:
         """A hash of all that its answers depend on: weights, calibration, preprocessing, classes."""

@@ -40,7 +40,7 @@ def ask(
     classifier: Predictor, inputs: Sequence[Input], top: int, coverage: float | None, progress: Progress
 ) -> Iterator[Answer]:
     """An answer for every input, in their order, with its `top` likeliest classes, and the set for a coverage."""
-    rows = classifier.answers([item.path for item in inputs if item.path])
+    rows = classifier.iter_outputs([item.path for item in inputs if item.path])
     for done, item in enumerate(inputs, start=1):
         if item.path is None:
             yield Answer(item, error=item.error)
@@ -49,7 +49,7 @@ def ask(
             if isinstance(row, ImageError):
                 yield Answer(item, error=row.reason)
             else:
-                yield Answer(item, classifier.prediction(row, top, coverage))
+                yield Answer(item, classifier.to_prediction(row, top, coverage))
         progress.stage("predicting", done, len(inputs))
 
 

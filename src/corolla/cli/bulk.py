@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from corolla.cli.failures import Interrupted
-from corolla.cli.opening import is_file
 from corolla.cli.options import usable_device
 from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
+from corolla.pretrained import is_exported
 from corolla.text import count, rate
 
 
@@ -49,7 +49,7 @@ def write(
                 engine=engine,
                 top=top or TOP,
                 coverage=coverage,
-                device="cpu" if is_file(run) else usable_device(device),
+                device="cpu" if is_exported(run) else usable_device(device),
                 backend=backend or "onnxruntime",
                 precision=precision,
                 progress=progress,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corolla.atomic import refuse_occupied
-from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, is_file, open_predictor
+from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, open_predictor
 from corolla.cli.options import FLAG, AskedSplit, Device, Json, Quiet, usable_device
 from corolla.cli.output import print_json
 from corolla.errors import CorollaError
+from corolla.pretrained import is_exported
 
 if TYPE_CHECKING:
     from corolla.evaluation.corruptions import Robustness
@@ -76,21 +77,21 @@ def command(
     from corolla.pretrained import run_folder
     from corolla.progress import progress_for
 
-    if is_file(run) and data is None:
+    if is_exported(run) and data is None:
         raise CorollaError(f"a file has no images; say where labeled ones are: corolla evaluate {run} DATA")
-    if out and is_file(run):
+    if out and is_exported(run):
         raise CorollaError("an exported file has no report; leave --out out, or evaluate the run it was made of")
     if out:
         refuse_occupied(out)
     check_running(run, device, backend, precision)
     processes = joined(device)
-    own = not is_file(run) and run_folder(run) == run
+    own = not is_exported(run) and run_folder(run) == run
     keeps = own and data is None and split == "test" and precision == "fp32" and out is None
     if keeps and processes.main:
         with alone(run):  # so that a training that writes there is told of now, and not after the work
             pass
     with progress_for(quiet or not processes.main) as progress:
-        if is_file(run):
+        if is_exported(run):
             predictor = open_predictor(run, device, backend, precision)
             asked = (*asked_of(str(data), split, progress.stage, predictor.classes), frozenset[str]())
         else:
@@ -126,7 +127,7 @@ def command(
             report = keep(run, figures, evaluation, robust, predictor)
     if not quiet:
         keeper = f"{run} keeps the report of its own test images" if own else f"{run} keeps no report"
-        writes = "" if is_file(run) else "; --out DIR writes one of these"
+        writes = "" if is_exported(run) else "; --out DIR writes one of these"
         print(f"report: {report}" if report else f"{keeper}{writes}", file=sys.stderr)
 
 

@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from corolla.layers import Layer
+from corolla.models.summary import Layer
 
 
 def layer_table(layers: list[Layer]) -> Table:
@@ -13,7 +13,7 @@ def layer_table(layers: list[Layer]) -> Table:
         ("kind", "left"),
         ("output", "left"),
         ("parameters", "right"),
-        ("multiply-adds", "right"),
+        ("MACs", "right"),
     ):
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     later = [layer for layer in layers if layer.kind == "Block"][1:]
@@ -28,6 +28,6 @@ def layer_table(layers: list[Layer]) -> Table:
 
 
 def figures(layer: Layer, times: int = 1) -> tuple[str, str, str]:
-    """Shape, parameters and multiply-adds as they are shown, the figures of `times` such layers."""
+    """Shape, parameters and MACs as they are shown, the figures of `times` such layers."""
     shape = " x ".join(str(side) for side in layer.shape)
-    return shape, f"{times * layer.parameters:,}", f"{times * layer.multiply_adds:,}"
+    return shape, f"{times * layer.parameters:,}", f"{times * layer.macs:,}"

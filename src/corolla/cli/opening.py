@@ -7,7 +7,7 @@ import typer
 
 from corolla.cli.options import RUNNING, check_device, usable_device
 from corolla.errors import CorollaError
-from corolla.pretrained import EXPORTED
+from corolla.pretrained import is_exported
 
 if TYPE_CHECKING:
     from corolla.predictor import Predictor
@@ -47,34 +47,29 @@ def open_predictor(
     Nothing of torch is loaded for a file, nor for what is neither.
     """
     check_running(run, device, backend, precision)
-    if is_file(run):
-        from corolla.portable.predictor import OnnxPredictor
+    from corolla.loading import load
 
-        return OnnxPredictor.load(run, backend or "onnxruntime")
-    from corolla.classifier import Classifier
-    from corolla.precision import answers_in
-
-    return Classifier.load(run, usable_device(device), answers_in(precision))
+    return load(run, "cpu" if is_exported(run) else usable_device(device), precision, backend or "onnxruntime")
 
 
 def check_running(
     run: Path, device: str | None, backend: str | None, precision: str, coverage: float | None = None
 ) -> None:
     """`CorollaError` for what is no run, and for what a run or a file cannot be computed with or asked for."""
-    if is_file(run) and device not in (None, "cpu"):
+    if is_exported(run) and device not in (None, "cpu"):
         raise CorollaError(f"an exported file is computed on the CPU; leave --device {device} out")
-    if is_file(run) and precision != "fp32":
+    if is_exported(run) and precision != "fp32":
         raise CorollaError(f"an exported file computes as it was exported; leave --precision {precision} out")
-    if backend is not None and not is_file(run):
+    if backend is not None and not is_exported(run):
         raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
-    if not is_file(run):
+    if not is_exported(run):
         check_run(run, device)
     if coverage is not None:
         from corolla.run import find_run
         from corolla.trust.conformal import refuse_coverage
 
         # Whether a file is calibrated, it says itself when it is opened.
-        refuse_coverage(coverage, calibrated=is_file(run) or find_run(run).calibration.is_file())
+        refuse_coverage(coverage, calibrated=is_exported(run) or find_run(run).calibration.is_file())
 
 
 def check_run(run: Path, device: str | None = None) -> "Config":
@@ -83,8 +78,3 @@ def check_run(run: Path, device: str | None = None) -> "Config":
 
     check_device(device)
     return find_run(run).check()
-
-
-def is_file(run: Path) -> bool:
-    """Whether it is an exported file and not a run."""
-    return run.suffix == EXPORTED

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, is_file
+from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running
 from corolla.cli.options import RUNNING, Device, Quiet, usable_device
 from corolla.errors import CorollaError
+from corolla.pretrained import is_exported
 
 EXAMPLES = (
     "Examples:\ncorolla serve flowers\ncorolla serve runs/flowers --port 8080 --workers 2\n"
@@ -110,7 +111,7 @@ def command(
     from corolla.server.app import create_app
     from corolla.server.guards import names_for
     from corolla.server.limits import MEGABYTE, Limits
-    from corolla.server.model import serve_file, serve_run, warm_up
+    from corolla.server.model import load_served, warm_up
     from corolla.server.running import address_of, listen, serve_forever
 
     limits = replace(
@@ -125,10 +126,8 @@ def command(
         answer=float(timeout),
     )
     with listen(host, port) as listening:  # before the model, which takes longer
-        if is_file(run):
-            served = serve_file(run, backend or "onnxruntime", workers)
-        else:
-            served = serve_run(run, usable_device(device), workers, precision)
+        chosen = "cpu" if is_exported(run) else usable_device(device)
+        served = load_served(run, chosen, precision, backend or "onnxruntime", workers)
         warm_up(served)
         hosts = names_for(listening.getsockname()[0], allow_host or [])
         app = create_app(served, limits, token=token or None, hosts=hosts)

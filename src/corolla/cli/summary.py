@@ -19,22 +19,22 @@ def command(
     ],
     classes: Annotated[int, typer.Option(metavar="N", min=1, help="Classes to choose from.")] = 1000,
 ) -> None:
-    """Print a model's layers, the shapes they put out for one image, its parameters and multiply-adds."""
-    from corolla.sizes import vit_config
+    """Print a model's layers, the shapes they put out for one image, its parameters and MACs."""
+    from corolla.models.names import vit_config
 
     config = vit_config(name, classes)
 
     from corolla.cli.layers import layer_table
     from corolla.cli.output import answer_console
-    from corolla.layers import walk
+    from corolla.models.summary import model_summary
 
-    layers = walk(config)
+    layers = model_summary(config)
     console = answer_console()
     console.print(layer_table(layers))
     total = layers[0]
     rows, columns = config.image_size
     console.print(
         f"{name}: {total.parameters:,} parameters ({4 * total.parameters / 1e6:,.1f} MB in float32), "
-        f"{total.multiply_adds / 1e9:,.2f} billion multiply-adds for an image of {columns} x {rows} pixels",
+        f"{total.macs / 1e9:,.2f} billion MACs for an image of {columns} x {rows} pixels",
         soft_wrap=True,
     )

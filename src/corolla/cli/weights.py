@@ -12,7 +12,7 @@ from corolla.pretrained import NAMES, run_folder
 from corolla.text import count
 
 if TYPE_CHECKING:
-    from corolla.configuration import ViTConfig
+    from corolla.models.config import ViTConfig
     from corolla.preprocessing import Preprocessing
     from corolla.weights import Weights
     from corolla.weights.registry import Published
@@ -123,16 +123,16 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
     tokens = [
         word
         for word, there in {
-            "class": "token" in config.pooling,
+            "class": "token" in config.global_pool,
             "distillation": config.distilled,
-            f"{config.registers} register{'s' * (config.registers > 1)}": config.registers > 0,
+            f"{config.num_reg_tokens} register{'s' * (config.num_reg_tokens > 1)}": config.num_reg_tokens > 0,
         }.items()
         if there
     ]
     lines = {
         "dialect": weights.dialect,
         "image": f"{columns} x {rows} pixels in patches of {config.patch_size}",
-        "blocks": f"{config.depth} of width {config.width}, {count(config.heads, 'head')}, "
+        "blocks": f"{config.depth} of width {config.embed_dim}, {count(config.num_heads, 'head')}, "
         f"MLP {config.mlp_dim} {config.activation}",
         "tokens": ", ".join(tokens) or "patches only",
         **({} if config.rotary == "none" else {"positions": rotary_words(config)}),
@@ -153,7 +153,7 @@ def rotary_words(config: "ViTConfig") -> str:
     where = "from the middle" if config.rotary == "centered" else "counted from the edge"
     if config.rotary_grid is not None:
         where = "counted as {} x {}".format(*config.rotary_grid)
-    beside = "" if config.positions == "none" else f", beside {config.positions} ones"
+    beside = "" if config.pos_embed == "none" else f", beside {config.pos_embed} ones"
     return f"rotary, {where}, base {config.rotary_base:g}{beside}"
 
 

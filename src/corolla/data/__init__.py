@@ -1,4 +1,4 @@
-"""From whatever the user has to a `Manifest`: decoded safely, split fairly, hashed."""
+"""Turns the user's data into a `Manifest`: images checked, hashed and split without leakage."""
 
 from corolla.data.cache import cache_folder
 

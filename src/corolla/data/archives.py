@@ -1,8 +1,7 @@
-"""Zip and tar files, unpacked without trusting them.
+"""Unpacks untrusted zip and tar files.
 
-Only ordinary files inside the target folder are ever written. An archive with a name that leads out of it, a
-link, a password, or contents out of all proportion to its size is refused as a whole, before anything is
-written.
+Only regular files inside the target folder are written. An archive with a path outside that folder, a link, a
+password or a suspicious compression ratio is rejected as a whole, before anything is written.
 """
 
 import lzma
@@ -27,7 +26,7 @@ from corolla.data.zipnames import names_of
 from corolla.errors import CorollaError, few
 
 MAX_FILES = 1_000_000
-MAX_RATIO = 100  # unpacked to packed; photographs hardly shrink at all
+MAX_RATIO = 100  # unpacked size / packed size; photographs hardly shrink at all
 _ALWAYS_FINE = 64 * 2**20  # bytes: a small archive may have any ratio
 _MAX_DEPTH = 32
 _DAMAGE = (zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, OverflowError)
@@ -36,9 +35,9 @@ _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def unzip(archive: Path, progress: Progress | None = None) -> Path:
-    """Unpack a zip into the cache folder, or find it there; the folder is named by the zip's content.
+    """Unpack a zip into the cache folder, or find it there; the folder's name is the hash of the zip.
 
-    Raises `CorollaError` in one line if the zip is damaged, encrypted or hostile, or the disk is too small.
+    Raises `CorollaError` if the zip is damaged, encrypted or unsafe, or the disk is too small.
     """
     with _refusals(archive):
         folder = cache_folder() / "unzipped" / sha256_of(archive)[:32]
@@ -49,14 +48,14 @@ def unzip(archive: Path, progress: Progress | None = None) -> Path:
 
 
 def check_zip(archive: Path) -> None:
-    """`CorollaError` as of `unzip` for what the list of files at the zip's end says; nothing is unpacked."""
+    """Raise `CorollaError` where `unzip` would, as far as the zip's central directory shows it; unpacks nothing."""
     with _refusals(archive), zipfile.ZipFile(archive) as content:
         _wanted(content, archive)
 
 
 @contextmanager
 def _refusals(archive: Path) -> Iterator[None]:
-    """What opening a zip raises, in one line."""
+    """Turn the exceptions of `zipfile` into a `CorollaError` of one line."""
     try:
         yield
     except NotImplementedError as error:
@@ -84,7 +83,7 @@ def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None
             _check_sizes(archive, [member.size for member in wanted.values()], folder)
             for done, (parts, member) in enumerate(wanted.items(), start=1):
                 source = content.extractfile(member)
-                assert source is not None  # only ordinary files are left
+                assert source is not None  # only regular files are left
                 with source:
                     _write(source, folder.joinpath(*parts), archive)
                 if progress:
@@ -98,7 +97,7 @@ def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None
 
 
 def _wanted(content: zipfile.ZipFile, archive: Path) -> dict[tuple[str, ...], zipfile.ZipInfo]:
-    """The files to unpack by the parts of their paths; `CorollaError` for what is not to be unpacked."""
+    """The files to unpack, by the parts of their paths; `CorollaError` if the zip must not be unpacked."""
     wanted: dict[tuple[str, ...], zipfile.ZipInfo] = {}
     infos = content.infolist()
     for info, name in zip(infos, names_of(infos, archive), strict=True):
@@ -122,7 +121,7 @@ def _wanted(content: zipfile.ZipFile, archive: Path) -> dict[tuple[str, ...], zi
 
 
 def _is_folder(info: zipfile.ZipInfo, name: str) -> bool:
-    """Whether an entry is a folder; some writers say so by a backslash or by an attribute only."""
+    """Whether an entry is a folder; some programs mark it only by a backslash or an attribute."""
     return name.endswith(("/", "\\")) or (bool(info.external_attr & 0x10) and not info.file_size)
 
 
@@ -130,7 +129,7 @@ def _unzip(content: zipfile.ZipFile, archive: Path, folder: Path, progress: Prog
     wanted = _wanted(content, archive)
     _check_sizes(archive, [info.file_size for info in wanted.values()], folder)
     for done, (parts, info) in enumerate(wanted.items(), start=1):
-        with content.open(info) as source:  # gives at most the size that was declared, and checks the sum
+        with content.open(info) as source:  # yields at most the declared size, and verifies the CRC
             _write(source, folder.joinpath(*parts), archive)
         if progress:
             progress("unpacking", done, len(wanted))
@@ -143,7 +142,7 @@ def _ordinary(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:
 
 
 def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
-    """The parts of a name in an archive; `CorollaError` unless they stay inside the target folder."""
+    """The parts of a path in an archive; `CorollaError` unless it stays inside the target folder."""
     slashed = name.replace("\\", "/")
     parts = tuple(part for part in slashed.split("/") if part not in ("", "."))
     hostile = slashed.startswith("/") or ".." in parts or slashed[1:2] == ":" or "\0" in name

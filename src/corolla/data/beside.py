@@ -1,7 +1,7 @@
-"""Folders that lie among those of the classes and are none of them.
+"""Finds folders beside the class folders that are not classes.
 
-Three kinds are certain by their names and by what they hold: descriptions (lists, tables, annotations in texts), masks
-and boxes beside the images they belong to, and the class folders once more, as many an archive holds them twice.
+Three kinds can be recognized with certainty by names and contents: documents (lists, tables, text annotations), masks
+and boxes beside their images, and a second copy of the class folders, which many archives contain.
 """
 
 from collections.abc import Callable, Collection
@@ -14,16 +14,16 @@ from corolla.text import count
 IMAGES = {"images", "image", "imgs", "img", "jpegimages", "photos", "pictures"}
 _ANNOTATIONS = {"annotation", "annotations", "mask", "masks", "trimaps", "segmentation", "segmentations", "xmls"}
 _ANNOTATIONS |= {"groundtruth", "ground_truth", "gt", "labels", "bbox", "bboxes", "boxes", "heatmaps"}
-_SEVERAL = 2  # class folders that a folder must share with those around it to be the same once more
-_MOST = 0.5  # and which share of its own
+_SEVERAL = 2  # class folders that a folder must have in common with its siblings to count as a copy
+_MOST = 0.5  # and the fraction of its own folders that these must be
 
 
 @dataclass(frozen=True)
 class Aside:
-    """Folders that are left out."""
+    """Folders that are excluded from the data set."""
 
-    what: str  # as the note says it
-    reason: str  # as each image of them is told
+    what: str  # the start of the note
+    reason: str  # the reason reported for each image in them
     folders: tuple[Tree, ...]
 
     def note(self) -> str:
@@ -36,7 +36,7 @@ class Aside:
 
 
 def set_aside(tree: Tree) -> tuple[Tree, list[Tree], list[Aside]]:
-    """The tree without such folders, the descriptions among them, and the others, which hold images."""
+    """Remove such folders: the remaining tree, the removed folders of documents, and the removed ones with images."""
     tree, documents = _pruned(tree, lambda folder: [each for each in folder.folders if each.holds_documents_alone()])
     tree, annotations = _pruned(tree, _annotations)
     tree, copies = _pruned(tree, _copies)
@@ -48,7 +48,7 @@ def set_aside(tree: Tree) -> tuple[Tree, list[Tree], list[Aside]]:
 
 
 def _pruned(tree: Tree, picked: Callable[[Tree], Collection[Tree]]) -> tuple[Tree, list[Tree]]:
-    """The tree without the folders that `picked` takes out of each folder, and those."""
+    """The tree without the folders that `picked` selects in each folder, and the selected folders."""
     left = [*picked(tree)]
     away, kept = {folder.path for folder in left}, list[Tree]()
     for folder in tree.folders:
@@ -60,14 +60,14 @@ def _pruned(tree: Tree, picked: Callable[[Tree], Collection[Tree]]) -> tuple[Tre
 
 
 def _annotations(tree: Tree) -> list[Tree]:
-    """Folders called as annotations are, beside one that is called as images are and holds some."""
+    """Folders with a name for annotations, beside a folder that has a name for images and contains some."""
     if not any(folder.name.lower() in IMAGES and folder.holds_images() for folder in tree.folders):
         return []
     return [folder for folder in tree.folders if folder.name.lower() in _ANNOTATIONS]
 
 
 def _copies(tree: Tree) -> list[Tree]:
-    """Folders that hold folders called as those around them: the whole once more, or a sample of it."""
+    """Folders whose subfolders have the names of their siblings: a copy of the data set, or a sample of it."""
     names = {folder.name for folder in tree.folders if folder.has_images}
     found = []
     for folder in tree.folders:

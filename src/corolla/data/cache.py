@@ -1,4 +1,4 @@
-"""Where corolla keeps what it can make or fetch again; deleting the folder costs only time."""
+"""corolla's cache folder: everything in it can be made or downloaded again, so it is safe to delete."""
 
 import glob
 import os
@@ -15,13 +15,13 @@ from pathlib import Path
 from corolla.lock import in_use
 from corolla.paths import at
 
-DAY = 24 * 3600.0  # seconds after which nobody comes back to a folder that is not finished
+DAY = 24 * 3600.0  # seconds after which an unfinished folder counts as abandoned
 
 
 def cache_folder() -> Path:
-    """The folder named by `COROLLA_CACHE`, or the usual place of the platform; it need not exist yet.
+    """The folder named by `COROLLA_CACHE`, or the platform's usual cache folder; it may not exist yet.
 
-    Where whoever runs this has no home, or one that nobody may write to, it lies in the folder for temporary files.
+    If the user has no home folder, or it is not writable, the cache is in the folder for temporary files.
     """
     chosen = os.environ.get("COROLLA_CACHE")
     if chosen:
@@ -34,7 +34,7 @@ def cache_folder() -> Path:
 
 
 def usual_caches() -> Path | None:
-    """Where programs of this user keep their caches on this platform; None for one without a home."""
+    """The user's cache folder on this platform; None for a user without a home folder."""
     named = {"darwin": None, "win32": "LOCALAPPDATA"}.get(sys.platform, "XDG_CACHE_HOME")
     if named and (place := os.environ.get(named)):
         return Path(place)
@@ -47,7 +47,7 @@ def usual_caches() -> Path | None:
 
 
 def home_folder() -> Path | None:
-    """The home of this user, if there is one: users of a container may have none, or one that does not exist."""
+    """The user's home folder, or None: in a container it may be undefined or missing."""
     try:
         home = Path.home()
     except RuntimeError:  # no HOME, and no entry in the list of users
@@ -56,7 +56,7 @@ def home_folder() -> Path | None:
 
 
 def may_write(folder: Path) -> bool:
-    """Whether this process may write into a folder, or make it."""
+    """Whether this process may write into a folder, or create it."""
     for place in (folder, *folder.parents):
         if os.path.exists(place):  # noqa: PTH110 - False where nobody may look
             return os.access(place, os.W_OK | os.X_OK)
@@ -65,10 +65,10 @@ def may_write(folder: Path) -> bool:
 
 @cache
 def own_temporary() -> Path:
-    """A folder of this user's in the one for temporary files, the same in every process; made, if that can be done."""
+    """This user's own folder in the folder for temporary files, the same in every process; created if possible."""
     try:
         place = Path(tempfile.gettempdir())
-    except OSError:  # there is none that may be written to: what has to be written will say so
+    except OSError:  # no writable folder: the first write will report it
         return Path(os.devnull) / "corolla"
     number = os.geteuid() if hasattr(os, "geteuid") else "own"
     folder = place / f"corolla-{number}"
@@ -76,17 +76,17 @@ def own_temporary() -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         told = folder.lstat()
         mine = not hasattr(os, "geteuid") or (told.st_uid == os.geteuid() and not told.st_mode & 0o022)
-        if not (stat.S_ISDIR(told.st_mode) and mine):  # somebody else could put something into it
+        if not (stat.S_ISDIR(told.st_mode) and mine):  # another user could write into it
             folder = Path(tempfile.mkdtemp(prefix="corolla-"))
     return folder
 
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder to fill, which becomes `folder` only if the block ends well.
+    """A temporary folder to fill; it is renamed to `folder` only if the block succeeds.
 
-    If another process has made `folder` in the meantime, that one is kept: both hold the same. What a process that was
-    killed left of it is cleared away a day later.
+    If another process has created `folder` in the meantime, that one stays: both have the same content. The leftovers
+    of a killed process are deleted a day later.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}-????????"):

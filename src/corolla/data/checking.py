@@ -1,8 +1,8 @@
-"""Opens every image once: what cannot be read is listed with its reason, the rest is hashed.
+"""Opens every image once: unreadable images are listed with the reason, the others are hashed.
 
-Results are remembered in the cache folder by path, size and times of change, so that a second run over the
-same images only asks for those; the last line of that file is the checksum of the rest, so that a flipped bit means
-forgotten and never a wrong hash. Failures are not remembered: the user may be about to mend them.
+Results are cached by path, size, mtime and ctime, so that a second run over the same images only calls `stat`. The
+last line of the cache file is a checksum of the others: a flipped bit discards the cache and never gives a wrong hash.
+Failures are not cached: the user may be about to fix them.
 """
 
 import hashlib
@@ -30,18 +30,18 @@ from corolla.text import count
 
 MISSING = "no such file"
 _BATCH = 32
-_DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, so that damage shows
-_FORMAT = f"4 {PIL.__version__}"  # another Pillow may read what this one could not, or the other way round
+_DRAFT = 64  # enough for a 17 x 16 fingerprint; a JPEG's whole stream is still decoded, which detects damage
+_FORMAT = f"4 {PIL.__version__}"  # another version of Pillow may read other files
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Readable images with `sha256` filled in, a fingerprint for each (same order), and the others."""
+    """Readable images with `sha256` filled in, a fingerprint for each (same order), and the skipped images."""
 
     examples: tuple[Example, ...]
     fingerprints: tuple[bytes, ...]
     skipped: tuple[Skipped, ...]
-    notes: tuple[str, ...] = ()  # what is odd about all of them
+    notes: tuple[str, ...] = ()  # warnings about the whole set
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class _Found:
 
     size: int
     changed: int  # mtime in nanoseconds
-    touched: int  # ctime, which nobody can set: a file put in another's place, with its size and time, has its own
+    touched: int  # ctime, which nobody can set: it reveals a replaced file with the same size and mtime
     sha256: str
     fingerprint: bytes
-    bits: int  # as `corolla.data.decoding.Header` has them
+    bits: int  # as in `corolla.data.decoding.Header`
 
 
 def check(
@@ -61,7 +61,7 @@ def check(
 ) -> Checked:
     """Open every example under `root`, in threads.
 
-    With `strict`, the first image (in the order given) that cannot be read raises `CorollaError`.
+    With `strict`, the first unreadable image (in the given order) raises `CorollaError`.
     """
     remembered = _recall(root)
     kept: list[Example] = []
@@ -99,7 +99,7 @@ def check(
 
 
 def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None:
-    """`CorollaError` if images of a training are gone or are others than when it began, by the manifest's sha256."""
+    """Raise `CorollaError` if images are missing or their sha256 differs from the manifest's."""
     if not manifest.root.is_dir():
         raise CorollaError(f"the folder of the images, {manifest.root}, is not there; bring it back and go on")
     known = [example for example in manifest.examples if example.sha256]
@@ -120,14 +120,13 @@ def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None
 
 
 def _look(path: Path, before: _Found | None) -> _Found | str:
-    """The file's hash and fingerprint, or the reason why it is no readable image."""
+    """The file's hash and fingerprint, or the reason why it is not a readable image."""
     try:
         status = path.stat()
         state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if before and (before.size, before.changed, before.touched) == state:
             return before
-        # First the image, then the hash: whatever is no image (a film, an archive) is not read to its
-        # end.
+        # First the image, then the hash: a file that is not an image (a video, an archive) is not read to its end.
         image, header = read_with_header(path, draft=_DRAFT)
         return _Found(*state, sha256_of(path), fingerprint(image), header.bits)
     except ImageError as error:
@@ -144,7 +143,7 @@ def _memory(root: Path) -> Path:
 
 
 def _recall(root: Path) -> dict[str, _Found]:
-    """What an earlier run wrote down about the files under `root`; nothing if that is missing or damaged."""
+    """The cached results of an earlier run for the files under `root`; empty if the cache is missing or damaged."""
     digest, known = hashlib.sha256(), dict[str, _Found]()
     try:
         with _memory(root).open(encoding="utf-8") as lines:
@@ -165,12 +164,12 @@ def _recall(root: Path) -> dict[str, _Found]:
 def _found(size: int, changed: int, touched: int, sha256: str, fingerprint: str, bits: int) -> _Found:
     found = _Found(size, changed, touched, sha256, bytes.fromhex(fingerprint), int(bits))
     if len(found.fingerprint) != FINGERPRINT_BYTES or len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size:
-        raise ValueError("not a line that was written here")
+        raise ValueError("not a line that corolla wrote")
     return found
 
 
 def _remember(root: Path, known: dict[str, _Found]) -> None:
-    def lines() -> Iterator[str]:  # one by one: all of it as one text takes as much memory again
+    def lines() -> Iterator[str]:  # one by one: a single string would double the memory
         yield json.dumps({"format": _FORMAT}) + "\n"
         for path, f in known.items():
             yield json.dumps([path, f.size, f.changed, f.touched, f.sha256, f.fingerprint.hex(), f.bits]) + "\n"
@@ -183,5 +182,5 @@ def _remember(root: Path, known: dict[str, _Found]) -> None:
                 digest.update(line.encode())
             file.write(f"{digest.hexdigest()}\n".encode())
 
-    with suppress(OSError):  # a cache folder that cannot be written to costs time, not the run
+    with suppress(OSError):  # without a writable cache, the next run only takes longer
         write_with(_memory(root), write)

@@ -1,4 +1,4 @@
-"""The names of classes that a table tells by numbers, from a file beside it: a list, a table or a JSON object."""
+"""Finds names for numeric class labels in a file beside the table: a list, a table or a JSON object."""
 
 import csv
 import json
@@ -11,13 +11,13 @@ from corolla.errors import CorollaError, few
 _STEMS = {"classes", "class_names", "classnames", "labels", "label_names", "labelnames", "names", "categories"}
 _STEMS |= {"class_list", "label_map", "labelmap", "id2label", "label_num_to_disease_map", "cat_to_name", "synsets"}
 _SUFFIXES = {".txt", ".csv", ".tsv", ".json", ".names", ".labels", ""}
-_LARGEST = 1_000_000  # bytes of a file that is looked into
+_LARGEST = 1_000_000  # bytes; larger files are not read
 
 
 def names_beside(table: Path, numbers: Collection[str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """From each of the `numbers` that a table has for labels to its name, and what to say of it.
+    """The name of each of the `numbers` that a table has as labels, and notes for the user.
 
-    Nothing where no file beside the table has a name for all of them, or where they could be named in two ways.
+    No names if no file beside the table names all of them, or if the names are ambiguous.
     """
     found = [
         (file.name, {number: names[number] for number in numbers})
@@ -48,7 +48,7 @@ def _candidates(table: Path) -> Iterator[Path]:
 
 
 def _readings(file: Path) -> Iterator[dict[str, str]]:
-    """The names by number that a file may mean: several where it could be counted from 0 and from 1."""
+    """The possible names by number: several if the file could count from 0 or from 1."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
@@ -83,7 +83,7 @@ def _from_json(text: str) -> Iterator[dict[str, str]]:
 
 
 def _from_cells(rows: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
-    """A table of numbers and names: of the columns that are distinct in every row, the first of each kind."""
+    """A table of numbers and names: the first numeric and the first text column without repeated values."""
     body = [row for row in rows[1:] if any(row)]
     width = min(map(len, body), default=0)
     columns = [[row[place].strip() for row in body] for place in range(width)]

@@ -1,9 +1,8 @@
-"""From the bytes of a file to an RGB image, or to a short reason why not.
+"""Decodes the bytes of a file to an RGB image, or reports a short reason why it cannot.
 
-Every image that corolla looks at, in training, in `predict` and in a server, comes through `read_image`,
-so that rotation, transparency, palettes and bit depths are dealt with once. The content decides what a file
-is, never its name, and files are taken to be hostile: only formats with well-kept decoders are tried, and the
-size in the header is checked before a single pixel is decoded.
+Every image, in training, in `predict` and in the server, is read by `read_image`: one place for rotation,
+transparency, palettes and bit depths. The content decides the format, never the file name. Files are untrusted: only
+formats with well-maintained decoders are tried, and the size in the header is checked before a pixel is decoded.
 """
 
 import importlib
@@ -23,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from corolla.data.depths import color_bits, deep_color, from_deep_gray, is_deep_gray, is_signed
 from corolla.errors import CorollaError
 
-MAX_BYTES = 64_000_000  # of a file that comes over a network or out of an archive
+MAX_BYTES = 64_000_000  # of a file from a network or an archive
 MAX_PIXELS = 178_956_970  # twice Pillow's own warning line: about 0.5 GB once decoded to RGB
 
 _PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")
@@ -31,7 +30,7 @@ _WANTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF")
 for _name in _PLUGINS:  # only these: `Image.init()` would load three dozen more, in a tenth of a second
     with suppress(ImportError):  # AVIF came with Pillow 11.3
         importlib.import_module(f"PIL.{_name}ImagePlugin")
-# Without any handler Python prints a library's log to the terminal.
+# Without a handler, Python prints a library's log to the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 _SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif", "DIB": ".bmp"}  # where it is not the format's own name
@@ -47,49 +46,49 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ON_ITS_SIDE = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}  # turned so, width and height change places
+_ON_ITS_SIDE = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}  # these swap width and height
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its image beside the pixels."""
+    """The metadata of an image file."""
 
     width: int  # in pixels, upright
     height: int
-    exif: bytes  # the block as it lies in the file, empty where there is none; a TIFF file is one itself
-    bits: int = 0  # of 16 a channel, how many the largest value takes; 0 of 8 bits, and where the file says its depth
+    exif: bytes  # the raw block of the file, empty if there is none; for a TIFF, the file itself
+    bits: int = 0  # of a 16-bit channel, how many the largest value needs; 0 for 8 bits or if the file states its depth
 
 
 class ImageError(CorollaError):
-    """A file that cannot be read as an image; `reason` says why in a few words, without the path."""
+    """A file that cannot be read as an image; `reason` says why, without the path."""
 
     def __init__(self, reason: str, path: Path | str | None = None) -> None:
         super().__init__(f"cannot read {path or 'the image'}: {reason}")
         self.reason, self.path = reason, path
 
     def of(self, number: int, count: int) -> "ImageError":
-        """The same about image `number`, from 1, of so many, for one that has no path to be called by."""
+        """The same error for image `number` (from 1) of `count`, if it has no path to name it by."""
         return self if self.path or count == 1 else ImageError(self.reason, f"image {number} of {count}")
 
 
 _NO_RANGE = "its values ({}) have no agreed black and white; save it with 8 or 16 bits"
 _CLOSED = "its file was closed before it was decoded"
-_OPENING = threading.Lock()  # an open file or a Pillow image may be given twice, and has one place to read from
+_OPENING = threading.Lock()  # an open file or a Pillow image may be passed twice, and has only one read position
 
 
 def read_image(
     source: Path | BinaryIO | bytes | Image.Image, *, draft: int | None = None, most: int = MAX_PIXELS
 ) -> Image.Image:
-    """Read one image as RGB, upright (EXIF), on white where it is transparent, 8 bits a channel.
+    """Read one image as 8-bit RGB, upright (EXIF), with white behind transparent pixels.
 
-    Of an animation the first frame is taken; grays of more than 8 bits are scaled, not clipped, by the range that
-    their file says (see `corolla.data.depths`), and a TIFF whose zero is white comes as it is shown. With `draft`, a
-    JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels:
-    several times faster, but the pixels differ a little from a full decoding followed by a resize, so it is
-    for training only. What says in its header that it has more than `most` pixels is refused before it is decoded.
-    A Pillow image is read as its file would be, in any mode, at the frame where it stands, and stays as it is.
+    Takes the first frame of an animation. Grayscale of more than 8 bits is scaled, not clipped, by the range that its
+    file states (see `corolla.data.depths`); a TIFF with white as zero is inverted. With `draft`, a JPEG is decoded at
+    1/2, 1/4 or 1/8 of its size as long as its shorter side keeps at least `draft` pixels: several times faster, but
+    the pixels differ slightly from a full decode followed by a resize, so use it for training only. An image with more
+    than `most` pixels by its header is rejected before decoding. A Pillow image, of any mode, is read like its file,
+    at its current frame, and is not modified.
 
-    Safe to call from many threads. Raises `ImageError`.
+    Thread-safe. Raises `ImageError`.
     """
     return read_with_header(source, draft=draft, most=most)[0]
 
@@ -97,7 +96,7 @@ def read_image(
 def read_with_header(
     source: Path | BinaryIO | bytes | Image.Image, *, draft: int | None = None, most: int = MAX_PIXELS
 ) -> tuple[Image.Image, Header]:
-    """The same image and what its file says of it: its size is the whole one whatever `draft` is."""
+    """The image of `read_image` and its metadata, which has the full size also with `draft`."""
     path = source if isinstance(source, Path) else None
     _hush_pillow()
     try:
@@ -118,15 +117,13 @@ def read_with_header(
         return _decode(io.BytesIO(source), draft, most)
     except ImageError as error:
         raise ImageError(error.reason, path) from None
-    # Decoders meet broken bytes with every kind of exception (struct.error, SyntaxError, ZeroDivisionError,
-    # ...).
+    # Decoders raise all kinds of exceptions on broken bytes (struct.error, SyntaxError, ZeroDivisionError, ...).
     except Exception as error:
         raise ImageError(_reason(error), path) from None
 
 
 def check_header(path: Path) -> None:
-    """`ImageError`, as of `read_image`, for what is no image by its first bytes; nothing is decoded."""
-    _hush_pillow()
+    """Raise `ImageError` if the first bytes are not those of an image; decodes nothing."""_hush_pillow()
     try:
         _check_is_file(path)
         with path.open("rb") as file:
@@ -140,13 +137,13 @@ def check_header(path: Path) -> None:
 
 
 def begins_as_image(content: bytes) -> bool:
-    """Whether the first bytes are those of a format that is read here; the rest may be anything."""
-    start = content[:16].ljust(16, b"\0")  # Pillow's own questions need some
+    """Whether the first bytes are those of a supported format; the rest is not checked."""
+    start = content[:16].ljust(16, b"\0")  # Pillow's checks need 16 bytes
     return any(accepts is not None and accepts(start) is True for _, accepts in (Image.OPEN[name] for name in FORMATS))
 
 
 def sides_of(path: Path) -> tuple[int, int]:
-    """Width and height, upright, as the header of a file says; nothing is decoded. Raises `ImageError`."""
+    """Width and height, upright, from the header of a file; decodes nothing. Raises `ImageError`."""
     _hush_pillow()
     try:
         _check_is_file(path)
@@ -160,17 +157,17 @@ def sides_of(path: Path) -> tuple[int, int]:
 
 
 def suffix_of(content: bytes) -> str:
-    """The usual ending of a file with this content, such as `.jpg`; none if it is no image by its first bytes."""
+    """The usual suffix of a file with this content, such as `.jpg`; "" if the first bytes are not of an image."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             name = image.format or ""
-    except Exception:  # broken bytes are met with every kind of exception
+    except Exception:  # decoders raise all kinds of exceptions on broken bytes
         return ""
     return _SUFFIXES.get(name, f".{name.lower()}")
 
 
 def _content(file: BinaryIO) -> bytes:
-    """All of an open file, wherever it stands; what cannot go back, a pipe, from where it stands."""
+    """All bytes of an open file, whatever its position; of a pipe, which cannot seek, the remaining bytes."""
     with suppress(AttributeError, OSError):
         file.seek(0)
     content = file.read()
@@ -188,7 +185,7 @@ def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, 
             image.draft(image.mode, (draft, draft))
         shrunk = image.size != whole
         image.load()
-        size = whole if shrunk else image.size  # Pillow has turned a TIFF by now
+        size = whole if shrunk else image.size  # Pillow has already rotated a TIFF here
         return _upright(image, size, color_bits(image) if deep else 0)
 
 
@@ -205,7 +202,7 @@ def _upright(image: Image.Image, size: tuple[int, int], bits: int = 0) -> tuple[
     elif is_signed(image):
         raise ImageError(_NO_RANGE.format("int8"))
     result = _to_rgb(image if turn is None else image.transpose(turn))
-    result.info.clear()  # no EXIF may travel on, or a later reader could turn the image twice
+    result.info.clear()  # drop the EXIF data, or a later reader could rotate the image twice
     return result, Header(width, height, exif if isinstance(exif, bytes) else b"", bits)
 
 
@@ -228,17 +225,17 @@ def _check_size(image: Image.Image, most: int) -> None:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What brings an image upright, if anything is needed."""
-    # Only after load(): Pillow turns TIFFs itself while loading and then drops the tag.
+    """The transposition that makes an image upright, if it needs one."""
+    # Only after load(): Pillow rotates TIFFs itself while loading and then drops the tag.
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # damaged metadata is no reason to lose good pixels
+    except Exception:  # damaged metadata must not discard good pixels
         orientation = 1
     return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "La":  # grays that were multiplied by their opacity, which Pillow leads to LA alone
+    if image.mode == "La":  # grayscale premultiplied by alpha; Pillow converts it to LA only
         image = image.convert("LA")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
@@ -280,8 +277,8 @@ _HUSH = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 def _hush_pillow() -> None:
-    # Pillow warns about odd metadata and large images; we either read them or give a reason. A filter that
-    # stays is used because `warnings.catch_warnings` is not safe in threads, and it is set only when it is
-    # not in front, since every change of the filters makes Python repeat warnings it has already shown.
+    # Pillow warns about odd metadata and large images; we either read them or report an error. The filter is
+    # permanent because `warnings.catch_warnings` is not thread-safe, and it is set only when it is not already
+    # in front, since every change of the filters makes Python repeat warnings it has already shown.
     if warnings.filters[:1] != [_HUSH]:
         warnings.filterwarnings("ignore", module=_HUSH[3].pattern)

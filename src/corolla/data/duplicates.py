@@ -1,13 +1,13 @@
-"""Images that are the same photograph: copies, other sizes, other compression, the next frame of a burst.
+"""Finds near-duplicates: copies of a photograph, other sizes, other compression, the next frame of a burst.
 
-A fingerprint is a 256-bit difference hash (Krawetz 2013, "Kind of Like That"): the image is brought to 17 x
+A fingerprint is a 256-bit difference hash (Krawetz 2013, "Kind of Like That"): the image is resized to 17 x
 16 grays, and a bit says whether a cell is clearly brighter than its left neighbor. Two images are
 near-duplicates if their fingerprints' Jaccard distance (bits that differ / bits set in either) is at most
-`THRESHOLD`. Counting against the bits that are set, and not against 256, keeps drawings and scans on an empty
-ground apart, whose fingerprints are mostly zeros.
+`THRESHOLD`. Dividing by the bits that are set, and not by 256, separates drawings and scans on an empty
+background, whose fingerprints are mostly zeros.
 
-`THRESHOLD` was chosen on flower_photos: it finds all 6 known pairs of duplicates and 9 further pairs, every
-one by a single photographer; no pair of strangers is within twice this distance. Copies of those
+`THRESHOLD` was chosen on flower_photos: it finds all 6 known pairs of duplicates and 9 further pairs, each
+by one photographer; no pair by different photographers is within twice this distance. Copies of these
 photographs saved at half the size with JPEG quality 30 are found in 94 % of cases.
 """
 
@@ -26,7 +26,7 @@ THRESHOLD = 0.15
 FINGERPRINT_BYTES = 32
 _SIDE = 16
 _CLEARLY = 2  # gray levels of 255: less is noise and compression
-_BLOCK = 2048  # rows compared at a time: bounds the memory to a few MB per thousand images
+_BLOCK = 2048  # rows compared at a time: limits the memory to a few MB per thousand images
 
 
 def fingerprint(image: Image.Image) -> bytes:
@@ -37,12 +37,12 @@ def fingerprint(image: Image.Image) -> bytes:
 
 
 def near_duplicates(fingerprints: Sequence[bytes], progress: Progress | None = None) -> Iterator[tuple[int, int]]:
-    """Pairs of positions whose images are near-duplicates; together they connect each set of them.
+    """Pairs of indices of near-duplicate images; together the pairs connect each group.
 
-    Images with equal fingerprints are chained, not paired each with each. Images without any bit (one
-    flat color) match nothing: such a fingerprint says nothing. Compares every pair of different fingerprints
-    with about as many set bits, by matrix products: under a minute for 100,000 photographs, a hundred times that for
-    ten times as many, with memory that grows linearly. `progress("comparing", done, of)` is called where it takes long.
+    Images with equal fingerprints are chained, not paired each with each. Images without a set bit (one
+    flat color) match nothing. Compares every pair of different fingerprints with a similar number of set bits,
+    by matrix multiplications: under a minute for 100,000 photographs, a hundred times that for
+    ten times as many, with memory that grows linearly. Long runs call `progress("comparing", done, of)`.
     """
     positions: dict[bytes, list[int]] = defaultdict(list)
     for position, bits in enumerate(fingerprints):
@@ -63,7 +63,7 @@ def _close_rows(packed: npt.NDArray[np.uint8], progress: Progress | None) -> Ite
     packed, count = packed[order], count[order]
     # |A and B| / |A or B| reaches 1 - THRESHOLD only if |A| >= (1 - THRESHOLD) |B|: sorted, a window.
     ends = np.searchsorted(count, count / (1 - THRESHOLD), side="right")
-    # The same as |A and B| - needed |A| - needed |B| >= 0, which is one matrix product with two columns more.
+    # The same as |A and B| - needed |A| - needed |B| >= 0: one matrix multiplication with two extra columns.
     needed = (1 - THRESHOLD) / (2 - THRESHOLD)
     for start in range(0, len(packed), _BLOCK):
         rows = _with_columns(packed[start : start + _BLOCK], -needed * count[start : start + _BLOCK], -needed)
@@ -89,7 +89,7 @@ def _with_columns(
 
 
 def contradictions(examples: Iterable[Example]) -> list[tuple[Example, ...]]:
-    """Sets of examples with the same content (sha256) under more than one label, ordered by path."""
+    """Groups of examples with the same content (sha256) but different labels, ordered by path."""
     by_content: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         if example.sha256:

@@ -1,8 +1,8 @@
 """The `flowers` data set: 3,670 real photographs of five kinds, all CC BY 2.0, from the TensorFlow examples.
 
 `LICENSE.txt` in the folder names the photographer of each image; credit them wherever an image is shown.
-The archive of 229 MB is fetched once into the cache folder. `COROLLA_DATA` may name a folder that is
-`flower_photos` or has it inside; then that one is used and nothing is fetched.
+The archive of 229 MB is downloaded once into the cache folder. If `COROLLA_DATA` names the folder
+`flower_photos` or its parent, that folder is used and nothing is downloaded.
 """
 
 import http.client
@@ -24,13 +24,13 @@ CLASSES = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 
 _NAME = "flower_photos"
 _TIMEOUT = 30  # seconds without a byte
-_ATTEMPTS = 4  # connections, each going on where the one before was cut
+_ATTEMPTS = 4  # connections; each resumes where the previous one stopped
 
 
 def available() -> Path | None:
-    """The folder with the real photographs if it is there already, or None.
+    """The folder with the real photographs if it is already there, or None.
 
-    Where `COROLLA_DATA` is set it is the only place that is looked at; otherwise it is the cache folder.
+    Looks only in `COROLLA_DATA` if that is set, otherwise in the cache folder.
     """
     return _available(SHA256)
 
@@ -38,10 +38,9 @@ def available() -> Path | None:
 def fetch(progress: Progress | None = None, url: str = URL, sha256: str = SHA256) -> Path:
     """The folder with the real photographs, downloaded if they are not there yet.
 
-    A download that was cut is taken up where it ended; the archive's sha256 is checked before it is unpacked,
-    and the folder appears whole or not at all. `progress("downloading", bytes, all bytes)` is called as it
-    goes on. Raises `CorollaError` if `COROLLA_DATA` names a folder without the photographs, or they cannot be
-    fetched.
+    An interrupted download is resumed; the archive's sha256 is checked before it is unpacked, and the folder
+    appears complete or not at all. Calls `progress("downloading", bytes, all bytes)`. Raises `CorollaError` if
+    `COROLLA_DATA` names a folder without the photographs, or the download fails.
     """
     found = _available(sha256)
     if found:
@@ -79,7 +78,7 @@ def _has_classes(folder: Path) -> bool:
 
 
 def _download(url: str, sha256: str, part: Path, progress: Progress | None) -> None:
-    """Bring `part` to the whole archive; what an earlier attempt left in it is kept and continued."""
+    """Complete `part` to the whole archive; resumes an earlier attempt."""
     trouble = ""
     for _ in range(_ATTEMPTS):
         begun = part.stat().st_size if part.exists() else 0
@@ -92,7 +91,7 @@ def _download(url: str, sha256: str, part: Path, progress: Progress | None) -> N
                 trouble = f"the server answers {error.code} {error.reason}"
             if error.code != 416:
                 break
-            part.unlink()  # the server has nothing from there on: what we hold is not the start of its file
+            part.unlink()  # the server has no bytes after this point: our part is not the start of its file
             continue
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             trouble = str(getattr(error, "reason", None) or error or type(error).__name__)
@@ -114,10 +113,10 @@ def _download(url: str, sha256: str, part: Path, progress: Progress | None) -> N
 
 
 def _continue(url: str, part: Path, begun: int, progress: Progress | None) -> bool:
-    """Fetch from byte `begun` on; whether the file is complete by what the server says."""
+    """Download from byte `begun` on; True if the file is complete according to the server."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={begun}-"} if begun else {})
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
-        done = begun if response.status == 206 else 0  # 200: the server knows no ranges and sends it all
+        done = begun if response.status == 206 else 0  # 200: the server does not support ranges and sends everything
         length = response.headers.get("Content-Length")
         whole = done + int(length) if length and length.isdecimal() else 0
         with part.open("ab" if done else "wb") as file:

@@ -1,6 +1,6 @@
-"""The images of a tree of class folders, with or without splits above the classes, as `corolla.data.layout` reads it.
+"""Lists the images of class folders, with or without split folders above the classes (see `corolla.data.layout`).
 
-Everything inside a class folder is taken for an image until it has been opened.
+Every file in a class folder counts as an image until it is opened.
 """
 
 import itertools
@@ -27,11 +27,11 @@ _NO_TEXT = (
 def list_folder(
     folder: Path, whole: bool = True, class_folders: ClassFolders = "", known: Collection[str] = ()
 ) -> RawDataset:
-    """List the images of a class-per-folder tree; files of a class may lie in folders below it.
+    """List the images of a class-per-folder tree; the files of a class may be in subfolders.
 
-    Unless the `whole` tree is wanted, the first file of each class stands for it. Where they are nested,
-    `class_folders` or the names of `known` classes settles which folders are the classes. Raises `CorollaError` if
-    there are no class folders, and if what is there can be read in two ways.
+    With `whole` false, lists only the first file of each class. If the folders are nested, `class_folders` or the
+    names of `known` classes decide which of them are the classes. Raises `CorollaError` if there are no class
+    folders or the tree is ambiguous.
     """
     layout = read_layout(folder, class_folders, known)
     examples: list[Example] = []
@@ -69,7 +69,7 @@ def list_folder(
 
 
 def _relative(file: Path, root: Path) -> str:
-    return Path(os.path.relpath(file, root)).as_posix()  # what is left out may lie above the class folders
+    return Path(os.path.relpath(file, root)).as_posix()  # a skipped file may be above the class folders
 
 
 def _is_text(name: str) -> bool:

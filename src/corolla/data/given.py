@@ -20,10 +20,10 @@ MAY_BE = (
 
 
 def read_given(image: ImageInput) -> Image.Image:
-    """The image as RGB, as `read_image` reads the file that it would be.
+    """The image as RGB, converted as `read_image` converts a file.
 
-    An array (H, W, 3) is red, green, blue; (H, W, 4) has opacity beside them and lies on white; (H, W) is gray.
-    Raises `ImageError`, which for what is no image says what may be given.
+    An array (H, W, 3) is RGB, (H, W, 4) is RGBA and is shown on white, (H, W) is grayscale.
+    Raises `ImageError`, which lists the accepted types if `image` has another one.
     """
     if isinstance(image, np.ndarray):
         return read_image(from_array(image))
@@ -56,10 +56,10 @@ def from_array(array: NDArray[Any]) -> Image.Image:
 
 
 def kind_of(thing: object) -> str:
-    """What it is, in words, with what to do where that is known."""
+    """The type in words, with a hint how to convert it if there is one."""
     if thing is None:
         return "None"
     kind = type(thing)
-    if kind.__module__.partition(".")[0] == "torch" and hasattr(thing, "numpy"):  # torch is not loaded for a file
+    if kind.__module__.partition(".")[0] == "torch" and hasattr(thing, "numpy"):  # without importing torch
         return "a torch tensor (use tensor.permute(1, 2, 0).numpy(), with values from 0 to 255 as uint8)"
     return f"a {kind.__name__}"

@@ -1,4 +1,4 @@
-"""What names alone tell about a set: folders that are hardly classes, and files that stand for a missing image."""
+"""Warnings from names alone: folders that are hardly classes, and files that are placeholders for a missing image."""
 
 import re
 from collections import defaultdict
@@ -22,17 +22,17 @@ _PLACEHOLDER = re.compile(
 
 
 def no_class(label: str) -> bool:
-    """Whether a class is called as what is left over is: `BACKGROUND_Google`, `unknown`, `ipynb_checkpoints`."""
+    """Whether a class has the name of a leftover folder: `BACKGROUND_Google`, `unknown`, `ipynb_checkpoints`."""
     return _NO_CLASS.fullmatch(re.sub("[^a-z]+", " ", label.lower()).strip()) is not None
 
 
 def named_like_placeholder(path: str) -> bool:
-    """Whether a file is called as images are that say there is none: `imageNotFound.gif`, `no-photo.png`."""
+    """Whether a file has the name of a placeholder image: `imageNotFound.gif`, `no-photo.png`."""
     return _PLACEHOLDER.search(re.sub("[^a-z0-9]+", " ", PurePosixPath(path).stem.lower()).strip()) is not None
 
 
 def spelled_alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Classes whose names differ in nothing but capitals and what stands between words."""
+    """Classes whose names differ only in case and in the separators between words."""
     found: dict[str, list[str]] = defaultdict(list)
     for label in labels:
         found[re.sub(r"[\s_-]+", " ", label.casefold()).strip()].append(label)
@@ -40,7 +40,7 @@ def spelled_alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def class_hints(labels: Iterable[str]) -> list[str]:
-    """A line for what is odd about the names of classes."""
+    """Warnings about unusual class names."""
     labels = sorted(labels)
     said = []
     if left_over := [label for label in labels if no_class(label)]:
@@ -57,7 +57,7 @@ def class_hints(labels: Iterable[str]) -> list[str]:
 
 
 def hints(manifest: Manifest) -> list[str]:
-    """What is worth a line before a training."""
+    """Warnings to print before training."""
     said = class_hints(manifest.classes)
     if named := sorted(example.path for example in manifest.examples if named_like_placeholder(example.path)):
         files = count(len(named), "file is named", "files are named")

@@ -89,7 +89,7 @@ def calibrate(
         nonlocal done
         parts = []
         for pixels in batches:
-            parts.append(classifier.compute(pixels))
+            parts.append(classifier.raw_outputs(pixels))
             done += len(pixels)
             if progress:
                 progress("calibrating", done, amount.passes)

@@ -116,14 +116,14 @@ def answer(
         if progress is not None:
             progress("evaluating", done, of)
 
-    replies = shared_replies(classifier, [manifest.locate(example) for example in examples], tell)
-    novelty = [reply.novelty for reply in replies if reply.novelty is not None]
+    outputs = shared_replies(classifier, [manifest.locate(example) for example in examples], tell)
+    novelty = [output.novelty for output in outputs if output.novelty is not None]
     return Evaluation(
         classes=classifier.classes,
         split=part,
         paths=tuple(example.path for example in examples),
         labels=np.array([place[example.label] for example in examples], np.int64),
-        probabilities=np.stack([reply.probabilities for reply in replies]),
+        probabilities=np.stack([output.probabilities for output in outputs]),
         root=manifest.root,
         trained_on=sum(example.sha256 in trained for example in examples) if trained else None,
         groups=tuple(example.group for example in examples) if any(example.group for example in examples) else (),
@@ -139,11 +139,11 @@ def shared_replies(
     """What the classifier says about every image, of which each process of several asks about its part."""
     processes = processes_here(getattr(classifier, "device", "cpu"))
     part = processes.part(len(images))
-    own = classifier.replies(images[part.start : part.stop], progress) if part else []
+    own = classifier.outputs(images[part.start : part.stop], progress) if part else []
     if processes.count == 1:
         return own
-    strange = np.array([np.nan if reply.novelty is None else reply.novelty for reply in own], np.float64)
-    chances = np.array([reply.probabilities for reply in own], np.float32).reshape(len(own), len(classifier.classes))
+    strange = np.array([np.nan if output.novelty is None else output.novelty for output in own], np.float64)
+    chances = np.array([output.probabilities for output in own], np.float32).reshape(len(own), len(classifier.classes))
     rows = zip(processes.joined(chances, len(images)), processes.joined(strange, len(images)), strict=True)
     return [ModelOutput(row, None if np.isnan(novelty) else float(novelty)) for row, novelty in rows]
 

@@ -34,8 +34,8 @@ def measure_robustness(
             places = range(start, min(start + BATCH, evaluation.n))
             made = list(pool.map(lambda place: versions(predictor, root / evaluation.paths[place], place), places))
             for version in made[0]:
-                replies = predictor.reply(np.stack([images[version] for images in made]))
-                answers = np.array([reply.probabilities.argmax() for reply in replies])
+                outputs = predictor.infer(np.stack([images[version] for images in made]))
+                answers = np.array([output.probabilities.argmax() for output in outputs])
                 right[version] += int((answers == evaluation.labels[places]).sum())
             if progress:
                 progress(places.stop, evaluation.n)

@@ -69,7 +69,7 @@ def measure(
     for start in range(0, len(masks), BATCH):
         done = masks[start : start + BATCH].repeat(side, axis=1).repeat(side, axis=2)[..., None]  # (n, H, W, 1)
         images = np.concatenate([np.where(done, mean, pixels), np.where(done, pixels, blurred)])
-        found.append(classifier.compute(images).probabilities[:, index].reshape(2, -1))
+        found.append(classifier.raw_outputs(images).probabilities[:, index].reshape(2, -1))
     deletion, insertion = np.concatenate(found, axis=1).reshape(2, len(maps), len(counts))
     return Curves(counts / maps[0].size, deletion, insertion)
 

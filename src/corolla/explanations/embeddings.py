@@ -23,7 +23,7 @@ from torch import nn
 
 from corolla.atomic import write_bytes, write_with
 from corolla.explanations.overlay import colored, png, scaled, tiled
-from corolla.model import ViT
+from corolla.models.vit import ViT
 
 COMPONENTS, ACROSS = 28, 7  # as in the figure
 MOST_TILES = 14  # along a side; of a larger grid, patches at even steps are shown
@@ -31,7 +31,7 @@ MOST_TILES = 14  # along a side; of a larger grid, patches at even steps are sho
 
 def first_filters(model: ViT) -> nn.Conv2d:
     """The convolution that reads the pixels: E, or the first one of the hybrid's stem."""
-    return next(module for module in model.patches.modules() if isinstance(module, nn.Conv2d))
+    return next(module for module in model.patch_embed.modules() if isinstance(module, nn.Conv2d))
 
 
 def filter_components(model: ViT) -> NDArray[np.float32]:
@@ -49,8 +49,8 @@ def position_similarity(model: ViT) -> NDArray[np.float32]:
     """
     rows, columns = model.trained_grid
     with torch.no_grad():
-        _, positions = model.positions_for(model.config.image_size, model.head.weight)
-        turns = model.turns_for(model.config.image_size, model.head.weight)
+        _, positions = model.pos_embed_for(model.config.image_size, model.head.weight)
+        turns = model.rope_for(model.config.image_size, model.head.weight)
         if positions is None and turns is not None:
             positions = model.patch_tokens(torch.cat(list(turns), dim=-1)[None])  # (1, N, 2 d)
         assert positions is not None  # a model has one or the other
@@ -110,4 +110,4 @@ def about_positions(model: ViT) -> str:
         "sincos": "positions, which are fixed waves and not learned",
         "none": "rotary positions, which are fixed angles and not learned",
     }
-    return f"cosine similarity of its {kinds[model.config.positions]}"
+    return f"cosine similarity of its {kinds[model.config.pos_embed]}"

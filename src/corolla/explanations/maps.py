@@ -19,7 +19,7 @@ from corolla.explanations.heads import head_attention
 from corolla.explanations.relevance import relevance
 from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
-from corolla.model import Intermediates, ViT
+from corolla.models.vit import Intermediates, ViT
 from corolla.precision import Precision
 from corolla.predictor import Predictor
 
@@ -100,7 +100,7 @@ def explain_pixels(
     image and its mirror image, the map is the mean of theirs. Maps are computed in float32, whatever answers are
     computed in.
     """
-    chances = np.stack([reply.probabilities for reply in classifier.reply(pixels)])
+    chances = np.stack([output.probabilities for output in classifier.infer(pixels)])
     answered = [int(index) for index in chances.argmax(axis=1)]
     classes = answered if label is None else [classifier.classes.index(label)] * len(pixels)
     maps = {}
@@ -134,7 +134,7 @@ def compute_maps(
         images = classifier.images(pixels)
         views = [images, images.flip(-1)] if classifier.flip else [images]
         # The images ask for gradients so that attention has some where all weights are frozen.
-        seen = model.inspect(torch.cat(views).requires_grad_(gradients))
+        seen = model.forward_intermediates(torch.cat(views).requires_grad_(gradients))
         places = torch.tensor(classes, device=seen.logits.device).repeat(len(views))
         chosen = seen.logits.gather(1, places[:, None])[:, 0]  # (views x B,)
         shares = read_shares(model, seen.embedded.shape[1])
@@ -162,8 +162,8 @@ def images_at_once(classifier: Classifier) -> int:
     """
     config = classifier.model.config
     rows, columns = config.grid(classifier.preprocessing.image_size)
-    tokens = classifier.model.num_prefix_tokens + config.registers + rows * columns
-    one = COPIES * (1 + classifier.flip) * config.depth * config.heads * tokens**2 * 4
+    tokens = classifier.model.num_prefix_tokens + config.num_reg_tokens + rows * columns
+    one = COPIES * (1 + classifier.flip) * config.depth * config.num_heads * tokens**2 * 4
     if one > MOST:
         raise CorollaError(
             f"to explain an image of {tokens:,} tokens, their attention in {config.depth} blocks would take "

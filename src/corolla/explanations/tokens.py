@@ -8,17 +8,17 @@ these. Class, distillation and register tokens are no part of the image: their c
 import torch
 from torch import Tensor
 
-from corolla.model import ViT
+from corolla.models.vit import ViT
 
 
 def read_shares(model: ViT, tokens: int) -> Tensor:
     """The share (S,) of each of the last layer's `tokens` in what the head reads (eq. 4); they sum to one."""
-    pooling, own = model.config.pooling, model.num_prefix_tokens
-    first_patch = own + model.config.registers
+    pooling, own = model.config.global_pool, model.num_prefix_tokens
+    first_patch = own + model.config.num_reg_tokens
     shares = torch.zeros(tokens, device=model.head.weight.device)
     if "token" in pooling:
         shares[:own] += 1 / own
-    if "average" in pooling:
+    if "avg" in pooling:
         shares[first_patch:] += 1 / (tokens - first_patch)
     return shares / shares.sum()
 

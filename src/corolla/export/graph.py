@@ -29,7 +29,7 @@ class Graph(nn.Module):
         self.temperature = calibration.temperature if calibration else 1.0
         self.novelty = NoveltyScore(calibration.novelty) if calibration else None
         self.grid = self.model.config.grid(preprocessing.image_size)
-        tokens = self.model.num_prefix_tokens + self.model.config.registers + self.grid[0] * self.grid[1]
+        tokens = self.model.num_prefix_tokens + self.model.config.num_reg_tokens + self.grid[0] * self.grid[1]
         self.shares: Tensor
         self.register_buffer("shares", read_shares(self.model, tokens))
 
@@ -42,7 +42,7 @@ class Graph(nn.Module):
         """From uint8 (B, H, W, 3): probabilities and logits (B, classes), rollout (B, rows, columns), novelty (B,)."""
         images = (self.resize(pixels) / 255 - self.mean) / self.std
         views = torch.cat([images, images.flip(-1)]) if self.flip else images
-        seen = self.model.inspect(views)
+        seen = self.model.forward_intermediates(views)
         maps = on_patches(self.shares @ rollout(seen.attention), self.grid)
         texture = self.model.patch_tokens(seen.blocks[0]).mean(dim=1)
 

@@ -12,7 +12,7 @@ from corolla.export.onnx import hushed, scope
 from corolla.portable.backends import INPUT
 from corolla.portable.card import Precision
 
-MODEL = ("model.patches", "model.blocks")  # the parts that are made of large matrices
+MODEL = ("model.patch_embed", "model.blocks")  # the parts that are made of large matrices
 LARGE = 1024  # numbers of a constant that is worth fewer bits
 LEARNED_FROM = 16  # images at a time
 

@@ -99,15 +99,15 @@ def verify_export(
         probabilities, logits = exported.compute(batch, ["probabilities", "logits"])
         seen["probabilities"].append(probabilities)
         seen["logits"].append(logits)
-        seen["own"].append(np.stack([reply.probabilities for reply in reference.reply(batch)]))
-        seen["own_logits"].append(reference.compute(batch).logits)
+        seen["own"].append(np.stack([output.probabilities for output in reference.infer(batch)]))
+        seen["own_logits"].append(reference.raw_outputs(batch).logits)
         progress("comparing with the run", min(start + BATCH, len(pixels)), len(pixels))
     found = {name: np.concatenate(parts) for name, parts in seen.items()}
     answers, own = found["probabilities"].argmax(axis=1), found["own"].argmax(axis=1)
     whole = [exported.compute(np.asarray(read_image(path))[None], ["probabilities"])[0] for path in paths[:WHOLE]]
     prepared = np.concatenate(whole)
     batch = pixels[:BATCH]
-    speeds = measure_speeds([exported.reply, reference.reply, single.reply], batch, progress)
+    speeds = measure_speeds([exported.output, reference.output, single.output], batch, progress)
     return ParityReport(
         precision=exported.card.precision,
         n=len(pixels),
@@ -137,10 +137,10 @@ def measure_speeds(
     single: list[list[float]] = [[] for _ in repliers]
     together: list[list[float]] = [[] for _ in repliers]
     for turn in range(ROUNDS + 1):  # the first does not count
-        for place, reply in enumerate(repliers):
+        for place, output in enumerate(repliers):
             for pixels, times in ((batch[:1], single), (batch, together)):
                 begun = time.perf_counter()
-                reply(pixels)
+                output(pixels)
                 if turn:
                     times[place].append((time.perf_counter() - begun) / len(pixels))
         progress("measuring speed", turn, ROUNDS)

@@ -22,7 +22,7 @@ def explain_by_file(
         if isinstance(pixels, ImageError):
             yield place, pixels
             continue
-        [reply], [rollout] = predictor.reply(pixels[None]), predictor.explain(pixels[None])
-        answer = int(np.argmax(reply.probabilities))
-        label, probability = predictor.classes[answer], float(reply.probabilities[answer])
+        [output], [rollout] = predictor.infer(pixels[None]), predictor.explain(pixels[None])
+        answer = int(np.argmax(output.probabilities))
+        label, probability = predictor.classes[answer], float(output.probabilities[answer])
         yield place, [Explanation("rollout", label, probability, rollout, pixels)]

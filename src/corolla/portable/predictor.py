@@ -7,17 +7,11 @@ from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend, Compute, open_file
 from corolla.portable.card import KEY, OnnxMetadata
-from corolla.predictor import ModelOutput, Numbers, Predictor
+from corolla.predictor import ModelOutput, Predictor
 
 MAX_BYTES = 2**31  # what the format can hold in one file
 ELSEWHERE = b"\n\x08location"  # how the entry begins that names a file of weights, which a runtime would go and read
 PROBABILITIES, NOVELTY, ROLLOUT = "probabilities", "novelty", "rollout"
-
-
-def refuse_precision(precision: Numbers) -> None:
-    """`CorollaError` for a file that should compute in something else than it was exported in."""
-    if precision != "fp32":
-        raise CorollaError(f"a file computes as it was exported; leave the precision {precision} out")
 
 
 class OnnxPredictor(Predictor):
@@ -59,7 +53,7 @@ class OnnxPredictor(Predictor):
             raise CorollaError(f"cannot read {path}: {reason}") from None
         return OnnxPredictor(card, compute)
 
-    def reply(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
+    def infer(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         """What it says about each of preprocessed images (B, H, W, 3)."""
         names = [PROBABILITIES, NOVELTY] if self.card.novelty else [PROBABILITIES]
         probabilities, *novelty = self.compute(pixels, names)

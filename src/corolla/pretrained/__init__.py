@@ -11,6 +11,11 @@ NAMES = ("flowers",)
 EXPORTED = ".onnx"  # how the name of a file ends that a run was exported to
 
 
+def is_exported(path: AnyPath) -> bool:
+    """Whether `path` names an exported file and not a run, by its suffix."""
+    return str(path).endswith(EXPORTED)
+
+
 def run_folder(run: AnyPath) -> Path:
     """The folder that `run` means: a path to a run, or the name of one that comes with corolla; a run's path wins."""
     path = at(run)

@@ -79,7 +79,7 @@ def training(config: "Config") -> list[tuple[str, str]]:
         ("Parameters", words.parameters(said.get("parameters"))),
         (
             "Built of",
-            f"{words.count(shape.depth, 'block')} of width {shape.width}, {words.count(shape.heads, 'head')}",
+            f"{words.count(shape.depth, 'block')} of width {shape.embed_dim}, {words.count(shape.num_heads, 'head')}",
         ),
         (
             "Looks at",

@@ -69,7 +69,7 @@ class Answering:
                 self.metrics.images.labels("unreadable").inc()
                 predictions.append({"name": each.name, "error": row.reason})
                 continue
-            prediction = self.served.predictor.prediction(row[1], options.top, options.coverage)
+            prediction = self.served.predictor.to_prediction(row[1], options.top, options.coverage)
             self.metrics.images.labels("answered" if prediction.accepted else "none of the classes").inc()
             more = {"explanation": next(heats)} if options.explain else {}
             predictions.append({"name": each.name} | prediction.to_json() | more)
@@ -79,7 +79,7 @@ class Answering:
         """What the model says of one image, or why it cannot be read."""
         most, preprocessing = self.batcher.limits.pixels, self.served.predictor.preprocessing
         seen = await self.batcher.prepare(partial(see, named.content, preprocessing, most))
-        return seen if isinstance(seen, ImageError) else (seen, await self.batcher.reply(seen.pixels))
+        return seen if isinstance(seen, ImageError) else (seen, await self.batcher.infer(seen.pixels))
 
     async def explain(self, seen: Sequence[DecodedImage]) -> list[dict[str, Any]]:
         """An object for each image, as `schemas.Explanation`; a few together, so that batches come between."""

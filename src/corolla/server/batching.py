@@ -34,7 +34,7 @@ class Waiting:
     """One preprocessed image (H, W, 3) and where its reply is awaited."""
 
     pixels: NDArray[np.uint8]
-    reply: asyncio.Future[ModelOutput]
+    output: asyncio.Future[ModelOutput]
 
 
 class Batcher:
@@ -101,12 +101,12 @@ class Batcher:
             self.preparing -= 1
             self.arrived.set()  # there may be nothing left to wait for
 
-    async def reply(self, pixels: NDArray[np.uint8]) -> ModelOutput:
+    async def infer(self, pixels: NDArray[np.uint8]) -> ModelOutput:
         """What the model says of one preprocessed image (H, W, 3), computed together with others that wait."""
         waiting = Waiting(pixels, asyncio.get_running_loop().create_future())
         self.waiting.append(waiting)
         self.arrived.set()
-        return await waiting.reply
+        return await waiting.output
 
     async def between_batches(self, compute: Callable[[], T]) -> T:
         """Call `compute` in a thread that batches are computed in, so that both never take more than their share."""
@@ -115,19 +115,19 @@ class Batcher:
     async def work(self) -> None:
         """Answer batch after batch until cancelled."""
         while True:
-            batch = [waiting for waiting in await self.next_batch() if not waiting.reply.done()]
+            batch = [waiting for waiting in await self.next_batch() if not waiting.output.done()]
             if not batch:
                 continue  # whoever asked has given up
             try:
-                replies = await in_thread(self.computing, lambda batch=batch: self.compute(batch))  # type: ignore[misc]
+                outputs = await in_thread(self.computing, lambda batch=batch: self.compute(batch))  # type: ignore[misc]
             except Exception as error:  # told in each answer; the worker lives on
                 for waiting in batch:
-                    if not waiting.reply.done():
-                        waiting.reply.set_exception(error)
+                    if not waiting.output.done():
+                        waiting.output.set_exception(error)
                 continue
-            for waiting, reply in zip(batch, replies, strict=True):
-                if not waiting.reply.done():
-                    waiting.reply.set_result(reply)
+            for waiting, output in zip(batch, outputs, strict=True):
+                if not waiting.output.done():
+                    waiting.output.set_result(output)
 
     async def next_batch(self) -> list[Waiting]:
         """The images that wait, or the first that comes, with what is ready a few milliseconds later."""
@@ -149,13 +149,13 @@ class Batcher:
     def compute(self, batch: Sequence[Waiting]) -> list[ModelOutput]:
         """The replies to a batch, in its order; runs in a thread."""
         begun = time.perf_counter()
-        replies = self.predictor.reply(np.stack([waiting.pixels for waiting in batch]))
+        outputs = self.predictor.infer(np.stack([waiting.pixels for waiting in batch]))
         seconds = time.perf_counter() - begun
         self.metrics.batches.observe(len(batch))
         self.metrics.computing.observe(seconds)
         each = seconds / len(batch) / self.limits.workers
         self.pace = each if not self.pace else (1 - PACE) * self.pace + PACE * each
-        return replies
+        return outputs
 
 
 async def in_thread(pool: Executor, call: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 """What a server serves: something that answers, what is known of it, and how it explains itself.
 
-Only `serve_run` loads torch, so that a file which was exported for machines without it can be served there.
+Torch is loaded for a run alone, so that an exported file can be served on machines without it.
 """
 
 import os
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
+from corolla.loading import load
 from corolla.paths import AnyPath, at
 from corolla.portable.backends import Backend
 from corolla.portable.predictor import OnnxPredictor
@@ -36,27 +37,34 @@ class Served:
     file: Path | None = None  # that was exported, for a browser to compute itself
 
 
-def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers, precision: Numbers = "fp32") -> Served:
-    """A run folder, or a run that comes with corolla, ready to answer; `CorollaError` if it is neither, or damaged.
+def load_served(
+    path: AnyPath,
+    device: str = "cpu",
+    precision: Numbers = "fp32",
+    backend: Backend = "onnxruntime",
+    workers: int = Limits.workers,
+) -> Served:
+    """What `corolla.load` opens, with all that a server tells of it; `CorollaError` for the same reasons.
 
-    The processor's threads are shared out between `workers` batches that are computed at once. A model whose attention
-    would fill the memory answers without explanations.
+    The processor's threads are shared by `workers` batches that are computed at once. A model whose attention
+    would fill the memory predicts without explanations.
     """
+    predictor = load(path, device, precision, backend, max(1, (os.cpu_count() or 1) // workers))
+    if isinstance(predictor, OnnxPredictor):
+        facts = Facts.from_json(predictor.card.about | {"name": predictor.card.name})
+        return Served(predictor, facts, predictor.explain, "rollout", file=at(path))
     import torch
 
     from corolla.classifier import Classifier
     from corolla.explanations import DEFAULT
     from corolla.explanations.maps import explain_pixels, images_at_once
-    from corolla.precision import answers_in
     from corolla.pretrained import run_folder
     from corolla.run import Run
 
-    folder = Run(run_folder(run))
-    classifier = Classifier.load(folder.folder, device, answers_in(precision))
+    assert isinstance(predictor, Classifier)
+    classifier, run = predictor, Run(run_folder(path))
     torch.set_num_threads(max(1, torch.get_num_threads() // workers))
-
-    report = folder.report if folder.report.is_file() else None
-    served = Served(classifier, facts_of(folder), report=report)
+    served = Served(classifier, facts_of(run), report=run.report if run.report.is_file() else None)
     try:
         together = images_at_once(classifier)
     except CorollaError:
@@ -69,13 +77,6 @@ def serve_run(run: AnyPath, device: str = "cpu", workers: int = Limits.workers, 
     return replace(served, explain=explain, method=DEFAULT)
 
 
-def serve_file(file: AnyPath, backend: Backend = "onnxruntime", workers: int = 1) -> Served:
-    """A file that was exported, ready to answer without torch; `CorollaError` if it is none, or damaged."""
-    predictor = OnnxPredictor.load(file, backend, max(1, (os.cpu_count() or 1) // workers))
-    facts = Facts.from_json(predictor.card.about | {"name": predictor.card.name})
-    return Served(predictor, facts, predictor.explain, "rollout", file=at(file))
-
-
 def warm_up(served: Served) -> None:
     """Answer about nothing once: the first is the slowest, and damaged weights are told before anybody asks."""
-    served.predictor.reply(np.zeros((1, *served.predictor.preprocessing.image_size, 3), np.uint8))
+    served.predictor.infer(np.zeros((1, *served.predictor.preprocessing.image_size, 3), np.uint8))

@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from corolla.model import ViT
+from corolla.models.vit import ViT
 from corolla.training.sharding import local, shard, whole_model
 
 

@@ -7,16 +7,16 @@ from importlib.util import find_spec
 from typing import Any
 
 from corolla import lock
-from corolla.configuration import ViTConfig
 from corolla.data.layout import ClassFolders
 from corolla.data.sources import Duplicates, refuse_untrainable
 from corolla.errors import CorollaError
 from corolla.lock import locked
+from corolla.models.config import ViTConfig
+from corolla.models.names import vit_config
 from corolla.paths import AnyPath, at
 from corolla.processes import is_distributed
 from corolla.progress import Progress
 from corolla.run import Config, Run
-from corolla.sizes import vit_config
 from corolla.training.choice import refuse_second_model, resolve_recipe
 from corolla.training.pretrained import check_pretrained
 from corolla.training.recipe import Recipe

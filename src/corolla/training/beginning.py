@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from corolla.model import ViT, ViTConfig
-from corolla.positions import resize_positions
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT, resize_pos_embed
 from corolla.preprocessing import Preprocessing
 from corolla.training.beforehand import shape_of
 from corolla.training.recipe import Recipe
@@ -50,19 +50,19 @@ def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> ModelIni
     """
     config, tensors = weights.config, {k: t for k, t in weights.tensors.items() if not k.startswith(HEADS)}
     size = (recipe.image_size, recipe.image_size)
-    if config.positions == "learned" and config.image_size != size:
-        own = int("token" in config.pooling) + config.distilled
+    if config.pos_embed == "learned" and config.image_size != size:
+        own = int("token" in config.global_pool) + config.distilled
         old, new = config.grid(config.image_size), config.grid(size)
-        positions = tensors["positions"]
-        patches = resize_positions(positions[:, own:], old, new, config.antialias_positions)
-        tensors["positions"] = torch.cat([positions[:, :own], patches], dim=1)
-    if config.positions != "sincos":
+        positions = tensors["pos_embed"]
+        patches = resize_pos_embed(positions[:, own:], old, new, config.pos_embed_antialias)
+        tensors["pos_embed"] = torch.cat([positions[:, :own], patches], dim=1)
+    if config.pos_embed != "sincos":
         config = replace(config, image_size=size)
     config = replace(config, num_classes=num_classes, drop_path=recipe.drop_path)
     if recipe.distill_token and not config.distilled:
         config = replace(config, distilled=True)
-        if "positions" in tensors:  # the new token's position is zero, between the class token's and the patches'
-            first, rest = tensors["positions"][:, :1], tensors["positions"][:, 1:]
-            tensors["positions"] = torch.cat([first, torch.zeros_like(first), rest], dim=1)
+        if "pos_embed" in tensors:  # the new token's position is zero, between the class token's and the patches'
+            first, rest = tensors["pos_embed"][:, :1], tensors["pos_embed"][:, 1:]
+            tensors["pos_embed"] = torch.cat([first, torch.zeros_like(first), rest], dim=1)
     prepared = weights.preprocessing or Preprocessing(size)
     return ModelInit(config, replace(prepared, image_size=size), tensors)

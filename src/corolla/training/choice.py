@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
+from corolla.models.names import name_of, vit_config
 from corolla.progress import Progress
-from corolla.sizes import name_of, vit_config
 from corolla.text import amount
 from corolla.training.budget import Amounts, Plan, plan
 from corolla.training.preset import Preset

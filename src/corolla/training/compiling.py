@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from corolla.model import ViT
+from corolla.models.vit import ViT
 from corolla.precision import Precision
 from corolla.processes import ALONE, Processes
 from corolla.training.sharding import is_sharded

@@ -4,7 +4,7 @@ import math
 
 from corolla.data.hints import hints
 from corolla.data.manifest import SPLITS, Manifest, lines_of
-from corolla.model import use_eager_attention
+from corolla.models.vit import use_eager_attention
 from corolla.progress import Progress
 from corolla.run import Config
 from corolla.training.compiling import Compiling

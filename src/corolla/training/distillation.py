@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from corolla.model import ViT
+from corolla.models.vit import Intermediates, ViT
 from corolla.preprocessing import Preprocessing
 from corolla.training.recipe import Recipe
 from corolla.training.shared_norm import shared_standard
@@ -26,7 +26,7 @@ class Distillation(nn.Module):
         super().__init__()
         self.shared = shared  # several processes have a part of each batch
         self.recipe, self.teachers, self.preprocessing = recipe, [teacher], preprocessing  # in a list: not a part
-        self.project = nn.ModuleList(nn.Linear(model.config.width, channels) for channels in teacher.channels)
+        self.project = nn.ModuleList(nn.Linear(model.config.embed_dim, channels) for channels in teacher.channels)
         self.project.requires_grad_(
             recipe.feature_distill_weight > 0
         )  # what shares out a training refuses weights without a use
@@ -40,12 +40,12 @@ class Distillation(nn.Module):
         """
         recipe, [teacher] = self.recipe, self.teachers
         answer, maps = teacher.look(images, self.preprocessing)
-        tokens = model.patches(images)
-        z = model.encode(images, tokens=tokens)
+        seen = Intermediates(layers=(), with_attention=False)
+        z = model.forward_features(images, seen)
         logits = model.head(model.pool(z)).float()
-        taught = logits if model.distillation_head is None else model.distillation_head(z[:, 1]).float()
+        taught = logits if model.head_dist is None else model.head_dist(z[:, 1]).float()
         # The teacher's middle guides the patch embedding, its end the last layer.
-        layers = (tokens, model.patch_tokens(z))[-len(maps) :]
+        layers = (seen.patches, model.patch_tokens(z))[-len(maps) :]
         guided = [project(layer).float() for project, layer in zip(self.project, layers, strict=True)]
         loss = labeled(logits, targets)
         loss = (1 - recipe.distill_alpha) * loss + recipe.distill_alpha * self.taught(taught, answer.float())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from corolla.data.cache import cache_folder
 from corolla.data.decoding import read_image
 from corolla.data.manifest import Example
-from corolla.model import ViT
+from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.sealed import DamagedError, load_sealed, save_sealed
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from corolla.errors import CorollaError
-from corolla.model import ViT
+from corolla.models.vit import ViT
 
 
 class NotFiniteError(CorollaError):

@@ -280,7 +280,7 @@ class Loop:
         manifest, device = trainer.manifest, trainer.accelerator.device
 
         def extract(images: Tensor) -> Tensor:
-            return model.pool(model.encode(images))
+            return model.pool(model.forward_features(images))
 
         def features(split: Split) -> Tensor:
             def tell(done: int, total: int) -> None:
@@ -301,7 +301,7 @@ class Loop:
         fitted = self.processes.from_main(lambda: fit_head(train, labels, val, val_labels, classes, progress=tell))
         with torch.no_grad():
             for each in (trainer.model, trainer.average.model):
-                for head in (each.head, each.distillation_head):
+                for head in (each.head, each.head_dist):
                     if head is not None:
                         head.weight.copy_(placed(fitted.weight, like=head.weight))
                         head.bias.copy_(placed(fitted.bias, like=head.bias))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from corolla.model import ViT
+from corolla.models.vit import ViT
 
 
 class LoRALinear(nn.Module):
@@ -32,7 +32,7 @@ class LoRALinear(nn.Module):
 def adapt(model: ViT, rank: int) -> None:
     """Freeze the model but for its heads, and give every matrix of its blocks a correction of `rank`."""
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name.startswith(("head.", "distillation_head.")))
+        parameter.requires_grad_(name.startswith(("head.", "head_dist.")))
     for module in list(model.blocks.modules()):
         if isinstance(module, nn.Linear):
             parametrize.register_parametrization(module, "weight", LoRALinear(module.weight, rank))

@@ -6,8 +6,7 @@ One module and not several, because what shares a training out over processes (D
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from corolla.branches import DropPath
-from corolla.model import ViT
+from corolla.models.vit import DropPath, ViT
 from corolla.precision import Precision
 from corolla.processes import Processes
 from corolla.training.distillation import Distillation

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import Parameter
 from torch.optim import AdamW, Optimizer
 
-from corolla.model import ViT
+from corolla.models.vit import ViT
 from corolla.training.muon import Muon
 from corolla.training.recipe import Recipe
 
@@ -61,7 +61,7 @@ def layer_of(name: str, depth: int) -> int:
     first, _, rest = name.partition(".")
     if first == "blocks":
         return int(rest.partition(".")[0]) + 1
-    return depth + 1 if first in ("norm", "head", "distillation_head") else 0
+    return depth + 1 if first in ("norm", "head", "head_dist") else 0
 
 
 def learning_rate_factor(step: float, steps: float, warmup: float) -> float:

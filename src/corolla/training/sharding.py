@@ -11,8 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from corolla.branches import DropPath
-from corolla.model import ViT
+from corolla.models.vit import DropPath, ViT
 
 if TYPE_CHECKING:  # what shares out takes longer to load than a small training to read its images
     from torch.distributed.tensor import DTensor

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from corolla.data.decoding import ImageError, sides_of
 from corolla.data.manifest import Manifest
-from corolla.sizes import CONV_STRIDES, NAME
+from corolla.models.names import CONV_STRIDES, NAME
 from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 

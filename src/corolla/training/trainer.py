@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
-from corolla.model import ViT
+from corolla.models.vit import ViT
 from corolla.progress import Progress
 from corolla.training.average import ModelEma
 from corolla.training.beginning import begin
@@ -76,7 +76,7 @@ class Trainer:
             freeze_below(model, recipe.unfreeze_last)
         if not machine.fsdp:  # which shares out plain memory only
             # Convolutions are faster with a pixel's channels side by side.
-            model.patches.to(memory_format=torch.channels_last)
+            model.patch_embed.to(memory_format=torch.channels_last)
         several = self.processes.count > 1
         if several:
             share_norms(model)
@@ -219,7 +219,7 @@ class Trainer:
         )  # fmt: skip
         rows = [np.zeros((0, len(classifier.classes)), np.float32)]
         for pixels in self.validation_images:
-            rows.append(np.stack([reply.probabilities for reply in classifier.reply(pixels)]))
+            rows.append(np.stack([output.probabilities for output in classifier.infer(pixels)]))
             if look:
                 look(sum(map(len, rows)), len(self.validation_images))
         chances = self.processes.joined(np.concatenate(rows), len(self.validation_labels))

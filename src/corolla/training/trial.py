@@ -109,8 +109,8 @@ class Trial:
         with ThreadPoolExecutor(4) as pool:
             pixels = np.stack(list(pool.map(classifier.pixels, self.predicted)))
         read = clock.now()
-        classifier.reply(pixels)  # the first is never like the others
+        classifier.infer(pixels)  # the first is never like the others
         warm = clock.now()
-        classifier.reply(pixels)
+        classifier.infer(pixels)
         reading, predicting = (read - begun) / len(pixels), (clock.now() - warm) / len(pixels)
         return trainer.processes.agree((reading, predicting))

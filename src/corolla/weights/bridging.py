@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from corolla.model import ViTConfig
+from corolla.models.config import ViTConfig
 
 BRIDGED = "corolla_vit"  # the architecture of timm, and the model type of transformers, that the bridges teach them
 MODULES = {"timm": "corolla.bridges.timm", "huggingface": "corolla.bridges.transformers"}
@@ -31,7 +31,7 @@ def settings_for(to: str, config: ViTConfig) -> dict[str, Any]:
     return {
         "architecture": BRIDGED,
         "num_classes": config.num_classes,
-        "num_features": config.width,
+        "num_features": config.embed_dim,
         "pretrained_cfg": {"input_size": size, "num_classes": config.num_classes, "classifier": "head"},
         "model_args": shape,
     }

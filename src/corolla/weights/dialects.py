@@ -32,6 +32,11 @@ def affine(theirs: str, ours: str, weight: str, third: str = "") -> Table:
     )
 
 
+def same(*names: str) -> Table:
+    """The rows of tensors that both call alike."""
+    return tuple(Row(name, name) for name in names)
+
+
 def apart(theirs: str, ours: str) -> Table:
     """The rows of queries, keys and values; `{part}` in their name is q, k or v."""
     return tuple(Row(theirs.replace("{part}", part), f"{ours}#{number}/3") for number, part in enumerate("qkv"))
@@ -41,37 +46,23 @@ TIMM = CheckpointFormat(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and D
     name="timm",
     sign="patch_embed.proj.weight",
     table=(
-        Row("cls_token", "class_token"),
-        Row("dist_token", "distillation_token"),
-        Row("reg_token", "registers"),
-        Row("register_tokens", "registers"),  # DINOv2's own files
-        Row("storage_tokens", "registers"),  # DINOv3's own files
-        Row("pos_embed", "positions"),
-        Row("patch_embed.proj.{}", "patches.project.{}"),
-        Row("blocks.{}.norm1.{}", "blocks.{}.norm1.{}"),
-        Row("blocks.{}.attn.qkv.{}", "blocks.{}.attention.qkv.{}"),
-        *apart("blocks.{}.attn.{part}_proj.{}", "blocks.{}.attention.qkv.{}"),  # EVA-02's larger ones
-        *apart("blocks.{}.attn.{part}_bias", "blocks.{}.attention.qkv.bias"),  # and its smaller ones
-        Row("blocks.{}.attn.norm.{}", "blocks.{}.attention.norm.{}"),
-        Row("blocks.{}.attn.proj.{}", "blocks.{}.attention.out.{}"),
-        Row("blocks.{}.ls1.gamma", "blocks.{}.branch1.0.scale"),
-        Row("blocks.{}.gamma_1", "blocks.{}.branch1.0.scale"),  # DeiT III's own files
-        Row("blocks.{}.norm2.{}", "blocks.{}.norm2.{}"),
-        Row("blocks.{}.mlp.fc1.{}", "blocks.{}.mlp.0.{}"),
-        Row("blocks.{}.mlp.fc2.{}", "blocks.{}.mlp.2.{}"),
-        Row("blocks.{}.mlp.fc1_g.{}", "blocks.{}.mlp.0.{}#0/2", kind="swiglu"),
-        Row("blocks.{}.mlp.fc1_x.{}", "blocks.{}.mlp.0.{}#1/2", kind="swiglu"),
-        Row("blocks.{}.mlp.norm.{}", "blocks.{}.mlp.norm.{}"),
-        Row("blocks.{}.mlp.w1.{}", "blocks.{}.mlp.0.{}#0/2", kind="swiglu"),  # DINOv3's own files
-        Row("blocks.{}.mlp.w2.{}", "blocks.{}.mlp.0.{}#1/2", kind="swiglu"),
-        Row("blocks.{}.mlp.w12.{}", "blocks.{}.mlp.0.{}", kind="swiglu"),  # DINOv2's own files
-        Row("blocks.{}.mlp.w3.{}", "blocks.{}.mlp.2.{}", kind="swiglu"),
-        Row("blocks.{}.ls2.gamma", "blocks.{}.branch2.0.scale"),
-        Row("blocks.{}.gamma_2", "blocks.{}.branch2.0.scale"),
-        Row("norm.{}", "norm.{}"),
+        *same("cls_token", "dist_token", "reg_token", "pos_embed", "patch_embed.proj.{}", "norm.{}", "head.{}"),
+        *same("head_dist.{}", "blocks.{}.norm1.{}", "blocks.{}.ls1.gamma", "blocks.{}.norm2.{}", "blocks.{}.ls2.gamma"),
+        *same("blocks.{}.attn.qkv.{}", "blocks.{}.attn.norm.{}", "blocks.{}.attn.proj.{}"),
+        *same("blocks.{}.mlp.fc1.{}", "blocks.{}.mlp.norm.{}", "blocks.{}.mlp.fc2.{}"),
+        Row("register_tokens", "reg_token"),  # DINOv2's own files
+        Row("storage_tokens", "reg_token"),  # DINOv3's own files
         Row("fc_norm.{}", "norm.{}"),  # of the mean of the patches, in MAE's fine-tuned files and timm's like them
-        Row("head.{}", "head.{}"),
-        Row("head_dist.{}", "distillation_head.{}"),
+        Row("blocks.{}.gamma_1", "blocks.{}.ls1.gamma"),  # DeiT III's own files
+        Row("blocks.{}.gamma_2", "blocks.{}.ls2.gamma"),
+        *apart("blocks.{}.attn.{part}_proj.{}", "blocks.{}.attn.qkv.{}"),  # EVA-02's larger ones
+        *apart("blocks.{}.attn.{part}_bias", "blocks.{}.attn.qkv.bias"),  # and its smaller ones
+        Row("blocks.{}.mlp.fc1_g.{}", "blocks.{}.mlp.fc1.{}#0/2", kind="swiglu"),
+        Row("blocks.{}.mlp.fc1_x.{}", "blocks.{}.mlp.fc1.{}#1/2", kind="swiglu"),
+        Row("blocks.{}.mlp.w1.{}", "blocks.{}.mlp.fc1.{}#0/2", kind="swiglu"),  # DINOv3's own files
+        Row("blocks.{}.mlp.w2.{}", "blocks.{}.mlp.fc1.{}#1/2", kind="swiglu"),
+        Row("blocks.{}.mlp.w12.{}", "blocks.{}.mlp.fc1.{}", kind="swiglu"),  # DINOv2's own files
+        Row("blocks.{}.mlp.w3.{}", "blocks.{}.mlp.fc2.{}", kind="swiglu"),
     ),
     idle=("mask_token", "masked_embed", "decoder_*", "local_cls_norm.{}"),  # of DINO's second and third, iBOT and MAE
 )
@@ -80,17 +71,17 @@ TORCHVISION = CheckpointFormat(
     name="torchvision",
     sign="conv_proj.weight",
     table=(
-        Row("class_token", "class_token"),
-        Row("encoder.pos_embedding", "positions"),
-        Row("conv_proj.{}", "patches.project.{}"),
+        Row("class_token", "cls_token"),
+        Row("encoder.pos_embedding", "pos_embed"),
+        Row("conv_proj.{}", "patch_embed.proj.{}"),
         Row("encoder.layers.encoder_layer_{}.ln_1.{}", "blocks.{}.norm1.{}"),
-        Row("encoder.layers.encoder_layer_{}.self_attention.in_proj_{}", "blocks.{}.attention.qkv.{}"),
-        Row("encoder.layers.encoder_layer_{}.self_attention.out_proj.{}", "blocks.{}.attention.out.{}"),
+        Row("encoder.layers.encoder_layer_{}.self_attention.in_proj_{}", "blocks.{}.attn.qkv.{}"),
+        Row("encoder.layers.encoder_layer_{}.self_attention.out_proj.{}", "blocks.{}.attn.proj.{}"),
         Row("encoder.layers.encoder_layer_{}.ln_2.{}", "blocks.{}.norm2.{}"),
-        Row("encoder.layers.encoder_layer_{}.mlp.0.{}", "blocks.{}.mlp.0.{}"),
-        Row("encoder.layers.encoder_layer_{}.mlp.3.{}", "blocks.{}.mlp.2.{}"),
-        Row("encoder.layers.encoder_layer_{}.mlp.linear_1.{}", "blocks.{}.mlp.0.{}"),  # files of before 2022
-        Row("encoder.layers.encoder_layer_{}.mlp.linear_2.{}", "blocks.{}.mlp.2.{}"),
+        Row("encoder.layers.encoder_layer_{}.mlp.0.{}", "blocks.{}.mlp.fc1.{}"),
+        Row("encoder.layers.encoder_layer_{}.mlp.3.{}", "blocks.{}.mlp.fc2.{}"),
+        Row("encoder.layers.encoder_layer_{}.mlp.linear_1.{}", "blocks.{}.mlp.fc1.{}"),  # files of before 2022
+        Row("encoder.layers.encoder_layer_{}.mlp.linear_2.{}", "blocks.{}.mlp.fc2.{}"),
         Row("encoder.ln.{}", "norm.{}"),
         Row("heads.head.{}", "head.{}"),
         Row("heads.{}", "head.{}"),  # where a Linear stands in for the whole
@@ -99,20 +90,20 @@ TORCHVISION = CheckpointFormat(
 
 ATTENTION = "encoder.layer.{}.attention"
 SHARED_BY_HUGGING_FACE = (
-    Row("embeddings.cls_token", "class_token"),
-    Row("embeddings.position_embeddings", "positions"),
-    Row("embeddings.patch_embeddings.projection.{}", "patches.project.{}"),
-    Row(f"{ATTENTION}.attention.query.{{}}", "blocks.{}.attention.qkv.{}#0/3"),
-    Row(f"{ATTENTION}.attention.key.{{}}", "blocks.{}.attention.qkv.{}#1/3"),
-    Row(f"{ATTENTION}.attention.value.{{}}", "blocks.{}.attention.qkv.{}#2/3"),
-    Row(f"{ATTENTION}.output.dense.{{}}", "blocks.{}.attention.out.{}"),
+    Row("embeddings.cls_token", "cls_token"),
+    Row("embeddings.position_embeddings", "pos_embed"),
+    Row("embeddings.patch_embeddings.projection.{}", "patch_embed.proj.{}"),
+    Row(f"{ATTENTION}.attention.query.{{}}", "blocks.{}.attn.qkv.{}#0/3"),
+    Row(f"{ATTENTION}.attention.key.{{}}", "blocks.{}.attn.qkv.{}#1/3"),
+    Row(f"{ATTENTION}.attention.value.{{}}", "blocks.{}.attn.qkv.{}#2/3"),
+    Row(f"{ATTENTION}.output.dense.{{}}", "blocks.{}.attn.proj.{}"),
     Row("layernorm.{}", "norm.{}"),
 )
 PAPERS_BLOCK = (
     Row("encoder.layer.{}.layernorm_before.{}", "blocks.{}.norm1.{}"),
     Row("encoder.layer.{}.layernorm_after.{}", "blocks.{}.norm2.{}"),
-    Row("encoder.layer.{}.intermediate.dense.{}", "blocks.{}.mlp.0.{}"),
-    Row("encoder.layer.{}.output.dense.{}", "blocks.{}.mlp.2.{}"),
+    Row("encoder.layer.{}.intermediate.dense.{}", "blocks.{}.mlp.fc1.{}"),
+    Row("encoder.layer.{}.output.dense.{}", "blocks.{}.mlp.fc2.{}"),
 )
 HUGGING_FACE_VIT = CheckpointFormat(
     name="huggingface",
@@ -127,10 +118,10 @@ HUGGING_FACE_DEIT = CheckpointFormat(
     table=(
         *SHARED_BY_HUGGING_FACE,
         *PAPERS_BLOCK,
-        Row("embeddings.distillation_token", "distillation_token"),
+        Row("embeddings.distillation_token", "dist_token"),
         Row("cls_classifier.{}", "head.{}"),
         Row("classifier.{}", "head.{}"),  # of the class token alone, as a fine-tuned one has it
-        Row("distillation_classifier.{}", "distillation_head.{}"),
+        Row("distillation_classifier.{}", "head_dist.{}"),
     ),
     idle=("pooler.dense.{}", "embeddings.mask_token"),
     prefix="deit.",
@@ -141,13 +132,13 @@ HUGGING_FACE_DINOV2 = CheckpointFormat(
     table=(
         *SHARED_BY_HUGGING_FACE,
         Row("encoder.layer.{}.norm1.{}", "blocks.{}.norm1.{}"),
-        Row("encoder.layer.{}.layer_scale1.lambda1", "blocks.{}.branch1.0.scale"),
+        Row("encoder.layer.{}.layer_scale1.lambda1", "blocks.{}.ls1.gamma"),
         Row("encoder.layer.{}.norm2.{}", "blocks.{}.norm2.{}"),
-        Row("encoder.layer.{}.mlp.weights_in.{}", "blocks.{}.mlp.0.{}", kind="swiglu"),
-        Row("encoder.layer.{}.mlp.weights_out.{}", "blocks.{}.mlp.2.{}", kind="swiglu"),
-        Row("encoder.layer.{}.mlp.fc1.{}", "blocks.{}.mlp.0.{}", kind="gelu"),
-        Row("encoder.layer.{}.mlp.fc2.{}", "blocks.{}.mlp.2.{}", kind="gelu"),
-        Row("encoder.layer.{}.layer_scale2.lambda1", "blocks.{}.branch2.0.scale"),
+        Row("encoder.layer.{}.mlp.weights_in.{}", "blocks.{}.mlp.fc1.{}", kind="swiglu"),
+        Row("encoder.layer.{}.mlp.weights_out.{}", "blocks.{}.mlp.fc2.{}", kind="swiglu"),
+        Row("encoder.layer.{}.mlp.fc1.{}", "blocks.{}.mlp.fc1.{}", kind="gelu"),
+        Row("encoder.layer.{}.mlp.fc2.{}", "blocks.{}.mlp.fc2.{}", kind="gelu"),
+        Row("encoder.layer.{}.layer_scale2.lambda1", "blocks.{}.ls2.gamma"),
         Row("classifier.{}", "head.{}"),  # reads the class token and the mean of the patches
     ),
     idle=("embeddings.mask_token",),
@@ -156,7 +147,7 @@ HUGGING_FACE_DINOV2 = CheckpointFormat(
 HUGGING_FACE_REGISTERS = CheckpointFormat(
     name="huggingface-dinov2-with-registers",
     sign="embeddings.register_tokens",
-    table=(*HUGGING_FACE_DINOV2.table, Row("embeddings.register_tokens", "registers")),
+    table=(*HUGGING_FACE_DINOV2.table, Row("embeddings.register_tokens", "reg_token")),
     idle=HUGGING_FACE_DINOV2.idle,
     prefix="dinov2_with_registers.",
 )
@@ -170,17 +161,17 @@ def dinov3(name: str, sign: str, *mlp: Row) -> CheckpointFormat:
         name=name,
         sign=sign,
         table=(
-            Row("embeddings.cls_token", "class_token"),
-            Row("embeddings.register_tokens", "registers"),
-            Row("embeddings.patch_embeddings.{}", "patches.project.{}"),
+            Row("embeddings.cls_token", "cls_token"),
+            Row("embeddings.register_tokens", "reg_token"),
+            Row("embeddings.patch_embeddings.{}", "patch_embed.proj.{}"),
             Row(f"{LAYER}.norm1.{{}}", "blocks.{}.norm1.{}"),
-            *apart(f"{LAYER}.attention.{{part}}_proj.{{}}", "blocks.{}.attention.qkv.{}"),
-            Row(f"{LAYER}.attention.o_proj.{{}}", "blocks.{}.attention.out.{}"),
-            Row(f"{LAYER}.layer_scale1.lambda1", "blocks.{}.branch1.0.scale"),
+            *apart(f"{LAYER}.attention.{{part}}_proj.{{}}", "blocks.{}.attn.qkv.{}"),
+            Row(f"{LAYER}.attention.o_proj.{{}}", "blocks.{}.attn.proj.{}"),
+            Row(f"{LAYER}.layer_scale1.lambda1", "blocks.{}.ls1.gamma"),
             Row(f"{LAYER}.norm2.{{}}", "blocks.{}.norm2.{}"),
             *mlp,
-            Row(f"{LAYER}.mlp.down_proj.{{}}", "blocks.{}.mlp.2.{}"),
-            Row(f"{LAYER}.layer_scale2.lambda1", "blocks.{}.branch2.0.scale"),
+            Row(f"{LAYER}.mlp.down_proj.{{}}", "blocks.{}.mlp.fc2.{}"),
+            Row(f"{LAYER}.layer_scale2.lambda1", "blocks.{}.ls2.gamma"),
             Row("norm.{}", "norm.{}"),
         ),
         idle=("embeddings.mask_token",),
@@ -191,13 +182,13 @@ def dinov3(name: str, sign: str, *mlp: Row) -> CheckpointFormat:
 HUGGING_FACE_DINOV3 = dinov3(
     "huggingface-dinov3",
     f"{LAYER}.attention.q_proj.weight",
-    Row(f"{LAYER}.mlp.up_proj.{{}}", "blocks.{}.mlp.0.{}"),
+    Row(f"{LAYER}.mlp.up_proj.{{}}", "blocks.{}.mlp.fc1.{}"),
 )
 HUGGING_FACE_DINOV3_GATED = dinov3(
     "huggingface-dinov3-gated",
     f"{LAYER}.mlp.gate_proj.weight",
-    Row(f"{LAYER}.mlp.gate_proj.{{}}", "blocks.{}.mlp.0.{}#0/2"),
-    Row(f"{LAYER}.mlp.up_proj.{{}}", "blocks.{}.mlp.0.{}#1/2"),
+    Row(f"{LAYER}.mlp.gate_proj.{{}}", "blocks.{}.mlp.fc1.{}#0/2"),
+    Row(f"{LAYER}.mlp.up_proj.{{}}", "blocks.{}.mlp.fc1.{}#1/2"),
 )
 
 BLOCK, MSA = "Transformer.encoderblock_{}", "Transformer.encoderblock_{}.MultiHeadDotProductAttention_1"
@@ -205,17 +196,17 @@ GOOGLE = CheckpointFormat(  # with dots for slashes, see corolla.weights.google
     name="google",
     sign="embedding.kernel",
     table=(
-        Row("cls", "class_token"),
-        Row("Transformer.posembed_input.pos_embedding", "positions"),
-        *affine("embedding", "patches.project", "kernel"),
+        Row("cls", "cls_token"),
+        Row("Transformer.posembed_input.pos_embedding", "pos_embed"),
+        *affine("embedding", "patch_embed.proj", "kernel"),
         *affine(f"{BLOCK}.LayerNorm_0", "blocks.{}.norm1", "scale"),
-        *affine(f"{MSA}.query", "blocks.{}.attention.qkv", "kernel", third="#0/3"),
-        *affine(f"{MSA}.key", "blocks.{}.attention.qkv", "kernel", third="#1/3"),
-        *affine(f"{MSA}.value", "blocks.{}.attention.qkv", "kernel", third="#2/3"),
-        *affine(f"{MSA}.out", "blocks.{}.attention.out", "kernel"),
+        *affine(f"{MSA}.query", "blocks.{}.attn.qkv", "kernel", third="#0/3"),
+        *affine(f"{MSA}.key", "blocks.{}.attn.qkv", "kernel", third="#1/3"),
+        *affine(f"{MSA}.value", "blocks.{}.attn.qkv", "kernel", third="#2/3"),
+        *affine(f"{MSA}.out", "blocks.{}.attn.proj", "kernel"),
         *affine(f"{BLOCK}.LayerNorm_2", "blocks.{}.norm2", "scale"),
-        *affine(f"{BLOCK}.MlpBlock_3.Dense_0", "blocks.{}.mlp.0", "kernel"),
-        *affine(f"{BLOCK}.MlpBlock_3.Dense_1", "blocks.{}.mlp.2", "kernel"),
+        *affine(f"{BLOCK}.MlpBlock_3.Dense_0", "blocks.{}.mlp.fc1", "kernel"),
+        *affine(f"{BLOCK}.MlpBlock_3.Dense_1", "blocks.{}.mlp.fc2", "kernel"),
         *affine("Transformer.encoder_norm", "norm", "scale"),
         *affine("head", "head", "kernel"),
     ),

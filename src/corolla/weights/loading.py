@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from corolla.errors import CorollaError, few
-from corolla.model import ViT, ViTConfig
+from corolla.formats import upgraded_architecture, upgraded_tensors
+from corolla.models.config import ViTConfig, check_size, config_from
+from corolla.models.vit import ViT
 from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
-from corolla.run import Run, check_fit, check_shape, shape_from
+from corolla.run import Run, check_fit
 from corolla.weights import bridging
 from corolla.weights.dialects import DIALECTS, CheckpointFormat, is_idle, nearest, recognize
 from corolla.weights.fetching import is_run, located
@@ -24,7 +26,7 @@ from corolla.weights.rotary import completed, reordered, told_by_tensors
 from corolla.weights.settings import told
 from corolla.weights.shapes import architecture
 
-HEADS = ("head.", "distillation_head.")  # what our names of the heads begin with
+HEADS = ("head.", "head_dist.")  # what our names of the heads begin with
 
 EITHER_ARCHITECTURE = (
     "facebookresearch's DeiT III and timm's vit_*_patch16_rope_ape_224 have tensors of the same names and shapes; it "
@@ -117,7 +119,7 @@ def read_weights(path: Path, heads: int | None = None, known: bool = False) -> W
                 "the class token"
             )
         config = architecture(tensors, asked, dialect.name, norm_after_pooling=after)
-        check_shape(config)
+        check_size(config)
         preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.images)
     except (ValueError, TypeError, AttributeError) as error:
         raise CorollaError(f"the weights {checkpoint.file} ({dialect.name}) cannot be used: {error}") from None
@@ -131,7 +133,7 @@ def read_weights(path: Path, heads: int | None = None, known: bool = False) -> W
         expected = ViT(config)
     head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
     check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
-    return replace(weights, tensors=reordered(tensors, asked.turning, config.heads))
+    return replace(weights, tensors=reordered(tensors, asked.turning, config.num_heads))
 
 
 def fits_rope_ape(tensors: Mapping[str, Tensor], config: ViTConfig) -> bool:
@@ -153,10 +155,10 @@ def unrecognized(checkpoint: Checkpoint) -> CorollaError:
 
 def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
     """A folder of our own tensors that another library reads by `corolla.bridges`."""
-    tensors = bridging.ours(checkpoint.tensors)
+    tensors = upgraded_tensors(bridging.ours(checkpoint.tensors))
     try:
-        config = shape_from(shape | {"num_classes": len(tensors["head.weight"])})
-        check_shape(config)
+        config = config_from(upgraded_architecture(shape) | {"num_classes": len(tensors["head.weight"])})
+        check_size(config)
         with torch.device("meta"):
             expected = ViT(config)
         preprocessing = from_timm(checkpoint.settings) or from_hugging_face(checkpoint.images)

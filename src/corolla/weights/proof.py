@@ -73,7 +73,7 @@ def compared(library: str, where: str, weights: Weights, reads: Callable[[], tup
             expected = answers(images)
     except Exception as error:  # a library's refusals are of all kinds
         return (f"{library} {version} could not be asked what it makes of {where}: {first_line(error)}",)
-    seen = weights.model(None if weights.has_head else 1).inspect(images)
+    seen = weights.model(None if weights.has_head else 1).forward_intermediates(images)
     found = seen.logits if weights.has_head else seen.pooled
     if found.shape != expected.shape:
         raise CorollaError(f"{library} {version} reads another model in {where}: {tuple(expected.shape)} answers")

@@ -1,7 +1,7 @@
 """Tensors renamed by a table that is read in both directions.
 
 A row pairs their name with ours. `{}` stands for one word between dots, the same on both sides in the same order:
-`("blocks.{}.attn.proj.{}", "blocks.{}.attention.out.{}")`. `#0/3`, `#1/3`, `#2/3` after our name is a third of our
+`("blocks.{}.attn.proj.{}", "blocks.{}.attn.proj.{}")`. `#0/3`, `#1/3`, `#2/3` after our name is a third of our
 tensor, for checkpoints that keep queries, keys and values apart; `#0/2` and `#1/2` are the halves of a gated layer.
 """
 

@@ -56,9 +56,9 @@ def told_by_periods(theirs: Mapping[str, Tensor], told: Told) -> Told:
     heads = theirs["patch_embed.proj.weight"].shape[0] // (4 * periods.numel())
     if told.turning not in (None, turning):
         raise ValueError(f"its settings tell of other rotary positions than its {PERIODS}")
-    if told.heads not in (None, heads):
-        raise ValueError(f"its settings tell of {told.heads} heads, and its {PERIODS} of {heads}")
-    return replace(told, turning=turning, heads=heads, epsilon=told.epsilon or 1e-5)
+    if told.num_heads not in (None, heads):
+        raise ValueError(f"its settings tell of {told.num_heads} heads, and its {PERIODS} of {heads}")
+    return replace(told, turning=turning, num_heads=heads, epsilon=told.epsilon or 1e-5)
 
 
 def reordered(tensors: dict[str, Tensor], turning: Turning | None, heads: int) -> dict[str, Tensor]:
@@ -76,7 +76,7 @@ def reordered(tensors: dict[str, Tensor], turning: Turning | None, heads: int) -
             order = order.view(2, 2, -1).flip(1).flatten()
         return torch.stack([queries[:, order], keys[:, order], values]).flatten(0, 2)
 
-    return {name: ordered(each) if ".attention.qkv." in name else each for name, each in tensors.items()}
+    return {name: ordered(each) if ".attn.qkv." in name else each for name, each in tensors.items()}
 
 
 def base_of(periods: Tensor) -> float:

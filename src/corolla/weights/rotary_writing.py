@@ -6,17 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corolla.model import ViTConfig
+from corolla.models.config import ViTConfig
 from corolla.weights.dialects import HUGGING_FACE_DINOV3, HUGGING_FACE_DINOV3_GATED, TIMM
 from corolla.weights.renaming import Row
 from corolla.weights.targets import BOTH, POOLINGS, Target, timm_arguments, timm_settings
 
 BASES = {1e-5: "vit_small_patch16_dinov3", 1e-6: "eva02_tiny_patch14_224"}  # timm's, by their norms' epsilon
 KINDS = {"centered": "dinov3", "counted": "cat", "none": "cat"}
-SCALES = (Row("blocks.{}.gamma_1", "blocks.{}.branch1.0.scale"), Row("blocks.{}.gamma_2", "blocks.{}.branch2.0.scale"))
+SCALES = (Row("blocks.{}.gamma_1", "blocks.{}.ls1.gamma"), Row("blocks.{}.gamma_2", "blocks.{}.ls2.gamma"))
 APART = (
-    Row("blocks.{}.mlp.fc1_g.{}", "blocks.{}.mlp.0.{}#0/2", kind="swiglu"),
-    Row("blocks.{}.mlp.fc1_x.{}", "blocks.{}.mlp.0.{}#1/2", kind="swiglu"),
+    Row("blocks.{}.mlp.fc1_g.{}", "blocks.{}.mlp.fc1.{}#0/2", kind="swiglu"),
+    Row("blocks.{}.mlp.fc1_x.{}", "blocks.{}.mlp.fc1.{}#1/2", kind="swiglu"),
 )  # where a norm comes after them
 
 
@@ -28,7 +28,7 @@ def is_evas(config: ViTConfig) -> bool:
 def for_eva(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
     """An `Eva` of timm: its fused queries, keys and values have biases each, as ours do."""
     faults = {
-        BOTH: config.pooling == "token+average",
+        BOTH: config.global_pool == "token+avg",
         "a distillation token": config.distilled,
         f"norms with an epsilon of {config.norm_eps:g}": config.norm_eps not in BASES,
     }
@@ -42,20 +42,20 @@ def for_eva(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Ta
         "scale_mlp": config.norm_in_mlp,
         "scale_attn_inner": config.norm_in_attention,
         "init_values": config.layer_scale,
-        "num_reg_tokens": config.registers,
-        "use_abs_pos_emb": config.positions != "none",
+        "num_reg_tokens": config.num_reg_tokens,
+        "use_abs_pos_emb": config.pos_embed != "none",
         "use_rot_pos_emb": config.rotary != "none",
         "rope_type": KINDS[config.rotary],
         "rope_temperature": config.rotary_base,
         "rope_rotate_half": True,
         "ref_feat_shape": None if config.rotary_grid is None else list(config.rotary_grid),
     }
-    if config.registers and config.positions != "none":
+    if config.num_reg_tokens and config.pos_embed != "none":
         # timm wants positions for the registers too, or for none of the tokens that are not patches.
         arguments["no_embed_class"] = True
-        if config.pooling == "token":
-            tensors["class_token"] = tensors["class_token"] + tensors["positions"][:, :1]
-            tensors["positions"] = tensors["positions"][:, 1:]
+        if config.global_pool == "token":
+            tensors["cls_token"] = tensors["cls_token"] + tensors["pos_embed"][:, :1]
+            tensors["pos_embed"] = tensors["pos_embed"][:, 1:]
     rows = SCALES + (APART if config.norm_in_mlp else ())
     if config.norm_after_pooling:
         rows = (*rows, Row("fc_norm.{}", "norm.{}"))
@@ -68,32 +68,32 @@ def for_eva(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Ta
 def for_dinov3(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
     """A `DINOv3ViTModel` of transformers, which has no class with a head."""
     faults = {
-        POOLINGS[config.pooling]: config.pooling != "token",
+        POOLINGS[config.global_pool]: config.global_pool != "token",
         "a head on rotary positions": has_head,
-        "rotary positions beside added ones": config.positions != "none",
+        "rotary positions beside added ones": config.pos_embed != "none",
         "rotary positions that are counted": config.rotary != "centered",
         "rotary positions without LayerScale": config.layer_scale is None,
         "norms inside the blocks' branches": config.norm_in_attention or config.norm_in_mlp,
         "a distillation token": config.distilled,
     }
     gated = config.activation == "swiglu"
-    tensors["mask_token"] = torch.zeros(1, 1, config.width)  # which answers do not see
-    tensors.setdefault("registers", torch.zeros(1, 0, config.width))
+    tensors["mask_token"] = torch.zeros(1, 1, config.embed_dim)  # which answers do not see
+    tensors.setdefault("reg_token", torch.zeros(1, 0, config.embed_dim))
     dialect = HUGGING_FACE_DINOV3_GATED if gated else HUGGING_FACE_DINOV3
     dialect = replace(dialect, table=(*dialect.table, Row("embeddings.mask_token", "mask_token")))
     settings: dict[str, Any] = {
         "model_type": "dinov3_vit",
         "architectures": ["DINOv3ViTModel"],
-        "hidden_size": config.width,
+        "hidden_size": config.embed_dim,
         "num_hidden_layers": config.depth,
-        "num_attention_heads": config.heads,
+        "num_attention_heads": config.num_heads,
         "intermediate_size": config.mlp_dim,
         "image_size": config.image_size[0] if len(set(config.image_size)) == 1 else list(config.image_size),
         "patch_size": config.patch_size,
         "layer_norm_eps": config.norm_eps,
         "layerscale_value": config.layer_scale,
         "rope_theta": config.rotary_base,
-        "num_register_tokens": config.registers,
+        "num_register_tokens": config.num_reg_tokens,
         "use_gated_mlp": gated,
         "hidden_act": "silu" if gated else "gelu",
         "query_bias": True,

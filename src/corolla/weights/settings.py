@@ -30,7 +30,7 @@ def told(settings: Mapping[str, Any], heads: int | None = None) -> Told:
         found = told_by_transformers(settings)
     else:
         found = told_by_anybody(settings)
-    return found if heads is None else replace(found, heads=heads)
+    return found if heads is None else replace(found, num_heads=heads)
 
 
 def told_by_anybody(settings: Mapping[str, Any]) -> Told:
@@ -39,8 +39,8 @@ def told_by_anybody(settings: Mapping[str, Any]) -> Told:
     heads = (number_of_heads(settings, key) for key in ("num_heads", "num_attention_heads"))
     sizes = (pixels(settings.get(key)) for key in ("img_size", "image_size"))
     return Told(
-        heads=next((each for each in heads if each is not None), None),
+        num_heads=next((each for each in heads if each is not None), None),
         epsilon=epsilon_in(settings),
-        pooling=POOLINGS.get(settings.get("global_pool", "")),
+        global_pool=POOLINGS.get(settings.get("global_pool", "")),
         image_sizes=tuple(size for size in sizes if size is not None),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from corolla.configuration import Activation, Pooling, ViTConfig
+from corolla.models.config import Activation, GlobalPool, ViTConfig
 from corolla.weights.told import Told, Turning
 
 USUAL_HEAD = 64  # width of a head in most published sizes
@@ -26,46 +26,46 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
     token without a head. `norm_after_pooling` is what their name of the last norm tells.
     """
     try:
-        kernel, classes = tensors["patches.project.weight"], tensors.get("head.weight")
+        kernel, classes = tensors["patch_embed.proj.weight"], tensors.get("head.weight")
         width, side = kernel.shape[0], kernel.shape[-1]
         if kernel.shape[1:] != (3, side, side):
             raise ValueError(f"the patch embedding {tuple(kernel.shape)} does not read square patches of three colors")
-        into, out_of = tensors["blocks.0.mlp.0.weight"].shape[0], tensors["blocks.0.mlp.2.weight"].shape[1]
+        into, out_of = tensors["blocks.0.mlp.fc1.weight"].shape[0], tensors["blocks.0.mlp.fc2.weight"].shape[1]
         activation = activation_of(into, out_of, told)
         depth = depth_of(tensors)
-        agree(told, {"depth": depth, "width": width, "patch_size": side})
+        agree(told, {"depth": depth, "embed_dim": width, "patch_size": side})
         if told.without_biases:
             without_biases(tensors, depth)
         turning = told.turning or Turning()
-        placed = "positions" in tensors or turning.rotary == "none"
+        placed = "pos_embed" in tensors or turning.rotary == "none"
         grid = grid_of(tensors, told, side, dialect) if placed else usual_grid(told, side)
-        if "distillation_token" in tensors and "head.weight" in tensors and "distillation_head.weight" not in tensors:
-            token_to_register(tensors, "distillation_token", 1)
-        mean = told.pooling == "average" or (norm_after_pooling and told.pooling is None)
-        if told.pooling == "token" and "class_token" not in tensors:
+        if "dist_token" in tensors and "head.weight" in tensors and "head_dist.weight" not in tensors:
+            token_to_register(tensors, "dist_token", 1)
+        mean = told.global_pool == "avg" or (norm_after_pooling and told.global_pool is None)
+        if told.global_pool == "token" and "cls_token" not in tensors:
             raise ValueError("its settings say that the head reads the class token, and it has none")
-        if "class_token" in tensors and mean:
-            token_to_register(tensors, "class_token", 0)
-        scale, registers = tensors.get("blocks.0.branch1.0.scale"), tensors.get("registers")
+        if "cls_token" in tensors and mean:
+            token_to_register(tensors, "cls_token", 0)
+        scale, registers = tensors.get("blocks.0.ls1.gamma"), tensors.get("reg_token")
         return ViTConfig(
             num_classes=1 if classes is None else classes.shape[0],
             image_size=(grid[0] * side, grid[1] * side),
             patch_size=side,
-            width=width,
+            embed_dim=width,
             depth=depth,
-            heads=heads_of(width, told),
+            num_heads=num_heads_of(width, told),
             mlp_dim=out_of,
             activation=activation,
             norm_eps=told.epsilon or EPSILON.get(dialect, 1e-6),
-            pooling=pooling_of(tensors, width),
+            global_pool=global_pool_of(tensors, width),
             norm_after_pooling=norm_after_pooling and mean,  # of the class token alone it is the norm of all tokens
-            positions="learned" if placed else "none",
+            pos_embed="learned" if placed else "none",
             # What the libraries do when they resize positions.
-            antialias_positions=dialect in ("timm", "torchvision", "google") or registers is not None,
-            distilled="distillation_token" in tensors,
-            registers=0 if registers is None else registers.shape[1],
+            pos_embed_antialias=dialect in ("timm", "torchvision", "google") or registers is not None,
+            distilled="dist_token" in tensors,
+            num_reg_tokens=0 if registers is None else registers.shape[1],
             layer_scale=None if scale is None else float(scale.float().mean()),
-            norm_in_attention="blocks.0.attention.norm.weight" in tensors,
+            norm_in_attention="blocks.0.attn.norm.weight" in tensors,
             norm_in_mlp="blocks.0.mlp.norm.weight" in tensors,
             rotary=turning.rotary,
             rotary_base=turning.rotary_base,
@@ -79,7 +79,7 @@ def agree(told: Told, found: dict[str, int]) -> None:
     """ValueError where the settings tell of another model than the tensors."""
     for name, value in told.shapes.items():
         if value != found[name]:
-            raise ValueError(f"its settings say {name.replace('_', ' ')} {value}, and its tensors have {found[name]}")
+            raise ValueError(f"its settings say {name} {value}, and its tensors have {found[name]}")
 
 
 def activation_of(into: int, out_of: int, told: Told) -> Activation:
@@ -93,7 +93,7 @@ def activation_of(into: int, out_of: int, told: Told) -> Activation:
 
 def without_biases(tensors: dict[str, Tensor], depth: int) -> None:
     """Give queries, keys and values biases of zero, which change nothing, if no block has any."""
-    names = [f"blocks.{number}.attention.qkv.bias" for number in range(depth)]
+    names = [f"blocks.{number}.attn.qkv.bias" for number in range(depth)]
     if not any(name in tensors for name in names):
         for name in names:
             tensors[name] = torch.zeros(tensors[name.replace("bias", "weight")].shape[0])
@@ -102,19 +102,19 @@ def without_biases(tensors: dict[str, Tensor], depth: int) -> None:
 def token_to_register(tensors: dict[str, Tensor], name: str, place: int) -> None:
     """Make a token a register, which has no position: its own, which stands at `place`, is added to it."""
     register = tensors.pop(name)
-    if "positions" in tensors:
-        positions = tensors["positions"]
+    if "pos_embed" in tensors:
+        positions = tensors["pos_embed"]
         register = register + positions[:, place : place + 1]
-        tensors["positions"] = torch.cat([positions[:, :place], positions[:, place + 1 :]], dim=1)
-    tensors["registers"] = torch.cat([register, tensors["registers"]], dim=1) if "registers" in tensors else register
+        tensors["pos_embed"] = torch.cat([positions[:, :place], positions[:, place + 1 :]], dim=1)
+    tensors["reg_token"] = torch.cat([register, tensors["reg_token"]], dim=1) if "reg_token" in tensors else register
 
 
-def pooling_of(tensors: dict[str, Tensor], width: int) -> Pooling:
+def global_pool_of(tensors: dict[str, Tensor], width: int) -> GlobalPool:
     """What the head reads, by the tokens there are and by how much it reads."""
-    if "class_token" not in tensors:
-        return "average"
+    if "cls_token" not in tensors:
+        return "avg"
     head = tensors.get("head.weight")
-    return "token+average" if head is not None and head.shape[1] == 2 * width else "token"
+    return "token+avg" if head is not None and head.shape[1] == 2 * width else "token"
 
 
 def depth_of(tensors: dict[str, Tensor]) -> int:
@@ -125,10 +125,10 @@ def depth_of(tensors: dict[str, Tensor]) -> int:
     return len(numbers)
 
 
-def heads_of(width: int, told: Told) -> int:
+def num_heads_of(width: int, told: Told) -> int:
     """The heads that the settings name, or as many as published models of the width have."""
-    if told.heads is not None:
-        return told.heads
+    if told.num_heads is not None:
+        return told.num_heads
     if width in HEADS:
         return HEADS[width]
     if width % USUAL_HEAD:
@@ -145,11 +145,11 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
     Afterwards the class and the distillation token have one each, and registers none. ValueError if they are for no
     image that can be told, or if they may be for two.
     """
-    positions = tensors["positions"]
-    own = ("class_token" in tensors) + ("distillation_token" in tensors)
-    registers = tensors["registers"].shape[1] if "registers" in tensors else 0
+    positions = tensors["pos_embed"]
+    own = ("cls_token" in tensors) + ("dist_token" in tensors)
+    registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
     count, befores = positions.shape[1], {own}
-    if dialect == "timm" and "distillation_token" not in tensors:  # the others give the class token a position
+    if dialect == "timm" and "dist_token" not in tensors:  # the others give the class token a position
         befores |= {own + registers, 0}
         befores -= {0} if told.class_position and own + registers else set()
         befores = befores if told.class_position is not False else {0}
@@ -169,15 +169,15 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
             f"their {count} positions are of no square image; put a config.json with {HOW_TO_TELL} beside them"
         )
     before, grid = (asked or square)[0]
-    sure = asked or told.class_position is not None or registers or "blocks.0.branch1.0.scale" in tensors
+    sure = asked or told.class_position is not None or registers or "blocks.0.ls1.gamma" in tensors
     if len(square) > 1 and not asked:
         raise ambiguous(count, square, side)
     if before < own and not sure:  # DeiT III and models with registers give it none; any other may be for a wide image
         raise ambiguous(count, [(before, grid), (own, None)], side)
     place = positions[:, :0].new_zeros(1, own, positions.shape[2]) if before == 0 else positions[:, :own]
     if before > own:
-        tensors["registers"] = tensors["registers"] + positions[:, own:before]
-    tensors["positions"] = torch.cat([place, positions[:, before:]], dim=1)
+        tensors["reg_token"] = tensors["reg_token"] + positions[:, own:before]
+    tensors["pos_embed"] = torch.cat([place, positions[:, before:]], dim=1)
     return grid
 
 

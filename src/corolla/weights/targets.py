@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from corolla.model import ViTConfig
+from corolla.models.config import ViTConfig
 from corolla.weights.dialects import CheckpointFormat
 
 BOTH = "a head on class token and mean together"
-POOLINGS = {"token": "a class token", "average": "average pooling", "token+average": BOTH}
+POOLINGS = {"token": "a class token", "avg": "average pooling", "token+avg": BOTH}
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,13 @@ def timm_arguments(config: ViTConfig) -> dict[str, Any]:
     return {
         "img_size": list(config.image_size),
         "patch_size": config.patch_size,
-        "embed_dim": config.width,
+        "embed_dim": config.embed_dim,
         "depth": config.depth,
-        "num_heads": config.heads,
-        "mlp_ratio": (config.mlp_dim + 0.25) / config.width,  # timm cuts its product with the width to a whole number
-        "global_pool": config.pooling.replace("average", "avg"),
-        "class_token": config.pooling == "token",
+        "num_heads": config.num_heads,
+        "mlp_ratio": (config.mlp_dim + 0.25)
+        / config.embed_dim,  # timm cuts its product with the width to a whole number
+        "global_pool": config.global_pool,
+        "class_token": config.global_pool == "token",
     }
 
 
@@ -43,7 +44,7 @@ def timm_settings(base: str, config: ViTConfig, arguments: dict[str, Any], has_h
     return {
         "architecture": base,
         "num_classes": classes,
-        "num_features": config.width,
+        "num_features": config.embed_dim,
         "pretrained_cfg": pretrained,
         "model_args": arguments,
     }

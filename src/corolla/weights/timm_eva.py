@@ -86,12 +86,12 @@ def told_by_eva(arguments: Mapping[str, Any], entry: Entry | None) -> Told:
     merged = (entry.arguments if entry else {}) | dict(arguments)
     gated, apart = merged.get("swiglu_mlp"), merged.get("no_embed_class", False if entry else None)
     return Told(
-        heads=merged.get("num_heads"),
+        num_heads=merged.get("num_heads"),
         epsilon=entry.epsilon if entry else None,
         activation=None if gated is None else "swiglu" if gated else "gelu",
         class_position=None if apart is None else not apart,
         turning=turning_in(merged),
-        shapes=whole(arguments, {"depth": "depth", "embed_dim": "width", "patch_size": "patch_size"}),
+        shapes=whole(arguments, {"depth": "depth", "embed_dim": "embed_dim", "patch_size": "patch_size"}),
     )
 
 

@@ -29,7 +29,7 @@ ARCHITECTURES = re.compile(
 )
 MEAN = re.compile(r"_gap_|^eva_large")  # entries whose head reads the mean of the patches
 NO_CLASS_POSITION = re.compile(r"^deit3_|^flexivit_|^(?!vit_so150m).*_reg\d_")
-POOLINGS: dict[str, Literal["token", "average"]] = {"token": "token", "avg": "average"}
+POOLINGS: dict[str, Literal["token", "avg"]] = {"token": "token", "avg": "avg"}
 
 # Of model_args. What is in the shapes is read there: a key that says otherwise does not load in timm either.
 IN_SHAPES = {"patch_size", "num_classes", "embed_dim", "depth", "mlp_ratio", "init_values", "class_token", "reg_tokens",
@@ -106,8 +106,8 @@ def told_by_timm(settings: Mapping[str, Any]) -> Told:
     built = arguments.get("global_pool", built_with(name, entry, pretrained.get("global_pool")))
     return replace(
         found,
-        heads=next((each for each in heads if each is not None), found.heads),
-        pooling=pooling_in(settings, built),
+        num_heads=next((each for each in heads if each is not None), found.num_heads),
+        global_pool=global_pool_in(settings, built),
         image_sizes=tuple(size for each in sizes if (size := pixels(each)) is not None),
     )
 
@@ -122,7 +122,7 @@ def told_by_plain(arguments: Mapping[str, Any], name: Any) -> Told:
         class_position=None if positions is None else not positions,
         without_biases=isinstance(name, str) or arguments.get("qkv_bias") is False,
         plain=isinstance(name, str),
-        shapes=whole(arguments, {"depth": "depth", "embed_dim": "width", "patch_size": "patch_size"}),
+        shapes=whole(arguments, {"depth": "depth", "embed_dim": "embed_dim", "patch_size": "patch_size"}),
     )
 
 
@@ -138,7 +138,7 @@ def built_with(name: Any, entry: timm_eva.Entry | None, pretrained: Any) -> Any:
     return pretrained
 
 
-def pooling_in(settings: Mapping[str, Any], built: Any) -> Literal["token", "average"] | None:
+def global_pool_in(settings: Mapping[str, Any], built: Any) -> Literal["token", "avg"] | None:
     """What the head reads, as timm has `built` it; `global_pool` at the top is a remark, which may contradict that."""
     remark = settings.get("global_pool")
     said = remark if built is None else built

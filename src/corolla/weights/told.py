@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from corolla.configuration import Rotary
+from corolla.models.config import Rotary
 
 LONGEST_VALUE = 60  # characters of a value that a refusal shows
 
@@ -25,10 +25,10 @@ class Turning:
 class Told:
     """What is told; None where nothing is."""
 
-    heads: int | None = None
+    num_heads: int | None = None
     epsilon: float | None = None  # of the norms
     activation: Literal["gelu", "swiglu"] | None = None
-    pooling: Literal["token", "average"] | None = None  # what the head reads
+    global_pool: Literal["token", "avg"] | None = None  # what the head reads
     image_sizes: tuple[tuple[int, int], ...] = ()  # that the positions may be for, the likeliest first
     class_position: bool | None = None  # whether the class token has a position of its own
     without_biases: bool = False  # queries, keys and values may lack theirs

@@ -73,7 +73,7 @@ DINOV3 = {  # its own: rope_theta is read, the biases and the gate are in the te
     "pos_embed_shift", "pos_embed_jitter", "pos_embed_rescale", "return_class_token",
 }  # fmt: skip
 SILU = ("silu", "swish")  # two names of the same function
-NAMES = {"num_hidden_layers": "depth", "hidden_size": "width", "patch_size": "patch_size"}
+NAMES = {"num_hidden_layers": "depth", "hidden_size": "embed_dim", "patch_size": "patch_size"}
 
 
 def is_transformers(settings: Mapping[str, Any]) -> bool:
@@ -97,12 +97,12 @@ def told_by_transformers(settings: Mapping[str, Any]) -> Told:
     shapes = whole(settings, NAMES)
     heads = number_of_heads(settings, "num_attention_heads") or HEADS.get(kind, 12)
     each = settings.get("head_dim")
-    if each is not None and "width" in shapes and each * heads != shapes["width"]:
-        raise refused("head_dim", each, f"{shapes['width']} / {heads} heads", LIBRARY)
+    if each is not None and "embed_dim" in shapes and each * heads != shapes["embed_dim"]:
+        raise refused("head_dim", each, f"{shapes['embed_dim']} / {heads} heads", LIBRARY)
     sizes = (pixels(settings.get(key)) for key in ("image_size", "img_size"))
     named = settings.get("architectures")
     return Told(
-        heads=heads,
+        num_heads=heads,
         epsilon=epsilon_in(settings) or EPSILON.get(kind),
         activation="swiglu" if gated else "gelu",
         image_sizes=tuple(size for size in sizes if size is not None),

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from corolla.atomic import refuse_occupied, write_json
 from corolla.errors import CorollaError
-from corolla.model import ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import sincos_pos_embed
 from corolla.paths import AnyPath, at
-from corolla.positions import sincos_positions
 from corolla.tensors import write_tensors
 from corolla.weights import bridging, proof
 from corolla.weights.dialects import (
@@ -74,7 +74,7 @@ def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
         raise CorollaError(f"{to} has no words for {', '.join(target.faults)} of {weights.source}; nothing was written")
     notes = proof.of_source(weights)
     if target.dialect is GOOGLE:
-        write_npz(out / "model.npz", tensors, weights.config.heads)
+        write_npz(out / "model.npz", tensors, weights.config.num_heads)
     else:
         write_tensors(tensors, out / "model.safetensors", {"format": "pt"})
     for name, settings in beside(target, weights).items():
@@ -124,9 +124,9 @@ def beside(target: Target, weights: Weights) -> dict[str, dict[str, Any]]:
 def proved(weights: Weights, out: Path) -> float:
     """The difference that reading `out` back makes; `CorollaError` if it is more than rounding."""
     file = out / "model.npz" if (out / "model.npz").is_file() else out
-    again = read_weights(file, heads=weights.config.heads)
+    again = read_weights(file, heads=weights.config.num_heads)
     images = torch.randn(2, 3, *weights.config.image_size, generator=torch.Generator().manual_seed(0))
-    seen = [each.model(None if weights.has_head else 1).inspect(images) for each in (weights, again)]
+    seen = [each.model(None if weights.has_head else 1).forward_intermediates(images) for each in (weights, again)]
     answers = [each.logits if weights.has_head else each.pooled for each in seen]  # a new head's logits are all zeros
     difference = float((answers[0] - answers[1]).abs().max() / answers[0].abs().max().clamp_min(1e-30))
     if not difference <= TOLERANCE:
@@ -137,10 +137,10 @@ def proved(weights: Weights, out: Path) -> float:
 def with_positions(weights: Weights) -> dict[str, Tensor]:
     """The tensors, with the fixed positions written out where there are no learned ones."""
     config, tensors = weights.config, dict(weights.tensors)
-    if config.positions == "sincos":
+    if config.pos_embed == "sincos":
         grid = config.grid(config.image_size)
-        own = torch.zeros(1, ("token" in config.pooling) + config.distilled, config.width)
-        tensors["positions"] = torch.cat([own, sincos_positions(grid, grid, config.width)], dim=1)
+        own = torch.zeros(1, ("token" in config.global_pool) + config.distilled, config.embed_dim)
+        tensors["pos_embed"] = torch.cat([own, sincos_pos_embed(grid, grid, config.embed_dim)], dim=1)
     return tensors
 
 
@@ -150,7 +150,7 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
         return for_eva(config, tensors, has_head)
     arguments = timm_arguments(config) | {"fc_norm": config.norm_after_pooling}
     dialect = replace(TIMM, table=(Row("fc_norm.{}", "norm.{}"), *TIMM.table)) if config.norm_after_pooling else TIMM
-    faults = [BOTH] if config.pooling == "token+average" else []
+    faults = [BOTH] if config.global_pool == "token+avg" else []
     faults += [] if config.norm_eps == 1e-6 else [f"norms with an epsilon of {config.norm_eps:g}"]
     base = "deit_base_distilled_patch16_224" if config.distilled else "vit_base_patch16_224"
     if config.activation == "swiglu":  # only this entry of timm's brings the MLP; its sizes are all overridden
@@ -159,14 +159,14 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
         faults += ["a distillation token beside a SwiGLU"] if config.distilled else []
     if config.layer_scale is not None:
         arguments["init_values"] = config.layer_scale
-    if config.registers:
+    if config.num_reg_tokens:
         # timm wants positions for the registers too, or for none of the tokens that are not patches.
-        arguments |= {"reg_tokens": config.registers, "no_embed_class": True}
-        if config.pooling == "token":
-            tensors["class_token"] = tensors["class_token"] + tensors["positions"][:, :1]
-            tensors["positions"] = tensors["positions"][:, 1:]
+        arguments |= {"reg_tokens": config.num_reg_tokens, "no_embed_class": True}
+        if config.global_pool == "token":
+            tensors["cls_token"] = tensors["cls_token"] + tensors["pos_embed"][:, :1]
+            tensors["pos_embed"] = tensors["pos_embed"][:, 1:]
     if config.distilled:
-        faults += ["registers beside a distillation token"] if config.registers else []
+        faults += ["registers beside a distillation token"] if config.num_reg_tokens else []
         for name in ("class_token", "global_pool", "fc_norm"):
             del arguments[name]
     return Target(dialect, faults, timm_settings(base, config, arguments, has_head))
@@ -176,7 +176,7 @@ def for_torchvision(config: ViTConfig, tensors: dict[str, Tensor], has_head: boo
     """A state dict for torchvision's `VisionTransformer`, which has no settings file."""
     faults = {
         "an image that is not square": config.image_size[0] != config.image_size[1],
-        POOLINGS[config.pooling]: config.pooling != "token",
+        POOLINGS[config.global_pool]: config.global_pool != "token",
         "SwiGLU": config.activation == "swiglu",
         "rotary positions": config.rotary != "none",
         "norms inside the blocks' branches": config.norm_in_attention or config.norm_in_mlp,
@@ -196,9 +196,9 @@ def for_hugging_face(config: ViTConfig, tensors: dict[str, Tensor], has_head: bo
     if is_evas(config):
         return for_dinov3(config, tensors, has_head)
     settings: dict[str, Any] = {
-        "hidden_size": config.width,
+        "hidden_size": config.embed_dim,
         "num_hidden_layers": config.depth,
-        "num_attention_heads": config.heads,
+        "num_attention_heads": config.num_heads,
         "intermediate_size": config.mlp_dim,
         "image_size": list(config.image_size) if len(set(config.image_size)) == 2 else config.image_size[0],
         "patch_size": config.patch_size,
@@ -206,32 +206,36 @@ def for_hugging_face(config: ViTConfig, tensors: dict[str, Tensor], has_head: bo
         "hidden_act": "gelu",
         "qkv_bias": True,
     }
-    faults = [POOLINGS[config.pooling]] if config.pooling != "token" else []
+    faults = [POOLINGS[config.global_pool]] if config.global_pool != "token" else []
     if config.distilled:
         name = "DeiTForImageClassificationWithTeacher" if has_head else "DeiTModel"
         return Target(HUGGING_FACE_DEIT, faults, settings | {"model_type": "deit", "architectures": [name]})
     if config.layer_scale is None:
-        faults += ["registers without LayerScale"] if config.registers else []
+        faults += ["registers without LayerScale"] if config.num_reg_tokens else []
         name = "ViTForImageClassification" if has_head else "ViTModel"
         return Target(HUGGING_FACE_VIT, faults, settings | {"model_type": "vit", "architectures": [name]})
-    faults = faults if config.pooling == "average" else []
-    if has_head and config.pooling == "token":  # the head reads the patches' mean too; here it makes nothing of it
+    faults = faults if config.global_pool == "avg" else []
+    if has_head and config.global_pool == "token":  # the head reads the patches' mean too; here it makes nothing of it
         tensors["head.weight"] = torch.cat([tensors["head.weight"], torch.zeros_like(tensors["head.weight"])], dim=1)
     gated = config.activation == "swiglu"
     if gated and config.mlp_dim % 8:
         faults.append(f"a SwiGLU {config.mlp_dim} wide")
-    ratio = config.mlp_dim * (1.5 if gated else 1) / config.width  # it makes a gated MLP two thirds as wide as it says
-    name = f"Dinov2{'WithRegisters' if config.registers else ''}{'ForImageClassification' if has_head else 'Model'}"
+    ratio = (
+        config.mlp_dim * (1.5 if gated else 1) / config.embed_dim
+    )  # it makes a gated MLP two thirds as wide as it says
+    name = (
+        f"Dinov2{'WithRegisters' if config.num_reg_tokens else ''}{'ForImageClassification' if has_head else 'Model'}"
+    )
     settings |= {
-        "model_type": "dinov2_with_registers" if config.registers else "dinov2",
+        "model_type": "dinov2_with_registers" if config.num_reg_tokens else "dinov2",
         "architectures": [name],
         "mlp_ratio": int(ratio) if ratio == int(ratio) else ratio,
         "use_swiglu_ffn": gated,
         "layerscale_value": config.layer_scale,
     }
-    if config.registers:
-        settings["num_register_tokens"] = config.registers
-    return Target(HUGGING_FACE_REGISTERS if config.registers else HUGGING_FACE_DINOV2, faults, settings)
+    if config.num_reg_tokens:
+        settings["num_register_tokens"] = config.num_reg_tokens
+    return Target(HUGGING_FACE_REGISTERS if config.num_reg_tokens else HUGGING_FACE_DINOV2, faults, settings)
 
 
 WRITERS: dict[str, Callable[[ViTConfig, dict[str, Tensor], bool], Target]] = {

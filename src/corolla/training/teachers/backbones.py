@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from corolla.errors import CorollaError
-from corolla.model import Intermediates, ViT
+from corolla.models.vit import Intermediates, ViT
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from corolla.training.pretrained import LITE, check_lite, check_pretrained, is_vision_transformer
 from corolla.training.teachers.teacher import Pretrained
@@ -80,11 +80,12 @@ def vision_transformer(path: str) -> Pretrained:
     side = model.config.patch_size
 
     def extract(model: ViT, images: Tensor) -> Seen:
-        seen, grid = Intermediates(), model.config.grid((images.shape[-2], images.shape[-1]))
-        z = model.encode(images, seen)
-        tokens = [model.patch_tokens(layer) for layer in (seen.blocks[(model.config.depth - 1) // 2], z)]
-        middle, last = (each.transpose(1, 2).reshape(len(z), -1, *grid) for each in tokens)
-        return (middle, last), model.pool(z)
+        middle, grid = (model.config.depth - 1) // 2, model.config.grid((images.shape[-2], images.shape[-1]))
+        seen = Intermediates(layers=(middle,), with_attention=False)
+        z = model.forward_features(images, seen)
+        tokens = [model.patch_tokens(layer) for layer in (seen.blocks[middle], z)]
+        inner, last = (each.transpose(1, 2).reshape(len(z), -1, *grid) for each in tokens)
+        return (inner, last), model.pool(z)
 
     known = weights.classes if weights.has_head and not model.config.distilled else None
     head = model.head if known else None

@@ -2,8 +2,8 @@
 
 import pytest
 
-from corolla.layers import walk
-from corolla.sizes import vit_config
+from corolla.models.names import vit_config
+from corolla.models.summary import model_summary
 
 
 @pytest.mark.parametrize(
@@ -16,20 +16,20 @@ from corolla.sizes import vit_config
         ("vit_huge_patch14_224", 632_045_800, 167.3),
     ],
 )
-def test_parameters_and_multiply_adds_are_the_known_ones(name: str, parameters: int, billions: float) -> None:
-    whole = walk(vit_config(name, 1000))[0]
+def test_parameters_and_macs_are_the_known_ones(name: str, parameters: int, billions: float) -> None:
+    whole = model_summary(vit_config(name, 1000))[0]
     assert whole.parameters == parameters
-    assert whole.multiply_adds / 1e9 == pytest.approx(billions, rel=0.01)
+    assert whole.macs / 1e9 == pytest.approx(billions, rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["vit_micro_patch8_32", "vit_micro_conv16_64"])
 def test_the_parts_add_up_to_the_whole(name: str) -> None:
-    layers = walk(vit_config(name, 3))
+    layers = model_summary(vit_config(name, 3))
     whole, parts = layers[0], [layer for layer in layers if layer.path]
     leaves = [a for a in parts if not any(b.path.startswith(f"{a.path}.") for b in parts)]
     assert sum(leaf.parameters for leaf in leaves) == whole.parameters
     blocks = [layer for layer in parts if layer.kind == "Block"]
     # Attention's products of matrices belong to no leaf.
     others = [layer for layer in leaves if not layer.path.startswith("blocks.")]
-    assert sum(layer.multiply_adds for layer in blocks + others) == whole.multiply_adds
-    assert len({layer.multiply_adds for layer in blocks}) == 1
+    assert sum(layer.macs for layer in blocks + others) == whole.macs
+    assert len({layer.macs for layer in blocks}) == 1

@@ -1,15 +1,16 @@
-"""What makes one Vision Transformer differ from another, as plain values; `corolla.model` builds it from them.
+"""What makes one Vision Transformer differ from another, as plain values; `corolla.models.vit` builds it from them.
 
 Nothing here needs torch, so that a name, a run's config or an option is refused before it is loaded.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-Pooling = Literal["token", "average", "token+average"]
-Positions = Literal["learned", "sincos", "none"]
+GlobalPool = Literal["token", "avg", "token+avg"]
+PosEmbed = Literal["learned", "sincos", "none"]
 Rotary = Literal["none", "centered", "counted"]
 Activation = Literal["gelu", "swiglu"]
+MAX_DIM, MAX_DEPTH, MAX_SEQUENCE, MAX_REGISTERS = 16_384, 256, 65_536, 1024  # beyond any Vision Transformer
 
 
 @dataclass(frozen=True)
@@ -19,23 +20,23 @@ class ViTConfig:
     num_classes: int
     image_size: tuple[int, int] = (224, 224)  # height and width the positions are laid out for, in pixels
     patch_size: int = 16  # P: pixels of the image under one token, along a side
-    width: int = 768  # D
+    embed_dim: int = 768  # D
     depth: int = 12  # L
-    heads: int = 12
+    num_heads: int = 12
     mlp_dim: int = 3072
     activation: Activation = "gelu"  # swiglu: one half of twice the MLP's width gates the other (arXiv 2002.05202)
     norm_eps: float = 1e-6
-    pooling: Pooling = "token"  # what the head reads: class token (eq. 4), mean of the patches, or one beside the other
+    global_pool: GlobalPool = "token"  # what the head reads: class token (eq. 4), mean of patches or both
     norm_after_pooling: bool = False  # the last norm reads the mean alone (arXiv 2111.06377, fine-tuned)
-    positions: Positions = "learned"  # added to tokens; sincos: fixed, two-dimensional (arXiv 2205.01580)
-    antialias_positions: bool = True  # when learned positions are resized; published weights differ
+    pos_embed: PosEmbed = "learned"  # added to tokens; sincos: fixed, two-dimensional (arXiv 2205.01580)
+    pos_embed_antialias: bool = True  # when learned positions are resized; published weights differ
     rotary: Rotary = "none"  # queries and keys turned by a patch's place: from the middle (DINOv3) or counted (EVA-02)
     rotary_base: float = 100.0  # about how many times faster the first channels turn than the last (arXiv 2104.09864)
     rotary_grid: tuple[int, int] | None = None  # rows and columns that any grid is counted as; None: its own
     norm_in_attention: bool = False  # one more norm before each block's last projection (arXiv 2210.06423)
     norm_in_mlp: bool = False  # and before its last layer
     distilled: bool = False  # a second token with its own head, which learned from a teacher (arXiv 2012.12877)
-    registers: int = 0  # extra tokens without a position (arXiv 2309.16588)
+    num_reg_tokens: int = 0  # extra tokens without a position (arXiv 2309.16588)
     layer_scale: float | None = None  # first value of each branch's learned scale (arXiv 2103.17239)
     drop_path: float = 0.0  # stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382)
     stem: tuple[int, ...] = ()  # channels of the hybrid's convolutional stages; () is the paper's plain ViT
@@ -43,24 +44,24 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         """Refuse shapes that cannot be built, in one line each."""
-        if min(self.num_classes, self.patch_size, self.width, self.depth, self.heads, self.mlp_dim) < 1:
+        if min(self.num_classes, self.patch_size, self.embed_dim, self.depth, self.num_heads, self.mlp_dim) < 1:
             raise ValueError("classes, patch size, width, depth, heads and MLP size should all be at least 1")
-        choices = {"pooling": Pooling, "positions": Positions, "activation": Activation, "rotary": Rotary}
+        choices = {"global_pool": GlobalPool, "pos_embed": PosEmbed, "activation": Activation, "rotary": Rotary}
         for name, known in choices.items():
             if getattr(self, name) not in get_args(known):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(known))}")
         if not 0 < self.norm_eps < 1:
             raise ValueError(f"the norms' epsilon is {self.norm_eps}; it should be a small number above 0")
-        if self.width % self.heads:
+        if self.embed_dim % self.num_heads:
             raise ValueError(
-                f"width {self.width} cannot be shared by {self.heads} heads; choose a multiple of the heads"
+                f"embed_dim {self.embed_dim} is not a multiple of {self.num_heads} heads; choose one that is"
             )
-        if self.distilled and self.pooling != "token":
-            raise ValueError("a distillation token stands beside a class token; choose pooling='token'")
-        if self.norm_after_pooling and self.pooling != "average":
-            raise ValueError("only the mean of the patches can come before the last norm; choose pooling='average'")
-        if self.positions == "sincos" and self.width % 4:
-            raise ValueError(f"sin-cos positions need a width that is a multiple of 4, not {self.width}")
+        if self.distilled and self.global_pool != "token":
+            raise ValueError("a distillation token stands beside a class token; choose global_pool='token'")
+        if self.norm_after_pooling and self.global_pool != "avg":
+            raise ValueError("only the mean of the patches can come before the last norm; choose global_pool='avg'")
+        if self.pos_embed == "sincos" and self.embed_dim % 4:
+            raise ValueError(f"sin-cos positions need an embed_dim that is a multiple of 4, not {self.embed_dim}")
         self.check_rotary()
         if self.stem_blocks < 0:
             raise ValueError(f"a stem cannot have {self.stem_blocks} residual blocks a stage; use 0 or more")
@@ -73,11 +74,12 @@ class ViTConfig:
     def check_rotary(self) -> None:
         """ValueError for rotary positions that cannot be built."""
         if self.rotary == "none":
-            if self.positions == "none":
+            if self.pos_embed == "none":
                 raise ValueError("a model without added positions needs rotary ones; set rotary")
             return
-        if self.width // self.heads % 4:
-            raise ValueError(f"rotary positions need heads a multiple of 4 wide, not {self.width // self.heads}")
+        if self.embed_dim // self.num_heads % 4:
+            dim = self.embed_dim // self.num_heads
+            raise ValueError(f"rotary positions need heads whose dimension is a multiple of 4, not {dim}")
         if not 1 < self.rotary_base < 1e9:
             raise ValueError(f"the base of rotary positions is {self.rotary_base}; it should be above 1, such as 100")
         if self.rotary_grid is not None and (len(self.rotary_grid) != 2 or min(self.rotary_grid) < 1):
@@ -89,3 +91,23 @@ class ViTConfig:
         if min(height, width) < side or height % side or width % side:
             raise ValueError(f"an image of {height}x{width} does not divide into patches of {side}x{side} pixels")
         return height // side, width // side
+
+
+def config_from(values: dict[str, Any]) -> ViTConfig:
+    """The configuration in plain values; ValueError, TypeError or KeyError if they are none."""
+    tuples = ["image_size", "stem"] + (["rotary_grid"] if values.get("rotary_grid") is not None else [])
+    return ViTConfig(**values | {key: tuple(values[key]) for key in tuples})
+
+
+def check_size(config: ViTConfig) -> None:
+    """ValueError for a model larger than any there is: a hostile file must not fill the memory."""
+    rows, columns = config.grid(config.image_size)
+    sizes = (config.num_classes, config.embed_dim, config.depth, config.num_heads, config.mlp_dim, config.patch_size)
+    if not all(isinstance(value, int) and value > 0 for value in (*sizes, *config.stem)):
+        raise ValueError("the architecture's sizes should be whole numbers above zero")
+    if max(config.embed_dim, config.mlp_dim // 8, *config.stem) > MAX_DIM or config.depth > MAX_DEPTH:
+        raise ValueError("the architecture is larger than any Vision Transformer")
+    if not isinstance(config.stem_blocks, int) or not 0 <= config.stem_blocks <= MAX_DEPTH:
+        raise ValueError("the architecture's stem has no such number of residual blocks")
+    if rows * columns > MAX_SEQUENCE or not 0 <= config.num_reg_tokens <= MAX_REGISTERS:
+        raise ValueError("the architecture has more tokens than any Vision Transformer")

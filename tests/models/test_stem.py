@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from corolla.model import ViT, ViTConfig
-from corolla.stem import ConvStem, ResidualBlock
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ConvStem, ResidualBlock, ViT
 
 
 @pytest.mark.parametrize(("blocks", "kernels"), [(0, 3), (1, 7), (2, 11)])
@@ -15,7 +15,7 @@ def test_each_stage_halves_the_image_and_all_but_the_first_have_blocks(blocks: i
 
 def test_a_residual_block_of_a_new_model_is_the_identity_until_it_learns() -> None:
     torch.manual_seed(0)
-    stem = ViT(ViTConfig(3, (32, 32), 8, 48, 1, 3, 96, stem=(8, 16), stem_blocks=1)).eval().patches.stem
+    stem = ViT(ViTConfig(3, (32, 32), 8, 48, 1, 3, 96, stem=(8, 16), stem_blocks=1)).eval().patch_embed.stem
     [block] = [module for module in stem if isinstance(module, ResidualBlock)]
     maps = torch.rand(2, 16, 8, 8)
     torch.testing.assert_close(block(maps), maps)

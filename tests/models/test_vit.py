@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.vision_transformer import VisionTransformer
 
-from corolla.branches import DropPath
-from corolla.model import ViT, ViTConfig, attend, eager_attention
+from corolla.models.config import ViTConfig
+from corolla.models.vit import DropPath, ViT, attention, eager_attention
 
-SMALL = ViTConfig(num_classes=3, image_size=(32, 32), patch_size=8, width=48, depth=2, heads=3, mlp_dim=96)
+SMALL = ViTConfig(num_classes=3, image_size=(32, 32), patch_size=8, embed_dim=48, depth=2, num_heads=3, mlp_dim=96)
 
 
 def randomized(config: ViTConfig) -> ViT:
@@ -27,14 +27,14 @@ def randomized(config: ViTConfig) -> ViT:
 def from_torchvision(theirs: VisionTransformer, ours: ViT) -> None:
     """Put torchvision's weights into our model, name by name."""
     names = {
-        "class_token": "class_token", "encoder.pos_embedding": "positions",
-        "conv_proj.weight": "patches.project.weight", "conv_proj.bias": "patches.project.bias",
+        "class_token": "cls_token", "encoder.pos_embedding": "pos_embed",
+        "conv_proj.weight": "patch_embed.proj.weight", "conv_proj.bias": "patch_embed.proj.bias",
         "encoder.ln.weight": "norm.weight", "encoder.ln.bias": "norm.bias",
         "heads.head.weight": "head.weight", "heads.head.bias": "head.bias",
     }  # fmt: skip
     inside = {
-        "ln_1": "norm1", "ln_2": "norm2", "self_attention.in_proj_": "attention.qkv.",
-        "self_attention.out_proj": "attention.out", "mlp.0": "mlp.0", "mlp.3": "mlp.2",
+        "ln_1": "norm1", "ln_2": "norm2", "self_attention.in_proj_": "attn.qkv.",
+        "self_attention.out_proj": "attn.proj", "mlp.0": "mlp.fc1", "mlp.3": "mlp.fc2",
     }  # fmt: skip
     state = {}
     for name, tensor in theirs.state_dict().items():
@@ -62,7 +62,7 @@ def test_logits_equal_torchvision_with_the_same_weights() -> None:
 
 def test_paper_parameter_counts() -> None:
     """Table 1 of the paper: 86M, 307M and 632M; ours with 1,000 classes, as timm counts them."""
-    from corolla.sizes import vit_config
+    from corolla.models.names import vit_config
 
     for name, expected in {
         "vit_tiny_patch16_224": 5_717_416,
@@ -76,13 +76,14 @@ def test_paper_parameter_counts() -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {}, {"pooling": "average"}, {"positions": "sincos"}, {"registers": 4}, {"registers": 2, "pooling": "average"},
-    {"pooling": "token+average", "registers": 2}, {"pooling": "average", "norm_after_pooling": True},
+    {}, {"global_pool": "avg"}, {"pos_embed": "sincos"}, {"num_reg_tokens": 4},
+    {"num_reg_tokens": 2, "global_pool": "avg"}, {"global_pool": "token+avg", "num_reg_tokens": 2},
+    {"global_pool": "avg", "norm_after_pooling": True},
     {"layer_scale": 0.1}, {"stem": (8, 16, 32)}, {"stem": (8, 16)}, {"drop_path": 0.3},
-    {"stem": (8, 16), "stem_blocks": 2}, {"distilled": True}, {"distilled": True, "registers": 2},
-    {"activation": "swiglu"}, {"norm_eps": 1e-12}, {"antialias_positions": False},
-    {"rotary": "centered", "positions": "none"}, {"rotary": "counted", "rotary_grid": (7, 9)},
-    {"rotary": "counted", "registers": 2, "distilled": True}, {"rotary": "centered", "positions": "sincos"},
+    {"stem": (8, 16), "stem_blocks": 2}, {"distilled": True}, {"distilled": True, "num_reg_tokens": 2},
+    {"activation": "swiglu"}, {"norm_eps": 1e-12}, {"pos_embed_antialias": False},
+    {"rotary": "centered", "pos_embed": "none"}, {"rotary": "counted", "rotary_grid": (7, 9)},
+    {"rotary": "counted", "num_reg_tokens": 2, "distilled": True}, {"rotary": "centered", "pos_embed": "sincos"},
     {"norm_in_mlp": True, "activation": "swiglu"}, {"norm_in_attention": True, "norm_in_mlp": True},
 ])  # fmt: skip
 def test_every_option_runs_learns_and_takes_other_sizes(change: dict[str, object]) -> None:
@@ -101,23 +102,23 @@ def test_one_image_does_not_see_another() -> None:
     torch.testing.assert_close(model(images)[2:3], model(images[2:3]), rtol=1e-5, atol=1e-5)
 
 
-def test_inspect_returns_what_forward_computed() -> None:
-    config = replace(SMALL, registers=2)
+def test_forward_intermediates_returns_what_forward_computed() -> None:
+    config = replace(SMALL, num_reg_tokens=2)
     model, images = randomized(config), torch.randn(2, 3, 32, 32)
-    seen = model.inspect(images)
+    seen = model.forward_intermediates(images)
     torch.testing.assert_close(seen.logits, model(images), rtol=1e-4, atol=1e-5)
     assert seen.embedded.shape == (2, 1 + 2 + 16, 48)
-    assert [z.shape for z in seen.blocks] == [(2, 19, 48)] * 2
+    assert [z.shape for z in seen.blocks.values()] == [(2, 19, 48)] * 2
     assert [a.shape for a in seen.attention] == [(2, 3, 19, 19)] * 2
     torch.testing.assert_close(seen.attention[1].sum(-1), torch.ones(2, 3, 19))
-    torch.testing.assert_close(model.head(model.pool(model.norm(seen.blocks[-1]))), seen.logits)
+    torch.testing.assert_close(model.head(model.pool(model.norm(seen.blocks[1]))), seen.logits)
 
 
 @settings(max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 40), st.sampled_from([8, 16, 64]), st.integers(0, 10_000))
 def test_both_attentions_agree(heads: int, tokens: int, width: int, seed: int) -> None:
     q, k, v = torch.randn(3, 2, heads, tokens, width, generator=torch.Generator().manual_seed(seed)).unbind()
-    torch.testing.assert_close(attend(q, k, v), eager_attention(q, k, v)[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(attention(q, k, v), eager_attention(q, k, v)[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("tokens", [511, 512], ids=["written out on a CPU", "fused"])
@@ -126,7 +127,7 @@ def test_attention_in_half_precision_has_the_gradients_of_single_precision(token
 
     def gradients(dtype: torch.dtype) -> list[torch.Tensor]:
         inputs = [tensor.to(dtype).requires_grad_() for tensor in (q, k, v)]
-        attend(*inputs).square().sum().backward()
+        attention(*inputs).square().sum().backward()
         return [tensor.grad.float() for tensor in inputs if tensor.grad is not None]
 
     for half, single in zip(gradients(torch.bfloat16), gradients(torch.float32), strict=True):
@@ -143,14 +144,15 @@ def test_written_attention_survives_half_precision_scores() -> None:
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"width": 50}, "heads"), ({"image_size": (30, 32)}, "30x32"), ({"heads": 0}, "at least 1"),
-    ({"width": 51, "heads": 3, "positions": "sincos"}, "multiple of 4"),
+    ({"embed_dim": 50}, "heads"), ({"image_size": (30, 32)}, "30x32"), ({"num_heads": 0}, "at least 1"),
+    ({"embed_dim": 51, "num_heads": 3, "pos_embed": "sincos"}, "multiple of 4"),
     ({"stem": (8, 8, 8, 8)}, "too small"), ({"stem": (8, 16), "stem_blocks": -1}, "residual blocks"),
-    ({"pooling": "max"}, "token, average"), ({"activation": "relu"}, "gelu, swiglu"), ({"norm_eps": 0.0}, "epsilon"),
-    ({"distilled": True, "pooling": "average"}, "beside a class token"),
-    ({"norm_after_pooling": True}, "before the last norm"), ({"positions": "none"}, "needs rotary ones"),
+    ({"global_pool": "max"}, "token, avg"), ({"activation": "relu"}, "gelu, swiglu"),
+    ({"norm_eps": 0.0}, "epsilon"),
+    ({"distilled": True, "global_pool": "avg"}, "beside a class token"),
+    ({"norm_after_pooling": True}, "before the last norm"), ({"pos_embed": "none"}, "needs rotary ones"),
     ({"rotary": "mixed"}, "none, centered, counted"),
-    ({"rotary": "centered", "heads": 24}, "multiple of 4 wide, not 2"),
+    ({"rotary": "centered", "num_heads": 24}, "multiple of 4, not 2"),
     ({"rotary": "centered", "rotary_base": float("nan")}, "base of rotary"),
     ({"rotary": "counted", "rotary_grid": (0, 3)}, r"grid of \(0, 3\)"),
 ])  # fmt: skip
@@ -166,13 +168,13 @@ def test_an_image_that_does_not_divide_is_named() -> None:
 
 def test_what_the_head_reads() -> None:
     images = torch.randn(2, 3, 32, 32)
-    both = randomized(replace(SMALL, pooling="token+average", registers=2))
-    seen = both.inspect(images)
-    last = both.norm(seen.blocks[-1])
+    both = randomized(replace(SMALL, global_pool="token+avg", num_reg_tokens=2))
+    seen = both.forward_intermediates(images)
+    last = both.norm(seen.blocks[1])
     assert torch.allclose(seen.pooled, torch.cat([last[:, 0], last[:, 3:].mean(dim=1)], dim=1))
-    after = randomized(replace(SMALL, pooling="average", norm_after_pooling=True))
-    seen = after.inspect(images)
-    assert torch.allclose(seen.pooled, after.norm(seen.blocks[-1].mean(dim=1)))
+    after = randomized(replace(SMALL, global_pool="avg", norm_after_pooling=True))
+    seen = after.forward_intermediates(images)
+    assert torch.allclose(seen.pooled, after.norm(seen.blocks[1].mean(dim=1)))
 
 
 def test_stochastic_depth_keeps_the_mean_and_rests_in_evaluation() -> None:

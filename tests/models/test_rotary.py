@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from corolla.configuration import ViTConfig
-from corolla.rotary import rotate, rotations
+from corolla.models.config import ViTConfig
+from corolla.models.rotary import rotate, rotations
 
 CPU = torch.device("cpu")
-CENTERED = ViTConfig(2, (24, 40), 8, 32, 1, 2, 32, positions="none", rotary="centered")  # heads of 16 channels
+CENTERED = ViTConfig(2, (24, 40), 8, 32, 1, 2, 32, pos_embed="none", rotary="centered")  # heads of 16 channels
 COUNTED = replace(CENTERED, rotary="counted", rotary_base=10_000.0)
 
 

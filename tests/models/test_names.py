@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from corolla.errors import CorollaError
-from corolla.sizes import name_of, names, vit_config
+from corolla.models.names import name_of, names, vit_config
 
 
 def test_every_listed_name_can_be_built_into_a_configuration() -> None:
@@ -27,7 +27,7 @@ def test_a_wrong_name_is_one_line_with_a_way_out(name: str, words: str) -> None:
 
 
 def test_any_field_can_be_changed_by_keyword() -> None:
-    assert vit_config("vit_tiny_patch16_224", 5, image_size=(96, 64), registers=4).registers == 4
+    assert vit_config("vit_tiny_patch16_224", 5, image_size=(96, 64), num_reg_tokens=4).num_reg_tokens == 4
 
 
 @pytest.mark.parametrize("name", [*names(), "vit_micro_conv16_160", "vit_pico_patch8_16"])
@@ -38,6 +38,6 @@ def test_an_architecture_is_called_by_the_name_it_is_built_from(name: str) -> No
 
 
 def test_an_architecture_of_no_named_size_is_called_by_width_and_depth() -> None:
-    config = vit_config("vit_small_patch14_518", 5, registers=4)
+    config = vit_config("vit_small_patch14_518", 5, num_reg_tokens=4)
     assert name_of(config) == "vit_small_patch14_reg4_518"
     assert name_of(replace(config, depth=5)) == "vit_w384d5_patch14_reg4_518"

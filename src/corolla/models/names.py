@@ -9,17 +9,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from corolla.configuration import ViTConfig
 from corolla.errors import CorollaError
+from corolla.models.config import ViTConfig
 
 
 @dataclass(frozen=True)
 class Size:
     """One row of the paper's table 1."""
 
-    width: int  # D
+    embed_dim: int  # D
     depth: int  # layers
-    heads: int
+    num_heads: int
     mlp_dim: int
 
 
@@ -59,9 +59,9 @@ def vit_config(name: str, num_classes: int, **changes: Any) -> ViTConfig:
         "num_classes": num_classes,
         "image_size": (pixels, pixels),
         "patch_size": side,
-        "width": size.width,
+        "embed_dim": size.embed_dim,
         "depth": size.depth,
-        "heads": size.heads,
+        "num_heads": size.num_heads,
         "mlp_dim": size.mlp_dim,
     }
     if match["kind"] == "conv":
@@ -70,10 +70,10 @@ def vit_config(name: str, num_classes: int, **changes: Any) -> ViTConfig:
                 f"{name}: a convolutional stem has a stride of {', '.join(map(str, CONV_STRIDES))}, not {side}"
             )
         stages = side.bit_length() - 1
-        stem = tuple(size.width >> stage for stage in reversed(range(stages)))  # ..., D/4, D/2, D
+        stem = tuple(size.embed_dim >> stage for stage in reversed(range(stages)))  # ..., D/4, D/2, D
         # The hybrids are this project's own; they take what trains best from scratch (arXiv 2205.01580)
         # and, measured in benchmarks/README.md, one residual block a stage.
-        fields |= {"stem": stem, "stem_blocks": 1, "pooling": "average", "positions": "sincos"}
+        fields |= {"stem": stem, "stem_blocks": 1, "global_pool": "avg", "pos_embed": "sincos"}
     try:
         return ViTConfig(**(fields | changes))
     except ValueError as error:
@@ -83,8 +83,9 @@ def vit_config(name: str, num_classes: int, **changes: Any) -> ViTConfig:
 def name_of(shape: ViTConfig) -> str:
     """What an architecture is called, wherever its weights came from; a size without a name by its width and depth."""
     sizes = {size: name for name, size in SIZES.items()}
-    size = sizes.get(Size(shape.width, shape.depth, shape.heads, shape.mlp_dim), f"w{shape.width}d{shape.depth}")
-    registers = f"_reg{shape.registers}" if shape.registers else ""
+    own = Size(shape.embed_dim, shape.depth, shape.num_heads, shape.mlp_dim)
+    size = sizes.get(own, f"w{shape.embed_dim}d{shape.depth}")
+    registers = f"_reg{shape.num_reg_tokens}" if shape.num_reg_tokens else ""
     rotary = "" if shape.rotary == "none" else "_rope"
     kind = "conv" if shape.stem else "patch"
     return f"vit_{size}_{kind}{shape.patch_size}{rotary}{registers}_{max(shape.image_size)}"

@@ -1,4 +1,4 @@
-"""The layers of a model with shapes, parameters and multiply-adds, found without computing or storing a number."""
+"""The layers of a model with shapes, parameters and MACs, found without computing or storing a number."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from corolla.model import ViT, ViTConfig
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,13 @@ class Layer:
     kind: str
     shape: tuple[int, ...]  # of its output for one image; of the tensor itself if it is one
     parameters: int
-    multiply_adds: int
+    macs: int
 
 
-def walk(config: ViTConfig) -> list[Layer]:
+def model_summary(config: ViTConfig) -> list[Layer]:
     """Every module with parameters, in the order of the model's definition, the whole model first.
 
-    The model lives on PyTorch's `meta` device, so even the largest takes no memory. Multiply-adds are half the
+    The model lives on PyTorch's `meta` device, so even the largest takes no memory. MACs are half the
     operations that PyTorch counts in products of matrices (attention's own too) and convolutions; sums,
     normalizations and activations are left out, as is the custom.
     """

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from corolla.configuration import ViTConfig
+from corolla.models.config import ViTConfig
 
 
 def rotations(config: ViTConfig, grid: tuple[int, int], before: int, device: torch.device) -> Tensor:
@@ -21,7 +21,7 @@ def rotations(config: ViTConfig, grid: tuple[int, int], before: int, device: tor
     Channels i and i + d/2 are a pair and have the same angle.
     """
     rows, columns = (coordinates(config, axis, device, count) for axis, count in enumerate(grid))
-    pairs = config.width // config.heads // 4  # along either axis
+    pairs = config.embed_dim // config.num_heads // 4  # along either axis
     frequencies = config.rotary_base ** (-torch.arange(pairs, device=device) / pairs)  # theta_i of eq. 15: (d/4,)
     shape = *grid, pairs
     by_row = (rows[:, None, None] * frequencies).expand(shape)
@@ -39,9 +39,9 @@ def coordinates(config: ViTConfig, axis: int, device: torch.device, count: int) 
     return steps if config.rotary_grid is None else steps / count * config.rotary_grid[axis]
 
 
-def rotate(x: Tensor, turns: Tensor) -> Tensor:
+def rotate(x: Tensor, rope: Tensor) -> Tensor:
     """Queries or keys (B, h, S, d) turned by `rotations` (2, S, d), each pair of channels in its plane (eq. 34)."""
-    cos, sin = turns
+    cos, sin = rope
     first, second = x.chunk(2, dim=-1)
     turned: Tensor = x * cos + torch.cat([-second, first], dim=-1) * sin
     return turned.to(x.dtype)
