@@ -54,13 +54,13 @@ def classifier() -> Classifier:
 
 
 def pushed() -> None:
-    with pytest.raises(corolla.CorollaError, match="is no name on the Hub"):  # the run was found, so it got so far
+    with pytest.raises(corolla.CorollaError, match="is not a name on the Hub"):  # the run was found, so it got so far
         push(RUN, "no repository")
 
 
 # Every function that takes a path, and a call with paths in the home directory: what it gives is true.
 CALLS: dict[str, Callable[[], object]] = {
-    "corolla.load": lambda: corolla.load(RUN).classes == ("blue", "green", "red") == corolla.load(FILE).classes,
+    "corolla.loading.load": lambda: corolla.load(RUN).classes == ("blue", "green", "red") == corolla.load(FILE).classes,
     "corolla.audit.audit.audit": lambda: audit(PHOTOS, RUN).labels,
     "corolla.bulk.predict.predict": lambda: (
         predict_many(RUN, PHOTOS, "~/new/all.parquet").rows == 60

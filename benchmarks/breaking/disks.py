@@ -209,7 +209,7 @@ def one_image_gone_or_changed(setting: Setting, tries: int) -> Tally:
         with changed(image) if number % 2 else gone(image):
             ended = setting.resume(run)
         again = setting.resume(run)
-        told = refused(ended, image.name, "put them back")
+        told = refused(ended, image.name, "restore them")
         tally.count(told and again.status == 0, setting.differences(run), ended.err + again.err)
     return tally
 

@@ -87,7 +87,7 @@ class Classifier(Predictor):
 
     @torch.inference_mode()
     def raw_outputs(self, pixels: NDArray[np.uint8]) -> Outputs:
-        """What the model computes for preprocessed images (B, H, W, 3), before any calibration."""
+        """The model's raw outputs for preprocessed images (B, H, W, 3), before any calibration."""
         images = self.images(pixels)
         views = [images, images.flip(-1)] if self.flip else [images]
         with self.precision.autocast(self.device):

@@ -56,7 +56,7 @@ def locked(
 
 
 def take(folder: Path, note: Callable[[str], None] | None, patience: float) -> "FileLock | None":
-    """The lock of a folder, acquired; None where there can be none."""
+    """The lock of a folder, acquired; None if locking is impossible."""
     from filelock import FileLock, Timeout  # imported late: predictions need no lock and should start quickly
 
     file = folder / NAME

@@ -124,7 +124,7 @@ class Predictor(ABC):
     def outputs(
         self, images: Sequence[ImageInput], progress: Callable[[int, int], None] | None = None
     ) -> list[ModelOutput]:
-        """What the model says about every image, in order; the first unreadable one raises `ImageError`."""
+        """The model's output for every image, in order; the first unreadable one raises `ImageError`."""
         outputs = []
         for index, output in self.iter_outputs(images):
             if isinstance(output, ImageError):
@@ -137,11 +137,11 @@ class Predictor(ABC):
     def iter_outputs(
         self, images: Iterable[ImageInput], readers: int = 4
     ) -> Iterator[tuple[int, ModelOutput | ImageError]]:
-        """Each image's index and what the model says about it, or why it cannot be read, in order.
+        """Each image's index and the model's output for it, or why it cannot be read, in order.
 
         Images are decoded in `readers` threads while the batch before them is computed. An image's prediction does
-        not depend on its neighbors beyond the last bits of floating point. Raises `CorollaError` at once for what is
-        no series of images.
+        not depend on its neighbors beyond the last bits of floating point. Raises `CorollaError` at once if `images` is
+        not iterable, or a single image.
         """
         single = isinstance(images, (str, bytes, bytearray, memoryview, np.ndarray, Image.Image))
         if single or not isinstance(images, Iterable):

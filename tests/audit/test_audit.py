@@ -28,13 +28,13 @@ def test_a_sound_folder_raises_no_concern(sound: Path) -> None:
     assert concerns(found) == []
     assert (found.classes, len(found.used), found.splits) == (("blue", "green", "red"), 30, ())
     assert found.imbalance == 1.0
-    assert set(found_by(found).values()) <= {"0", "0 sets", "no splits", "not looked at"}
+    assert set(found_by(found).values()) <= {"0", "0 sets", "no splits", "not checked"}
 
 
 def test_every_flaw_is_counted_once(flawed: Path) -> None:
     found = audit(flawed)
     assert found_by(found) == {
-        "Labels likely wrong": "not looked at",
+        "Labels likely wrong": "not checked",
         "Exact duplicates": "2 sets",
         "Near-duplicates": "1 set",
         "Copies across classes": "1 set",
@@ -48,7 +48,7 @@ def test_every_flaw_is_counted_once(flawed: Path) -> None:
         "Likely placeholders": "0",
     }
     assert said(found) == (
-        "1 photograph is filed under more than one class. 1 file cannot be read and would be left out. "
+        "1 photograph is labeled with more than one class. 1 file cannot be read and would be left out. "
         "1 image shows nothing."
     )
     assert [(example.path, reason) for example, reason in found.unreadable] == [
@@ -85,7 +85,7 @@ def test_a_row_left_out_whose_file_is_gone_is_no_matter(split_table: Path) -> No
 
 
 def test_copies_that_are_left_out_already_are_no_concern(split_table: Path) -> None:
-    assert "1 photograph is filed under more than one class" in said(audit(split_table))
+    assert "1 photograph is labeled with more than one class" in said(audit(split_table))
     rows = list(csv.DictReader(split_table.read_text(encoding="utf-8").splitlines()))
     for row in rows:
         if row["path"].endswith("also green.png"):
@@ -105,7 +105,7 @@ def test_groups_across_splits_are_told(split_table: Path) -> None:
     split_table.write_text(text.replace("blue/01.png,blue,val,", "blue/01.png,blue,val,ann"), encoding="utf-8")
     found = audit(split_table)
     assert found.groups == (("ann", ("train", "val")),)
-    assert "1 group stands in more than one split (ann)" in said(found)
+    assert "1 group is in more than one split (ann)" in said(found)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_what_is_sure_is_decided_and_a_split_is_made_where_there_is_none(flawed:
         "green/broken.jpg": "cannot be read: not an image in a known format",
         "red/copy of 00.png": "the same bytes as red/00.png",
     }
-    assert rows["red/01.png"].note == "nearly the same as red/smaller 01.jpg"
+    assert rows["red/01.png"].note == "near-duplicate of red/smaller 01.jpg"
     assert rows["red/01.png"].split == rows["red/smaller 01.jpg"].split
     assert {row.split for row in rows.values()} == {"", *SPLITS}
     assert all(not row.suggested for row in rows.values())

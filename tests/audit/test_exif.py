@@ -38,11 +38,11 @@ def test_every_cut_is_told() -> None:
 @pytest.mark.parametrize(
     ("bent", "said"),
     [
-        (PREFIX + b"nothing", "it begins like nothing that is EXIF"),
-        (PREFIX + b"MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 20, "entry 0xffff of its first directory is of no known type"),
-        (block(orientation=9), "its orientation is 9, which means nothing"),
-        (block()[:-12], "points behind its end"),
-        (PREFIX + b"II*\0" + struct.pack("<L", 8), "it is cut off"),
+        (PREFIX + b"nothing", "it does not start like EXIF"),
+        (PREFIX + b"MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 20, "entry 0xffff of its first directory has an unknown type"),
+        (block(orientation=9), "its orientation is 9, which is not valid"),
+        (block()[:-12], "points beyond its end"),
+        (PREFIX + b"II*\0" + struct.pack("<L", 8), "it is truncated"),
     ],
 )
 def test_what_is_wrong_is_said(bent: bytes, said: str) -> None:

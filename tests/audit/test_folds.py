@@ -115,5 +115,5 @@ def test_nothing_to_judge_by_is_one_line(sound: Path, tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_there(sound: Path) -> None:
-    with pytest.raises(CorollaError, match="no published weights are called 'flowrs'"):
+    with pytest.raises(CorollaError, match="no published weights and no file 'flowrs'"):
         audit(sound, "flowrs")

@@ -34,7 +34,7 @@ def test_each_flaw_is_of_its_kind_and_of_no_other(flawed: Path, name: str, kinds
 
 def test_details_are_told(flawed: Path) -> None:
     assert look(flawed / "red" / "tiny.png").oddities() == {"small": "30 x 20 pixels"}
-    assert "points behind its end" in look(flawed / "green" / "exif.jpg").oddities()["exif"]
+    assert "points beyond its end" in look(flawed / "green" / "exif.jpg").oddities()["exif"]
 
 
 def test_the_size_is_the_whole_upright_one(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def page(found: Findings, tmp_path_factory: pytest.TempPathFactory) -> Page:
 def test_the_page_says_what_was_found(page: Page, found: Findings) -> None:
     text = page.text.replace("\u00a0", " ")
     assert "38 images · 3 classes" in text
-    assert "1 photograph is filed under more than one class." in text
+    assert "1 photograph is labeled with more than one class." in text
     assert "not an image in a known format" in text
     assert found.labels is not None
     assert f"{len(found.labels.suspects)} are likely wrong by confident learning" in text
@@ -77,7 +77,7 @@ def test_without_weights_there_are_no_labels_and_the_page_says_how(sound: Path, 
     write_page(audit(sound), tmp_path / "a.html")
     page = Page(tmp_path / "a.html")
     assert [a["id"] for a in page.all("section")] == ["headline", "classes", "sizes"]
-    assert "Nothing was found that would spoil a training." in page.text
+    assert "No problems found." in page.text
     assert "corolla audit DATA --weights NAME_OR_PATH" in page.text
 
 

@@ -74,7 +74,7 @@ def test_a_full_disk_keeps_what_is_done(model: Path, images: Path, small_disk: P
     with pytest.raises(CorollaError) as raised:
         predict(model, [str(images)], out, chunk=32, told=told, progress=Fill())
     assert "no space left on device; make room" in str(raised.value)
-    assert f"; {told.kept} of 150 rows are kept, and the same command goes on" in str(raised.value)
+    assert f"; {told.kept} of 150 rows are saved, and the same command resumes" in str(raised.value)
     assert not out.exists()
     assert not list(plan.folder_of(out).glob(".*"))
     filler.unlink()

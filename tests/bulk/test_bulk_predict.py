@@ -235,7 +235,7 @@ def test_two_cannot_work_at_one_result(model: Path, images: Path, rows: Callable
                 Meanwhile.said = str(raised.value)
 
     assert len(rows(images, progress=Meanwhile())) == 150
-    assert "another process is at work" in Meanwhile.said
+    assert "another process is working" in Meanwhile.said
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 2, "rows": 1, "chunk": 32}'])
@@ -243,7 +243,7 @@ def test_a_damaged_plan_is_one_line(content: str, rows: Callable, images: Path, 
     with pytest.raises(KeyboardInterrupt):
         rows(images, progress=GracefulShutdown(1))
     (tmp_path / "rows.parquet.unfinished" / "plan.json").write_text(content)
-    with pytest.raises(CorollaError, match=r"plan\.json.* to begin again"):
+    with pytest.raises(CorollaError, match=r"plan\.json.* to start again"):
         rows(images)
 
 
@@ -255,7 +255,7 @@ def test_a_damaged_list_is_one_line(rows: Callable, images: Path, tmp_path: Path
     for place in range(0, len(content) // 2, 20):
         content[place] ^= 255
     file.write_bytes(content)
-    with pytest.raises(CorollaError, match="to begin again"):
+    with pytest.raises(CorollaError, match="to start again"):
         rows(images)
 
 
@@ -324,7 +324,7 @@ def test_the_list_is_that_of_the_beginning(rows: Callable, images: Path, tmp_pat
     ("asked", "said"),
     [
         ({"out": "rows.csv"}, r"should end in \.parquet"),
-        ({"engine": "spark"}, "no engine is called 'spark'"),
+        ({"engine": "spark"}, "there is no engine 'spark'"),
         ({"chunk": 33}, "multiple of 32"),
         ({"coverage": 2.0}, "lies between 0 and 1"),
         ({"run": "nowhere.onnx"}, "no such file"),

@@ -65,7 +65,7 @@ def test_folders_patterns_and_files_keep_their_order(some: Path) -> None:
         ("-", "standard input cannot be read twice"),
         ("memory://nowhere/", "there is no memory://nowhere/"),
         ("nothing://x", "cannot open nothing://x: "),
-        ("zip://a.png::file:///x.zip", "an address inside another"),
+        ("zip://a.png::file:///x.zip", "nested addresses"),
         ("http://127.0.0.1:9/folder/", "cannot list http://127.0.0.1:9/folder/: "),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_hostile_shard_is_read_as_far_as_it_is_one(tmp_path: Path, png: Callab
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
     made = rows(file)
-    said = "it is not an ordinary file, and links are not followed"
+    said = "it is not a regular file, and links are not followed"
     assert [row["error"] for row in made[:5]] == [said, said, said, None, None]
     assert [row["path"] for row in made[3:5]] == [f"{file}/../../up.png", f"{file}//etc/absolute.png"]
     assert "MB, more than 64 MB are not read" in made[5]["error"]

@@ -32,10 +32,10 @@ def test_the_table_the_page_and_the_json(corolla: Callable, own: Path) -> None:
     assert said.status == 0
     assert said.out.startswith("38 images of 3 classes, without splits\n")
     lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert "1 photograph is filed under more than one class." in lines
+    assert "1 photograph is labeled with more than one class." in lines
     assert "Exact duplicates 2 sets" in lines
     assert "Unreadable files 1" in lines
-    assert "Labels likely wrong not looked at; give --weights" in lines
+    assert "Labels likely wrong not checked; give --weights" in lines
     assert "red 14" in lines
     assert "audit: audit-my-images/audit.html" in said.err.replace("\\", "/")
     folder = own.parent / "audit-my-images"
@@ -89,7 +89,7 @@ def test_the_table_of_decisions_is_data(corolla: Callable, own: Path) -> None:
     ("words", "expected"),
     [
         (["nothing"], "there is no 'nothing'"),
-        (["my images", "--weights", "flowrs"], "no published weights are called 'flowrs'"),
+        (["my images", "--weights", "flowrs"], "no published weights and no file 'flowrs'"),
         (["my images", "--fix", "fixed.txt"], "should end in .csv"),
         (["my images", "--fix", "there.csv"], "there.csv is there already"),
         (["my images", "--relabel"], "--relabel"),

@@ -109,7 +109,7 @@ def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(
     assert said == b""
     [line] = told.decode().splitlines()
     assert line.startswith("corolla: stopped; ")
-    assert line.endswith(" of 4,320 rows are kept, and the same command goes on")
+    assert line.endswith(" of 4,320 rows are saved, and the same command resumes")
     again: subprocess.Popen[bytes] = start("predict", model, *words, "--out", out)
     said, told = again.communicate(timeout=300)
     assert again.returncode == 0, told

@@ -67,7 +67,7 @@ def test_shard_packs_painted_images_and_tells_how_many(corolla: Callable, painte
     assert [shard["images"] for shard in listed["shards"] if shard["split"] == "train"] == [40, 40, 25]
     assert corolla("data", "shard", painted, tmp_path / "shards", "--images", 40, "--quiet").err == ""
     assert "other data or options" in corolla("data", "shard", painted, tmp_path / "shards", "--seed", 1).line
-    assert "read in order as it is" in corolla("data", "shard", tmp_path / "shards", tmp_path / "again").line
+    assert "consists of shards already" in corolla("data", "shard", tmp_path / "shards", tmp_path / "again").line
     assert "--megabytes is inf" in corolla("data", "shard", painted, tmp_path / "new", "--megabytes", "inf").line
 
 

@@ -60,7 +60,7 @@ def test_show_of_a_name_fetches_nothing_and_tells_more_once_it_is_there(
     after = corolla("weights", "show", name)
     assert after.out.startswith(before.out[:100])
     assert "3 classes: oak, elm, ash" in after.out
-    assert "near it: dino_vits16" in corolla("weights", "show", "dino_vits15").line
+    assert "similar: dino_vits16" in corolla("weights", "show", "dino_vits15").line
 
 
 def test_training_begins_with_weights_by_name(
@@ -97,16 +97,16 @@ def test_convert_writes_proves_and_says_so(
 ) -> None:
     said = corolla("weights", "convert", small, tmp_path / "out", "--to", dialect)
     assert (said.status, said.err) == (0, "")
-    assert "read back, its answers differ" in said.out
+    assert "read back, its outputs differ" in said.out
     assert any((tmp_path / "out").glob("model.*"))
     assert "import" not in said.out
     library = {"timm": "timm", "huggingface": "transformers"}[dialect]
-    [asked] = [line for line in said.out.splitlines() if " computes the same of " in line]
+    [asked] = [line for line in said.out.splitlines() if " computes the same outputs for " in line]
     assert asked.startswith(f"{library} ")
-    assert f" {tmp_path / 'out'}, to " in asked
-    squashed = "transformers has no words for the largest crop of this shape" in said.out
+    assert f" {tmp_path / 'out'}, within " in asked
+    squashed = "transformers cannot represent the largest crop of this shape" in said.out
     assert squashed == (dialect == "huggingface")
-    assert f"no library was asked of {small / 'model.safetensors'}" in said.out
+    assert f"{small / 'model.safetensors'} was not verified with a library" in said.out
     if dialect in ("timm", "huggingface"):
         assert "3 classes: oak, elm, ash" in corolla("weights", "show", tmp_path / "out").out
     if dialect == "huggingface":
@@ -122,7 +122,7 @@ def test_a_hybrid_is_written_and_says_what_it_needs(
     assert corolla("train", images, "--out", tmp_path / "run", "--quiet", *words).status == 0
     said = corolla("weights", "convert", tmp_path / "run", tmp_path / "out", "--to", dialect)
     assert said.out.splitlines()[1] == (
-        f"{dialect} has no words for this model; load it after `import corolla.bridges.{module}`"
+        f"{dialect} cannot represent this model; load it after `import corolla.bridges.{module}`"
     )
     shown = corolla("weights", "show", tmp_path / "out").out
     assert "3 classes: deep blue" in shown
@@ -140,7 +140,7 @@ def test_what_a_dialect_has_no_words_for_is_one_line_and_nothing_is_written(
     assert "not square" in corolla("weights", "convert", small, tmp_path / "out", "--to", "google").line
     hybrid = ViT(vit_config("vit_pico_conv8_16", 3))
     save_file(hybrid.state_dict(), tmp_path / "hybrid.safetensors")
-    assert "in no dialect" in corolla("weights", "show", tmp_path / "hybrid.safetensors").line
+    assert "in no format" in corolla("weights", "show", tmp_path / "hybrid.safetensors").line
     assert not (tmp_path / "out").exists()
 
 
@@ -170,7 +170,7 @@ def test_rotary_positions_are_shown_and_converted_to_what_has_words_for_them(
         assert "read back" in said.out
         assert "positions   rotary, from the middle, base 100\n" in corolla("weights", "show", tmp_path / to).out
     assert (
-        "torchvision has no words for SwiGLU, rotary positions"
+        "torchvision cannot represent SwiGLU, rotary positions"
         in corolla("weights", "convert", folder, tmp_path / "none", "--to", "torchvision").line
     )
     assert not (tmp_path / "none").exists()

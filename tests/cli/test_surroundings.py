@@ -113,7 +113,7 @@ def test_names_beyond_ascii_where_python_takes_none_are_told_with_the_way_out(im
     done = corolla("train", images, "--out", tmp_path / "run", "--epochs", "1", "--quiet", said=said)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert line.endswith("Python takes names for ascii here; set PYTHONUTF8=1")
+    assert line.endswith("Python reads file names as ascii here; set PYTHONUTF8=1")
 
 
 @posix

@@ -137,7 +137,7 @@ def test_images_that_are_gone_or_others_than_at_the_start_are_named(tmp_path: Pa
     (tmp_path / "away").rename(tmp_path / "0.png")
     (tmp_path / "1.png").write_bytes(whole)
     refuse_changed(manifest)
-    with pytest.raises(CorollaError, match="not there"):
+    with pytest.raises(CorollaError, match="is missing"):
         refuse_changed(Manifest(tmp_path / "none", manifest.examples))
 
 

@@ -321,7 +321,7 @@ def test_what_lies_there_is_no_readable_file(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_does_not_hang_the_reader(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    with pytest.raises(ImageError, match="not an ordinary file"):
+    with pytest.raises(ImageError, match="not a regular file"):
         read_image(tmp_path / "pipe.jpg")
 
 

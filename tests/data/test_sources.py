@@ -112,7 +112,7 @@ def test_images_too_alike_to_be_kept_together_are_spread_and_told(tmp_path: Path
     manifest = load_data(tmp_path / "parts")
     assert sizes(manifest) == (16, 4, 4)
     [note] = manifest.notes
-    assert note.startswith("24 of 24 images are so alike")
+    assert note.startswith("24 of 24 images are near-duplicates")
     assert load_data(tmp_path / "parts", duplicates="ignore").examples == manifest.examples
     assert load_data(tmp_path / "parts", duplicates="ignore").notes == ()
     message = refusal(tmp_path / "parts", duplicates="group")
@@ -151,7 +151,7 @@ def test_what_cannot_be_read_is_listed_or_stops(tree: Path) -> None:
     manifest = load_data(tree)
     assert sizes(manifest) == (14, 3, 3)
     assert [(s.path, s.reason) for s in manifest.skipped] == [
-        ("loose.png", "it lies outside every class folder"),
+        ("loose.png", "it is outside every class folder"),
         ("rose/notes.txt", "not an image in a known format"),
     ]
     assert "loose.png" in refusal(tree, strict=True)
@@ -192,7 +192,7 @@ def test_a_csv(tree: Path) -> None:
     manifest = load_data(table)
     assert sizes(manifest) == (14, 3, 3)
     assert [(s.path, s.reason) for s in manifest.skipped] == [("rose/gone.jpg", "no such file")]
-    assert f"files that are missing were looked for in {tree}" in manifest.notes
+    assert f"missing files were searched for in {tree}" in manifest.notes
     assert "gone.jpg: no such file" in refusal(table, strict=True)
 
 
@@ -212,7 +212,7 @@ def test_a_folder_of_images_beside_a_table_means_the_table(tree: Path) -> None:
         name = f"{file.parent.name} {file.name}"
         shutil.copy(file, home / "images" / name)
         lines.append(f"images/{name},{file.parent.name}")
-    assert "no class folders: its images lie in images alone" in refusal(home)
+    assert "no class folders: all its images are in images" in refusal(home)
     (home / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     assert load_data(home).classes == ("rose", "tulip")
     assert load_data(zipped(home, home.parent / "k.zip", "wrapped/")).classes == ("rose", "tulip")

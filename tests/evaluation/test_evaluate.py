@@ -127,7 +127,7 @@ def test_a_class_the_model_does_not_know_is_refused_with_both_lists(run: Run, tm
     said = str(caught.value)
     assert "does not know thistle" in said
     assert "the data has azure, thistle" in said
-    assert "the model answers azure, rosé, two words" in said
+    assert "the model predicts azure, rosé, two words" in said
     assert "\n" not in said
 
 

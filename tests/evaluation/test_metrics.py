@@ -53,7 +53,7 @@ def test_wilson_solves_its_own_equation() -> None:
 
 @pytest.mark.parametrize(("successes", "n"), [(-1, 5), (6, 5), (0, 0)])
 def test_wilson_refuses_what_is_no_share(successes: int, n: int) -> None:
-    with pytest.raises(ValueError, match="not a share"):
+    with pytest.raises(ValueError, match="not a proportion"):
         wilson(successes, n)
 
 

@@ -74,9 +74,9 @@ def test_the_hybrids_filters_are_its_stems_first(chance: Make) -> None:
     model = chance("hybrid").model
     assert filter_components(model).shape == (4, 3, 3, 3)
     assert "3 x 3 kernels of its stem" in about_filters(model)
-    assert "fixed waves" in about_positions(model)
+    assert "fixed sinusoids" in about_positions(model)
     assert about_filters(chance().model) == "principal components of its 8 x 8 patch filters"
-    assert "learned positions" in about_positions(chance().model)
+    assert "learned position embeddings" in about_positions(chance().model)
 
 
 def test_the_images_use_their_colors(shape: str, chance: Make) -> None:

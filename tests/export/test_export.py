@@ -58,7 +58,7 @@ def test_a_graph_that_answers_differently_is_not_written(
 
     monkeypatch.setattr(Graph, "forward", turned)
     monkeypatch.setattr("corolla.export.export.build", build)  # not the graph that another test had built
-    with pytest.raises(CorollaError, match=r"answers as the run on .* less than 99\.5%.*nothing was written"):
+    with pytest.raises(CorollaError, match=r"predicts as the run on .* less than 99\.5%.*nothing was written"):
         export(run, tmp_path / "mine.onnx")
     assert list(tmp_path.iterdir()) == []
 

@@ -58,7 +58,7 @@ READ: dict[str, tuple[Files, Reading, list[str]]] = {
     ),
     "malaria cells, the classes once more": (
         classes("cell_images/", "cat", "dog") | classes("cell_images/cell_images/", "cat", "dog"),
-        TWO, ["the class folders once more, and left out: cell_images (4 files)"],
+        TWO, ["a second copy of the class folders, and left out: cell_images (4 files)"],
     ),
     "rock, paper, scissors, with a sample": (
         classes("", "cat", "dog") | classes("rps-cv-images/", "cat", "dog"), TWO, ["rps-cv-images (4 files)"],
@@ -127,7 +127,7 @@ READ: dict[str, tuple[Files, Reading, list[str]]] = {
             for n, name in enumerate(("train", "test"))
         },
         {"train": every("cat", "dog", count=1), "test": every("cat", "dog", count=1)},
-        ["the splits are those of train.csv, test.csv"],
+        ["the splits come from train.csv, test.csv"],
     ),
     "real and fake faces": (
         {f"real_vs_fake/{path}": "" for path in THREE_SPLITS} | {
@@ -148,7 +148,7 @@ READ: dict[str, tuple[Files, Reading, list[str]]] = {
             "driver_imgs_list.csv": rows("subject,classname,img", *(f"p1,c{n},imgs/train/c{n}/0.jpg" for n in (0, 1))),
             "sample_submission.csv": rows("img,c0,c1", "0.jpg,0.5,0.5"),
         },
-        {"train": every("c0", "c1")}, ["imgs_list.csv beside", "if the images of one subject belong in one split"],
+        {"train": every("c0", "c1")}, ["imgs_list.csv beside", "to keep each subject in one split"],
     ),
     "traffic signs, whose test a table labels": (
         classes("Train/", "0", "1", ending=".png") | flat("Test/", 2, ".png") | flat("Meta/", 2, ".png") | {
@@ -211,7 +211,7 @@ READ: dict[str, tuple[Files, Reading, list[str]]] = {
         flat("train/", 2) | flat("test/", 2)
         | {f"{split}/metadata.csv": rows("file_name,label", "0.jpg,cat", "1.jpg,dog") for split in ("train", "test")},
         {"train": every("cat", "dog", count=1), "test": every("cat", "dog", count=1)},
-        ["the splits are those of train/metadata.csv, test/metadata.csv"],
+        ["the splits come from train/metadata.csv, test/metadata.csv"],
     ),
     "the same in JSON Lines": (
         flat("train/", 2) | {"train/metadata.jsonl": rows(*(
@@ -228,7 +228,7 @@ READ: dict[str, tuple[Files, Reading, list[str]]] = {
     "names of several words, between spaces": (
         flat("data/", 4) | {"train.txt": rows("data/0.jpg Boeing 707", "data/1.jpg Boeing 737", "data/2.jpg A320",
                                               "data/3.jpg Boeing 707")},
-        {"": {"Boeing 707": 2, "Boeing 737": 1, "A320": 1}}, ["column 2 is taken for the label"],
+        {"": {"Boeing 707": 2, "Boeing 737": 1, "A320": 1}}, ["column 2 is the label"],
     ),
 }  # fmt: skip
 # And those that are refused, with words of the reason and of what to do.

@@ -142,7 +142,7 @@ def test_runs_among_the_images_are_passed_over_and_named(tmp_path: Path) -> None
     listing = list_folder(tmp_path)
     assert [example.path for example in listing.examples] == ["cat/1.jpg", "dog/2.jpg"]
     assert listing.classes == {"": {"cat", "dog"}}
-    assert listing.notes == ("passed over, for they are runs and no images: begun, cat/run, runs/x",)
+    assert listing.notes == ("skipped, because they are run folders and not images: begun, cat/run, runs/x",)
 
 
 def test_a_run_may_be_made_among_the_images_it_is_trained_on(

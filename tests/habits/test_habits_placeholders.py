@@ -45,9 +45,9 @@ def test_names_that_differ_in_their_spelling_only() -> None:
     names = ["Maine Coon", "maine_coon", "MAINE-COON", "Birman", "C", "C++", "cat", "cats"]
     assert spelled_alike(names) == [("MAINE-COON", "Maine Coon", "maine_coon")]
     assert class_hints(["Cat", "cat", "unknown"]) == [
-        "what is called unknown may be no class but what was left over; it is learned like any other, so leave it out "
-        "if that is not meant",
-        "names of classes differ in their spelling only (Cat and cat); they are learned as different ones",
+        "class names such as unknown may stand for leftovers; they are trained like any other class, so remove them "
+        "if that is not intended",
+        "class names differ only in spelling (Cat and cat); they are trained as different classes",
     ]
     assert class_hints(["cat", "dog"]) == []
 
@@ -104,7 +104,7 @@ def test_a_placeholder_gets_a_hint_for_each_reason(insects: Callable[..., Path])
     ]
     assert found.odd("placeholder")[2][1].endswith("% of it is one color")
     assert [each.found for each in counts(found) if each.what == "Likely placeholders"] == ["5"]
-    assert "5\N{NO-BREAK SPACE}images may stand for one that was not there, such as ants/c.png (the same file 3" in (
+    assert "5\N{NO-BREAK SPACE}images may be a placeholder for a missing one, such as ants/c.png (the same file 3" in (
         " ".join(concerns(found))
     )
     assert {row["path"] for row in found.to_json()["odd"]["placeholder"]} == {
@@ -121,11 +121,11 @@ def test_a_training_and_an_audit_say_it(insects: Callable[..., Path]) -> None:
     more = {f"BACKGROUND_Google/{n}.png": photo(9000 + n) for n in range(8)}
     source = insects(**more, **{"ants/imageNotFound.gif": photo(5000)})
     assert hints(load_data(source)) == [
-        "what is called BACKGROUND_Google may be no class but what was left over; it is learned like any other, so "
-        "leave it out if that is not meant",
-        "1 file is named like a stand-in for a missing image (ants/imageNotFound.gif); look, and leave out what is one",
+        "class names such as BACKGROUND_Google may stand for leftovers; they are trained like any other class, so "
+        "remove them if that is not intended",
+        "1 file is named like a placeholder for a missing image (ants/imageNotFound.gif); check and remove such files",
     ]
-    assert any(said.startswith("What is called BACKGROUND_Google may be no class") for said in concerns(audit(source)))
+    assert any(said.startswith("Class names such as BACKGROUND_Google may stand") for said in concerns(audit(source)))
 
 
 def test_an_audit_says_what_has_no_class_and_what_is_dark(insects: Callable[..., Path]) -> None:
@@ -133,5 +133,5 @@ def test_an_audit_says_what_has_no_class_and_what_is_dark(insects: Callable[...,
     Image.fromarray(np.arange(4000, dtype=np.uint16).reshape(50, 80)).save(source / "ants" / "deep.png")
     photo(1).save(source / "loose.png")
     said = concerns(audit(source))
-    assert any(line.startswith("1 image of 61 holds 16 bits a channel") and line.endswith(".") for line in said)
-    assert any("1\N{NO-BREAK SPACE}file has no class or no place, such as loose.png" in line for line in said)
+    assert any(line.startswith("1 image of 61 holds 16 bits per channel") and line.endswith(".") for line in said)
+    assert any("1\N{NO-BREAK SPACE}file has no usable label, such as loose.png" in line for line in said)

@@ -101,7 +101,7 @@ GALLERY: dict[str, tuple[Members, int, list[tuple[str, str]]]] = {
     "several images and one class": (
         [*good(), ("s.left.jpg", b"1"), ("s.right.jpg", b"2"), ("s.cls", b"rose")],
         12,
-        [("s", "its class stands beside 2 images, none of which is called s.jpg")],
+        [("s", "its class is beside 2 images, none of which is named s.jpg")],
     ),
 }  # fmt: skip
 
@@ -123,8 +123,8 @@ def test_links_in_a_tar_are_named(tmp_path: Path) -> None:
     file = pack(tmp_path / "0.tar", [*good(), ("x.cls", b"rose")], links=["x.png", "y.png"])
     manifest = load_data(file)
     assert [(s.path, s.reason) for s in manifest.skipped] == [
-        ("0.tar: x", "its png is a link or no file"),
-        ("0.tar: y", "its png is a link or no file"),
+        ("0.tar: x", "its png is a link or not a file"),
+        ("0.tar: y", "its png is a link or not a file"),
     ]
 
 
@@ -149,7 +149,7 @@ def test_rows_without_a_label_are_counted(tmp_path: Path) -> None:
     manifest = load_data(tmp_path / "0.parquet")
     assert in_all(manifest) == 12
     assert [(s.path, s.reason) for s in manifest.skipped] == [
-        ("0.parquet: row 12 of row group 0", "its label is -1, which stands for none"),
+        ("0.parquet: row 12 of row group 0", "its label is -1, which means no label"),
         ("0.parquet: row 13 of row group 0", "it has no label"),
     ]
 

@@ -17,7 +17,7 @@ PARTS = {"part_1/i1.jpg": "", "part_1/i2.jpg": "", "part_2/i3.jpg": ""}
 READ: dict[str, tuple[dict[str, str], str, Reading, list[str]]] = {
     "no header, commas": (
         {"t.txt": "a/1.jpg, cat\na/2.jpg, dog\n", "a/1.jpg": "", "a/2.jpg": ""}, "t.txt",
-        {"": {"cat": 1, "dog": 1}}, ["without a line of column names", "column 1", "column 2"],
+        {"": {"cat": 1, "dog": 1}}, ["without a header line", "column 1", "column 2"],
     ),
     "no header, spaces also in a path": (
         {"t.txt": "a b/1.jpg 0\na b/2.JPG 1\n", "a b/1.jpg": "", "a b/2.JPG": ""}, "t.txt",
@@ -25,11 +25,11 @@ READ: dict[str, tuple[dict[str, str], str, Reading, list[str]]] = {
     ),
     "no header, tabs, label first": (
         {"t.tsv": "cat\ta/1.jpg\ndog\ta/2.jpg\n", "a/1.jpg": "", "a/2.jpg": ""}, "t.tsv",
-        {"": {"cat": 1, "dog": 1}}, ["column 2 is taken for the path", "column 1 is taken for the label"],
+        {"": {"cat": 1, "dog": 1}}, ["column 2 is the path", "column 1 is the label"],
     ),
     "no header, a split among three": (
         {"t.csv": "1.jpg,train,cat\n2.jpg,test,dog\n3.jpg,train,dog\n", "1.jpg": "", "2.jpg": "", "3.jpg": ""}, "t.csv",
-        {"train": {"cat": 1, "dog": 1}, "test": {"dog": 1}}, ["column 2 is taken for the split"],
+        {"train": {"cat": 1, "dog": 1}, "test": {"dog": 1}}, ["column 2 is the split"],
     ),
     "three columns of a grocery store, with names": (
         {"train.txt": "train/Fruit/1.jpg, 0, 7\ntrain/Milk/2.jpg, 1, 8\n", "val.txt": "val/Fruit/3.jpg, 0, 7\n",
@@ -48,7 +48,7 @@ READ: dict[str, tuple[dict[str, str], str, Reading, list[str]]] = {
     ),
     "numbers that may be counted from 0 or 1": (
         {"t.csv": "path,label\n1.jpg,1\n2.jpg,2\n", "classes.txt": "a\nb\nc\n", "1.jpg": "", "2.jpg": ""}, "t.csv",
-        {"": {"1": 1, "2": 1}}, ["classes.txt may name them in two ways"],
+        {"": {"1": 1, "2": 1}}, ["classes.txt can be read in two ways"],
     ),
     "numbers and a JSON of names": (
         {"t.csv": "image_id,label\n1.jpg,0\n2.jpg,1\n", "1.jpg": "", "2.jpg": "",
@@ -57,7 +57,7 @@ READ: dict[str, tuple[dict[str, str], str, Reading, list[str]]] = {
     ),
     "ids beside part folders": (
         {"HAM_metadata.csv": "lesion_id,image_id,dx\nl1,i1,nv\nl2,i2,mel\nl2,i3,mel\n", **PARTS}, "",
-        {"": {"nv": 1, "mel": 2}}, ["i1 is part_1/i1.jpg", "not the folders part_1, part_2", "call that column group"],
+        {"": {"nv": 1, "mel": 2}}, ["i1 is part_1/i1.jpg", "not the folders part_1, part_2", "column to group"],
     ),
     "the table of part folders itself": (
         {"meta.csv": "image_id,dx\ni1,nv\ni2,mel\ni3,mel\n", **PARTS}, "meta.csv",
@@ -70,7 +70,7 @@ READ: dict[str, tuple[dict[str, str], str, Reading, list[str]]] = {
     "lists of paths without labels or endings": (
         {"train.txt": "pie/1\ncake/2\n", "test.txt": "cake/3\n", "images/pie/1.jpg": "", "images/cake/2.jpg": "",
          "images/cake/3.jpg": ""}, "train.txt",
-        {"": {"pie": 1, "cake": 1}}, ["the folder of each image for its class", "pie/1 is images/pie/1.jpg"],
+        {"": {"pie": 1, "cake": 1}}, ["the folder of each image is its class", "pie/1 is images/pie/1.jpg"],
     ),
     "wrapped": (
         {"zip/t.csv": "path,label\nimg/1.jpg,cat\nimg/2.jpg,dog\n", "zip/img/1.jpg": "", "zip/img/2.jpg": ""}, "",
@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[dict[str, str], str, list[str]]] = {
     ),
     "folders and a table that disagree": (
         {"list.csv": "path,label\ncat/1.jpg,dog\ndog/2.jpg,mouse\n", "cat/1.jpg": "", "dog/2.jpg": ""}, "",
-        ["name other classes", "list.csv", "give"],
+        ["have different classes", "list.csv", "give"],
     ),
 }  # fmt: skip
 
@@ -152,7 +152,7 @@ def test_an_id_that_several_files_may_have_is_named(tmp_path: Path) -> None:
     listing = read_path(tmp_path / "t.csv")
     assert {e.path for e in listing.examples} == {"a/2.jpg", "a/3.png"}
     [lost] = listing.misplaced
-    assert "several files may be meant: a/1.jpg, b/1.jpg (row 1 of t.csv)" in lost.reason
+    assert "several files match: a/1.jpg, b/1.jpg (row 1 of t.csv)" in lost.reason
 
 
 @pytest.mark.parametrize("name", ["photos.tar.gz", "photos.7z"])

@@ -171,9 +171,9 @@ def deep(value: int, color: bool = False) -> bytes:
 @pytest.mark.parametrize(
     ("contents", "said"),
     [
-        ([deep(4000), deep(900)], "2 images of 2 hold 16 bits a channel and no value above 4,095"),
-        ([deep(4000, color=True)], "1 image of 1 holds 16 bits a channel and no value above 4,095"),
-        ([deep(255), saved(Image.new("L", (4, 5)), "PNG")], "1 image of 2 holds 16 bits a channel and no value abo"),
+        ([deep(4000), deep(900)], "2 images of 2 hold 16 bits per channel and no value above 4,095"),
+        ([deep(4000, color=True)], "1 image of 1 holds 16 bits per channel and no value above 4,095"),
+        ([deep(255), saved(Image.new("L", (4, 5)), "PNG")], "1 image of 2 holds 16 bits per channel and no value abo"),
         ([deep(16383)], "multiply the values by 4 and save them again"),
         ([deep(4000), deep(60000)], ""),  # one scale, and some are dark
         ([deep(60000, color=True)], ""),

@@ -131,7 +131,7 @@ def test_a_table_beside_names_in_doubt(tmp_path: Path) -> None:
 
 def test_two_files_of_one_name(tmp_path: Path) -> None:
     entries = [plain("cat/1.jpg", "ascii"), (b"cat\\1.jpg", False, b"")]
-    assert "two files of one name (cat/1.jpg)" in refusal(zipped(tmp_path / "data.zip", entries))
+    assert "two files with the same name (cat/1.jpg)" in refusal(zipped(tmp_path / "data.zip", entries))
     same = zipped(tmp_path / "same.zip", entries, contents=[b"x", b"x"])
     assert files(unzip(same)) == ["cat/1.jpg"]
 

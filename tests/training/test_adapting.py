@@ -195,7 +195,7 @@ def test_minutes_leave_a_fine_tune_only_its_epochs_to_fit(
         ({"recipe": "finetune"}, "the recipe finetune needs --weights"),
         ({"recipe": "distill"}, "the recipe distill needs --teacher"),
         ({"recipe": "scratch", "weights": "flowers"}, "trains from random weights; leave --recipe out"),
-        ({"recipe": "scratch", "teacher": "efficientnet-lite0"}, "learns from no teacher"),
+        ({"recipe": "scratch", "teacher": "efficientnet-lite0"}, "uses no teacher"),
         ({"weights": "nowhere/at/all.safetensors"}, "nowhere"),
         ({"weights": "x", "model": "vit_pico_patch8_16"}, "leave --model out"),
         ({"recipe": "scratch", "epochs": 0}, "would learn nothing"),

@@ -127,7 +127,7 @@ def test_a_run_says_whether_it_was_compiled_and_resumes_so(
     monkeypatch.setattr(heard, "note", notes.append)
     run = corolla.train(swatches, tmp_path / "run", progress=heard, resume=True, **quick)
     assert run.load_config().training["compiled"] is True
-    assert any("compiled: yes, for the test wants it" in note for note in notes)
+    assert any("compiled: yes (the test wants it)" in note for note in notes)
     assert len(compiled) == 2
 
 

@@ -157,7 +157,7 @@ def test_images_that_came_later_are_named_and_not_trained_on(begun: Run, finishe
             each.unlink()
     [said] = [note for note in heard.notes if "added" in note]
     assert said == (
-        f"4 images were added to {data} since this training began and are not trained on: "
+        f"4 images were added to {data} since this training started and are not trained on: "
         "red/new 0.png, red/new 1.png, red/new 2.png, …"
     )
     one, other = load_file(begun.weights), load_file(finished.weights)

@@ -41,8 +41,8 @@ BEFORE, AFTER = ["checking"], ["calibrating", "evaluating", "writing the report"
 EPOCHS = ["epoch 1/2", "validating", "epoch 2/2"]
 HEAD = ["features of train", "features of val", "fitting the head", "validating"]
 TEACHER = [
-    "the teacher looks at train", "the teacher looks at val", "fitting the teacher's head",
-    "the teacher looks at test", "decoding for the teacher", "teacher, epoch 1/1",
+    "teacher features of train", "teacher features of val", "fitting the teacher's head",
+    "teacher features of test", "decoding for the teacher", "teacher, epoch 1/1",
 ]  # fmt: skip
 PREPARING = ["decoding", "measuring compiled code"]
 PHASES: dict[str, list[str]] = {

@@ -12,10 +12,10 @@ def test_what_cannot_work_is_said_before_with_what_would() -> None:
     said = say_before(**FEW, teacher=0.854)  # type: ignore[arg-type]
     assert said is not None
     assert "\n" not in said
-    assert "5,100 views are 50 of each of 102 classes" in said
+    assert "5,100 augmented crops are 50 for each of 102 classes" in said
     assert "about 20 minutes or more" in said
     assert "--recipe probe" in said
-    assert "85.4% of validation" in said
+    assert "85.4% on validation" in said
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_nothing_is_said_of_what_may_work(changes: dict[str, object]) -> None:
 def test_few_steps_are_too_few_however_few_classes_there_are() -> None:
     said = say_before(views=640, classes=2, batch_size=64, minutes=None, pretrained=False)
     assert said is not None
-    assert "1,920 are about the fewest" in said
+    assert "about 1,920 are needed" in said
     assert "more epochs" in said
 
 
@@ -46,16 +46,16 @@ def after(right: int, of: int, commonest: float, reference: float | None = None,
 
 def test_chance_is_called_chance() -> None:
     said = after(13, 1020, 1 / 102, 0.854)  # 1.3 %
-    assert said.startswith("it is no better than a guess: it names 1.3% of 1,020 test images (0.7% to 2.2%)")
-    assert "commonest class has 1.0%" in said
+    assert said.startswith("it is no better than guessing: 1.3% of 1,020 test images (0.7% to 2.2%)")
+    assert "most frequent class gives 1.0%" in said
     assert "more than 4 minutes" in said
     assert "--recipe probe" in said
     assert "\n" not in said
 
 
 def test_next_to_nothing_and_too_few_images_are_told_apart_from_chance() -> None:
-    assert after(40, 1020, 1 / 102).startswith("it has learned next to nothing: it names 3.9%")
-    assert after(3, 4, 0.5).startswith("so few images cannot tell it from a guess")
+    assert after(40, 1020, 1 / 102).startswith("it has learned almost nothing: 3.9%")
+    assert after(3, 4, 0.5).startswith("too few images to tell it from guessing")
     assert "corolla audit" in after(50, 100, 0.5, pretrained=True)
 
 
@@ -81,9 +81,9 @@ def test_validation_unlike_test_is_said_with_the_reason() -> None:
     easy, hard = Outcome(170, 180, 0.1, "validation"), Outcome(541, 1000, 0.1, "test")
     said = say_unlike(easy, hard, drawn=True)
     assert said
-    assert "94.4% of 180 validation images are right, and 54.1% of 1,000 test images" in said
+    assert "94.4% of 180 validation images are correct, and 54.1% of 1,000 test images" in said
     assert "column group" in said
-    assert "other kinds of images" in (say_unlike(easy, hard, drawn=False) or "")
+    assert "different kinds of images" in (say_unlike(easy, hard, drawn=False) or "")
     assert say_unlike(hard, easy, drawn=True), "also where the test is the easier one"
 
 

@@ -50,7 +50,7 @@ def test_a_run_without_one_is_not_calibrated(tmp_path: Path) -> None:
 def test_another_models_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "calibration.safetensors"
     made().save(file)
-    with pytest.raises(CorollaError, match=r"its distance.means are of shape \(3, 5\), and this model needs \(4, 5\)"):
+    with pytest.raises(CorollaError, match=r"its distance.means have shape \(3, 5\), and this model needs \(4, 5\)"):
         Calibration.load(file, (4, WIDTH, TOKEN))
     with pytest.raises(CorollaError, match=r"texture\.means"):
         Calibration.load(file, (CLASSES, WIDTH, 9))

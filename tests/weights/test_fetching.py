@@ -117,7 +117,7 @@ def test_a_gated_repository_says_how_to_get_in(hub: Hub, monkeypatch: pytest.Mon
     monkeypatch.setenv("HF_TOKEN", "hf_somebodys")
     hub.refusals = {name: (403, "GatedRepo")}  # somebody is, who has not been let in
     said = refused(name)
-    assert "is gated, and whoever is logged in has no access to it yet" in said
+    assert "is gated, and your login has no access to it yet" in said
     assert f"accept the terms at {page}" in said
     assert "gated repositories" in said
     hub.refusals = {name: (403, "")}  # with a token that may not read gated repositories
@@ -196,6 +196,6 @@ def test_an_address_out_of_reach_says_what_to_fetch(hub: Hub, monkeypatch: pytes
 
 
 def test_a_name_that_is_none_has_neighbors(hub: Hub) -> None:
-    assert "near it: vit_tiny_patch16_224.augreg_in21k" in refused("vit_tiny_patch16_224.augreg_in22k")
+    assert "similar: vit_tiny_patch16_224.augreg_in21k" in refused("vit_tiny_patch16_224.augreg_in22k")
     assert "there are no weights at nothing.pth" in refused("nothing.pth")
     assert hub.asked == []

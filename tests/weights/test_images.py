@@ -156,7 +156,7 @@ def test_what_timm_prepares_otherwise_is_refused_by_key_and_value(key: str, valu
 
 @pytest.mark.parametrize("size", ["x", {}, [], [0, 1], None, {"height": "1"}, {"height": 1}, True])
 def test_a_size_that_is_none_is_refused(size: object) -> None:
-    with pytest.raises(ValueError, match=r"its size is .* in whole numbers of pixels"):
+    with pytest.raises(ValueError, match=r"its size is .* in integer pixels"):
         sides(size)
 
 

@@ -77,7 +77,7 @@ def test_a_converted_run_is_sent_as_its_library_reads_it(to: str, hub: Hub, run:
 
     push(run.folder, "me/flowers", to=to, progress=Told())
     library = {"timm": "timm", "huggingface": "transformers"}[to]
-    assert told[0].startswith(f"me/flowers: read back, its answers differ from those of {run.folder} by ")
+    assert told[0].startswith(f"me/flowers: read back, its outputs differ from those of {run.folder} by ")
     assert told[-1].startswith(f"{library} ")
     assert "me/flowers" in told[-1]
     assert not any("public" in line for line in told)  # where it lay on its way

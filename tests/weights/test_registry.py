@@ -76,7 +76,7 @@ def test_a_misspelled_name_is_set_right() -> None:
     said = unknown("vit_smal_patch16_224.augreg_in21k")
     assert isinstance(said, CorollaError)
     assert "vit_small_patch16_224.augreg_in21k" in str(said)
-    assert "near it: vit_b_16.imagenet1k_v1, vit_b_16.imagenet1k_swag" in str(unknown("ViT_B_16"))
+    assert "similar: vit_b_16.imagenet1k_v1, vit_b_16.imagenet1k_swag" in str(unknown("ViT_B_16"))
     assert "weights list" in str(unknown("resnet"))
 
 

@@ -42,7 +42,7 @@ def test_25_positions_beside_a_class_token_are_asked_about(tmp_path: Path) -> No
     with pytest.raises(CorollaError) as caught:
         load_weights(tmp_path / "bare.pth")
     assert (
-        "their 25 positions may be of 5 x 5 patches (an image 80 high and 80 wide) and none for other tokens, or of "
+        "their 25 positions may be for 5 x 5 patches (an image 80 high and 80 wide) and none for other tokens, or for "
         "24 patches (an image that is not square) and 1 for other tokens; put a config.json with "
         '{"img_size": [HEIGHT, WIDTH]} beside them'
     ) in str(caught.value)
@@ -82,18 +82,18 @@ def test_the_positions_of_registers_are_added_to_them(tmp_path: Path) -> None:
 
 def test_an_image_that_is_not_square_has_to_be_told(tmp_path: Path) -> None:
     saved(tmp_path, img_size=(48, 80))
-    with pytest.raises(CorollaError, match=r"16 positions may be of 4 x 4 patches .* or of 15 patches"):
+    with pytest.raises(CorollaError, match=r"16 positions may be for 4 x 4 patches .* or for 15 patches"):
         load_weights(tmp_path / "bare.pth")
     saved(tmp_path, img_size=(48, 64))
-    with pytest.raises(CorollaError, match=r"13 positions are of no square image; put a config\.json with"):
+    with pytest.raises(CorollaError, match=r"13 positions do not fit a square image; put a config\.json with"):
         load_weights(tmp_path / "bare.pth")
 
 
 @pytest.mark.parametrize(("settings", "words"), [
-    ({"depth": 2}, "its settings say depth 2, and its tensors have 1"),
-    ({"embed_dim": 128}, "its settings say embed_dim 128, and its tensors have 64"),
-    ({"patch_size": 8}, "its settings say patch_size 8, and its tensors have 16"),
-    ({"act_layer": "silu"}, "its settings tell of a SiLU with a gate, and its tensors are for a GELU without a gate"),
+    ({"depth": 2}, "its settings say depth 2, but its tensors have 1"),
+    ({"embed_dim": 128}, "its settings say embed_dim 128, but its tensors have 64"),
+    ({"patch_size": 8}, "its settings say patch_size 8, but its tensors have 16"),
+    ({"act_layer": "silu"}, "its settings have a SiLU with a gate, but its tensors are for a GELU without a gate"),
 ])  # fmt: skip
 def test_settings_of_another_model_are_refused(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
     saved(tmp_path, {"model_args": settings}, img_size=64)

@@ -119,7 +119,7 @@ def test_what_timm_reads_nothing_of_is_passed_over(tmp_path: Path) -> None:
 def test_a_remark_that_contradicts_what_timm_builds_is_refused(tmp_path: Path) -> None:
     """timm reads `global_pool` in model_args alone; at the top it is a remark of what was trained."""
     saved(tmp_path, told={"global_pool": "avg"})
-    assert 'its global_pool is "avg" at the top, and timm builds vit_base_patch16_224 with "token"' in refused(tmp_path)
+    assert '"avg" at the top level, but timm builds vit_base_patch16_224 with "token"' in refused(tmp_path)
 
 
 def test_a_label_offset_is_refused(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_averaged_weights_are_preferred_and_said(name: str, tmp_path: Path) -> N
 
     weights = load_weights(tmp_path / "last.pth.tar", progress=Listening())
     assert torch.equal(weights.tensors["cls_token"], average["cls_token"])
-    choice = f"it holds {name} and state_dict; taken is {name}, the averaged weights, as timm does"
+    choice = f"it holds {name} and state_dict; using {name}, the averaged weights, as timm does"
     assert said == [f"{tmp_path / 'last.pth.tar'}: {choice}"]
 
 
@@ -162,7 +162,7 @@ def test_a_lightning_checkpoint_is_read(tmp_path: Path) -> None:
     assert weights.config == CONFIG
     assert torch.equal(weights.tensors["cls_token"], state["cls_token"])
     assert weights.idle == ("criterion.weight", "accuracy.total")
-    assert weights.notes == ("left out, for they lie outside of model.: criterion.weight, accuracy.total",)
+    assert weights.notes == ("left out, because they are outside model.: criterion.weight, accuracy.total",)
 
 
 def test_what_masked_training_needs_besides_is_left_out(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_moco_s_base_encoder_is_taken() -> None:
     raw = under("module.base_encoder.", base) | under("module.momentum_encoder.", momentum)
     found = unwrapped({"state_dict": raw, "epoch": 300})
     assert same(found.tensors, base)
-    assert found.notes == ("it holds module.base_encoder., module.momentum_encoder.; taken is module.base_encoder.",)
+    assert found.notes == ("it holds module.base_encoder., module.momentum_encoder.; using module.base_encoder.",)
 
 
 def test_a_head_of_torchvision_s_that_is_one_layer_is_read(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_what_is_not_recognized_shows_its_names_and_the_nearest_dialect(tmp_path
     torch.save({"model": {}, "state_dict": state}, tmp_path / "odd.pth")
     with pytest.raises(CorollaError) as caught:
         load_weights(tmp_path / "odd.pth")
-    assert f"nearest is timm ({len(state)} of {len(state)} names), but without patch_embed.proj.weight" in str(
+    assert f"closest is timm ({len(state)} of {len(state)} names), but without patch_embed.proj.weight" in str(
         caught.value
     )
     assert "it holds vit.cls_token, vit.pos_embed" in str(caught.value)

@@ -1,6 +1,6 @@
-"""What may be wrong with labeled images, looked for before anything is trained on them.
+"""Checks labeled images for problems before training.
 
-`audit.audit` looks at everything one by one: `images` at each file, `copies` at files that are the same photograph,
-`folds` and `labels` at labels that a network's frozen features contradict. What they find is a `findings.Findings`;
-`page` shows it, `decisions` turns it into a table to train with. Nothing of the user's is changed.
+`audit.audit` runs all checks: `images` checks each file, `copies` finds (near-)duplicates,
+`folds` and `labels` find labels that a network's frozen features contradict. The result is a `findings.Findings`;
+`page` shows it, `decisions` turns it into a table for training. The user's data is not changed.
 """

@@ -1,4 +1,4 @@
-"""From labeled images, whatever state they are in, to what may be wrong with them."""
+"""The audit of labeled images: finds everything that may be wrong with them."""
 
 from corolla.audit.copies import exact_copies, groups_across_splits, near_copies
 from corolla.audit.findings import AuditedImage, Findings
@@ -22,13 +22,13 @@ def audit(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Findings:
-    """Look at everything that `data` lists; with `weights`, at its labels too.
+    """Check all files of `data`; with `weights`, also its labels.
 
-    `data` is whatever `corolla.load_data` takes, also where that refuses it: the reason is one of the findings.
-    `weights` is a run, a checkpoint or a name, as for a training, or one of efficientnet-lite0 to 2. `seed` draws the
-    folds, and `class_folders` settles which of nested folders are the classes. Rows that the user's table leaves out
-    are looked at as files, for copies of theirs may be in use, and have no part in anything else. Raises `CorollaError`
-    if nothing can be listed, or if `weights` cannot be had or used.
+    `data` is any source that `corolla.load_data` accepts; if that rejects the data, the reason is a finding.
+    `weights` is a run, a checkpoint or a name, as in training, or one of efficientnet-lite0 to 2. `seed` samples the
+    folds, and `class_folders` decides which of nested folders are the classes. Rows that the user's table excludes
+    are checked only as files, since their duplicates may be in use. Raises `CorollaError`
+    if nothing can be listed, or if `weights` cannot be loaded or used.
     """
     progress = progress or Progress()
     listing = list_source(data, progress.stage, class_folders=class_folders)
@@ -50,7 +50,7 @@ def audit(
     near = near_copies(images, [bits for _, bits in found])
     judged = None
     if weights is not None:
-        from corolla.audit.folds import check_labels  # which loads torch
+        from corolla.audit.folds import check_labels  # imports torch
 
         judged = check_labels(listing.root, used, near, word(weights), seed=seed, device=device, progress=progress)
     return Findings(
@@ -70,7 +70,7 @@ def audit(
 
 
 def refusal(data: AnyPath, listing: RawDataset, checked: Checked) -> str:
-    """Why a training would refuse these images as they are; empty if it would not."""
+    """Why training would reject these images as they are; "" if it would not."""
     try:
         split_listing(data, listing, checked)
     except CorollaError as error:

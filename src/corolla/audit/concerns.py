@@ -1,4 +1,4 @@
-"""What a person should know first about an audit: its counts, and in a sentence each what is worth a thought."""
+"""The summary of an audit: its counts, and one sentence for each problem."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from corolla.audit.images import KINDS
 from corolla.data.hints import class_hints
 from corolla.report.words import count, listed, percent
 
-NOT_JUDGED = "not looked at"
+NOT_JUDGED = "not checked"
 
 
 @dataclass(frozen=True)
 class Count:
-    """How often something was found; `section` of the page shows it."""
+    """The number of findings of one kind; `section` of the page shows them."""
 
     what: str
     found: str
@@ -20,7 +20,7 @@ class Count:
 
 
 def counts(findings: Findings) -> list[Count]:
-    """Everything that was looked for, with how much of it there is."""
+    """The number of findings of every kind."""
     photographs = one_each(findings)
     labels = findings.labels
     return [
@@ -39,33 +39,33 @@ def counts(findings: Findings) -> list[Count]:
 
 
 def one_each(findings: Findings) -> list[Copies]:
-    """Every set of copies, without the exact ones that are part of a set of near-duplicates."""
+    """Every set of copies, except exact ones that are part of a set of near-duplicates."""
     tied = {image.path for copies in findings.near for image in copies.images}
     return [*findings.near, *(copies for copies in findings.exact if copies.images[0].path not in tied)]
 
 
 def concerns(findings: Findings) -> list[str]:
-    """What would spoil a training or the figures after it, the worst first; empty if there is nothing."""
+    """The problems for training or evaluation, most serious first; empty if there are none."""
     used = [Copies(tuple(p for p in c.images if not p.left_out), c.exact) for c in one_each(findings)]
     across_classes = [copies for copies in used if len(copies.labels) > 1]
     across_splits = [copies for copies in used if len(copies.splits) > 1]
     said = []
     if findings.refusal:
-        said.append(f"corolla train refuses it as it is: {findings.refusal}.")
+        said.append(f"corolla train rejects this data: {findings.refusal}.")
     if across_splits:
         said.append(
-            f"{count(len(across_splits), 'photograph stands', 'photographs stand')} in more than one split: "
-            "figures measured there flatter."
+            f"{count(len(across_splits), 'photograph is', 'photographs are')} in more than one split: "
+            "metrics measured there are too optimistic."
         )
     if findings.groups:
         names = listed([group for group, _ in findings.groups], 5)
         said.append(
-            f"{count(len(findings.groups), 'group stands', 'groups stand')} in more than one split ({names}): "
-            "figures flatter."
+            f"{count(len(findings.groups), 'group is', 'groups are')} in more than one split ({names}): "
+            "metrics are too optimistic."
         )
     if across_classes:
         said.append(
-            f"{count(len(across_classes), 'photograph is', 'photographs are')} filed under more than one class."
+            f"{count(len(across_classes), 'photograph is', 'photographs are')} labeled with more than one class."
         )
     if findings.labels and findings.labels.suspects:
         suspects, n = len(findings.labels.suspects), findings.labels.n
@@ -82,12 +82,12 @@ def concerns(findings: Findings) -> list[str]:
         )
     if findings.unusable:
         first, n = findings.unusable[0], sum(skipped.count for skipped in findings.unusable)
-        said.append(f"{count(n, 'file has', 'files have')} no class or no place, such as {first.path}: {first.reason}.")
+        said.append(f"{count(n, 'file has', 'files have')} no usable label, such as {first.path}: {first.reason}.")
     said += [f"{hint[0].upper()}{hint[1:]}." for hint in (*findings.notes, *class_hints(findings.classes))]
     if stand_ins := findings.odd("placeholder"):
         one, why = stand_ins[0]
         many = count(len(stand_ins), "image")
-        said.append(f"{many} may stand for one that was not there, such as {one.path} ({why}).")
+        said.append(f"{many} may be a placeholder for a missing one, such as {one.path} ({why}).")
     if blank := findings.odd("blank"):
         said.append(f"{count(len(blank), 'image shows', 'images show')} nothing.")
     return said

@@ -1,4 +1,4 @@
-"""Files that are the same photograph, inside a split or across, under one class or under several."""
+"""Finds files of the same photograph, within or across splits and classes."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from corolla.data.splitting import units
 
 
 def exact_copies(images: Sequence[AuditedImage]) -> tuple[Copies, ...]:
-    """Sets of images whose files hold the same bytes."""
+    """Sets of images whose files have the same bytes."""
     by_content: dict[str, list[AuditedImage]] = defaultdict(list)
     for image in images:
         by_content[image.example.sha256].append(image)
@@ -20,17 +20,17 @@ def exact_copies(images: Sequence[AuditedImage]) -> tuple[Copies, ...]:
 
 
 def near_copies(images: Sequence[AuditedImage], fingerprints: Sequence[bytes]) -> tuple[Copies, ...]:
-    """Sets of images tied by near-duplicates, exact ones among them; at least two of a set are not the same bytes.
+    """Sets of images connected by near-duplicates, including exact ones; at least two in a set have different bytes.
 
-    `fingerprints` are those of `corolla.data.duplicates`, in the same order.
+    `fingerprints` come from `corolla.data.duplicates`, in the same order.
     """
-    alone = [replace(image.example, group="") for image in images]  # a user's group is no photograph
+    alone = [replace(image.example, group="") for image in images]  # a user's group is not a photograph
     tied = [[images[place] for place in unit] for unit in units(alone, near_duplicates(fingerprints))]
     return ordered([same for same in tied if len({image.example.sha256 for image in same}) > 1], exact=False)
 
 
 def tied(near: Sequence[Copies], images: Sequence[AuditedImage]) -> list[tuple[int, int]]:
-    """Pairs of places in `images` that connect those of each set that are among them."""
+    """Pairs of indices into `images` that connect the images of each set."""
     place = {image.path: index for index, image in enumerate(images)}
     return [
         pair
@@ -40,7 +40,7 @@ def tied(near: Sequence[Copies], images: Sequence[AuditedImage]) -> list[tuple[i
 
 
 def groups_across_splits(images: Sequence[AuditedImage]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The user's groups, such as photographers, that stand in more than one split, with those splits."""
+    """The user's groups, such as photographers, that are in more than one split, with these splits."""
     splits: dict[str, set[str]] = defaultdict(set)
     for image in images:
         if image.example.group and image.example.split:
@@ -53,7 +53,7 @@ def groups_across_splits(images: Sequence[AuditedImage]) -> tuple[tuple[str, tup
 
 
 def ordered(sets: Sequence[Sequence[AuditedImage]], exact: bool) -> tuple[Copies, ...]:
-    """What spoils a training most comes first: contradicting labels, then sets across splits, then the larger ones."""
+    """Sets by seriousness: contradicting labels first, then sets across splits, then larger sets."""
     copies = [Copies(tuple(sorted(same, key=lambda image: image.path)), exact) for same in sets]
     return tuple(
         sorted(

@@ -1,8 +1,8 @@
-"""The table of decisions: every labeled file with what becomes of it, ready to be trained on.
+"""The table of decisions: every labeled file and whether it is used, ready for training.
 
-What is sure is decided: a file that cannot be read is left out, of files with the same bytes one is kept, and where
-those bytes are filed under several classes none is. What is likely is only noted: near-duplicates, and the label that
-fits better than the given one, which stands in a column of its own until the person who knows has looked.
+Certain cases are decided: an unreadable file is left out, one of several files with the same bytes stays, and none if
+they are labeled with several classes. Likely cases are only noted: near-duplicates, and a label that
+fits better than the given one, in a separate column for a person to review.
 """
 
 import csv
@@ -20,27 +20,27 @@ from corolla.data.splitting import split
 from corolla.data.tables import LEFT_OUT
 from corolla.errors import CorollaError
 
-KEPT_FIRST = ("test", "val", "train", "")  # what is measured on stays as it is, and what is learned from gives way
+KEPT_FIRST = ("test", "val", "train", "")  # of duplicates, the evaluation image stays and the training image is removed
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One row; without a split the image is left out, as `corolla.data.tables` reads it."""
+    """One row; `corolla.data.tables` leaves out an image without a split."""
 
     path: str
     label: str
     split: str
     group: str
     note: str
-    suggested: str = ""  # a label that fits better, empty where the given one does
+    suggested: str = ""  # a label that fits better, "" if the given one does
 
 
 def decide(findings: Findings, *, seed: int = 0, relabel: bool = False) -> tuple[Decision, ...]:
-    """A decision on every labeled file, ordered by path; those that are kept all have a split.
+    """A decision on every labeled file, ordered by path; every file that stays has a split.
 
-    Splits that the data brings along stay. Where it has none, the table gets the one that a training with `seed` would
-    make of what is kept. With `relabel` suggested labels take the place of the given ones. Raises `CorollaError` if
-    nothing is kept, or too little to be split.
+    Splits of the data stay. Without splits, the table gets the split that a training with `seed` would
+    make. With `relabel`, suggested labels replace the given ones. Raises `CorollaError` if
+    no image stays, or too few for a split.
     """
     out = left_out(findings)
     suggested = {s.path: s.suggested for s in findings.labels.suspects} if findings.labels else {}
@@ -76,7 +76,7 @@ def labeled(findings: Findings) -> Iterable[Example]:
 
 
 def left_out(findings: Findings) -> dict[str, str]:
-    """The paths that are not to be trained on, each with the reason; what the user's own table leaves out stays out."""
+    """The paths that are left out, each with the reason, including those that the user's table excludes."""
     out = {p.path: p.left_out.removeprefix(LEFT_OUT).removeprefix(": ") for p in findings.images if p.left_out}
     out |= {example.path: f"cannot be read: {reason}" for example, reason in findings.unreadable}
     for clashing in contradictions(image.example for image in findings.used):
@@ -90,7 +90,7 @@ def left_out(findings: Findings) -> dict[str, str]:
 
 
 def alike_notes(findings: Findings, kept: set[str]) -> dict[str, str]:
-    """For each kept image with kept near-duplicates one of these, first of all one in another split."""
+    """For each remaining image with remaining near-duplicates, a note on one, preferably in another split."""
     notes = {}
     for copies in findings.near:
         there = [image for image in copies.images if image.path in kept]
@@ -102,14 +102,14 @@ def alike_notes(findings: Findings, kept: set[str]) -> dict[str, str]:
 
 
 def alike_note(image: AuditedImage, others: Sequence[AuditedImage]) -> str:
-    """What is said of one image about those like it."""
+    """The note on one image about its near-duplicates."""
     other = max(others, key=lambda o: o.example.split != image.example.split)
     where = f" in {other.example.split}" if other.example.split != image.example.split else ""
-    return f"nearly the same as {other.path}{where}"
+    return f"near-duplicate of {other.path}{where}"
 
 
 def write_decisions(decisions: Sequence[Decision], root: Path, file: Path) -> None:
-    """Write the table, whole or not at all; its paths, which are relative to `root`, lead from its own folder."""
+    """Write the table atomically; paths relative to `root` become relative to the table's folder."""
     folder = file.parent.absolute()
 
     def found_from_there(path: str) -> str:

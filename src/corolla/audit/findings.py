@@ -1,4 +1,4 @@
-"""What an audit found, as values; the page, the table of decisions and the JSON are all made from these."""
+"""The results of an audit as values, from which the page, the table of decisions and the JSON are made."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from corolla.audit.labels import LabelCheck
 from corolla.data.hints import class_hints, named_like_placeholder
 from corolla.data.manifest import SPLITS, Example, Skipped
 
-REPEATED = 3  # times that one file has to be there to look like a stand-in
-PLAIN = 0.85  # of an image in one color: a text on a ground, and hardly a photograph
-RARE = 0.02  # of all images: more, and they are drawings or things on a white ground
-UNEVEN = 3.0  # so many times as many images in the largest class as in the smallest
+REPEATED = 3  # copies of one file that make it look like a placeholder
+PLAIN = 0.85  # fraction of an image in one color: text on a background, hardly a photograph
+RARE = 0.02  # fraction of all images: if there are more, they are drawings or objects on white
+UNEVEN = 3.0  # ratio of the largest class to the smallest
 
 
 @dataclass(frozen=True, slots=True)
 class AuditedImage:
-    """One readable image; `left_out` says why the user's own table leaves it out, if it does."""
+    """One readable image; `left_out` is the reason if the user's own table leaves it out."""
 
     example: Example
     look: Look
@@ -36,19 +36,19 @@ class AuditedImage:
 
 @dataclass(frozen=True)
 class Copies:
-    """Images that show the same photograph, ordered by path; `exact` if their files hold the same bytes."""
+    """Images of the same photograph, ordered by path; `exact` if their files have the same bytes."""
 
     images: tuple[AuditedImage, ...]
     exact: bool
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes they are filed under; more than one contradict each other."""
+        """Their labels; more than one is a contradiction."""
         return tuple(sorted({image.example.label for image in self.images}))
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits they stand in; more than one, and what is tested was trained on."""
+        """Their splits; more than one is a leak."""
         there = {image.example.split for image in self.images}
         return tuple(split for split in SPLITS if split in there)
 
@@ -65,50 +65,50 @@ class Copies:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """All that an audit of `source` found. Images are in the order of their paths."""
+    """All findings of an audit of `source`. Images are ordered by path."""
 
     source: str
     root: Path
-    classes: tuple[str, ...]  # those that the data has, also without a readable image
-    images: tuple[AuditedImage, ...]  # all readable ones, those that the user's table leaves out among them
+    classes: tuple[str, ...]  # all classes of the data, also without a readable image
+    images: tuple[AuditedImage, ...]  # all readable ones, including those that the user's table leaves out
     unreadable: tuple[tuple[Example, str], ...]  # labeled files, and why each cannot be read
     unusable: tuple[Skipped, ...]  # files and rows without a label
-    refusal: str  # why `corolla train` would refuse this data as it is; empty if it would not
+    refusal: str  # why `corolla train` would reject this data; "" if it would not
     exact: tuple[Copies, ...]
-    near: tuple[Copies, ...]  # at least two of a set are not the same bytes
-    groups: tuple[tuple[str, tuple[str, ...]], ...]  # the user's groups that stand in more than one split
+    near: tuple[Copies, ...]  # at least two in a set have different bytes
+    groups: tuple[tuple[str, tuple[str, ...]], ...]  # the user's groups that are in more than one split
     labels: LabelCheck | None  # None: no weights were given
-    notes: tuple[str, ...] = ()  # what is odd about all of them
+    notes: tuple[str, ...] = ()  # warnings about the whole set
 
     @property
     def name(self) -> str:
-        """What the data is called: the end of its place."""
+        """The name of the data: the last part of its path."""
         place = Path(self.source).resolve()
         return "/".join(place.parts[-2:] if place.suffix else place.parts[-1:])
 
     @cached_property
     def used(self) -> tuple[AuditedImage, ...]:
-        """The images that a training would take."""
+        """The images that training would use."""
         return tuple(image for image in self.images if not image.left_out)
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
-        """The splits that the data brings along; none if it has none."""
+        """The splits of the data, if it has any."""
         there = {image.example.split for image in self.used}
         return tuple(split for split in SPLITS if split in there)
 
     @cached_property
     def counts(self) -> Counter[tuple[str, str]]:
-        """Images by class and split ("" where the data has none)."""
+        """Image counts by class and split ("" without splits)."""
         return Counter((image.example.label, image.example.split) for image in self.used)
 
     def total(self, label: str) -> int:
-        """The images of a class."""
+        """The number of images of a class."""
         return sum(self.counts[label, split] for split in ("", *SPLITS))
 
     @cached_property
     def imbalance(self) -> float | None:
-        """The largest class's images for one of the smallest; None if a class has none."""
+        """The size ratio of the largest class to the smallest; None if a class is empty."""
         totals = [self.total(label) for label in self.classes]
         fewest = min(totals, default=0)
         return max(totals) / fewest if fewest else None
@@ -121,9 +121,9 @@ class Findings:
 
     @cached_property
     def placeholders(self) -> list[tuple[AuditedImage, str]]:
-        """Images that may stand for one that was not there, each with what speaks for it.
+        """Images that may be placeholders for a missing one, each with the evidence.
 
-        Files named so; the same file several times; and, where that is rare, images that are nearly one color.
+        By name; by several copies of one file; and, if these are rare, by an almost uniform color.
         """
         found = {p.path: (p, "by its name") for p in self.used if named_like_placeholder(p.path)}
         for copies in self.exact:
@@ -136,7 +136,7 @@ class Findings:
         return sorted(found.values(), key=lambda pair: pair[0].path)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values: what `corolla audit --json` prints and `audit.json` holds."""
+        """As plain values: the output of `corolla audit --json` and the content of `audit.json`."""
         return {
             "source": self.source,
             "root": str(self.root),
@@ -170,7 +170,7 @@ class Findings:
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float] | None:
-    """Smallest, middle and largest; None of nothing."""
+    """Minimum, median and maximum; None without values."""
     if not values:
         return None
     return {"least": float(min(values)), "median": float(np.median(values)), "most": float(max(values))}

@@ -1,9 +1,9 @@
-"""Probabilities from heads on frozen features, each fitted without a fold, so that none has seen an image's label.
+"""Out-of-fold probabilities from linear heads on frozen features: no head has seen the label of the images it judges.
 
-Only how strongly all of them are regularized is chosen on given labels: one number, by the first fold.
+Only the regularization strength, one number, is chosen on given labels, by the first fold.
 
-The network itself stays as it was trained. Where it was trained on some of these images by labels that were right, it
-finds errors in them more surely than in images it has never seen; where by the wrong ones, less.
+The network itself stays frozen. If it was trained on some of these images with correct labels, it
+finds label errors in them more reliably than in unseen images; if with wrong labels, less reliably.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from corolla.training.head import STRENGTHS, answers, fit_head
 from corolla.training.pretrained import LITE
 from corolla.training.teachers.backbones import efficientnet_lite, vision_transformer
 
-FOLDS = 5  # each image is answered by a head that learned from about four fifths of the others
+FOLDS = 5  # each image is judged by a head that was fitted to about four fifths of the others
 
 
 def check_labels(
@@ -41,11 +41,11 @@ def check_labels(
     device: str = "cpu",
     progress: Progress,
 ) -> LabelCheck:
-    """Judge the labels of `images` by the frozen features of `weights`.
+    """Check the labels of `images` by the frozen features of `weights`.
 
-    `weights` is a run, a checkpoint or a name, as `corolla train --weights` takes them, or an EfficientNet-Lite. Copies
-    and the user's groups are never on both sides of a fold; a class with fewer than `FOLDS` sets of them is passed
-    over. Raises `CorollaError` if fewer than two classes can be judged, or for weights that cannot be had.
+    `weights` is a run, a checkpoint or a name, as in `corolla train --weights`, or an EfficientNet-Lite. Copies
+    and the user's groups are never divided by a fold; a class with fewer than `FOLDS` independent sets is
+    skipped. Raises `CorollaError` if fewer than two classes can be judged, or for unavailable weights.
     """
     sets = sets_of(images, near)
     by_class = {(image.example.label, number) for image, number in zip(images, sets.tolist(), strict=True)}
@@ -53,7 +53,7 @@ def check_labels(
     classes = tuple(label for label, count in per_class.items() if count >= FOLDS)
     if len(classes) < 2:
         raise CorollaError(
-            f"labels can be judged from {FOLDS} independent images a class on, which "
+            f"labels can be checked from {FOLDS} independent images per class, which "
             f"{'only ' + repr(classes[0]) if classes else 'no class'} has here; leave --weights out"
         )
     judged = [place for place, image in enumerate(images) if image.example.label in classes]
@@ -73,7 +73,7 @@ def check_labels(
 
 
 def sets_of(images: Sequence[AuditedImage], near: Sequence[Copies]) -> Numbers:
-    """A number for each image (n,), the same for those that belong together by group, content or likeness."""
+    """A set number for each image (n,), equal for images with the same group, the same content or near-duplicates."""
     sets = np.empty(len(images), np.int64)
     for number, unit in enumerate(units([image.example for image in images], tied(near, images))):
         sets[unit] = number
@@ -83,7 +83,7 @@ def sets_of(images: Sequence[AuditedImage], near: Sequence[Copies]) -> Numbers:
 def frozen_features(
     root: Path, images: Sequence[AuditedImage], weights: str, device: str, progress: Progress
 ) -> Tensor:
-    """The features (images, 2, C) of images and mirror images; kept in corolla's cache."""
+    """The features (images, 2, C) of the images and their horizontal flips; stored in corolla's cache."""
     pretrained = efficientnet_lite(weights) if weights in LITE else vision_transformer(weights)
     tune_malloc()
     backbone = pretrained.backbone.eval().to(device).to(memory_format=torch.channels_last)
@@ -95,7 +95,7 @@ def frozen_features(
         return feature
 
     def tell(done: int, total: int) -> None:
-        progress.stage(f"{weights} looks at the images", done, total)
+        progress.stage(f"extracting features with {weights}", done, total)
 
     examples = [image.example for image in images]
     key = f"{digest(backbone)} {precision.mixed}"
@@ -105,10 +105,10 @@ def frozen_features(
 def out_of_fold(
     features: Tensor, labels: Numbers, sets: NDArray[np.int64], classes: int, seed: int, progress: Progress
 ) -> Chances:
-    """The probabilities (n, classes) of features (n, views, C), each from a head that was fitted without its fold.
+    """The probabilities (n, classes) for features (n, views, C), each from a head that was fitted without its fold.
 
-    Folds are stratified by label (n,) and keep equal numbers of `sets` (n,) together. How strongly heads are
-    regularized is chosen once, on the first fold.
+    Folds are stratified by label (n,) and keep images with equal `sets` (n,) together. The regularization
+    strength is chosen once, on the first fold.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 

@@ -1,4 +1,4 @@
-"""What each file shows when it is opened: size and shape, no color, nothing at all, damaged EXIF."""
+"""Checks each image file: size, aspect ratio, grayscale, blank, damaged EXIF."""
 
 import os
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from corolla.audit import exif
 from corolla.data.decoding import read_with_header
 from corolla.progress import Progress
 
-SIDE = 64  # pixels: enough to tell color from none and something from nothing
+SIDE = 64  # pixels: enough to detect grayscale and blank images
 SMALL = 64  # pixels of the shorter side, below which most models would have to enlarge an image several times
-LONG = 2.0  # times as long as wide: more than half of it lies outside the square that a model sees
-GRAY = 8  # levels of 255 between the strongest and the weakest channel: less is compression
+LONG = 2.0  # aspect ratio: half of the image is outside the square that a model sees
+GRAY = 8  # levels of 255 between the largest and the smallest channel: less is compression noise
 FLAT = 8  # levels of 255 between the lightest and the darkest: less is noise
-BULK = 0.98  # of the pixels must be so: a date in a corner is no color and no content
-NEAR = 8  # levels of 255 from one color that are that color still
+BULK = 0.98  # fraction of the pixels that must agree: a date in a corner is neither color nor content
+NEAR = 8  # levels of 255 within which colors count as equal
 BATCH = 32
 
 KINDS = {
@@ -35,14 +35,14 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one readable image is like."""
+    """The properties of one readable image."""
 
     width: int  # in pixels, upright
     height: int
     gray: bool
     blank: bool
-    exif: str  # what is wrong with its EXIF block, empty if nothing is
-    plain: float = 0.0  # how much of it is one color
+    exif: str  # what is wrong with its EXIF block, or ""
+    plain: float = 0.0  # fraction of the pixels with one color
 
     @property
     def ratio(self) -> float:
@@ -50,7 +50,7 @@ class Look:
         return self.width / self.height
 
     def oddities(self) -> dict[str, str]:
-        """The kinds of `KINDS` that it is by itself, each with its details in a few words."""
+        """The kinds of `KINDS` that apply to this image alone, each with its details."""
         size = f"{self.width} x {self.height} pixels"
         long = max(self.ratio, 1 / self.ratio) > LONG
         found = {
@@ -65,7 +65,7 @@ class Look:
 
 
 def look(path: Path) -> Look:
-    """Open the image at `path`, small; `ImageError` if it cannot be read."""
+    """Check the image at `path` at a small size; `ImageError` if it cannot be read."""
     image, header = read_with_header(path, draft=SIDE)
     small = image.resize((min(SIDE, image.width), min(SIDE, image.height)), Image.Resampling.BOX)
     pixels = np.asarray(small, np.int16).reshape(-1, 3)
@@ -82,17 +82,17 @@ def look(path: Path) -> Look:
 
 
 def one_color(pixels: NDArray[np.int16]) -> float:
-    """The share of pixels (n, 3) that have the commonest color."""
+    """The fraction of pixels (n, 3) with the most common color."""
     bins = (pixels // NEAR) @ np.array([32 * 32, 32, 1])
     commonest = pixels[bins == np.bincount(bins).argmax()].mean(axis=0)
     return float((np.abs(pixels - commonest).max(axis=1) <= NEAR).mean())
 
 
 def look_at(paths: Sequence[Path], progress: Progress) -> list[Look]:
-    """Open every image, in threads; `ImageError` for the first that cannot be read."""
+    """Check every image, in threads; `ImageError` for the first unreadable one."""
     looks: list[Look] = []
     with ThreadPoolExecutor(min(32, (os.cpu_count() or 1) + 2)) as pool:
         for start in range(0, len(paths), BATCH):
             looks += pool.map(look, paths[start : start + BATCH])
-            progress.stage("looking at the images", len(looks), len(paths))
+            progress.stage("checking the images", len(looks), len(paths))
     return looks

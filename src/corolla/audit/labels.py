@@ -1,9 +1,9 @@
 """Labels that are likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068).
 
-From given labels and probabilities of heads that were fitted without the image's own label. An image counts for a
-class if its probability reaches what images labeled so reach on average, so that neither a class the network is
-unsure of nor one it is too sure of is accused wholesale. cleanlab, by the paper's authors, is what the tests hold this
-against.
+It compares given labels with out-of-fold probabilities. An image counts for a
+class if its probability reaches the mean over the images with this label, so that neither a class with low
+confidence nor one with high confidence is flagged as a whole. The tests compare the results with cleanlab, by the
+paper's authors.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
 Chances = NDArray[np.float64]
-SLACK = 1e-6  # a mean over equal probabilities may be a last bit above each of them
+SLACK = 1e-6  # the mean of equal probabilities may exceed them by a rounding error
 
 
 def thresholds(labels: Numbers, chances: Chances) -> Chances:
@@ -27,7 +27,7 @@ def thresholds(labels: Numbers, chances: Chances) -> Chances:
 
 
 def confident_classes(labels: Numbers, chances: Chances) -> Numbers:
-    """Which class each image counts for (n,): the likeliest of those whose t_j it reaches (eq. 1), or -1."""
+    """The class that each image counts for (n,): the most probable one whose t_j it reaches (eq. 1), or -1."""
     reached = np.where(chances >= thresholds(labels, chances) - SLACK, chances, -1.0)
     return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
 
@@ -41,9 +41,9 @@ def confident_joint(labels: Numbers, chances: Chances) -> Numbers:
 
 
 def margins(labels: Numbers, chances: Chances) -> Chances:
-    """The probability of the given label less that of the likeliest other class (n,), in [-1, 1]; low is suspicious.
+    """The probability of the given label minus that of the best other class (n,), in [-1, 1]; low is suspicious.
 
-    The normalized margin by which the paper ranks (section 3.2), and cleanlab after it.
+    This is the normalized margin that the paper (section 3.2) and cleanlab rank by.
     """
     places = np.arange(len(labels))
     others = chances.copy()
@@ -52,9 +52,9 @@ def margins(labels: Numbers, chances: Chances) -> Chances:
 
 
 def suspicious(labels: Numbers, chances: Chances) -> NDArray[np.bool_]:
-    """Whether each label is likely wrong (n,): the image counts for another class, which is likelier than its own.
+    """Whether each label is likely wrong (n,): the image counts for another class with a higher probability.
 
-    The off-diagonal entries of C (section 3.2, method 2), less those whose given label is the likeliest all the same.
+    These are the off-diagonal entries of C (section 3.2, method 2), without those whose given label is the top-1 class.
     """
     counted = confident_classes(labels, chances)
     return np.asarray((counted >= 0) & (counted != labels) & (margins(labels, chances) < 0))
@@ -62,7 +62,7 @@ def suspicious(labels: Numbers, chances: Chances) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A label that is likely wrong, and the one that fits better."""
+    """A label that is likely wrong, and the label that fits better."""
 
     path: str
     given: str
@@ -73,10 +73,10 @@ class Suspect:
 
 @dataclass(frozen=True, eq=False)
 class LabelCheck:
-    """Out-of-fold probabilities of judged images, and what follows from them.
+    """Out-of-fold probabilities of the checked images, and the results.
 
-    `labels` (n,) are places in `classes`, `chances` is (n, classes); `passed_over` are classes with too few images to
-    be judged, each with its number of sets that do not belong together.
+    `labels` (n,) are indices into `classes`, `chances` is (n, classes); `passed_over` are classes with too few images,
+    each with its number of independent sets.
     """
 
     weights: str
@@ -89,17 +89,17 @@ class LabelCheck:
 
     @property
     def n(self) -> int:
-        """How many labels were judged."""
+        """The number of checked labels."""
         return len(self.paths)
 
     @cached_property
     def agreement(self) -> float:
-        """The share of images whose likeliest class is the given label."""
+        """The fraction of images whose top-1 class is the given label."""
         return float((self.chances.argmax(axis=1) == self.labels).mean())
 
     @cached_property
     def ranking(self) -> Numbers:
-        """The places of all judged images, the most suspicious label first."""
+        """The indices of all checked images, the most suspicious label first."""
         return np.argsort(margins(self.labels, self.chances), kind="stable").astype(np.int64)
 
     @cached_property
@@ -135,7 +135,7 @@ class LabelCheck:
 
 
 def pairs(suspects: Sequence[Suspect]) -> list[tuple[str, str, int]]:
-    """How often each label should rather be which other, the commonest first."""
+    """How often each given label is suggested to be another one, most frequent first."""
     counted: dict[tuple[str, str], int] = {}
     for suspect in suspects:
         counted[suspect.given, suspect.suggested] = counted.get((suspect.given, suspect.suggested), 0) + 1

@@ -1,6 +1,6 @@
-"""`audit.html`: one page that shows what an audit found, with the images; it opens anywhere and asks for nothing.
+"""`audit.html`: one self-contained page that shows the findings of an audit with their images.
 
-It is made of the report's own parts: escaping, style, sections, tiles and thumbnails.
+It uses the parts of the report: escaping, style, sections, tiles and thumbnails.
 """
 
 from collections import Counter
@@ -25,13 +25,13 @@ from corolla.report.words import listed
 
 TEMPLATES = Path(__file__).parent / "templates"
 SQUARE = Preprocessing((SIDE, SIDE))  # how tiles are cropped
-SUSPECTS, SETS, IN_A_SET, ODD, PAIRS = 96, 30, 6, 12, 12  # shown with images, so that the page stays a few megabytes
-MOST_CLASSES = 12  # named where a kind of image gathers
+SUSPECTS, SETS, IN_A_SET, ODD, PAIRS = 96, 30, 6, 12, 12  # of shown images: a page of a few megabytes
+MOST_CLASSES = 12  # classes listed for a kind of image
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An image, and what it is called; several names where their files hold the same bytes."""
+    """An image and its name; several names if their files have the same bytes."""
 
     thumbnail: Thumbnail
     images: tuple[AuditedImage, ...]
@@ -40,20 +40,20 @@ class Shown:
 
 @dataclass(frozen=True)
 class ShownCopies:
-    """A set of copies as it is shown."""
+    """A set of copies for the page."""
 
     copies: Copies
     tiles: tuple[Shown, ...]
-    splits: tuple[str, ...]  # the words for them
+    splits: tuple[str, ...]  # their names in the page
 
     @property
     def more(self) -> int:
-        """How many of the set have no tile."""
+        """The number of images in the set without a tile."""
         return len(self.copies.images) - sum(len(tile.images) for tile in self.tiles)
 
 
 def write_page(findings: Findings, file: Path) -> None:
-    """Write the page, whole or not at all; an image that is gone becomes a tile with the reason."""
+    """Write the page atomically; a missing image becomes a tile with the reason."""
     parts = [section for make in SECTIONS if (section := make(findings)) is not None]
     sections = [headline(findings, {section.name for section in parts}), *parts]
     page = environment(TEMPLATES).get_template("audit.html.j2")
@@ -61,7 +61,7 @@ def write_page(findings: Findings, file: Path) -> None:
 
 
 def headline(findings: Findings, there: set[str]) -> Section:
-    """How many images, what was looked for, and what is worth a thought; `there` are the sections below it."""
+    """The counts and the problems; `there` are the sections below it."""
     values = {"counts": counts(findings), "concerns": concerns(findings), "there": there}
     return Section("headline", "Findings", values)
 
@@ -83,7 +83,7 @@ def labels(findings: Findings) -> Section | None:
 
 
 def copies(findings: Findings) -> Section | None:
-    """Photographs that are filed more than once."""
+    """Photographs that occur more than once."""
     if not findings.exact and not findings.near:
         return None
     values = {
@@ -94,7 +94,7 @@ def copies(findings: Findings) -> Section | None:
 
 
 def shown_copies(findings: Findings, copies: Copies) -> ShownCopies:
-    """A set with its images; files of the same bytes share a tile."""
+    """A set with its images; files with the same bytes share a tile."""
     by_content: dict[str, list[AuditedImage]] = {}
     for image in copies.images:
         by_content.setdefault(image.example.sha256, []).append(image)
@@ -105,7 +105,7 @@ def shown_copies(findings: Findings, copies: Copies) -> ShownCopies:
 
 
 def classes(findings: Findings) -> Section:
-    """How many images of which class in which split."""
+    """The number of images by class and split."""
     totals = {label: findings.total(label) for label in findings.classes}
     rows = [
         (label, [findings.counts[label, split] for split in findings.splits], total, total / max([*totals.values(), 1]))
@@ -115,7 +115,7 @@ def classes(findings: Findings) -> Section:
 
 
 def sizes(findings: Findings) -> Section | None:
-    """How large the images are and of which shape."""
+    """The sizes and aspect ratios of the images."""
     looks = [image.look for image in findings.used]
     if not looks:
         return None
@@ -127,7 +127,7 @@ def sizes(findings: Findings) -> Section | None:
 
 
 def odd(findings: Findings) -> Section | None:
-    """Images that are unlike what a photograph should be, kind by kind."""
+    """Unusual images, kind by kind."""
     kinds = []
     for kind, title in KINDS.items():
         found = findings.odd(kind)
@@ -142,7 +142,7 @@ def odd(findings: Findings) -> Section | None:
 
 
 def unreadable(findings: Findings) -> Section | None:
-    """Files that would be left out, and rows that the user's table leaves out itself."""
+    """Files that would be left out, and rows that the user's table leaves out."""
     out: Sequence[tuple[str, str, str]] = [
         *((example.path, example.label, reason) for example, reason in findings.unreadable),
         *((skipped.path, "", skipped.reason) for skipped in findings.unusable),

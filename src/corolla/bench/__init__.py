@@ -1,9 +1,9 @@
-"""How fast this machine predicts, trains and reads images, held against what its processor can do at most.
+"""How fast this machine predicts, trains and reads images, compared with the maximum speed of its processor.
 
-`report.bench` measures one thing after another: `ceiling` the matrix products alone, `models` prediction and the real
-training step, `images` decoding and random views; `timing` is how all of them are timed, `memory` how a step is
-measured in a process of its own.
+`report.bench` runs all measurements: `ceiling` the matrix multiplications alone, `models` prediction and the real
+training step, `images` decoding and random augmented crops ("views"); `timing` has the timer, and `memory` runs a
+measurement in its own process.
 """
 
-MODELS = ("vit_tiny_patch16_224", "vit_small_patch16_224")  # what is measured unless something else is asked for
+MODELS = ("vit_tiny_patch16_224", "vit_small_patch16_224")  # measured by default
 BATCHES = (1, 32)

@@ -1,7 +1,7 @@
-"""The most operations a second that this machine computes in a product of two matrices.
+"""The maximum operations per second of this machine in a matrix multiplication.
 
-A Vision Transformer is hardly anything but such products, so this is what its speed is held against. It is measured
-rather than read off a data sheet, which knows neither the clock under load nor the library.
+A Vision Transformer consists almost only of matrix multiplications, so this is the upper limit of its speed. It is
+measured, because a data sheet knows neither the clock under load nor the library.
 """
 
 import time
@@ -18,14 +18,14 @@ from corolla.precision import name_of
 
 Shape = tuple[int, int, int]  # (M, K, N): rows of (M, K) times (K, N)
 
-CUBES = (1024, 2048, 4096, 8192)  # the larger ones only where there is time for them
-SMALLEST = 5e8  # operations; smaller products measure how long a call takes
+CUBES = (1024, 2048, 4096, 8192)  # the larger ones only if there is time for them
+SMALLEST = 5e8  # operations; smaller multiplications would measure the overhead of a call
 PRECISIONS = (torch.float32, torch.bfloat16)
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The best rate of any shape, in operations a second (a multiplication and an addition are two)."""
+    """The best rate of any shape, in operations per second (a multiplication and an addition are two)."""
 
     precision: str  # as torch names it: float32, bfloat16
     rate: float
@@ -37,13 +37,13 @@ class Ceiling:
 
 
 def operations(shape: Shape) -> int:
-    """Multiplications and additions of a product of this shape."""
+    """Multiplications and additions of a matrix multiplication of this shape."""
     rows, inner, columns = shape
     return 2 * rows * inner * columns
 
 
 def shapes_to_try(configs: Iterable[ViTConfig], batch: int) -> list[Shape]:
-    """Cubes and the larger products of the models' MLPs for `batch` images, those of fewest operations first."""
+    """Cubes and the larger shapes of the models' MLPs for `batch` images, fewest operations first."""
     shapes: set[Shape] = {(side, side, side) for side in CUBES}
     for config in configs:
         rows, columns = config.grid(config.image_size)
@@ -53,7 +53,7 @@ def shapes_to_try(configs: Iterable[ViTConfig], batch: int) -> list[Shape]:
 
 
 def find_ceiling(precision: torch.dtype, shapes: list[Shape], device: str, seconds: float) -> Ceiling:
-    """The best of `shapes`, within about `seconds` for all of them; those that would take too long are left out."""
+    """The best of `shapes`, in about `seconds` for all of them; shapes that would take too long are left out."""
     name = name_of(precision)
     begun = time.perf_counter()
     best = Ceiling(name, 0.0, shapes[0])
@@ -70,9 +70,9 @@ def find_ceiling(precision: torch.dtype, shapes: list[Shape], device: str, secon
 
 @torch.inference_mode()
 def product_rate(shape: Shape, precision: torch.dtype, device: str, seconds: float) -> float:
-    """Operations a second of a linear layer of this shape, in the quickest of its calls."""
+    """Operations per second of a linear layer of this shape, in the fastest call."""
     rows, inner, columns = shape
     inputs = torch.randn(rows, inner, device=device).to(precision)
     weight = torch.randn(columns, inner, device=device).to(precision)
-    # The quickest and not the median: what other work on the machine slows down is no ceiling.
+    # The fastest call and not the median: a call that other work on the machine slows down is not the ceiling.
     return operations(shape) / timed(lambda: F.linear(inputs, weight), seconds, settle=settler(device)).quickest

@@ -1,7 +1,7 @@
-"""What share of a training's time is not training, and what a validation costs, with images that are ready.
+"""The fraction of a training's time outside training steps, and the cost of a validation, with cached images.
 
-A whole training is run as `corolla train` runs it. Its first epoch does not count: there the memory fills and, for the
-first time, the workers start.
+It runs a whole training like `corolla train`. The first epoch does not count, because the cache is filled and the
+workers start in it.
 """
 
 import time
@@ -23,7 +23,7 @@ from corolla.training.trainer import Trainer
 
 SIZES = (64, 96, 160)  # pixels
 EPOCHS = 3
-VALIDATIONS = 2  # of which the second, whose images are ready too, is told
+VALIDATIONS = 2  # the second one, with cached images, is reported
 BATCH = 32
 FEWEST, MOST = 160, 10_240  # images of an epoch and its validation
 EVERY = 5  # each fifth image is for validation
@@ -37,23 +37,23 @@ class EpochCost:
     images: int
     validated: int
     epochs: int
-    seconds: float  # of the epochs, from the end of the one before, with all that is written; validations left out
+    seconds: float  # of the epochs, with all writing between them, but without validations
     step_seconds: float  # of these, inside training steps
     validation_seconds: float  # of the one validation
 
     @property
     def overhead(self) -> float:
-        """The share in [0, 1] of the time without validations that is not training steps."""
+        """The fraction in [0, 1] of the time (without validations) outside training steps."""
         return max(1 - self.step_seconds / self.seconds, 0.0)
 
     @property
     def images_per_second(self) -> float:
-        """Training images, validations left out."""
+        """Training images per second, without validations."""
         return self.epochs * self.images / self.seconds
 
     @property
     def validation_per_1000(self) -> float:
-        """Seconds that a validation takes for 1,000 images."""
+        """Seconds per validation of 1,000 images."""
         return 1000 * self.validation_seconds / self.validated
 
     def to_json(self) -> dict[str, Any]:
@@ -68,8 +68,8 @@ class EpochCost:
 def measure_epochs(manifest: Manifest, size: int, machine: Runtime, seconds: float, fewest: int = FEWEST) -> EpochCost:
     """Train the scratch recipe's smallest model at `size` pixels on the images of `manifest`, whatever their split.
 
-    An epoch has `fewest` images, or as many as take about `seconds`, because what is written after a training's best
-    epoch is little beside an epoch of seconds, and much beside one of a moment. Nothing is left behind.
+    An epoch has `fewest` images, or as many as take about `seconds`, because writing after the best epoch takes little
+    time compared with an epoch of seconds, but much compared with a very short one. Nothing is left behind.
     """
     cost = train_epochs(manifest, size, machine, fewest)
     each = cost.seconds / cost.epochs
@@ -79,7 +79,7 @@ def measure_epochs(manifest: Manifest, size: int, machine: Runtime, seconds: flo
 
 
 def train_epochs(manifest: Manifest, size: int, machine: Runtime, images: int) -> EpochCost:
-    """Train for `EPOCHS`, of which all but the first count, on so many images, the same ones again if need be."""
+    """Train for `EPOCHS` on `images`, repeated if there are too few; all epochs but the first count."""
     split = divided(manifest, images)
     ends: list[tuple[float, dict[str, Any]]] = []
     with cache_of_its_own(), TemporaryDirectory(prefix="corolla-") as folder:
@@ -102,7 +102,7 @@ def train_epochs(manifest: Manifest, size: int, machine: Runtime, images: int) -
 
 
 def divided(manifest: Manifest, images: int) -> Manifest:
-    """The first `images` of the manifest, from its beginning again where it has fewer, each fifth for validation."""
+    """The first `images` of the manifest, repeated if it has fewer; every fifth is for validation."""
     endless = enumerate(islice(cycle(manifest.examples), images))
     return manifest.with_examples(
         tuple(replace(each, split="val" if place % EVERY == EVERY - 1 else "train") for place, each in endless)
@@ -110,7 +110,7 @@ def divided(manifest: Manifest, images: int) -> Manifest:
 
 
 def recipe_for(size: int, images: int) -> Recipe:
-    """The scratch recipe at one size of image."""
+    """The scratch recipe at one image size."""
     return RECIPE.changed(
         model=f"vit_micro_conv16_{size}",
         image_size=size,

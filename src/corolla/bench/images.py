@@ -1,4 +1,4 @@
-"""How many images a second are decoded, and how many random views of them a training gets."""
+"""How many images per second are decoded, and how many random augmented crops ("views") a training gets."""
 
 import os
 import time
@@ -25,24 +25,24 @@ from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.trainer import Trainer
 
-PAINTED = (640, 480)  # pixels, about those of flower_photos
-SCENES = 3 * len(KINDS)  # that are painted; the files are copies of them
+PAINTED = (640, 480)  # pixels, about the size of flower_photos
+SCENES = 3 * len(KINDS)  # painted images; the files are copies of them
 BATCH = 32
-AT_ONCE = 8  # images a thread, in one timed call
+AT_ONCE = 8  # images per thread in one timed call
 
 
 @dataclass(frozen=True)
 class ImageSpeed:
-    """Images a second, of `images` files."""
+    """Images per second, of `images` files."""
 
     source: str  # painted, or the user's data
     images: int
-    size: int  # pixels of the views' side, and what JPEG's draft may go down to
-    threads: int  # that decode
-    workers: int  # processes that make views; 0: none besides the training itself
-    decoded: float  # whole
+    size: int  # side of the views in pixels, and the smallest size of JPEG's draft mode
+    threads: int  # for decoding
+    workers: int  # data loader workers; 0: the training process itself
+    decoded: float  # at full size
     decoded_draft: float
-    first_views: float  # in a training's first pass, everything before it included
+    first_views: float  # in a training's first pass, including everything before it
     next_views: float
 
     def to_json(self) -> dict[str, Any]:
@@ -51,32 +51,32 @@ class ImageSpeed:
 
 
 def how_many(seconds: float) -> int:
-    """Images enough for some seconds of work, in whole batches."""
+    """The number of images for `seconds` of work, in whole batches."""
     return BATCH * min(max(round(2 * seconds), 1), 8)
 
 
 def gather(data: str | None, folder: Path, count: int, progress: Progress) -> Manifest:
-    """`count` of the user's readable images spread over `data`, or as many painted into `folder`, all to train on.
+    """`count` readable images spread evenly over `data`, or as many painted into `folder`, all for training.
 
-    Raises `CorollaError` if there is no such data or nothing in it can be read.
+    Raises `CorollaError` if the data does not exist or nothing in it can be read.
     """
     if data is None:
         return painted(folder, count, progress)
-    listing = list_source(data, progress.stage, class_folders="leaf")  # what is what does not matter here
+    listing = list_source(data, progress.stage, class_folders="leaf")  # the classes do not matter here
     stride = max(len(listing.examples) // count, 1)
     chosen = [Example(e.path, e.label, "train") for e in listing.examples[::stride][:count]]
     readable = []
     for done, example in enumerate(chosen, start=1):
         if can_be_read(listing.root / example.path):
             readable.append(example)
-        progress.stage("looking at the images", done, len(chosen))
+        progress.stage("checking the images", done, len(chosen))
     if not readable:
         raise CorollaError(f"no image of {data} can be read; give --images others, or leave it out")
     return Manifest(listing.root, tuple(readable))
 
 
 def can_be_read(path: Path) -> bool:
-    """Whether there is an image at `path`, and a whole one."""
+    """Whether there is a complete image at `path`."""
     try:
         read_image(path)
     except ImageError:
@@ -85,7 +85,7 @@ def can_be_read(path: Path) -> bool:
 
 
 def painted(folder: Path, count: int, progress: Progress) -> Manifest:
-    """JPEGs of the size of photographs; no two files are the same, though images are."""
+    """JPEGs of the size of photographs; all files differ, but some show the same image."""
     examples = []
     scenes = min(SCENES, count)
     for number in range(scenes):
@@ -99,7 +99,7 @@ def painted(folder: Path, count: int, progress: Progress) -> Manifest:
 
 
 def decode_rate(paths: Sequence[Path], draft: int | None, threads: int, seconds: float) -> float:
-    """Images a second, read in `threads` threads; with `draft` as `read_image` takes it."""
+    """Images per second, read in `threads` threads; `draft` is passed to `read_image`."""
     endless, at_once = cycle(paths), threads * AT_ONCE
     with ThreadPoolExecutor(threads) as pool:
 
@@ -111,10 +111,10 @@ def decode_rate(paths: Sequence[Path], draft: int | None, threads: int, seconds:
 
 
 def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Runtime, seconds: float) -> tuple[float, float]:
-    """Views a second in a training's first pass through the images, and in the passes after it.
+    """Views per second in a training's first pass over the images, and in later passes.
 
-    The first begins with the files: it holds their decoding and the start of the workers. The files themselves may
-    lie in the system's cache. The views are those of the scratch recipe, `size` pixels square.
+    The first pass includes decoding and the start of the workers. The files may be in the system's cache. The views
+    are those of the scratch recipe, `size` pixels square.
     """
     with cache_of_its_own():
         recipe = RECIPE.changed(
@@ -135,20 +135,20 @@ def view_rates(manifest: Manifest, size: int, patch_size: int, machine: Runtime,
 
 
 def views(trainer: Trainer, epoch: int, size: int) -> int:
-    """Take every view of one pass, and return how many there were."""
+    """Iterate over all views of one pass, and return their number."""
     return sum(len(labels) for _, labels in trainer.feed.batches(epoch, size))
 
 
 @contextmanager
 def cache_of_its_own() -> Iterator[None]:
-    """Find nothing that an earlier run has kept, and leave nothing behind."""
+    """A context with an empty cache, which is deleted at the end."""
     with TemporaryDirectory(prefix="corolla-") as folder, cache_at(Path(folder)):
         yield
 
 
 @contextmanager
 def cache_at(folder: Path) -> Iterator[None]:
-    """Within it this process has its cache in `folder`."""
+    """A context in which this process has its cache in `folder`."""
     before = os.environ.get("COROLLA_CACHE")
     os.environ["COROLLA_CACHE"] = str(folder)
     try:

@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that the most memory it ever held is its own too."""
+"""Run a function in its own process, so that the peak memory is that of the function."""
 
 import multiprocessing
 import signal
@@ -18,10 +18,10 @@ P = ParamSpec("P")
 
 
 def apart(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-    """What `work` returns, computed in a fresh process; what it raises is raised here.
+    """The result of `work` in a new process; its exceptions are raised here.
 
-    `work` is a function of a module, so that the other process can import it. Raises `CorollaError` if that process
-    is killed, which systems do that run out of memory.
+    `work` must be a function of a module, so that the other process can import it. Raises `CorollaError` if that
+    process is killed, usually because the system is out of memory.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
@@ -33,7 +33,7 @@ def apart(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         returned, outcome = here.recv()
     except EOFError:
         raise CorollaError(
-            "the process that was measured was killed, as a rule for want of memory; use a smaller --batch or --model"
+            "the measured process was killed, usually because memory is short; use a smaller --batch or --model"
         ) from None
     finally:
         process.kill()
@@ -45,7 +45,7 @@ def apart(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
 
 
 def answer(there: Connection, work: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """In the other process: do the work and send (True, its result) or (False, what it raised)."""
+    """In the other process: call `work` and send (True, its result) or (False, its exception)."""
     try:
         there.send((True, work(*given, **named)))
     except Exception as error:
@@ -54,8 +54,8 @@ def answer(there: Connection, work: Callable[..., Any], given: tuple[Any, ...], 
 
 @contextmanager
 def deaf_to_ctrl_c() -> Iterator[None]:
-    """A process begun meanwhile ignores Ctrl-C for good: its parent ends it, and it prints no traceback."""
-    if threading.current_thread() is not threading.main_thread():  # where Python does not let handlers be set
+    """A process started in this context ignores Ctrl-C: its parent ends it, and it prints no traceback."""
+    if threading.current_thread() is not threading.main_thread():  # Python sets handlers only in the main thread
         yield
         return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -66,13 +66,13 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def peak_memory(device: str) -> int | None:
-    """The most bytes that this process has held, on the GPU if it computes there; None where nobody counts them."""
+    """The peak memory of this process in bytes, on the GPU if it computes there; None if the system does not tell."""
     if device.startswith("cuda"):
         import torch
 
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "linux":
-        # Not ru_maxrss, which on Linux a process takes over from the one that started it.
+        # Not ru_maxrss, which on Linux a process inherits from its parent.
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
         if peaks:

@@ -1,4 +1,4 @@
-"""How many images a second a model answers, and learns from, and what share of the ceiling that is."""
+"""How many images per second a model predicts and trains on, and which fraction of the ceiling that is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ from corolla.training.trainer import Trainer
 
 Task = Literal["prediction", "training"]
 
-# The backward pass has two products for each of the forward pass: the gradients of its inputs and of its weights.
+# The backward pass has two matmuls for each one of the forward pass: the gradients of its inputs and of its weights.
 PASSES: dict[Task, int] = {"prediction": 1, "training": 3}
-SLOW = 1e-6  # a learning rate at which the model stays as it is, however many steps are timed
+SLOW = 1e-6  # a learning rate that hardly changes the model, however many steps are timed
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one task took: its timing, the precision its products ran in, and the most bytes held, if counted."""
+    """The measurement of one task: its timing, the precision of its matmuls, and its peak memory in bytes, if known."""
 
     task: Task
     timing: Timing
@@ -47,26 +47,26 @@ class Speed:
 
     case: Case
     measured: Measured
-    operations: int  # of the task, for one image
-    ceiling: float  # operations a second, in the task's precision
+    operations: int  # per image
+    ceiling: float  # operations per second, in the task's precision
 
     @property
     def images_per_second(self) -> float:
-        """Images a second, by the median."""
+        """Images per second, by the median."""
         return self.case.batch / self.measured.timing.median
 
     @property
     def rate(self) -> float:
-        """Operations a second."""
+        """Operations per second."""
         return self.images_per_second * self.operations
 
     @property
     def share(self) -> float:
-        """Of the ceiling."""
+        """The fraction of the ceiling."""
         return self.rate / self.ceiling
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; the median in seconds a batch, memory in bytes."""
+        """As plain values; the median in seconds per batch, memory in bytes."""
         return {
             "model": self.case.model,
             "size": self.case.size,
@@ -84,13 +84,13 @@ class Speed:
 
 
 def speed(case: Case, measured: Measured, ceilings: Mapping[str, Ceiling]) -> Speed:
-    """A task's speed beside the ceiling of its precision."""
+    """A task's speed with the ceiling of its precision."""
     operations = 2 * model_summary(case.config)[0].macs * PASSES[measured.task]
     return Speed(case, measured, operations, ceilings[measured.precision].rate)
 
 
 def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
-    """From pixels to probabilities by the `Classifier` that `predict` asks, once an image (no mirror image)."""
+    """From pixels to probabilities with the `Classifier` of `predict`, once per image (no horizontal flip)."""
     config = case.config
     classifier = Classifier(ViT(config), Preprocessing(config.image_size), KINDS, flip=False, device=device)
     images = case.pixels().permute(0, 2, 3, 1).contiguous().numpy()
@@ -101,7 +101,7 @@ def measure_prediction(case: Case, device: str, seconds: float) -> Measured:
 def measure_training(case: Case, device: str, threads: int, seconds: float) -> Measured:
     """The whole step of `corolla train` by the scratch recipe: forward, backward, clipping, optimizers, average.
 
-    To be called in a process of its own, for the memory it reports is all that the process has ever held.
+    Call it in its own process, because it reports the peak memory of the whole process.
     """
     torch.set_num_threads(threads)
     recipe = RECIPE.changed(
@@ -120,6 +120,6 @@ def measure_training(case: Case, device: str, threads: int, seconds: float) -> M
 
 
 def one_a_class(folder: Path) -> Manifest:
-    """The smallest data set that a trainer takes: what it is given to learn from here is noise."""
+    """The smallest data set that a trainer accepts; the measured steps train on noise."""
     paint_dataset(folder, len(KINDS), size=32)
     return Manifest(folder, tuple(Example(f"{kind}/painted-00000.jpg", kind, "train") for kind in KINDS))

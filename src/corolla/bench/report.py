@@ -1,4 +1,4 @@
-"""Everything that is measured on this machine, one thing after another, and the report of it."""
+"""Run all measurements of this machine, and collect them in a report."""
 
 import os
 import time
@@ -26,24 +26,24 @@ from corolla.progress import Progress
 from corolla.training.machine import Runtime, choose_device, hardware, usual_workers
 
 SECONDS = 3.0
-BUSY = 0.25  # load for each processor
+BUSY = 0.25  # load per processor
 
 
 @dataclass(frozen=True)
 class Report:
-    """One machine's figures."""
+    """The measurements of one machine."""
 
     hardware: str
     device: str
     threads: int
-    mixed_precision: str  # what a training here uses, and why
-    reason: str
+    mixed_precision: str  # of a training on this machine
+    reason: str  # for that precision
     ceilings: dict[str, Ceiling]  # by precision
     speeds: tuple[Speed, ...]
     images: ImageSpeed
     epochs: tuple[EpochCost, ...]
-    load: float | None  # programs that were running before, on the average of a minute; None on Windows
-    seconds: float  # that all of it took
+    load: float | None  # load average of the last minute before the measurements; None on Windows
+    seconds: float  # of all measurements
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -77,13 +77,13 @@ def bench(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Measure this machine: matrix products, prediction and training of `models`, reading of images.
+    """Measure this machine: matrix multiplications, prediction and training of `models`, reading of images.
 
-    `sizes` (pixels) take the place of the size in a model's name; each figure gets about `seconds`, and at least three
-    calls. `epoch_sizes` (pixels) are those of the trainings whose epochs are measured whole. `images` is data as
-    `train` takes it; without it images are painted. Nothing is left behind.
+    `sizes` (pixels) replace the size in a model's name; each measurement takes about `seconds`, with at least three
+    calls. `epoch_sizes` (pixels) are the image sizes of the trainings with whole epochs. `images` is data as for
+    `train`; without it images are painted. Nothing is left behind.
 
-    Raises `CorollaError` for a model or data that there is not, before anything is measured.
+    Raises `CorollaError` for an unknown model or data, before anything is measured.
     """
     begun = time.monotonic()
     progress = progress or Progress()
@@ -111,33 +111,33 @@ def bench(
 
 
 def load_before(progress: Progress) -> float | None:
-    """The load of this machine, with a note if other programs take so much of it that the figures will be low."""
+    """The load of this machine, with a note if other programs make the measurements too slow."""
     if not hasattr(os, "getloadavg"):
         return None
     load, processors = os.getloadavg()[0], os.cpu_count() or 1
     if load > BUSY * processors:
-        progress.note(f"other programs are using this machine (load {load:.1f}), so the figures will be low")
+        progress.note(f"other programs are using this machine (load {load:.1f}), so the measured speeds will be low")
     return load
 
 
 class Plan:
-    """Shows which of the figures is being measured."""
+    """Shows the current measurement."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self.progress, self.total, self.done = progress, total, 0
 
     def next(self, what: str) -> None:
-        """The figure before is measured, and `what` comes now."""
+        """Show that the measurement of `what` starts."""
         self.progress.stage("measuring", self.done, self.total, what)
         self.done += 1
 
 
 def measure_ceilings(shapes: list[Shape], device: str, seconds: float, plan: Plan) -> dict[str, Ceiling]:
-    """The ceilings by the names of their precisions."""
+    """The ceilings by precision."""
     found = {}
     for precision in PRECISIONS:
         name = name_of(precision)
-        plan.next(f"products in {name}")
+        plan.next(f"matmuls in {name}")
         found[name] = find_ceiling(precision, shapes, device, seconds)
     return found
 
@@ -145,13 +145,13 @@ def measure_ceilings(shapes: list[Shape], device: str, seconds: float, plan: Pla
 def measure_models(
     cases: list[Case], device: str, threads: int, seconds: float, ceilings: dict[str, Ceiling], plan: Plan
 ) -> tuple[Speed, ...]:
-    """Prediction here and training in a process of its own, case by case."""
+    """Prediction in this process and training in its own process, case by case."""
     speeds = []
     for case in cases:
         plan.next(f"{case.model}, prediction of {case.batch}")
         speeds.append(speed(case, measure_prediction(case, device, seconds), ceilings))
         plan.next(f"{case.model}, training on {case.batch}")
-        if device.startswith("cuda"):  # what this process keeps, the other one would lack
+        if device.startswith("cuda"):  # the other process needs the memory that this one has cached
             torch.cuda.empty_cache()
         speeds.append(speed(case, apart(measure_training, case, device, threads, seconds), ceilings))
     return tuple(speeds)
@@ -160,7 +160,7 @@ def measure_models(
 def measure_images(
     source: str, manifest: Manifest, case: Case, machine: Runtime, threads: int, seconds: float, plan: Plan
 ) -> ImageSpeed:
-    """Decoding and views for a model that sees images of `case`'s size."""
+    """Decoding and views for a model with `case`'s image size."""
     paths = [manifest.locate(example) for example in manifest.examples]
     plan.next("decoding")
     decoded = decode_rate(paths, None, threads, seconds)
@@ -173,7 +173,7 @@ def measure_images(
 
 @contextmanager
 def threads_set(threads: int | None) -> Iterator[int]:
-    """Compute in so many threads, or as many as PyTorch chose, and give their number."""
+    """A context with this number of threads, or PyTorch's own; yields the number."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:

@@ -1,4 +1,4 @@
-"""How long a piece of work takes: warmed up first, then the median of as many calls as the time allows."""
+"""Time a function: warm-up first, then the median of as many calls as the time allows."""
 
 import time
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 LEAST = 3  # timed calls, however long they take
-WARM_SHARE = 0.2  # of the time, spent before anything is counted
+WARM_SHARE = 0.2  # of the time, for the warm-up
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call: the median and the quickest of `repeats` timed ones."""
+    """Seconds per call: the median and the minimum of `repeats` timed calls."""
 
     median: float
     quickest: float
@@ -28,9 +28,9 @@ def timed(
     settle: Callable[[], Any] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timing:
-    """Call `work` for about `seconds`, at least `LEAST` times after a first call that does not count.
+    """Call `work` for about `seconds`, at least `LEAST` times, after a warm-up that does not count.
 
-    `settle` waits until what a call has begun is done; its time belongs to the call.
+    `settle` waits until the work that a call started is done; its time belongs to the call.
     """
     begun = clock()
     work()
@@ -49,7 +49,7 @@ def timed(
 
 
 def settler(device: str) -> Callable[[], None]:
-    """What waits until `device` has done all it was given: an accelerator answers before it has computed."""
+    """A function that waits until `device` has finished: an accelerator's calls return before it has computed."""
     if device.startswith("cpu"):
         return lambda: None
     return lambda: torch.accelerator.synchronize(device)

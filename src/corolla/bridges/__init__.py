@@ -1,5 +1,5 @@
-"""Our Vision Transformer as a model of timm and of transformers, for what they have no words for themselves.
+"""Our Vision Transformer as a model class for timm and transformers, for what their own classes cannot represent.
 
-Import `corolla.bridges.timm` or `corolla.bridges.transformers` where that library is installed, and it loads every
+After `import corolla.bridges.timm` or `corolla.bridges.transformers`, that library loads every
 folder that `corolla weights convert` writes for it.
 """

@@ -1,4 +1,4 @@
-"""Teaches timm the architecture `corolla_vit`, such as hybrids with a convolutional stem.
+"""Registers the architecture `corolla_vit` in timm, for models such as hybrids with a convolutional stem.
 
 import timm
 import corolla.bridges.timm
@@ -16,17 +16,17 @@ from corolla.models.vit import Intermediates, ViT
 
 
 class CorollaViT(ViT):
-    """Our model with what timm asks of its own."""
+    """Our model with the interface of timm's models."""
 
     def __init__(self, num_classes: int = 1000, in_chans: int = 3, global_pool: str = "", **shape: Any) -> None:
-        """`shape` is a `ViTConfig` as plain values, without the number of classes; 0 classes leave out the head.
+        """`shape` is a `ViTConfig` as plain values, without the number of classes; 0 classes omit the head.
 
-        `global_pool` belongs to timm's own models and changes nothing. Images of any size are taken as they come.
+        `global_pool` exists for timm's interface and has no effect. Accepts images of any size.
         """
         for unneeded in ("img_size", "dynamic_img_size"):
             shape.pop(unneeded, None)
         if in_chans != 3:
-            raise ValueError(f"this model reads images of 3 colors, not {in_chans}")
+            raise ValueError(f"this model reads images with 3 channels, not {in_chans}")
         super().__init__(config_from(shape | {"num_classes": max(num_classes, 1)}))
         self.num_classes = num_classes
         self.num_features = self.head_hidden_size = self.head.in_features
@@ -35,7 +35,7 @@ class CorollaViT(ViT):
             self.reset_classifier(0)
 
     def forward_head(self, z: Tensor, seen: Intermediates | None = None, pre_logits: bool = False) -> Tensor:
-        """The logits (B, classes) of the last layer (B, S, D), or with `pre_logits` what the head reads."""
+        """The logits (B, classes) of the last layer (B, S, D), or with `pre_logits` the input of the head."""
         if not pre_logits:
             return super().forward_head(z, seen)
         y = self.pool(z)
@@ -46,7 +46,7 @@ class CorollaViT(ViT):
         return self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Another head, of zeros; none for 0 classes."""
+        """Replace the head by one of zeros; no head for 0 classes."""
         self.num_classes = num_classes
         for name in ("head", "head_dist"):
             old = getattr(self, name)
@@ -60,7 +60,7 @@ class CorollaViT(ViT):
 
 
 def corolla_vit(pretrained: bool = False, **arguments: Any) -> nn.Module:
-    """What `timm.create_model` calls."""
+    """The entry point for `timm.create_model`."""
     model: nn.Module = build_model_with_cfg(CorollaViT, "corolla_vit", pretrained, **arguments)
     return model
 

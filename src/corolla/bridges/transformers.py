@@ -1,4 +1,4 @@
-"""Teaches transformers the model type `corolla_vit`, such as hybrids with a convolutional stem.
+"""Registers the model type `corolla_vit` in transformers, for models such as hybrids with a convolutional stem.
 
 import corolla.bridges.transformers
 from transformers import pipeline
@@ -24,13 +24,13 @@ from corolla.models.vit import ViT
 
 
 class CorollaViTConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
-    """Its `vit` is a `ViTConfig` as plain values, without the number of classes, which `id2label` gives."""
+    """`vit` is a `ViTConfig` as plain values, without the number of classes, which comes from `id2label`."""
 
     model_type = "corolla_vit"
 
 
 class CorollaViTForImageClassification(PreTrainedModel):  # type: ignore[no-untyped-call]
-    """Our model with what transformers asks of its own."""
+    """Our model with the interface of transformers' models."""
 
     config_class = CorollaViTConfig
     base_model_prefix = "vit"
@@ -42,13 +42,13 @@ class CorollaViTForImageClassification(PreTrainedModel):  # type: ignore[no-unty
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Weights that no file has: a head for other classes begins with zeros, all else as `ViT` has begun it."""
+        """Initialize missing weights: a head for other classes with zeros; the rest keeps `ViT`'s initialization."""
         if isinstance(module, nn.Linear) and module in (self.vit.head, self.vit.head_dist):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
 
     def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **unused: Any) -> ImageClassifierOutput:
-        """The logits (B, classes) of normalized images (B, 3, H, W), and the loss where `labels` (B) are given."""
+        """The logits (B, classes) of normalized images (B, 3, H, W), and the loss if `labels` (B) are given."""
         logits = self.vit(pixel_values)
         loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
         return ImageClassifierOutput(loss=loss, logits=logits)

@@ -1,5 +1,5 @@
-"""Answers about more images than anybody watches: one table on the disk, and no row lost or made twice.
+"""Batch inference over very many images into one table; no row is lost or computed twice.
 
-`sources` lists what is meant, `plan` writes that list down before the first answer, `parts` are the answers chunk by
-chunk, and `local` or `on_ray` makes them; `predict` is all of it. Listings, shards and images may come from anybody.
+`sources` lists the images, `plan` saves that list before the first prediction, `parts` are the predictions chunk by
+chunk, and `local` or `on_ray` computes them; `predict` is the entry point. Listings, shards and images are untrusted.
 """

@@ -1,4 +1,4 @@
-"""Tables that name images, CSV or Parquet, read row by row: labels are not needed, and millions of rows no memory."""
+"""Reads tables of image paths, CSV or Parquet, row by row: needs no labels, and little memory for millions of rows."""
 
 import csv
 import io
@@ -9,17 +9,17 @@ from corolla.data.table_columns import PATH_NAMES, plain
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 
-ROWS = 10_000  # of a Parquet file at once
+ROWS = 10_000  # rows of a Parquet file per batch
 
 
 def paths_in(file: BinaryIO, name: str) -> Iterator[str]:
-    """The paths of an open table called `name` in its order, as they stand there; `CorollaError` if it is none."""
+    """The paths of the open table `name`, in order and unchanged; `CorollaError` if it is not a table of paths."""
     yield from (parquet_paths if name.lower().endswith(".parquet") else text_paths)(file, name)
 
 
 def text_paths(file: BinaryIO, name: str) -> Iterator[str]:
-    """Those of a table of text, whatever stands between its columns."""
-    lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # Excel begins with a byte order mark
+    """The paths of a text table with any column separator."""
+    lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # Excel starts with a byte order mark
     try:
         header = lines.readline(1 << 20)
         delimiter = max(",;\t", key=header.count)
@@ -32,11 +32,11 @@ def text_paths(file: BinaryIO, name: str) -> Iterator[str]:
     except csv.Error as error:
         raise CorollaError(f"cannot read {name}: {error}") from None
     finally:
-        lines.detach()  # whoever opened the file closes it
+        lines.detach()  # the caller closes the file
 
 
 def parquet_paths(file: BinaryIO, name: str) -> Iterator[str]:
-    """Those of a Parquet file."""
+    """The paths of a Parquet file."""
     pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
     try:
         table = pq.ParquetFile(file)
@@ -51,7 +51,7 @@ def parquet_paths(file: BinaryIO, name: str) -> Iterator[str]:
 
 
 def column(header: list[str], name: str) -> tuple[int, str]:
-    """Where the paths stand, and what that column is called."""
+    """The index and the name of the path column."""
     places = {plain(title): place for place, title in reversed(list(enumerate(header)))}
     for wanted in map(plain, PATH_NAMES):
         if wanted in places:

@@ -1,4 +1,4 @@
-"""The engine that is this process: threads that each take a chunk, read ahead in it, compute and write its part."""
+"""The local engine: threads that each take a chunk, read its images ahead, compute and write its part."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,17 +13,17 @@ from corolla.bulk.sources import check_there
 from corolla.data.decoding import ImageError
 from corolla.predictor import Prediction, Predictor
 
-Told = Callable[[int, int], None]  # hears of a chunk how many rows it has and how many could not be read
+Told = Callable[[int, int], None]  # called with the rows of a finished chunk and how many of them could not be read
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
-    """A chunk was abandoned, for the job ends early."""
+class Stopped(Exception):  # noqa: N818 - it is not an error
+    """A chunk was abandoned because the job ends early."""
 
 
 def answer_here(
     work: Job, chunks: Sequence[int], predictors: Sequence[Predictor], words: Sequence[str], told: Told
 ) -> None:
-    """Write the parts of these chunks, one chunk at a time with each of the predictors."""
+    """Write the parts of these chunks; each predictor processes one chunk at a time."""
     free: SimpleQueue[Predictor] = SimpleQueue()
     for predictor in predictors:
         free.put(predictor)
@@ -49,9 +49,9 @@ def answer_here(
 def answer(
     work: Job, number: int, predictor: Predictor, words: Sequence[str], stop: Event | None = None
 ) -> tuple[int, int]:
-    """Write the part of a chunk; gives its rows and how many of them could not be read.
+    """Write the part of a chunk; return its number of rows and of unreadable ones.
 
-    Where an image could not be read it is written only if the sources are still there: `CorollaError` if not.
+    If an image could not be read, the part is written only if the sources still exist; otherwise `CorollaError`.
     """
     rows = work.read(number)
     answers: list[Prediction | ImageError] = []
@@ -70,8 +70,8 @@ def answer(
 
 
 def predictors_for(model: Model, first: Predictor, threads: int, workers: int) -> list[Predictor]:
-    """As many predictors as `workers`: a run's may be used by all at once, and each file is opened for itself.
+    """One predictor per worker: a run's predictor is shared, an exported file is opened by each worker,
 
-    OpenVINO would let the others wait while one computes.
+    because OpenVINO would compute for one at a time.
     """
     return [first] + [model.open(threads) if model.exported else first for _ in range(workers - 1)]

@@ -1,4 +1,4 @@
-"""What answers in a job, told so that any process can open it: a run, or a file that was exported from one."""
+"""The model of a job, in a form that any process can open: a run or an exported file."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from corolla.portable.backends import Backend
     from corolla.predictor import Numbers, Predictor
 
-MOST = 8  # predictors at work in a process, for each holds a batch of its own
+MOST = 8  # predictors per process, since each holds a batch
 FILES = ("model.safetensors", "calibration.safetensors")  # of a run, the second if there is one
 
 
@@ -30,26 +30,26 @@ class Model:
 
     @property
     def exported(self) -> bool:
-        """Whether it is a file."""
+        """Whether it is an exported file."""
         return is_exported(self.run)
 
     @property
     def on_cpu(self) -> bool:
-        """Whether it is the processor that computes."""
+        """Whether it computes on the CPU."""
         return self.exported or self.device.startswith("cpu")
 
     def absolute(self) -> "Model":
-        """The same wherever it is opened."""
+        """The same model with absolute paths."""
         return replace(self, run=run_folder(self.run).absolute())
 
     def open(self, threads: int | None = None) -> "Predictor":
-        """The predictor; `CorollaError` if it is none, or damaged. A file is computed on so many threads if told."""
+        """The predictor; `CorollaError` if it is invalid or damaged. `threads` applies to exported files."""
         from corolla.loading import load
 
         return load(self.run, self.device, self.precision, self.backend, threads)
 
     def digest(self) -> str:
-        """A hash of all that its answers depend on: weights, calibration, preprocessing, classes."""
+        """A hash of everything that its predictions depend on: weights, calibration, preprocessing, classes."""
         if self.exported:
             return sha256_of(self.run)
         folder = run_folder(self.run)
@@ -60,7 +60,7 @@ class Model:
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8")).hexdigest()
 
     def computed(self, predictor: "Predictor") -> str:
-        """In what it computes, for that moves the last digits."""
+        """The backend and precision, which affect the last digits."""
         if self.exported:
             return self.backend
         from corolla.classifier import Classifier
@@ -70,7 +70,7 @@ class Model:
 
     @contextmanager
     def on_threads(self, threads: int) -> Iterator[None]:
-        """Within it a run's batch is computed on so many threads of the processor, whatever calls for it."""
+        """A context in which a run computes on `threads` CPU threads, whichever thread calls it."""
         if self.exported or not self.on_cpu:
             yield
             return
@@ -80,12 +80,12 @@ class Model:
         before = torch.get_num_threads()
         try:
             torch.set_num_threads(threads)
-            with threadpool_limits(threads, user_api="blas"):  # numpy's, which novelty is computed with
+            with threadpool_limits(threads, user_api="blas"):  # NumPy's, which computes the OOD score
                 yield
         finally:
             torch.set_num_threads(before)
 
 
 def threads_for(count: int) -> int:
-    """The threads of a predictor where there are so many processors: one, until that would be too many predictors."""
+    """The threads per predictor for `count` processors: one, unless that needs too many predictors."""
     return max(1, count // MOST)

@@ -1,7 +1,7 @@
-"""The engine that is Ray Data: chunks as its rows, and on every worker the code of the local engine.
+"""The Ray Data engine: its rows are chunks, and every worker runs the code of the local engine.
 
-A worker writes the part of a chunk itself, so the rows are the same and either engine goes on where the other stopped.
-On a cluster the folder of the job and the images must be visible to all machines under the same paths.
+A worker writes the part of a chunk itself, so the rows are the same and either engine can resume the other's job.
+On a cluster, all machines must see the folder of the job and the images under the same paths.
 """
 
 import errno
@@ -18,16 +18,16 @@ from corolla.bulk.model import Model
 from corolla.bulk.plan import Job
 from corolla.errors import CorollaError
 
-BLOCKS = 4096  # pieces that Ray hands out at most
+BLOCKS = 4096  # maximum number of Ray blocks
 QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its makers
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # it would warn of a change to come
+    "RAY_USAGE_STATS_ENABLED": "0",  # no usage reports
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no deprecation warning
 }
 
 
 @dataclass(frozen=True)
 class Order:
-    """All that a worker is told."""
+    """The arguments of a worker."""
 
     work: Job
     model: Model
@@ -35,20 +35,20 @@ class Order:
 
 
 class Worker:
-    """A process of Ray's that has the model open."""
+    """A Ray worker process with a loaded model."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.predictor = order.model.open(order.work.threads)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Write the part of a chunk; gives its rows and how many of them could not be read, or what is wrong."""
+        """Write the part of a chunk; return its number of rows and of unreadable ones, or the error."""
         order, rows, failed, wrong, code = self.order, 0, 0, "", 0
         [number] = batch["id"]
         try:
             with order.model.on_threads(order.work.threads):
                 rows, failed = answer(order.work, int(number), self.predictor, order.words)
-        except CorollaError as error:  # Ray would try again, and then tell it with all its own frames
+        except CorollaError as error:  # Ray would retry, and then report it with all its own frames
             wrong = str(error)
         except OSError as error:
             wrong, code = error.strerror or str(error), error.errno or errno.EIO
@@ -62,7 +62,7 @@ def answer_on_ray(
     words: Sequence[str],
     told: Told,
 ) -> None:
-    """As `local.answer`, by the workers of the cluster that `RAY_ADDRESS` names, or of one on this machine."""
+    """Like `local.answer`, with the workers of the cluster at `RAY_ADDRESS`, or of one on this machine."""
     if not chunks:
         return
     for name, value in QUIET.items():
@@ -73,18 +73,18 @@ def answer_on_ray(
     if mine:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        # Workers need not stand in this folder.
+        # Workers may have another working folder.
         order = Order(replace(work, folder=work.folder.absolute()), model.absolute(), tuple(words))
         hand_out(ray, order, chunks, told)
     except ray.exceptions.RayError as error:
-        raise CorollaError(f"Ray could not go on: {last_line(error)}; what is done is kept") from None
+        raise CorollaError(f"Ray failed: {last_line(error)}; finished chunks are saved") from None
     finally:
         if mine:
             ray.shutdown()
 
 
 def hand_out(ray: Any, order: Order, chunks: Sequence[int], told: Told) -> None:
-    """Give the cluster's processors, or its GPUs, as many workers as they can hold, and tell of each chunk done."""
+    """Start as many workers as the cluster's CPUs or GPUs can hold, and report each finished chunk."""
     from ray.data import ActorPoolStrategy, DataContext
 
     context = DataContext.get_current()
@@ -113,13 +113,13 @@ def hand_out(ray: Any, order: Order, chunks: Sequence[int], told: Told) -> None:
 
 
 def last_line(error: Exception) -> str:
-    """What an error of Ray's says in the end, below the frames of its workers."""
+    """The last line of a Ray error, below the frames of its workers."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Within it the process has no standard error: Ray's C++ writes there what it thinks of its own workers."""
+    """A context without standard error, where Ray's C++ code would log about its workers."""
     kept = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - its number is needed

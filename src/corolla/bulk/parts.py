@@ -1,7 +1,7 @@
-"""The answers as a table: a part for each chunk of the list, and the parts as one file.
+"""The predictions as a table: one part per chunk of the list, and all parts joined into one file.
 
-Columns are those of `corolla predict --csv` with what a bulk table needs besides: `novelty`, `labels` where a coverage
-was asked for, and `error`, which is null for an image that was answered. Every page of a part carries a checksum.
+The columns are those of `corolla predict --csv`, plus `novelty`, `labels` if a coverage
+was requested, and `error`, which is null for a successful prediction. Every page of a part has a checksum.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,20 +16,20 @@ from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 from corolla.predictor import Prediction
 
-TOGETHER = 65_536  # rows of a row group in the end
-JOB = b"corolla job"  # in the metadata: whose answers these are
+TOGETHER = 65_536  # rows per row group of the result
+JOB = b"corolla job"  # metadata key of the job
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides the columns: how many of the likeliest classes, and of which coverage the sets of classes are."""
+    """What determines the columns: the number of top classes, and the coverage of the conformal prediction sets."""
 
     top: int
     coverage: float | None
 
 
 def schema_of(shape: Shape) -> Any:
-    """The columns, as pyarrow has them."""
+    """The columns as a pyarrow schema."""
     pa = needed("pyarrow", "parquet")
     columns = [("path", pa.string()), ("label", pa.string()), ("probability", pa.float64())]
     columns += [("accepted", pa.bool_()), ("novelty", pa.float64())]
@@ -40,7 +40,7 @@ def schema_of(shape: Shape) -> Any:
 
 
 def table_of(rows: Sequence[Row], answers: Sequence[Prediction | ImageError], shape: Shape) -> Any:
-    """The table of a chunk: a line for each row, in their order."""
+    """The table of a chunk: one line per row, in order."""
     pa = needed("pyarrow", "parquet")
     lines = []
     for row, answer in zip(rows, answers, strict=True):
@@ -58,17 +58,17 @@ def table_of(rows: Sequence[Row], answers: Sequence[Prediction | ImageError], sh
 
 
 def plain(text: str) -> str:
-    """The text as Parquet can hold it: a file's name need not be valid Unicode."""
+    """The text in a form that Parquet can store: a file's name may be invalid Unicode."""
     return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def write_tables(file: Path, tables: Iterable[Any], schema: Any, metadata: dict[bytes, bytes], together: int) -> None:
-    """One Parquet file of many tables, whole or not at all; memory holds `together` rows and a table."""
+    """Write many tables into one Parquet file, atomically; memory holds `together` rows and a table."""
     pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
 
     def write(temporary: Path) -> None:
         waiting: list[Any] = []
-        # Through a file of Python's, so that a full disk raises what it raises anywhere else.
+        # Through a Python file, so that a full disk raises the usual OSError.
         with (
             temporary.open("wb") as sink,
             pq.ParquetWriter(sink, schema.with_metadata(metadata), write_page_checksum=True) as writer,
@@ -85,7 +85,7 @@ def write_tables(file: Path, tables: Iterable[Any], schema: Any, metadata: dict[
 
 
 def read_part(file: Path, job: bytes, rows: int, schema: Any) -> Any | None:
-    """The table of a part, or None if it is not there, damaged, of another job, or not all of it."""
+    """The table of a part, or None if it is missing, damaged, incomplete or of another job."""
     pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as content:
@@ -99,7 +99,7 @@ def read_part(file: Path, job: bytes, rows: int, schema: Any) -> Any | None:
 
 
 def job_of(file: Path) -> bytes | None:
-    """Whose answers a finished table holds; None if nobody knows."""
+    """The job of a finished table; None if unknown."""
     pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
     try:
         metadata = pq.read_schema(file).metadata or {}
@@ -110,7 +110,7 @@ def job_of(file: Path) -> bytes | None:
 
 
 def failures_in(file: Path) -> int:
-    """How many rows of a finished table have an error."""
+    """The number of rows with an error in a finished table."""
     pq = needed("pyarrow.parquet", "parquet")
     with pq.ParquetFile(file) as content:
         batches = content.iter_batches(columns=["error"])
@@ -118,13 +118,13 @@ def failures_in(file: Path) -> int:
 
 
 def joined(parts: Iterable[tuple[Path, int]], job: bytes, schema: Any) -> Iterator[Any]:
-    """The tables of parts with so many rows each, in order.
+    """The tables of the `parts`, in order.
 
-    A damaged one is deleted and raises, so that the next call makes it again.
+    A damaged part is deleted and raises an error, so that the next call computes it again.
     """
     for file, rows in parts:
         table = read_part(file, job, rows, schema)
         if table is None:
             file.unlink(missing_ok=True)
-            raise CorollaError(f"{file} was damaged since it was written; give the same command again to mend it")
+            raise CorollaError(f"{file} was damaged since it was written; run the same command again to repair it")
         yield table.replace_schema_metadata(None)

@@ -1,4 +1,4 @@
-"""What lies elsewhere, at any address that fsspec knows: `s3://`, `gs://`, `http(s)://`, `memory://` and so on."""
+"""Remote files at any address that fsspec supports: `s3://`, `gs://`, `http(s)://`, `memory://` and so on."""
 
 import re
 import time
@@ -13,22 +13,22 @@ from corolla.portable.backends import needed
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 LOCAL = ("file", "local")
 WEB = ("http", "https")
-EXTRAS = {"s3": "s3", "s3a": "s3"}  # of corolla, which bring what fsspec needs
-PATIENCE, LONGEST = 20.0, 120.0  # seconds without a byte, and for all of a file: a server may trickle for ever
-TRIES = 3  # networks fail now and then
-PIECE = 1 << 20  # bytes asked for at once where a file is looked through
-# What another try does not change.
+EXTRAS = {"s3": "s3", "s3a": "s3"}  # of corolla, which install what fsspec needs
+PATIENCE, LONGEST = 20.0, 120.0  # timeouts in seconds without a byte, and for a whole file: a server may send forever
+TRIES = 3  # networks fail occasionally
+PIECE = 1 << 20  # bytes per request when a file is scanned
+# Errors that a retry does not fix.
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, CorollaError)
 
 
 def protocol(word: str) -> str | None:
-    """Of an address, in small letters; None for a path."""
+    """The protocol of an address, in lower case; None for a path."""
     found = ADDRESS.match(word)
     return found[1].lower() if found else None
 
 
 def open_place(address: str) -> tuple[Any, str]:
-    """The file system of an address and what it calls this place; `CorollaError` if there is none."""
+    """The file system of an address and its path there; `CorollaError` if there is none."""
     import fsspec
 
     options: dict[str, Any] = {"use_listings_cache": False}
@@ -36,7 +36,7 @@ def open_place(address: str) -> tuple[Any, str]:
         timeout = needed("aiohttp", "http").ClientTimeout(LONGEST, sock_connect=PATIENCE, sock_read=PATIENCE)
         options["client_kwargs"] = {"timeout": timeout}
     if "::" in address:
-        raise CorollaError(f"{address}: an address inside another is not read; give a plain one")
+        raise CorollaError(f"{address}: nested addresses are not supported; give a plain one")
     try:
         system, path = fsspec.core.url_to_fs(address, **options)
         return system, str(path)
@@ -46,7 +46,7 @@ def open_place(address: str) -> tuple[Any, str]:
 
 @contextmanager
 def reading(address: str, size: int = -1) -> Iterator[BinaryIO]:
-    """The open file at an address, which can seek; where its size is known nobody is asked for it again."""
+    """The open, seekable file at an address; with a given size, the server is not asked for it."""
     system, path = open_place(address)
     known = {"size": size} if size >= 0 and protocol(address) in (*WEB, "s3", "s3a") else {}
     with system.open(path, "rb", block_size=PIECE, **known) as file:
@@ -54,14 +54,14 @@ def reading(address: str, size: int = -1) -> Iterator[BinaryIO]:
 
 
 def content_of(address: str, start: int, size: int, most: int) -> bytes:
-    """The bytes of a file from `start` on, `size` of them, or all if it is -1, but never more than `most` and one.
+    """`size` bytes of a file from `start` on, or all if `size` is -1, but at most `most` + 1.
 
-    Raises whatever the file system likes.
+    Raises any exception of the file system.
     """
     for attempt in range(TRIES):
         try:
             system, path = open_place(address)
-            if size >= 0 and protocol(address) not in WEB:  # a server of the web might send all of it
+            if size >= 0 and protocol(address) not in WEB:  # a web server might send the whole file
                 return bytes(system.cat_file(path, start=start, end=start + size))
             with reading(address) as file:
                 file.seek(start)
@@ -75,18 +75,18 @@ def content_of(address: str, start: int, size: int, most: int) -> bytes:
 
 
 def is_there(address: str) -> bool:
-    """Whether there is a file, or anything below that name; raises what the file system likes if it does not say."""
+    """Whether there is a file or folder at an address; may raise any exception of the file system."""
     system, path = open_place(address)
     return bool(system.exists(path))
 
 
 def files_below(system: Any, folder: str) -> Iterator[dict[str, Any]]:
-    """Every file below a folder with name and size, sorted as those of a folder on the disk are."""
+    """Every file below a folder with name and size, sorted like a local folder."""
     files: list[tuple[str, dict[str, Any]]] = []
     folders: list[tuple[str, dict[str, Any]]] = []
     for entry in system.ls(folder, detail=True):
         name = str(entry["name"]).rstrip("/")
-        inside = name.startswith(folder.rstrip("/") + "/")  # a page of links may lead anywhere
+        inside = name.startswith(folder.rstrip("/") + "/")  # links in a web page may point anywhere
         if inside and not is_system_file(name.rpartition("/")[2]):
             (folders if entry["type"] == "directory" else files).append((name, entry))
     for _, entry in sorted(files, key=lambda pair: pair[0]):
@@ -96,13 +96,13 @@ def files_below(system: Any, folder: str) -> Iterator[dict[str, Any]]:
 
 
 def behind(error: BaseException) -> BaseException:
-    """What went wrong where fsspec says that there is no such file, as it does of whatever a server of the web does."""
+    """The cause of an error: fsspec reports every error of a web server as a missing file."""
     cause = error.__cause__
     return error if cause is None or not isinstance(error, FileNotFoundError) else behind(cause)
 
 
 def reason(error: BaseException, address: str) -> str:
-    """Why something at an address cannot be had, in a few words."""
+    """Why an address cannot be read, in a few words."""
     error = behind(error)
     kind = type(error).__name__
     if isinstance(error, ImportError):
@@ -120,5 +120,5 @@ def reason(error: BaseException, address: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without a line break."""
+    """The first line of an error message."""
     return " ".join(str(error).split())[:160] or type(error).__name__

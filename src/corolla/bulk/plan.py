@@ -1,7 +1,7 @@
-"""What a job is: the list of its images and what answers about them, written down before the first answer.
+"""The job: the list of its images and its model, saved before the first prediction.
 
-Both lie in a folder beside the result, and a part of the answers for each chunk of the list. Whoever comes later, in
-another process, on another machine or with another engine, goes on with what is missing, as long as the same is asked.
+Both are in a folder beside the result, with a part of the predictions for each chunk of the list. A later call, in
+another process, on another machine or with another engine, computes the missing parts if its arguments are the same.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from corolla.portable.backends import needed
 from corolla.processors import processors
 
 FORMAT = 1
-CHUNK = 256  # rows; a multiple of a predictor's batch, so that a chunk's answers are the same whoever makes it
+CHUNK = 256  # rows; a multiple of a predictor's batch, so that a chunk's predictions do not depend on its worker
 ENDING = ".unfinished"
 PLAN, LIST, LOCK, JOINED = "plan.json", "list.parquet", "lock", "joined.parquet"
-# What may differ between two commands, and how it is called.
+# What may differ between two commands, and its name in messages.
 FACTS = {
     "corolla": "version of corolla",
     "model": "model",
@@ -41,26 +41,26 @@ FACTS = {
 
 @dataclass(frozen=True)
 class Job:
-    """The folder of a job whose list is written."""
+    """The folder of a job whose list is complete."""
 
     folder: Path
     rows: int
     chunk: int
-    threads: int  # of the processor that a predictor computes with, for that moves the last digits
+    threads: int  # CPU threads per predictor, which affect the last digits
     shape: Shape
-    key: bytes  # of the job: a hash of its plan
+    key: bytes  # a hash of the job's plan
 
     @property
     def chunks(self) -> int:
-        """How many there are."""
+        """The number of chunks."""
         return -(-self.rows // self.chunk)
 
     def length(self, number: int) -> int:
-        """The rows of a chunk; only the last may have fewer."""
+        """The number of rows of a chunk; only the last may have fewer."""
         return min(self.chunk, self.rows - number * self.chunk)
 
     def part(self, number: int) -> Path:
-        """The file of a chunk's answers."""
+        """The file of a chunk's predictions."""
         return self.folder / f"part-{number:06d}.parquet"
 
     def read(self, number: int) -> list[Row]:
@@ -73,12 +73,12 @@ class Job:
                 lines = content.read_row_group(number, use_threads=False).to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
             raise CorollaError(
-                f"cannot read {file}: {str(error).splitlines()[0]}; delete {self.folder} to begin again"
+                f"cannot read {file}: {str(error).splitlines()[0]}; delete {self.folder} to start again"
             ) from None
         return [Row(**line | {"where": os.fsdecode(line["where"])}) for line in lines]
 
     def missing(self) -> list[int]:
-        """The chunks without whole answers."""
+        """The chunks without a complete part."""
         schema = schema_of(self.shape)
         return [
             number
@@ -87,15 +87,15 @@ class Job:
         ]
 
     def kept(self) -> int:
-        """The rows of the parts that are there."""
+        """The number of rows in the finished parts."""
         return sum(self.length(number) for number in range(self.chunks) if self.part(number).exists())
 
     def write(self, number: int, table: Any) -> None:
-        """A chunk's answers, whole or not at all."""
+        """Write a chunk's predictions atomically."""
         write_tables(self.part(number), [table], table.schema, {JOB: self.key}, self.chunk)
 
     def finish(self, out: Path) -> None:
-        """All parts as one file, and then the folder is gone."""
+        """Join all parts into one file, then delete the folder."""
         schema = schema_of(self.shape)
         parts = [(self.part(number), self.length(number)) for number in range(self.chunks)]
         tables = joined(parts, self.key, schema)
@@ -105,7 +105,7 @@ class Job:
         self.remove()
 
     def remove(self) -> None:
-        """Delete the folder; the plan goes last, so that whoever is stopped in between can go on with it."""
+        """Delete the folder; the plan last, so that an interrupted deletion can be resumed."""
         for file in sorted(self.folder.iterdir(), key=lambda file: file.name == PLAN):
             if file.name != LOCK:
                 file.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ class Job:
 
 @lru_cache(2)
 def footer(file: Path, changed: int) -> Any:
-    """What stands at the end of a list, which for millions of rows takes longer to read than a chunk."""
+    """The Parquet footer of a list; for millions of rows it takes longer to read than a chunk."""
     return needed("pyarrow.parquet", "parquet").read_metadata(file)
 
 
@@ -121,10 +121,10 @@ def footer(file: Path, changed: int) -> Any:
 def begun(
     out: Path, facts: dict[str, Any], shape: Shape, chunk: int, listing: Callable[[], Iterable[Row]]
 ) -> Iterator[tuple[Job, bool]]:
-    """The job of a result and whether that is finished already: one that was begun before, or a new one.
+    """The job of a result, new or resumed, and whether the result is already finished.
 
-    Nobody else can have it meanwhile. `CorollaError` if somebody has, if something else was begun there, or if the
-    result is there.
+    Locks the job. `CorollaError` if another process holds it, if another job started there, or if the
+    result exists.
     """
     folder = folder_of(out)
     refuse_existing(out)
@@ -133,7 +133,7 @@ def begun(
     try:
         lock.acquire()
     except Timeout:
-        raise CorollaError(f"another process is at work in {folder}; wait until it has ended") from None
+        raise CorollaError(f"another process is working in {folder}; wait until it has ended") from None
     try:
         check_foreign(folder)
         work = restored(folder, facts, shape) if (folder / PLAN).exists() else None
@@ -145,7 +145,7 @@ def begun(
         else:
             yield work or planned(folder, facts, shape, chunk, listing()), False
     finally:
-        tidy(folder)  # while nobody else can have it
+        tidy(folder)  # while the lock is held
         lock.release()
         tidy(folder)  # Windows does not delete what is open
 
@@ -159,28 +159,28 @@ def tidy(folder: Path) -> None:
 
 
 def folder_of(out: Path) -> Path:
-    """Where the job of a result is kept."""
+    """The folder of the job of a result."""
     return out.with_name(out.name + ENDING)
 
 
 def refuse_existing(out: Path) -> None:
-    """`CorollaError` if the result is there and no job that is still to be tidied up."""
+    """Raise `CorollaError` if the result exists, unless its job still needs to be cleaned up."""
     if out.exists() and not folder_of(out).is_dir():
         raise CorollaError(f"{out} is there; choose another name or delete it")
 
 
 def check_foreign(folder: Path) -> None:
-    """`CorollaError` if there is anything that no job of ours has left; what a killed one was writing is deleted."""
+    """Raise `CorollaError` for files that are not from a job; deletes the temporary files of a killed job."""
     ours = {PLAN, LIST, LOCK, JOINED}
     for file in folder.iterdir():
         if file.name.startswith(".") and file.suffix in (".parquet", ".json"):
             file.unlink(missing_ok=True)
         elif file.name not in ours and not file.name.startswith((".", "part-")):
-            raise CorollaError(f"{folder} holds {file.name}, which is no part of a job; move it or choose another name")
+            raise CorollaError(f"{folder} holds {file.name}, which no job wrote; move it or choose another name")
 
 
 def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows: Iterable[Row]) -> Job:
-    """Write down what is to be done; without the plan nothing else in the folder counts."""
+    """Write the list, then the plan; without the plan, the rest of the folder is ignored."""
     for left in folder.glob("part-*.parquet"):
         left.unlink()
     count = write_list(folder / LIST, rows, chunk)
@@ -190,7 +190,7 @@ def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows:
 
 
 def write_list(file: Path, rows: Iterable[Row], chunk: int) -> int:
-    """Write the rows, a chunk to a row group, and return how many there are."""
+    """Write the rows, one row group per chunk, and return their number."""
     pa = needed("pyarrow", "parquet")
     columns = [("name", pa.string()), ("where", pa.binary()), ("start", pa.int64()), ("size", pa.int64())]
     schema = pa.schema([*columns, ("error", pa.string())])
@@ -215,7 +215,7 @@ def write_list(file: Path, rows: Iterable[Row], chunk: int) -> int:
 
 
 def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Job:
-    """The job that was begun there; `CorollaError` if it is another than the one that is asked for."""
+    """The job in a folder; `CorollaError` if its arguments differ."""
     try:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         rows, chunk, threads = int(plan["rows"]), int(plan["chunk"]), int(plan["threads"])
@@ -223,15 +223,15 @@ def restored(folder: Path, facts: dict[str, Any], shape: Shape) -> Job:
             raise ValueError("it was written by another version of corolla")
         differing = [name for key, name in FACTS.items() if plan[key] != facts[key]]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CorollaError(f"cannot read {folder / PLAN}: {error}; delete {folder} to begin again") from None
+        raise CorollaError(f"cannot read {folder / PLAN}: {error}; delete {folder} to start again") from None
     if differing:
         raise CorollaError(
-            f"{folder} holds what was begun with another {' and another '.join(differing)}; give that command again, "
-            f"or delete {folder} to begin anew"
+            f"{folder} was started with another {' and another '.join(differing)}; run that command again, "
+            f"or delete {folder} to start again"
         )
     return Job(folder, rows, chunk, threads, shape, key_of(plan))
 
 
 def key_of(plan: dict[str, Any]) -> bytes:
-    """A hash of all that a plan says."""
+    """A hash of a whole plan."""
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode("utf-8")).hexdigest().encode("ascii")

@@ -1,4 +1,4 @@
-"""Bulk prediction from start to end: one call that can be given again until its table is there."""
+"""Batch inference from start to end: one call that can be repeated until its table is complete."""
 
 import errno
 import os
@@ -25,23 +25,23 @@ from corolla.text import count, rate
 
 Engine = Literal["local", "ray"]
 TOP = 5
-AHEAD = 2  # chunks at a time on an accelerator, so that one is read while the other is computed
+AHEAD = 2  # concurrent chunks on an accelerator, so that one is read while the other is computed
 SUFFIX = ".parquet"
 
 
 @dataclass
 class Told:
-    """How far a call has come."""
+    """The progress of a call."""
 
     rows: int = 0  # of the whole list
-    kept: int = 0  # of them answered and on the disk, those of earlier calls too
-    failed: int = 0  # rows whose images could not be read; of this call, and of the whole list in the end
+    kept: int = 0  # of them predicted and on the disk, including earlier calls
+    failed: int = 0  # unreadable rows of this call; at the end, of the whole list
     made: int = 0  # rows of this call
     seconds: float = 0.0
 
     @property
     def rate(self) -> float:
-        """Rows a second of this call."""
+        """Rows per second of this call."""
         return self.made / self.seconds if self.seconds else 0.0
 
 
@@ -60,21 +60,21 @@ def predict(
     progress: Progress | None = None,
     told: Told | None = None,
 ) -> Told:
-    """Answer about every image of `sources` and write a row for each into the Parquet file `out`.
+    """Predict every image of `sources` and write a row for each into the Parquet file `out`.
 
     `run` is a run folder, the name of a run that comes with corolla, or an exported file. A source is a folder, a
-    pattern, an image, a table of paths, a tar shard, or an address of any of them that fsspec knows. The list of
-    images is written first, then answers chunk by chunk (`chunk` rows, a multiple of a batch) into
-    `OUT.unfinished/`; a call that was stopped in any way is given again and goes on, with either engine. Rows keep the
-    order of the list; what could not be read has a reason in the column `error`. `told` is kept up to date for whoever
-    wants to know after an exception. A run computes in `precision`, and rows of one table in one.
+    pattern, an image, a table of paths, a tar shard, or an address of any of them that fsspec supports. The list of
+    images is written first, then predictions chunk by chunk (`chunk` rows, a multiple of a batch) into
+    `OUT.unfinished/`; repeating an interrupted call resumes it, with either engine. Rows have the
+    order of the list; an unreadable image has the reason in the column `error`. `told` is updated continuously and
+    is valid after an exception. A run computes in `precision`, the same for all rows of a table.
 
-    Raises `CorollaError` if a source, the run or the options are wrong, if something else was begun there, or if
+    Raises `CorollaError` if a source, the run or the options are wrong, if another job started there, or if
     `out` exists.
     """
     target, told, progress = at(out), told or Told(), progress or Progress()
     if chunk < 1 or chunk % BATCH:
-        raise CorollaError(f"a chunk of {chunk} rows is none; it should be a multiple of {BATCH}")
+        raise CorollaError(f"the chunk is {chunk} rows; it should be a multiple of {BATCH}")
     given = [sources] if isinstance(sources, (str, os.PathLike)) else sources
     words = [word(source) for source in given]
     refuse(words, target, engine)
@@ -115,11 +115,11 @@ def predict(
 
 
 def refuse(sources: Sequence[str], out: Path, engine: Engine) -> None:
-    """`CorollaError` for what is wrong about a call without a look at its model, so that none is loaded for it."""
+    """Raise `CorollaError` for errors of a call that need no model, before it is loaded."""
     if out.suffix.lower() != SUFFIX:
         raise CorollaError(f"{out} should end in {SUFFIX}, the one format that many rows are written in")
     if engine not in get_args(Engine):
-        raise CorollaError(f"no engine is called {engine!r}; choose one of {', '.join(get_args(Engine))}")
+        raise CorollaError(f"there is no engine {engine!r}; choose one of {', '.join(get_args(Engine))}")
     needed("pyarrow", "parquet")
     if engine == "ray":
         check_ray()
@@ -129,7 +129,7 @@ def refuse(sources: Sequence[str], out: Path, engine: Engine) -> None:
 
 
 def check_ray() -> None:
-    """`CorollaError` where Ray is not installed."""
+    """Raise `CorollaError` if Ray is not installed."""
     if find_spec("ray") is None:
         raise CorollaError("the engine ray needs ray; install it with: pip install 'corolla[ray]'")
 
@@ -149,7 +149,7 @@ def answer_all(
 
         answer_on_ray(work, chunks, model, words, tell)
         return
-    if model.exported and work.threads != threads_for(processors()):  # the job was begun on another machine
+    if model.exported and work.threads != threads_for(processors()):  # the job started on another machine
         predictor = model.open(work.threads)
     workers = min(processors() // work.threads, len(chunks)) if model.on_cpu else AHEAD
     with model.on_threads(work.threads):
@@ -157,7 +157,7 @@ def answer_all(
 
 
 class Clock:
-    """Adds up what was done, and shows it."""
+    """Adds up the finished rows and shows the progress."""
 
     def __init__(self, told: Told, progress: Progress) -> None:
         self.told, self.progress, self.begun = told, progress, time.monotonic()
@@ -171,11 +171,11 @@ class Clock:
 
 
 def explained(error: OSError, out: Path, told: Told) -> str:
-    """What the operating system refused, and what is kept."""
+    """The error of the operating system, and what is saved."""
     why = (error.strerror or str(error) or type(error).__name__).lower()
     mend = "; make room" if error.errno == errno.ENOSPC else ""
     kept = (
-        f"; {told.kept:,} of {count(told.rows, 'row is', 'rows are')} kept, and the same command goes on"
+        f"; {told.kept:,} of {count(told.rows, 'row is', 'rows are')} saved, and the same command resumes"
         if told.rows
         else ""
     )

@@ -1,4 +1,4 @@
-"""From a row to its image, fetched when its turn comes: from the disk, out of a shard, or from elsewhere."""
+"""Reads the image of a row on demand: from the disk, from a shard, or from a remote address."""
 
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,14 @@ from corolla.data.given import ImageInput
 
 
 def image_of(row: Row) -> ImageInput:
-    """What a predictor takes for the row: a path, or a function that fetches its bytes or says why it cannot."""
+    """The predictor's input for the row: a path, or a function that returns the bytes or raises `ImageError`."""
     if not row.error and row.size < 0 and not places.protocol(row.where):
         return Path(row.where)
     return partial(content_of, row)
 
 
 def content_of(row: Row) -> bytes:
-    """The bytes of a row's image, `MAX_BYTES` at most; `ImageError` says in a few words why they cannot be had."""
+    """The bytes of a row's image, at most `MAX_BYTES`; `ImageError` if they cannot be read."""
     if row.error:
         raise ImageError(row.error)
     if row.size > MAX_BYTES:
@@ -31,7 +31,7 @@ def content_of(row: Row) -> bytes:
             with Path(row.where).open("rb") as file:
                 file.seek(row.start)
                 content = file.read(row.size)
-    except Exception as error:  # file systems raise what they like
+    except Exception as error:  # file systems raise any exception
         raise ImageError(places.reason(error, row.where)) from None
     if len(content) > MAX_BYTES:
         raise ImageError(f"more than {MAX_BYTES / 1e6:.0f} MB, which are not read")

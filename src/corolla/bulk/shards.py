@@ -1,4 +1,4 @@
-"""WebDataset shards: tar files whose images are listed by where their bytes lie, and read there, never unpacked."""
+"""WebDataset shards: the images of a tar are listed by their byte positions and read in place, never unpacked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SUFFIX = ".tar"
 
 @dataclass(frozen=True)
 class Member:
-    """An image in a shard: its name there, where its bytes begin and how many they are, or why it is not read."""
+    """An image in a shard: its name, the offset and number of its bytes, or why it is not read."""
 
     name: str
     start: int = 0
@@ -24,9 +24,9 @@ class Member:
 
 
 def members(file: BinaryIO) -> Iterator[Member]:
-    """The images of an open shard in its order; damage ends them with a member that has no name.
+    """The images of an open shard in order; damage ends them with a member without a name.
 
-    What is not named like an image is passed over: WebDataset keeps labels beside them. Links are never followed.
+    Files without the name of an image are skipped: WebDataset stores labels beside them. Links are never followed.
     """
     try:
         for found in headers(file):
@@ -36,6 +36,6 @@ def members(file: BinaryIO) -> Iterator[Member]:
             if is_ordinary(found):
                 yield Member(found.name, found.offset_data, found.size)
             else:
-                yield Member(found.name, error="it is not an ordinary file, and links are not followed")
+                yield Member(found.name, error="it is not a regular file, and links are not followed")
     except DamageError as error:
         yield Member("", error=f"the shard is damaged: {error}")

@@ -1,8 +1,8 @@
-"""From the words after `corolla predict RUN` to a row for each image, one after another and never all at once.
+"""Turns the arguments of `corolla predict RUN` into rows, one per image, as a stream.
 
-A word is a folder (everything below it, sorted), a pattern, an image, a tar shard, a table of paths, or an address of
-any of them. Wherever a tar is met its images are meant. What a word itself means must be there; one
-image of many that cannot be had becomes a row that says why.
+An argument is a folder (everything below it, sorted), a pattern, an image, a tar shard, a table of paths, or an address
+of any of them. A tar always stands for its images. An argument without a match is an error; a single
+unreadable image becomes a row with the reason.
 """
 
 import glob
@@ -24,17 +24,17 @@ from corolla.errors import CorollaError
 
 @dataclass(frozen=True)
 class Row:
-    """One image: what the table calls it, the whole path or address of its file, and where in that file it lies."""
+    """One image: its name in the table, the full path or address of its file, and its position in that file."""
 
     name: str
     where: str
     start: int = 0
-    size: int = -1  # all of the file, or as much as there is
-    error: str = ""  # why it will not be read
+    size: int = -1  # -1 for the rest of the file
+    error: str = ""  # why it is not read
 
 
 def rows_of(words: Iterable[str]) -> Iterator[Row]:
-    """A row for each image that the words mean, in their order; `CorollaError` where a word means nothing."""
+    """A row for each image of `words`, in order; `CorollaError` for a word without images."""
     for word in words:
         empty = True
         for row in expand(word):
@@ -62,7 +62,7 @@ def expand(word: str) -> Iterator[Row]:
 
 
 def refuse_missing(word: str) -> None:
-    """`CorollaError` for a word that means nothing here; what lies elsewhere is not asked for."""
+    """Raise `CorollaError` for a local word that does not exist; remote ones are not checked."""
     if word == "-":
         raise CorollaError("standard input cannot be read twice; write the paths into a table, and give that")
     if is_local(word) and not local_path(word).exists() and not glob.has_magic(str(local_path(word))):
@@ -70,17 +70,17 @@ def refuse_missing(word: str) -> None:
 
 
 def is_local(word: str) -> bool:
-    """Whether a word is of this machine's disks."""
+    """Whether a word is a local path."""
     return places.protocol(word) in (None, *places.LOCAL)
 
 
 def local_path(word: str) -> Path:
-    """The path that a word means, also one that is written as an address."""
+    """The path of a local word, also for a `file://` address."""
     return Path(places.open_place(word)[1]) if places.protocol(word) in places.LOCAL else Path(word)
 
 
 def in_files(files: Iterable[Path]) -> Iterator[Row]:
-    """A row for each file, and for a shard those of its members."""
+    """A row for each file, and for each member of a shard."""
     for file in files:
         if file.suffix.lower() == SUFFIX:
             yield from in_shard(str(file), str(file.absolute()))
@@ -130,7 +130,7 @@ def elsewhere(word: str) -> Iterator[Row]:
                 for name in paths_in(file, word):
                     absolute = places.protocol(name) is not None
                     yield Row(name, name if absolute else f"{base}/{name.replace(os.sep, '/')}")
-        elif on_web and not word.endswith("/"):  # what it is would be told by nothing but its content
+        elif on_web and not word.endswith("/"):  # only its content would show what it is
             yield from in_shard(word, word) if word.lower().endswith(SUFFIX) else [Row(word, word)]
         else:
             yield from at_addresses(system, files_at(system, path))
@@ -143,7 +143,7 @@ def elsewhere(word: str) -> Iterator[Row]:
 
 
 def files_at(system: Any, path: str) -> Iterator[dict[str, Any]]:
-    """The file that lies there, or all below the folder."""
+    """The file at a path, or all files below the folder."""
     entry = {} if path.endswith("/") else system.info(path)
     if not entry or entry["type"] == "directory":
         yield from places.files_below(system, path)
@@ -152,7 +152,7 @@ def files_at(system: Any, path: str) -> Iterator[dict[str, Any]]:
 
 
 def at_addresses(system: Any, entries: Iterable[dict[str, Any]]) -> Iterator[Row]:
-    """A row for each file of a listing, and for a shard those of its members."""
+    """A row for each file of a listing, and for each member of a shard."""
     for entry in entries:
         where, size = str(system.unstrip_protocol(entry["name"])), entry.get("size")
         known = size if isinstance(size, int) else -1
@@ -171,7 +171,7 @@ def opened(where: str, size: int = -1) -> Iterator[Any]:
 
 
 def identity(word: str) -> str:
-    """What a word means wherever the command is given from, and for a table what is in it."""
+    """An identifier of a word, independent of the working folder; for a table, with a hash of its content."""
     whole = absolute(word)
     if places.protocol(word) or not word.lower().endswith(NAMED_SUFFIXES) or not Path(whole).is_file():
         return whole
@@ -179,22 +179,22 @@ def identity(word: str) -> str:
 
 
 def absolute(word: str) -> str:
-    """The word as it means the same in any folder."""
+    """The word, independent of the working folder."""
     return word if places.protocol(word) else str(Path(word).absolute())
 
 
 def check_there(words: Iterable[str]) -> None:
-    """`CorollaError` if a folder, a shard or a place that images are read from has vanished while they were."""
+    """Raise `CorollaError` if a folder, a shard or an address has vanished during reading."""
     for word in words:
         kind = places.protocol(word)
         if kind in places.WEB:
-            continue  # one address of the web is one image, and its row says what was wrong
+            continue  # a web address is one image, and its row has the error
         try:
             if kind is not None and kind not in places.LOCAL:
                 there = glob.has_magic(word) or places.is_there(word)
             else:
                 path = local_path(word)
-                empty = path.is_dir() and not any(path.iterdir())  # where something was mounted
+                empty = path.is_dir() and not any(path.iterdir())  # an unmounted mount point
                 there = (path.exists() and not empty) or glob.has_magic(str(path))
         except CorollaError:
             raise

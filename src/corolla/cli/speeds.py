@@ -16,7 +16,7 @@ def print_report(report: Report) -> None:
     console.print(Text(report.hardware, "bold"))
     console.print(
         f"torch {torch.__version__} on {report.device} with {counted(report.threads, 'thread')}; "
-        f"mixed precision: {report.mixed_precision}, for {report.reason}",
+        f"mixed precision: {report.mixed_precision} ({report.reason})",
         markup=False,
         soft_wrap=True,
     )

@@ -184,4 +184,4 @@ def _write(source: IO[bytes], target: Path, archive: Path) -> None:
 
 
 def _two_of(archive: Path, name: str) -> str:
-    return f"{archive} holds two files of one name ({name}); it is not unpacked"
+    return f"{archive} holds two files with the same name ({name}); it is not unpacked"

@@ -42,7 +42,7 @@ def set_aside(tree: Tree) -> tuple[Tree, list[Tree], list[Aside]]:
     tree, copies = _pruned(tree, _copies)
     found = [
         Aside("annotations of the images beside them", "its folder holds annotations of images", tuple(annotations)),
-        Aside("the class folders once more", "its folder holds the class folders once more", tuple(copies)),
+        Aside("a second copy of the class folders", "its folder is a second copy of the class folders", tuple(copies)),
     ]
     return tree, documents, [each for each in found if each.folders]
 

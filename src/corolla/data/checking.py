@@ -101,7 +101,7 @@ def check(
 def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None:
     """Raise `CorollaError` if images are missing or their sha256 differs from the manifest's."""
     if not manifest.root.is_dir():
-        raise CorollaError(f"the folder of the images, {manifest.root}, is not there; bring it back and go on")
+        raise CorollaError(f"the image folder {manifest.root} is missing; restore it and resume")
     known = [example for example in manifest.examples if example.sha256]
     checked = check(manifest.root, known, progress=progress)
     hashes = {example.path: example.sha256 for example in checked.examples}
@@ -114,8 +114,8 @@ def refuse_changed(manifest: Manifest, progress: Progress | None = None) -> None
     if faults:
         raise CorollaError(
             f"{len(faults)} of {count(len(known), 'image')} under {manifest.root} "
-            f"{'is' if len(faults) == 1 else 'are'} not as when this "
-            f"training began ({few(faults)}); put them back and go on, or start anew with another --out"
+            f"{'is' if len(faults) == 1 else 'are'} missing or changed since this "
+            f"training began ({few(faults)}); restore them and resume, or start a new run with another --out"
         )
 
 

@@ -27,11 +27,11 @@ def names_beside(table: Path, numbers: Collection[str]) -> tuple[Mapping[str, st
     ]
     told = f"the classes of {table.name} are numbers"
     if not found:
-        return {}, (f"{told}; a file names.txt beside it, one name a line from number 0, would name them",)
+        return {}, (f"{told}; to name them, put a file names.txt beside it, one name per line from number 0",)
     (source, names), others = found[0], [names for _, names in found[1:]]
     if any(other != names for other in others):
         files = few(dict.fromkeys(name for name, _ in found))
-        return {}, (f"{told}; {files} may name them in two ways, so they stay numbers",)
+        return {}, (f"{told}; {files} can be read in two ways, so the classes stay numbers",)
     first = min(numbers, key=int)
     return names, (f"{told}, and their names are from {source}: {first} is {names[first]}",)
 

@@ -23,19 +23,19 @@ from corolla.data.depths import color_bits, deep_color, from_deep_gray, is_deep_
 from corolla.errors import CorollaError
 
 MAX_BYTES = 64_000_000  # of a file from a network or an archive
-MAX_PIXELS = 178_956_970  # twice Pillow's own warning line: about 0.5 GB once decoded to RGB
+MAX_PIXELS = 178_956_970  # twice Pillow's own warning limit: about 0.5 GB once decoded to RGB
 
 _PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")
 _WANTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF")
-for _name in _PLUGINS:  # only these: `Image.init()` would load three dozen more, in a tenth of a second
+for _name in _PLUGINS:  # only these: `Image.init()` would load three dozen more and take 0.1 s
     with suppress(ImportError):  # AVIF came with Pillow 11.3
         importlib.import_module(f"PIL.{_name}ImagePlugin")
 # Without a handler, Python prints a library's log to the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
-_SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif", "DIB": ".bmp"}  # where it is not the format's own name
+_SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif", "DIB": ".bmp"}  # where it differs from the format's name
 
-# EXIF tag 0x0112 says how the camera was held; each value is undone by one transposition.
+# EXIF tag 0x0112 is the orientation; one transposition undoes each value.
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -123,7 +123,8 @@ def read_with_header(
 
 
 def check_header(path: Path) -> None:
-    """Raise `ImageError` if the first bytes are not those of an image; decodes nothing."""_hush_pillow()
+    """Raise `ImageError` if the first bytes are not those of an image; decodes nothing."""
+    _hush_pillow()
     try:
         _check_is_file(path)
         with path.open("rb") as file:
@@ -190,11 +191,11 @@ def _decode(file: BinaryIO, draft: int | None, most: int) -> tuple[Image.Image, 
 
 
 def _upright(image: Image.Image, size: tuple[int, int], bits: int = 0) -> tuple[Image.Image, Header]:
-    """A loaded image as RGB and the way up it should be, with its header; `size` is that of the whole image."""
+    """A loaded image as upright RGB, with its metadata; `size` is the size of the full image."""
     exif = image.info.get("exif", b"")
     turn = _turn(image)
     width, height = reversed(size) if turn in _ON_ITS_SIDE else size
-    if is_deep_gray(image):  # before it is turned: that would be no file's image any more, and have no tags
+    if is_deep_gray(image):  # before the rotation, which drops the file's tags
         try:
             image, bits = from_deep_gray(image)
         except ValueError as error:
@@ -213,7 +214,7 @@ def _check_head(file: BinaryIO) -> None:
     if not head:
         raise ImageError("the file is empty (0 bytes)")
     if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif", b"msf") and b"avif" not in head:
-        raise ImageError("HEIC, which cannot be read here; save it as JPEG")
+        raise ImageError("HEIC is not supported; save it as JPEG")
 
 
 def _check_size(image: Image.Image, most: int) -> None:
@@ -246,7 +247,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _check_is_file(path: Path) -> None:
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):  # a pipe or a device would hang the reader
-        raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is not an ordinary file")
+        raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
 
 
 def _too_large(size: str, most: int = MAX_PIXELS) -> str:

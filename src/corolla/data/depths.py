@@ -89,9 +89,9 @@ def note_on(bits: Sequence[int]) -> str:
         return ""
     are = "holds" if len(deep) == 1 else "hold"
     return (
-        f"{count(len(deep), 'image')} of {len(bits):,} {are} 16 bits a channel and no value above {2**most - 1:,} of "
-        f"{WHITE:,}: read on that scale, as viewers show them, they are nearly black; if {most} bits are all that they "
-        f"should have, multiply the values by {2 ** (16 - most)} and save them again"
+        f"{count(len(deep), 'image')} of {len(bits):,} {are} 16 bits per channel and no value above {2**most - 1:,} of "
+        f"{WHITE:,}, and look nearly black here and in every viewer; if their depth is {most} bits, "
+        f"multiply the values by {2 ** (16 - most)} and save them again"
     )
 
 

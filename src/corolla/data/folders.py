@@ -15,12 +15,12 @@ from corolla.data.manifest import Example, Skipped
 from corolla.data.tree import named_like_image
 from corolla.errors import CorollaError
 
-_OUTSIDE = "it lies outside every class folder"
+_OUTSIDE = "it is outside every class folder"
 UNLABELED = "its split has no class folders, so it has no label"
 _NO_TEXT = (
     "its name is not valid text (UTF-8); rename it"
     if sys.getfilesystemencoding() == "utf-8"
-    else f"Python takes names for {sys.getfilesystemencoding()} here; set PYTHONUTF8=1"
+    else f"Python reads file names as {sys.getfilesystemencoding()} here; set PYTHONUTF8=1"
 )
 
 

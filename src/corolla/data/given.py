@@ -1,4 +1,4 @@
-"""What a Python program may hand over as an image, beside the path of one, and how each becomes pixels."""
+"""The types that the Python API accepts as an image, and how each becomes pixels."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from PIL import Image
 from corolla.data.decoding import ImageError, read_image
 from corolla.paths import AnyPath, at
 
-# A function gives the bytes when the image's turn comes, or raises `ImageError`.
+# A function returns the bytes when the image is needed, or raises `ImageError`.
 Binary = bytes | bytearray | memoryview
 ImageInput = AnyPath | Binary | BinaryIO | Image.Image | NDArray[Any] | Callable[[], bytes]
 MAY_BE = (

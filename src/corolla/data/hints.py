@@ -45,13 +45,13 @@ def class_hints(labels: Iterable[str]) -> list[str]:
     said = []
     if left_over := [label for label in labels if no_class(label)]:
         said.append(
-            f"what is called {few(left_over)} may be no class but what was left over; it is learned like any other, so "
-            "leave it out if that is not meant"
+            f"class names such as {few(left_over)} may stand for leftovers; they are trained like any other class, so "
+            "remove them if that is not intended"
         )
     if alike := spelled_alike(labels):
         said.append(
-            f"names of classes differ in their spelling only ({few(' and '.join(same) for same in alike)}); they are "
-            "learned as different ones"
+            f"class names differ only in spelling ({few(' and '.join(same) for same in alike)}); they are "
+            "trained as different classes"
         )
     return said
 
@@ -61,5 +61,5 @@ def hints(manifest: Manifest) -> list[str]:
     said = class_hints(manifest.classes)
     if named := sorted(example.path for example in manifest.examples if named_like_placeholder(example.path)):
         files = count(len(named), "file is named", "files are named")
-        said.append(f"{files} like a stand-in for a missing image ({few(named)}); look, and leave out what is one")
+        said.append(f"{files} like a placeholder for a missing image ({few(named)}); check and remove such files")
     return said

@@ -1,7 +1,7 @@
-"""What the folders of a data set mean: which are splits, which are classes, and what lies beside them.
+"""Finds out what the folders of a data set are: splits, classes, or neither.
 
-What is certain is read and said in a line; what could mean two things is refused with both, and with the option that
-settles it. A folder of images is never taken for a class because nothing else came to mind.
+A clear layout is used and reported in a line. An ambiguous one raises an error with both readings and the option that
+decides between them. A folder of images never becomes a class by default.
 """
 
 import re
@@ -18,27 +18,27 @@ from corolla.data.tree import Tree, grow
 from corolla.errors import CorollaError, few
 
 ClassFolders = Literal["", "top", "leaf"]
-# What may stand beside the word of a split: train_images, test-set.
+# Words that may stand beside the name of a split: train_images, test-set.
 _BESIDE = {"", "set", "data", "dataset", "images", "imgs", "img", "pictures", "photos", "split", "folder"}
-_WRAPPERS = 4  # folders within folders that are looked through
-_RECUR = 0.5  # share of the classes of one split that another has as well
+_WRAPPERS = 4  # levels of wrapper folders that are searched
+_RECUR = 0.5  # fraction of the classes of one split that another split has, too
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tree is read."""
+    """The interpretation of a folder tree."""
 
     root: Path
-    parts: tuple[tuple[Split | Literal[""], Tree], ...]  # the folder of class folders of each split, or of all
-    leaves: bool  # the innermost folders are the classes, and not those right below
+    parts: tuple[tuple[Split | Literal[""], Tree], ...]  # split ("" without splits) and the parent of its class folders
+    leaves: bool  # whether the innermost folders are the classes, and not the top ones
     aside: tuple[Aside, ...] = ()  # neither a split nor a class
     unlabeled: tuple[tuple[Split, Tree], ...] = ()  # splits without class folders
-    notes: tuple[str, ...] = ()  # what is worth a line
+    notes: tuple[str, ...] = ()  # lines to print
 
     def classes(self, known: Collection[str] = ()) -> Iterator[tuple[Split | Literal[""], Tree, str]]:
-        """Each class folder with its split and label: its name, or its path where another class has that name too.
+        """Each class folder with its split and label: its name, or its path if another class has the same name.
 
-        A path that is the name of a `known` class is the label in any case.
+        A path that is the name of a `known` class is always the label.
         """
         found = [(split, part, folder) for split, part in self.parts for folder in class_folders(part, self.leaves)]
         paths = {_below(part, folder) for _, part, folder in found}
@@ -52,16 +52,16 @@ class Layout:
         return (folder.path / name for name in folder.files) if self.leaves else folder.all_files()
 
     def outside(self) -> Iterator[Path]:
-        """The files that lie between the folder of a split and those of its classes."""
+        """The files above the class folders of a split."""
         for _, part in self.parts:
             yield from (part.path / name for name in part.files)
 
 
 def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collection[str] = ()) -> Layout:
-    """How the tree in `folder` is read; `class_folders`, or else the names of `known` classes, settles which they are.
+    """Interpret the tree in `folder`; `class_folders`, or else the names of `known` classes, decides which level it is.
 
-    A lone folder that wraps the tree is looked through. Raises `CorollaError` for splits without class folders, and for
-    folders that could be read in two ways.
+    Steps into a single wrapper folder. Raises `CorollaError` for splits without class folders, and for an ambiguous
+    tree.
     """
     whole = grow(folder)
     bare, documents, aside = set_aside(whole)
@@ -83,7 +83,7 @@ def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collectio
     leaves, notes = _class_level([part for _, part in meant], class_folders, known, tree.path)
     if whole.runs:
         shown = few(run.relative_to(whole.path).as_posix() for run in whole.runs)
-        notes.append(f"passed over, for they are runs and no images: {shown}")
+        notes.append(f"skipped, because they are run folders and not images: {shown}")
     if documents:
         notes.append(f"without images, and left out: {few(_below(whole, each) for each in documents)}")
     notes += [each.note() for each in aside]
@@ -91,7 +91,7 @@ def read_layout(folder: Path, class_folders: ClassFolders = "", known: Collectio
 
 
 def split_of(name: str) -> tuple[Split | None, str]:
-    """The split that a folder's name tells, and the name without its word: `*` for `train`, `seg_*` for `seg_test`."""
+    """The split in a folder's name, and the name with that word replaced: `*` for `train`, `seg_*` for `seg_test`."""
     parts = re.split(r"([A-Za-z]+)", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name))
     places = [place for place, part in enumerate(parts) if part.lower() in SPLIT_WORDS]
     if len(places) != 1:
@@ -102,14 +102,14 @@ def split_of(name: str) -> tuple[Split | None, str]:
 
 
 def class_folders(part: Tree, leaves: bool) -> list[Tree]:
-    """The folders of the classes in the folder of a split."""
+    """The class folders in a split folder."""
     if not leaves:
         return list(part.folders)
     return [folder for top in part.folders for folder in top.below() if folder.files]
 
 
 def _unwrapped(tree: Tree) -> Tree:
-    """Step into a lone folder whose own folders are the classes or splits, which a zip often holds."""
+    """Step into a single wrapper folder above the classes or splits, which many zips have."""
     for _ in range(_WRAPPERS):
         if len(tree.folders) != 1 or tree.has_images:
             break
@@ -121,7 +121,7 @@ def _unwrapped(tree: Tree) -> Tree:
 
 
 def _without_wrapper(part: Tree) -> Tree:
-    """Step from the folder of a split into a lone one that says no more: seg_train/seg_train, train/images."""
+    """Step from a split folder into a single redundant one: seg_train/seg_train, train/images."""
     while len(part.folders) == 1 and not part.has_images:
         [inner] = part.folders
         if not inner.folders or inner.has_images or inner.name.lower() not in {part.name.lower(), *_BESIDE}:
@@ -131,7 +131,7 @@ def _without_wrapper(part: Tree) -> Tree:
 
 
 def _is_unlabeled(part: Tree) -> bool:
-    """Whether the folder of a split holds images and no class folders, as a competition's test set does."""
+    """Whether a split folder has images and no class folders, like the test set of a competition."""
     if part.has_images:
         return not part.folders
     inner = [folder for folder in part.folders if folder.holds_images()]
@@ -139,7 +139,7 @@ def _is_unlabeled(part: Tree) -> bool:
 
 
 def _is_split_tree(tree: Tree) -> bool:
-    """Whether the folders of `tree` are splits, the training's among them."""
+    """Whether the folders of `tree` are splits, including the training split."""
     try:
         return bool(_splits(_unwrapped(tree))[0])
     except CorollaError:
@@ -147,7 +147,7 @@ def _is_split_tree(tree: Tree) -> bool:
 
 
 def _splits(tree: Tree) -> tuple[list[tuple[Split, Tree]], list[Tree]]:
-    """The folders of the splits and what lies beside them, or neither if the folders of `tree` are classes."""
+    """The split folders and the other folders; both empty if the folders of `tree` are classes."""
     read = [(folder, *split_of(folder.name)) for folder in tree.folders]
     named = [(split, folder, pattern) for folder, split, pattern in read if split is not None]
     others = [folder for folder, split, _ in read if split is None and folder.holds_images()]
@@ -155,7 +155,7 @@ def _splits(tree: Tree) -> tuple[list[tuple[Split, Tree]], list[Tree]]:
     splits = {split for split, _, _ in named}
     beside = {pattern.strip("*-_ .()") for _, _, pattern in named}
     alike = len(beside) == 1 or beside <= _BESIDE
-    # "train" may also be the class beside "bus" and "car": a split holds class folders, a class holds images.
+    # "train" may also be a class beside "bus" and "car": a split contains class folders, a class contains images.
     if any(split == "train" and folder.folders for split, folder in exact):
         if others and len({split for split, _ in exact}) == 1:
             raise CorollaError(
@@ -181,9 +181,9 @@ def _splits(tree: Tree) -> tuple[list[tuple[Split, Tree]], list[Tree]]:
 
 
 def _certain(splits: Sequence[Split], parts: Sequence[Tree], others: Sequence[Tree]) -> bool:
-    """Whether `parts` are splits although there are `others` beside them, as seg_pred is beside seg_train and seg_test.
+    """Whether `parts` are splits despite the `others` beside them, such as seg_pred beside seg_train and seg_test.
 
-    They are if they hold the class folders of the training, and the others none of these.
+    They are if they contain the class folders of the training split and the others contain none of these.
     """
     inner = [{folder.name for folder in part.folders if folder.holds_images()} for part in parts]
     trained = set[str]().union(*(names for split, names in zip(splits, inner, strict=True) if split == "train"))
@@ -194,7 +194,7 @@ def _certain(splits: Sequence[Split], parts: Sequence[Tree], others: Sequence[Tr
 def _class_level(
     parts: Sequence[Tree], wanted: ClassFolders, known: Collection[str], root: Path
 ) -> tuple[bool, list[str]]:
-    """Whether the innermost folders are the classes, and what to say of it."""
+    """Whether the innermost folders are the classes, and notes for the user."""
     tops = [top for part in parts for top in part.folders]
     if wanted:
         return wanted == "leaf", []
@@ -214,7 +214,7 @@ def _class_level(
         return True, []
     times = Counter(leaf.name for leaves in by_top for leaf in leaves)
     same = len(parts) == 1 and len(tops) > 1 and all(number == len(tops) for number in times.values())
-    # By year, by camera, by session; 40X and 100X, of which each has benign and malignant, are no classes.
+    # Folders by year, camera or session; 40X and 100X, each with benign and malignant in it, are not classes.
     if same and _counted(times) and not _counted([top.name for top in tops]):
         return False, [
             f"every class has the same folders inside ({few(sorted(times))}): the outer ones are the classes"
@@ -226,7 +226,7 @@ def _class_level(
 
 
 def _counted(names: Iterable[str]) -> bool:
-    """Whether names differ by a number alone."""
+    """Whether names differ only by a number."""
     patterns = {re.sub(r"\d+", "#", name.lower()) for name in names}
     return len(patterns) == 1 and "#" in next(iter(patterns))
 

@@ -1,7 +1,7 @@
-"""What a folder or a table says before any image is opened, and how its words are read.
+"""The images that a folder or a table lists before any is opened, and how class names are compared.
 
-Class names are compared after Unicode normalization (NFC), because macOS and Linux spell the same folder name
-with different bytes; nothing else about them is changed.
+Class names are compared after Unicode normalization (NFC), because macOS and Linux encode the same folder name
+with different bytes; they are not changed otherwise.
 """
 
 import unicodedata
@@ -27,12 +27,12 @@ _NOISE = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon
 
 @dataclass(frozen=True)
 class RawDataset:
-    """Images to be looked at under `root`, with the classes that each split should have.
+    """Unchecked images under `root`, with the classes that each split should have.
 
-    `classes` maps a split (or "" where there is none) to the class names met there, also those whose folder
-    is empty. `misplaced` are files that cannot be used as they lie; `left_out` are rows that the user's table
-    leaves out itself. Where the training images are read from files of many, `stream` has them all, and `examples`
-    only some.
+    `classes` maps a split (or "" without splits) to the class names found there, including those whose folder
+    is empty. `misplaced` are files that cannot be used where they are; `left_out` are rows that the user's table
+    excludes itself. If the training images come in shards, `stream` has them all, and `examples`
+    has only some.
     """
 
     root: Path
@@ -41,12 +41,12 @@ class RawDataset:
     misplaced: tuple[Skipped, ...] = ()
     left_out: tuple[Skipped, ...] = ()
     stream: ImageStream | None = None
-    notes: tuple[str, ...] = ()  # how it was read, where that is worth a line
-    unlabeled: tuple[tuple[Split, Path], ...] = ()  # folders of splits whose images are misplaced for want of labels
+    notes: tuple[str, ...] = ()  # how the source was read, as lines to print
+    unlabeled: tuple[tuple[Split, Path], ...] = ()  # split folders without labels, their images being misplaced
 
 
 def class_name(text: str) -> str:
-    """The name of a class as it is compared and shown."""
+    """The normalized name of a class, as it is compared and shown."""
     return unicodedata.normalize("NFC", text.strip())
 
 
@@ -59,5 +59,5 @@ def classes_by_split(examples: Iterable[Example]) -> dict[str, frozenset[str]]:
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file or folder name is one that systems leave behind, not the user."""
+    """Whether the operating system and not the user creates files or folders with this name."""
     return name.startswith(".") or name.lower() in _NOISE

@@ -1,6 +1,6 @@
-"""Where the images lie that a table names: as it says, from the current folder, or by their names in folders below.
+"""Finds the images of a table: at the given path, relative to the current folder, or by name in subfolders.
 
-Which of these holds is decided by a sample of a table's rows, so that no file is looked for a million times.
+A sample of the table's rows decides which of these applies, so that a million rows need no search each.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,12 +17,12 @@ Locate = Callable[[str], str]
 
 
 class LostError(Exception):
-    """No file, or more than one, can be meant; the text is the reason."""
+    """No file, or more than one, matches; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """How to find the file of a path as it stands in a table, and what to say of it."""
+    """How to find the file of a path in a table, and a note for the user."""
 
     locate: Locate
     notes: tuple[str, ...] = ()
@@ -30,15 +30,15 @@ class Places:
 
 @dataclass(frozen=True)
 class Index:
-    """The images in a folder and in those below, by name and by name without its ending."""
+    """The images in a folder and its subfolders, by name and by name without suffix."""
 
     root: Path
-    split: Split | None = None  # whose folders are looked into first
+    split: Split | None = None  # whose folders are searched first
     files: dict[str, list[str]] = field(default_factory=dict)
 
     @staticmethod
     def of(root: Path, split: Split | None = None) -> "Index":
-        """Every image below `root`, found by the ending of its name."""
+        """Every image below `root`, recognized by its suffix."""
         index = Index(root, split)
         for file in files_below(root):
             if named_like_image(file.name):
@@ -48,10 +48,10 @@ class Index:
         return index
 
     def candidates(self, path: str) -> list[str]:
-        """The files that a path may mean: each ends with it, with or without its ending, after a slash.
+        """The files that match a path: each ends with it, with or without its suffix, after a slash.
 
-        Where there is none, the path may come from elsewhere and end with the file's: of /content/set/cat/1.jpg there
-        may be cat/1.jpg. Of several, those in a folder of the table's own split, if there are any: of 1 in
+        Without a match, the path may come from another machine and end with the file's: /content/set/cat/1.jpg
+        matches cat/1.jpg. Of several matches, those in a folder of the table's own split, if any: for 1 in
         trainLabels.csv, train/1.png.
         """
         wanted = PurePosixPath(path)
@@ -63,10 +63,10 @@ class Index:
         return [each for each in found if self.split in map(_split_of, PurePosixPath(each).parts[:-1])] or found
 
     def locate(self, path: str) -> str:
-        """The one file that a path means; the path itself where there is none. Raises `LostError` if there are more."""
+        """The one file that matches a path, or the path itself without a match. Raises `LostError` for several."""
         found = self.candidates(path)
         if len(found) > 1:
-            raise LostError(f"several files may be meant: {few(found)}")
+            raise LostError(f"several files match: {few(found)}")
         return found[0] if found else path
 
 
@@ -78,17 +78,17 @@ def portable(path: str, root: Path) -> str:
 
 
 def spelled(path: str, root: Path) -> str:
-    """The same for one file however it is spelled: `a/../b.jpg`, or its absolute path, is `b.jpg`."""
+    """`portable`, with one spelling for each file: `a/../b.jpg`, or its absolute path, is `b.jpg`."""
     if ".." not in path and not path.startswith("/") and ":" not in path[:3]:
         return path
     try:
         return (root / path).resolve().relative_to(root.resolve()).as_posix()
-    except (OSError, ValueError):  # it lies elsewhere, or is a name that no system takes
+    except (OSError, ValueError):  # it is elsewhere, or is an invalid name
         return path
 
 
 def places_of(sample: Sequence[str], root: Path, name: str) -> Places:
-    """How to find what the table `name` in the folder `root` means, judged by a `sample` of its paths."""
+    """How to find the images of the table `name` in the folder `root`, judged by a `sample` of its paths."""
     here, parent = [path for path in sample if (root / path).is_file()], Path.cwd()
     if len(here) == len(sample):
         return Places(str)
@@ -106,7 +106,7 @@ def places_of(sample: Sequence[str], root: Path, name: str) -> Places:
 
 
 def _ends(path: PurePosixPath, files: Sequence[str]) -> list[str]:
-    """Those of some files whose folders a path ends with: the ones that share most of it."""
+    """Of `files`, those whose path is the end of `path`; the longest matches only."""
     folders = {file: PurePosixPath(file).parent.parts for file in files}
     above = path.parent.parts
     shared = {file: len(own) for file, own in folders.items() if above[len(above) - len(own) :] == own}
@@ -115,5 +115,5 @@ def _ends(path: PurePosixPath, files: Sequence[str]) -> list[str]:
 
 @cache
 def _split_of(name: str) -> Split | None:
-    """The split that a name tells; the same few folders are asked about for every image."""
+    """The split in a folder's name; cached, since every image asks for the same few folders."""
     return split_of(name)[0]

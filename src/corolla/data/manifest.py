@@ -1,7 +1,7 @@
-"""The manifest: what every source of images becomes, and what a run keeps of its data.
+"""The manifest: the form of every data source, saved with each run.
 
-A manifest is a table of examples under one root folder. It is saved with the run as CSV, so that which
-image was trained on, validated on and tested on can be read, diffed and used again as a data source.
+A manifest is a table of examples under one root folder. The run saves it as CSV: the train, validation and
+test images can be read, diffed and used again as a data source.
 """
 
 import csv
@@ -29,8 +29,8 @@ class Example:
 
     path: str
     label: str
-    split: str = ""  # one of SPLITS, or "" as long as the images are not split
-    group: str = ""  # images that must stay on one side: a photographer, a patient, a burst
+    split: str = ""  # one of SPLITS, or "" before the split
+    group: str = ""  # images that must stay in one split: a photographer, a patient, a burst
     sha256: str = ""  # of the file's bytes
 
 
@@ -40,21 +40,21 @@ class Skipped:
 
     path: str
     reason: str
-    label: str = ""  # what the user's table calls it all the same
-    count: int = 1  # how many images it stands for, where many of one file are left out for one reason
+    label: str = ""  # its label in the user's table, if there is one
+    count: int = 1  # how many images it stands for, if many of one file are skipped for the same reason
 
     def to_json(self) -> list[Any]:
-        """Path and reason, and the count where it is not one."""
+        """Path and reason, and the count if it is not 1."""
         return [self.path, self.reason, *([self.count] if self.count > 1 else [])]
 
     @staticmethod
     def from_json(row: Sequence[Any]) -> "Skipped":
-        """From what `to_json` gave."""
+        """The inverse of `to_json`."""
         return Skipped(str(row[0]), str(row[1]), count=int(row[2]) if len(row) > 2 else 1)
 
 
 def lines_of(skipped: Sequence[Skipped], where: str = "", most: int = 10) -> Iterator[str]:
-    """A line for each of the first, and one that counts the rest; `where` says where they are listed."""
+    """One line for each of the first `most`, and one with the number of the others; `where` says where they are."""
     for one in skipped[:most]:
         yield f"  skipped {one.path}: {one.reason}"
     if left := sum(one.count for one in skipped[most:]):
@@ -65,30 +65,30 @@ def lines_of(skipped: Sequence[Skipped], where: str = "", most: int = 10) -> Ite
 class Manifest:
     """Labeled images under `root`, their classes in the order of the model's outputs.
 
-    Where the training images are too many to lie in files of their own, `stream` has them all, and the training
-    examples are a few of each class that stand for them.
+    If the training images come in shards, `stream` has them all, and the training
+    examples are only a few of each class.
     """
 
     root: Path
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = field(default=(), compare=False)
     stream: ImageStream | None = None
-    notes: tuple[str, ...] = field(default=(), compare=False)  # how the source was read, where that is worth a line
-    drawn: tuple[Split, ...] = field(default=(), compare=False)  # splits that the source lacked
+    notes: tuple[str, ...] = field(default=(), compare=False)  # how the source was read, as lines to print
+    drawn: tuple[Split, ...] = field(default=(), compare=False)  # splits that the source lacks and that were sampled
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The class names, sorted: the order that a model trained on this manifest answers in."""
+        """The class names, sorted: the order of the model's outputs."""
         return self.stream.classes if self.stream else tuple(sorted({example.label for example in self.examples}))
 
     @cached_property
     def class_index(self) -> dict[str, int]:
-        """From a class name to its place in `classes`."""
+        """Maps a class name to its index in `classes`."""
         return {name: index for index, name in enumerate(self.classes)}
 
     @cached_property
     def digest(self) -> str:
-        """A sha256 over path, label, split and content of every example: which data, split how."""
+        """A sha256 over path, label, split and content of every example."""
         digest, between = hashlib.sha256(), ""
         for line in sorted(f"{e.path}\t{e.label}\t{e.split}\t{e.sha256}" for e in self.examples):
             digest.update(f"{between}{line}".encode())
@@ -102,30 +102,30 @@ class Manifest:
         return tuple(example for example in self.examples if example.split == name)
 
     def labels(self, name: Split) -> list[int]:
-        """The class numbers of one split, in manifest order."""
+        """The class indices of one split, in manifest order."""
         return [self.class_index[example.label] for example in self.split(name)]
 
     def counts(self, name: Split) -> dict[str, int]:
-        """How many images each class has in one split, every class named; those of a stream all count."""
+        """The number of images of every class in one split, including all images of a stream."""
         if self.stream and name == "train":
             return dict(zip(self.classes, self.stream.counts, strict=True))
         seen = Counter(example.label for example in self.split(name))
         return {label: seen[label] for label in self.classes}
 
     def size(self, name: Split) -> int:
-        """How many images one split has, those of a stream all counted."""
+        """The number of images in one split, including all images of a stream."""
         return sum(self.counts(name).values())
 
     def locate(self, example: Example) -> Path:
-        """Where the image of an example lies."""
+        """The path of an example's image."""
         return self.root / example.path
 
     def with_examples(self, examples: tuple[Example, ...]) -> "Manifest":
-        """The same root and skipped list with other examples, and nothing but them."""
+        """A manifest with the same root and skipped list, and these examples."""
         return replace(self, examples=examples, stream=None)
 
     def save(self, path: Path) -> None:
-        """Write the examples as CSV (columns `path,label,split,group,sha256`), whole or not at all."""
+        """Write the examples as CSV (columns `path,label,split,group,sha256`), atomically."""
 
         def write(temporary: Path) -> None:
             with temporary.open("w", newline="", encoding="utf-8") as file:
@@ -137,7 +137,7 @@ class Manifest:
 
     @staticmethod
     def load(path: Path, root: Path) -> "Manifest":
-        """Read what `save` wrote, the images lying under `root`.
+        """Read what `save` wrote; the images are under `root`.
 
         Raises `CorollaError` if the file is missing or is not a manifest.
         """
@@ -154,6 +154,6 @@ class Manifest:
 
 
 def example_of(row: dict[str, str | None]) -> Example:
-    """A row as `save` wrote it; words that many rows share are kept once."""
+    """A row as `save` wrote it; repeated strings are stored once."""
     path, label, split, group, sha256 = (row[column] or "" for column in COLUMNS)
     return Example(path, sys.intern(label), sys.intern(split), sys.intern(group), sha256)

@@ -1,7 +1,7 @@
-"""Images of a training, decoded once: small, as uint8, in one memory-mapped file of corolla's cache.
+"""The images of a training, decoded once: resized, as uint8, in one memory-mapped file of corolla's cache.
 
-The file is found again as long as the images' content and the size are the same, by every run and every process that
-makes views; what does not fit on the disk is decoded from the files each time instead.
+Every run and every loader process with the same image contents and size uses the same file. Without room on the disk,
+the images are decoded from their files each time.
 """
 
 import hashlib
@@ -29,18 +29,18 @@ from corolla.lock import in_use, locked
 from corolla.sealed import load_sealed, save_sealed
 
 VERSION = 3  # of the format and of what `resize_for_cache` does
-LIMIT = 16 * 2**30  # bytes of all stores together; the longest unused ones go first
-SHARE_OF_DISK = 0.5  # of what is free, for a new store
+LIMIT = 16 * 2**30  # bytes of all stores together; the least recently used ones are deleted first
+SHARE_OF_DISK = 0.5  # largest fraction of the free space for a new store
 INDEX = "index.safetensors"
-LONGEST = 2.0  # an image longer than so many times its shorter side is cut at both ends
-TOGETHER = 256  # images that are decoded at a time and have one checksum
-READ = 2**20  # bytes that are read at a time
+LONGEST = 2.0  # largest aspect ratio; a longer image is cropped at both ends
+TOGETHER = 256  # images per block, which is decoded at once and has one checksum
+READ = 2**20  # bytes per read
 
 ImageArray = NDArray[np.uint8]  # (h, w, 3)
 
 
 class Pixels(Protocol):
-    """Images by number."""
+    """Images by index."""
 
     def __len__(self) -> int: ...
 
@@ -48,7 +48,7 @@ class Pixels(Protocol):
 
 
 def resize_for_cache(source: Path | bytes, side: int) -> ImageArray:
-    """The image of a file or of its bytes, its shorter side brought down to `side` pixels if it was longer."""
+    """The image of a file or of its bytes, shrunk if its shorter side is longer than `side` pixels."""
     image = read_image(source, draft=side)
     width, height = image.size
     short = min(width, height)
@@ -62,7 +62,7 @@ def resize_for_cache(source: Path | bytes, side: int) -> ImageArray:
 
 @dataclass(frozen=True)
 class PixelStream:
-    """Images that are decoded again whenever they are asked for."""
+    """Images that are decoded at every access."""
 
     paths: tuple[Path, ...]
     side: int
@@ -76,7 +76,7 @@ class PixelStream:
 
 @dataclass(frozen=True)
 class DecodedImageCache:
-    """Images that lie one after another in `folder/pixels`; `folder/index.safetensors` says how large each is."""
+    """Images, one after another, in `folder/pixels`; `folder/index.safetensors` has their sizes."""
 
     folder: Path
 
@@ -87,7 +87,7 @@ class DecodedImageCache:
         sizes, sums = index["sizes"], index["sums"]
         whole = sizes.shape == (len(sizes), 2) and sums.shape == (-(-len(sizes) // TOGETHER),)
         if not whole or sizes.dtype != np.int64 or sums.dtype != np.int64 or (sizes < 1).any():
-            raise ValueError("the index is not one that was written here")
+            raise ValueError("the index was not written by corolla")
         return index
 
     @property
@@ -97,16 +97,16 @@ class DecodedImageCache:
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Where each image begins in the file, and where the last one ends (images + 1,)."""
+        """The offset of each image in the file, and the end of the last one (images + 1,)."""
         return np.concatenate(([0], np.cumsum(3 * self.sizes.prod(axis=1))))
 
     @cached_property
     def bytes(self) -> NDArray[np.uint8]:
-        """The file; writing to this would change a copy in memory only."""
+        """The mapped file; writing to it changes only a copy in memory."""
         return np.asarray(np.memmap(self.folder / "pixels", np.uint8, mode="c"))
 
     def whole(self, progress: Callable[[int, int], None] | None = None) -> bool:
-        """Whether everything is there and as it was written; reads all of it, on all cores."""
+        """Whether all checksums match; reads everything, on all cores."""
         try:
             if (self.folder / "pixels").stat().st_size != int(self.starts[-1]):
                 return False
@@ -122,7 +122,7 @@ class DecodedImageCache:
         return True
 
     def crc(self, block: int) -> int:
-        """The checksum of `TOGETHER` images as they lie on the disk."""
+        """The checksum of one block of `TOGETHER` images on the disk."""
         start, end = (int(self.starts[min(number * TOGETHER, len(self))]) for number in (block, block + 1))
         crc, buffer = 0, memoryview(bytearray(min(READ, end - start)))
         with (self.folder / "pixels").open("rb", buffering=0) as file:  # a bad sector is an error here, not a signal
@@ -141,7 +141,7 @@ class DecodedImageCache:
         height, width = self.sizes[index]
         return self.bytes[self.starts[index] : self.starts[index + 1]].reshape(height, width, 3)
 
-    def __reduce__(self) -> tuple[Any, ...]:  # another process maps the file itself
+    def __reduce__(self) -> tuple[Any, ...]:  # another process maps the file again
         return DecodedImageCache, (self.folder,)
 
 
@@ -152,11 +152,11 @@ def cache_decoded(
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Pixels:
-    """The images at `paths`, whose contents have the sha256 `hashes`, shrunk to `side` and decoded once.
+    """The images at `paths` with the sha256 `hashes`, shrunk to `side` and decoded once.
 
-    Two processes may ask for the same ones at once. What was kept is held against its checksums first, and made again
-    if a bit of it has changed; `note` is told so. Where there is no room or no right to keep them, or a hash is
-    missing, they are decoded from the files whenever they are asked for. Raises `ImageError` for a damaged one.
+    Two processes may do this at the same time. A cached store is verified by its checksums, and decoded again if it
+    has changed, which `note` reports. Without the space or the permission to store the images, or if a hash is
+    missing, they are decoded from the files at every access. Raises `ImageError` for a damaged image.
     """
     stream = PixelStream(tuple(paths), side)
     key = hashlib.sha256("/".join([str(VERSION), str(side), *hashes]).encode()).hexdigest()[:32]
@@ -171,17 +171,17 @@ def cache_decoded(
             stores.mkdir(parents=True, exist_ok=True)
             if len(paths) * 3 * (1.25 * side) ** 2 > min(LIMIT, SHARE_OF_DISK * shutil.disk_usage(stores).free):
                 return stream
-            shutil.rmtree(store.folder, ignore_errors=True)  # what is left of a damaged one
+            shutil.rmtree(store.folder, ignore_errors=True)  # the rest of a damaged store
             with new_folder(store.folder) as folder, locked(folder, "decoding"):
                 write(folder, stream, hashes, progress)
-            store = DecodedImageCache(store.folder)  # that has read nothing yet
+            store = DecodedImageCache(store.folder)  # without cached properties
         except OSError:
             return stream
         make_room(stores, spare=store.folder)
-    with suppress(OSError):  # a cache of somebody else's may be read only
+    with suppress(OSError):  # another user's cache may be read-only
         os.utime(store.folder)
     try:
-        return store if store.bytes.size == store.starts[-1] else stream  # mapped now: it stays, even if it is deleted
+        return store if store.bytes.size == store.starts[-1] else stream  # mapped now: readable even if deleted
     except (OSError, ValueError):
         return stream
 
@@ -189,7 +189,7 @@ def cache_decoded(
 def write(
     folder: Path, stream: PixelStream, hashes: Sequence[str], progress: Callable[[int, int], None] | None
 ) -> None:
-    """Decode every image, on all cores, into a new store; `ImageError` for one that has not the hash it should."""
+    """Decode every image, on all cores, into a new store; `ImageError` for an image with another hash."""
     sizes: list[tuple[int, ...]] = []
     sums: list[int] = []
     waiting = iter(zip(stream.paths, hashes, strict=True))
@@ -197,7 +197,7 @@ def write(
     def decode(asked: tuple[Path, str]) -> ImageArray:
         path, sha256 = asked
         if sha256_of(path) != sha256:
-            raise ImageError("it has changed since it was looked at", path)
+            raise ImageError("it has changed since it was checked", path)
         return resize_for_cache(path, stream.side)
 
     with (folder / "pixels").open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -213,7 +213,7 @@ def write(
 
 
 def make_room(stores: Path, spare: Path) -> None:
-    """Delete the longest unused stores beyond `LIMIT`, and what a process that was killed has left."""
+    """Delete the least recently used stores beyond `LIMIT`, and the leftovers of killed processes."""
     ages, total = [], 0
     for folder in stores.iterdir():
         try:
@@ -222,7 +222,7 @@ def make_room(stores: Path, spare: Path) -> None:
         except OSError:
             continue  # another process was quicker
         if folder.name.startswith("."):
-            if time.time() - age > DAY and not in_use(folder):  # the clock may have been set
+            if time.time() - age > DAY and not in_use(folder):  # the clock may have been changed
                 shutil.rmtree(folder, ignore_errors=True)
             continue
         total += size

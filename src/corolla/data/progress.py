@@ -1,7 +1,7 @@
-"""How long work is followed: one kind of callback for everything in this folder."""
+"""The progress callback that everything in this folder uses."""
 
 from collections.abc import Callable
 
-# What is being done ("downloading", "unpacking", "painting", "checking"), how much is done, of how much;
-# bytes while downloading (of 0 if the server does not say), else files.
+# The activity ("downloading", "unpacking", "painting", "checking"), how much is done, and the total;
+# in bytes while downloading (total 0 if the server does not say), otherwise in files.
 Progress = Callable[[str, int, int], None]

@@ -1,7 +1,7 @@
-"""Which images a folder, a table or a zip means: its class folders, or a table that lies there.
+"""Lists the images of a folder, a table or a zip: from its class folders, or from a table in it.
 
-Class folders are what a folder means, and a table beside them is only spoken of, unless it shows that the folders are
-no classes: a table whose labels are other words than the folders' names, for images that lie in these folders.
+A folder means its class folders, and a table beside them is only mentioned, unless it shows that the folders are not
+the classes: a table with labels other than the folder names, for images in these folders.
 """
 
 import os
@@ -22,15 +22,15 @@ from corolla.data.tree import files_below, list_entries
 from corolla.errors import CorollaError, few
 from corolla.text import count
 
-_SMALL = 10_000_000  # bytes of a table that is read in no time
+_SMALL = 10_000_000  # bytes of a table that is read quickly
 _PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
-_WRAPPERS = 4  # folders within folders that are looked through
+_WRAPPERS = 4  # levels of wrapper folders that are searched
 _WITHOUT = "; put each class into a folder with its name, or give a table with the columns path,label"
-_AGREE = 0.9  # share of the rows of a table whose label must be the folder of the image, for the two to say the same
+_AGREE = 0.9  # fraction of the rows whose label must be the image's folder, for table and folders to agree
 
 
 def kind_of(source: object, path: Path) -> Literal["folder", "table", "zip"]:
-    """What a path is; `CorollaError` for what is not there and for what is no data."""
+    """The kind of data at a path; `CorollaError` if nothing is there or it is no data set."""
     if path.is_dir():
         return "folder"
     if not path.exists():
@@ -50,7 +50,7 @@ def kind_of(source: object, path: Path) -> Literal["folder", "table", "zip"]:
 
 
 def read_path(path: Path, class_folders: ClassFolders = "", known: Collection[str] = ()) -> RawDataset:
-    """What a folder or a table names; the names of `known` classes tell nested folders apart. Raises `CorollaError`."""
+    """List a folder or a table; the names of `known` classes resolve nested folders. Raises `CorollaError`."""
     if path.is_dir():
         return read_folder(path, class_folders=class_folders, known=known)
     listing, splits = read_table(path), [*_of_splits(_tables(path.parent)).values()]
@@ -61,7 +61,7 @@ def read_path(path: Path, class_folders: ClassFolders = "", known: Collection[st
 
 
 def skim(path: Path, class_folders: ClassFolders = "") -> RawDataset | None:
-    """The same with the first file of each class alone; None for tables too large to be read in no time."""
+    """`read_path` with only the first file of each class; None for large tables."""
     if path.is_dir():
         return read_folder(path, whole=False, class_folders=class_folders)
     if path.stat().st_size > _SMALL:
@@ -71,10 +71,10 @@ def skim(path: Path, class_folders: ClassFolders = "") -> RawDataset | None:
 
 
 def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "") -> RawDataset:
-    """What an unpacked zip names; a table at its top counts for more than its folders: nobody can name it from outside.
+    """List an unpacked zip; a table at its top takes precedence over its folders, since no option can name it,
 
-    Unless it only counts the folders' names. A table that points out of the zip is refused: the user's other files are
-    none of its business.
+    unless it only numbers the folders. A table with paths outside the zip is rejected: it must not read the user's
+    other files.
     """
     tables = _tables(folder)
     pairs = [pair for table in tables for pair in labels_sampled(table)]
@@ -82,18 +82,18 @@ def read_unpacked(folder: Path, archive: Path, class_folders: ClassFolders = "")
     found = None if counted else _from_tables(tables)
     listing = found or read_folder(folder, class_folders=class_folders)
     paths = [example.path for example in listing.examples]
-    if found:  # as they stand in the table, too: a file inside may be called as one outside is
+    if found:  # also the raw paths of the table: a file inside may have the name of one outside
         paths += [portable(row.path, table.parent) for table in tables for row in open_table(table).rows()]
     for path in paths:
         if path.startswith("/") or ".." in PurePosixPath(path).parts or PureWindowsPath(path).drive:
-            raise CorollaError(f"{archive}: its table names {path}, which lies outside the zip")
+            raise CorollaError(f"{archive}: its table names {path}, which is outside the zip")
     return listing
 
 
 def read_folder(
     folder: Path, *, whole: bool = True, class_folders: ClassFolders = "", known: Collection[str] = ()
 ) -> RawDataset:
-    """The images of the class folders in `folder`, or of the table or tables there if the folders are no classes."""
+    """The images of the class folders in `folder`, or of the tables there if the folders are not the classes."""
     tables, within = _tables(folder), _tables_within_splits(folder)
     try:
         listing = list_folder(folder, whole, class_folders, known)
@@ -101,13 +101,13 @@ def read_folder(
         if found := _from_tables(tables) or _from_tables([], within):
             return found
         raise CorollaError(f"{error}{_why_no_table(folder, tables)}") from None
-    # One folder of images beside a table: the folder is no class.
+    # One folder of images beside a table: the folder is not a class.
     if len(_classes(listing)) < 2:
         if found := _from_tables(tables) or _from_tables([], within):
             return found
         why, [*only] = _why_no_table(folder, tables), sorted(_classes(listing))
         if why or (only and only[0].lower() in IMAGES and only[0] not in known):
-            raise CorollaError(f"{folder} has no class folders: its images lie in {few(only)} alone{why or _WITHOUT}")
+            raise CorollaError(f"{folder} has no class folders: all its images are in {few(only)}{why or _WITHOUT}")
     listing, used = _labeled(listing, _of_splits(tables) | within, whole)
     tables = [table for table in tables if table not in used]
     if class_folders or not tables:
@@ -116,9 +116,9 @@ def read_folder(
 
 
 def _labeled(listing: RawDataset, tables: Mapping[str, Path], whole: bool) -> tuple[RawDataset, list[Path]]:
-    """The listing, with splits that have no class folders labeled by a table: one in them, or one called as they are.
+    """The listing, with splits without class folders labeled by a table in them, or by one with the split's name.
 
-    Only by one whose classes the training has, too; the others stay out, and a line says so. Also the tables used.
+    The table's classes must all be in the training split; other splits are left out with a note. Also the tables used.
     """
     out, used = [], []
     for split, folder in listing.unlabeled:
@@ -144,7 +144,7 @@ def _labeled(listing: RawDataset, tables: Mapping[str, Path], whole: bool) -> tu
 
 
 def _why_no_table(folder: Path, tables: list[Path]) -> str:
-    """What to say of tables that were not used; "" where there are none."""
+    """The reason why tables were not used; "" without tables."""
     if len(tables) > 1:
         return f"; it has several tables ({few(file.name for file in tables)}): give the one you mean"
     for file in list_entries(folder)[1]:
@@ -158,7 +158,7 @@ def _why_no_table(folder: Path, tables: list[Path]) -> str:
 
 
 def _between(folder: Path, listing: RawDataset, tables: list[Path]) -> RawDataset:
-    """The class folders or the tables beside them, whichever the tables show to be meant."""
+    """The images of the class folders or of the tables beside them, depending on the tables' labels."""
     splits = _of_splits(tables)
     tables = [*splits.values()] if "train" in splits else tables
     folders, samples = _classes(listing), {table: labels_sampled(table) for table in tables}
@@ -166,37 +166,37 @@ def _between(folder: Path, listing: RawDataset, tables: list[Path]) -> RawDatase
     if not pairs:
         return listing
     same = sum(label in (PurePosixPath(path).parts[:-1]) for path, label in pairs) / len(pairs)
-    # Tables of splits are one in parts; others may count the same classes otherwise.
+    # Tables of splits are parts of one table; others may number the same classes differently.
     renamed = _renamed(pairs) if "train" in splits else all(map(_renamed, samples.values()))
     labels, names = {label for _, label in pairs}, few(table.name for table in tables)
     if labels & folders and same < _AGREE:
         raise CorollaError(
-            f"in {folder} the folders ({few(sorted(folders))}) and {names} ({few(sorted(labels))}) name other classes; "
-            f"give {names} as DATA, or move it away"
+            f"in {folder}, the folders ({few(sorted(folders))}) and {names} ({few(sorted(labels))}) "
+            f"have different classes; give {names} as DATA, or move it away"
         )
     if not labels & folders and not renamed and (found := _from_tables(tables)) and len(_classes(found)) > 1:
-        return _noted(found, f"the classes are those of {names}, and not the folders {few(sorted(folders))}")
+        return _noted(found, f"the classes come from {names}, not the folders {few(sorted(folders))}")
     if {*listing.classes} == {""} and len(splits) > 1 and all(split_of(file.stem)[1] == "*" for file in tables):
         return _split_by(listing, splits)
     together = next((column for table in tables if (column := open_table(table).columns.together)), "")
-    hint = f"; if the images of one {together} belong in one split, call that column group" if together else ""
+    hint = f"; to keep each {together} in one split, rename that column to group" if together else ""
     return _noted(listing, f"{names} beside the class folders not used; to use it, give it as DATA{hint}")
 
 
 def _split_by(listing: RawDataset, splits: Mapping[str, Path]) -> RawDataset:
-    """The images of class folders in the splits that tables name them for."""
+    """The images of the class folders, in the splits that tables assign them to."""
     found = read_tables(splits)
     root = Path(os.path.relpath(found.root, listing.root))
     named = {os.path.normpath(root / example.path): example.split for example in found.examples}
     rows = [(each, named.get(os.path.normpath(each.path))) for each in listing.examples]
     examples = tuple(replace(example, split=split) for example, split in rows if split)
     if left := sum(split is None for _, split in rows):
-        listing = _noted(listing, f"{count(left, 'file')} of the class folders that they do not name left out")
+        listing = _noted(listing, f"{count(left, 'file')} of the class folders left out, because no table names them")
     return _told(replace(listing, examples=examples, classes=classes_by_split(examples)), splits)
 
 
 def _renamed(pairs: list[tuple[str, str]]) -> bool:
-    """Whether each label is a number or a part of the name of a folder of its own, and only stands for that name."""
+    """Whether each label belongs to one folder and is a number or a part of that folder's name."""
     folders: dict[str, set[str]] = {}
     for path, label in pairs:
         folders.setdefault(label, set()).add(PurePosixPath(path).parent.name)
@@ -206,7 +206,7 @@ def _renamed(pairs: list[tuple[str, str]]) -> bool:
 
 
 def _from_tables(tables: list[Path], within: Mapping[str, Path] | None = None) -> RawDataset | None:
-    """The images of the one table there is, or of one for each split; None if no table is certain to be meant."""
+    """The images of the only table, or of one table for each split; None if the tables are ambiguous."""
     if len(tables) == 1:
         return read_table(tables[0])
     splits = within or _of_splits(tables)
@@ -218,28 +218,28 @@ def _from_tables(tables: list[Path], within: Mapping[str, Path] | None = None) -
 def _told(listing: RawDataset, splits: Mapping[str, Path]) -> RawDataset:
     root = os.path.commonpath([file.parent for file in splits.values()])
     files = ", ".join(file.relative_to(root).as_posix() for file in splits.values())
-    return _noted(listing, f"the splits are those of {files}")
+    return _noted(listing, f"the splits come from {files}")
 
 
 def _tables(folder: Path) -> list[Path]:
-    """The tables of images that lie right in a folder, or in the lone one that wraps what is in it."""
+    """The tables of images directly in a folder, or in its single wrapper folder."""
     return next((tables for _, files in _levels(folder) if (tables := tables_in(files))), [])
 
 
 def _tables_within_splits(folder: Path) -> dict[str, Path]:
-    """The table that lies in each folder called as a split is, where there is one in it."""
+    """The table in each folder that is named like a split, if there is exactly one."""
     found: dict[str, Path] = {}
     *_, (folders, _) = _levels(folder)
     for each in folders:
         split = split_of(each.name)[0]
-        # Only there: to look for tables in every class folder would read each of them once more.
+        # Only there: a search for tables in every class folder would list each of them again.
         if split and split not in found and len(tables := tables_in(list_entries(each)[1])) == 1:
             found[split] = tables[0]
     return {split: found[split] for split in SPLITS if split in found}
 
 
 def _levels(folder: Path) -> Iterator[tuple[list[Path], list[Path]]]:
-    """The folders and the files in a folder, then those in the lone one that wraps what is in it, and so on."""
+    """The folders and the files in a folder, then in its single wrapper folder, and so on."""
     for _ in range(_WRAPPERS):
         yield (entries := list_entries(folder))
         if len(entries[0]) != 1:
@@ -248,7 +248,7 @@ def _levels(folder: Path) -> Iterator[tuple[list[Path], list[Path]]]:
 
 
 def _of_splits(tables: list[Path]) -> dict[str, Path]:
-    """The tables that are called as splits are; none if two are for the same."""
+    """The tables that are named like splits; none if two are for the same split."""
     found: dict[str, Path] = {}
     for split, file in _named_as_splits(tables):
         if split in found:

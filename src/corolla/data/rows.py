@@ -14,14 +14,14 @@ from corolla.data.table_columns import Columns, class_of, guessed_columns, named
 from corolla.data.tree import IMAGE_SUFFIXES
 from corolla.errors import CorollaError
 
-NAMED_SUFFIXES = (".csv", ".tsv", ".parquet")  # of tables whose columns have names as a rule
+NAMED_SUFFIXES = (".csv", ".tsv", ".parquet")  # of tables that usually have a header
 SUFFIXES = (*NAMED_SUFFIXES, ".txt", ".jsonl")
-SAMPLE = 50  # rows that are looked at to learn what a table is
+SAMPLE = 50  # rows that are read to recognize the columns of a table
 _SPACED = re.compile(rf"(.*?\.(?:{'|'.join(ending[1:] for ending in sorted(IMAGE_SUFFIXES))}))\s+(.*)", re.IGNORECASE)
 
 
 class Row(NamedTuple):
-    """The cells of a row, "" where the table has none, and what is wrong with it."""
+    """The cells of a row, "" for missing columns, and what is wrong with it."""
 
     path: str
     label: str
@@ -33,15 +33,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and where its columns stand."""
+    """A table and the positions of its columns."""
 
     file: Path
     columns: Columns
-    width: int = 0  # of the line of names; 0 where there is none
-    between: str = ","  # " " for any white space, "  " for that after the path alone
+    width: int = 0  # of the header; 0 without one
+    between: str = ","  # " " for any white space, "  " for white space after the path only
 
     def rows(self) -> Iterator[Row]:
-        """One after another, from the first."""
+        """Iterate over the rows from the first."""
         if self.file.suffix.lower() == ".parquet":
             yield from _parquet_rows(self.file, self.columns.places)
             return
@@ -59,7 +59,7 @@ class Table:
 
 
 def open_table(file: Path) -> Table:
-    """Find out what a table is; `CorollaError` if it cannot be read, or if nobody could say where its columns are."""
+    """Recognize the format and columns of a table; `CorollaError` if it is unreadable or its columns are unclear."""
     if file.suffix.lower() == ".parquet":
         names = _parquet_names(file)
         return Table(file, named_columns(names, [], file), len(names))
@@ -79,7 +79,7 @@ def open_table(file: Path) -> Table:
 
 
 def _between(file: Path) -> str:
-    """What separates the cells of a text; Excel writes ; where the comma is the decimal sign."""
+    """The separator of a text file; Excel writes ; in locales where the comma is the decimal sign."""
     if file.suffix.lower() == ".jsonl":
         return ","
     with _opened(file) as text:
@@ -113,7 +113,7 @@ def _cells(file: Path, between: str) -> Iterator[list[str]]:
 
 
 def _objects(text: TextIO, file: Path) -> Iterator[list[str]]:
-    """The names of the first object of JSON Lines, and what each has under them; nested values are none of ours."""
+    """The keys of the first object of JSON Lines as a header, then the values of each object; skips nested values."""
     names: list[str] = []
     for number, line in enumerate(text, start=1):
         if not line.strip():
@@ -123,7 +123,7 @@ def _objects(text: TextIO, file: Path) -> Iterator[list[str]]:
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            raise CorollaError(f"{file}, line {number}: it is no JSON object")
+            raise CorollaError(f"{file}, line {number}: it is not a JSON object")
         if not names:
             names = [*content]
             yield names
@@ -133,9 +133,9 @@ def _objects(text: TextIO, file: Path) -> Iterator[list[str]]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[TextIO]:
-    """A text file, whose faults become one line."""
+    """Open a text file; its errors become a `CorollaError`."""
     try:
-        # -sig: Excel begins its UTF-8 with a byte order mark
+        # -sig: Excel starts its UTF-8 with a byte order mark
         with file.open(encoding="utf-8-sig", newline="") as text:
             yield text
     except UnicodeDecodeError:

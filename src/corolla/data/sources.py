@@ -1,17 +1,17 @@
-"""From whatever the user has to a manifest: listed, every image opened once, split fairly.
+"""Turns a data source into a manifest: lists it, opens every image once, and splits it without leakage.
 
 A source is one of
 
 - a class-per-folder tree, with or without `train/`, `val/` and `test/` above the classes (see `corolla.data.layout`).
-  A folder without class folders but with one table in it, or one for each split, means that table (see
+  A folder without class folders but with one table in it, or one for each split, is read as that table (see
   `corolla.data.reading` for tables beside class folders);
 - a `.csv`, `.tsv`, `.txt` or `.parquet` table (see `corolla.data.tables`);
-- a `.zip` of either; a table at its top is preferred to its folders, since nobody can name it from outside;
-- many images in each file, which are never unpacked whole: a folder that `corolla data shard` made; WebDataset tars,
+- a `.zip` of either; a table at its top takes precedence over its folders, since no option can name it;
+- shards, which are never unpacked as a whole: a folder that `corolla data shard` made; WebDataset tars,
   as a folder, a pattern or a range (`shards/{train,val}-*.tar`, `train-{000..099}.tar`); Parquet or Arrow files with
-  the images in a column, as Hugging Face `datasets` writes them. Splits are told by the files' names. The
-  manifest's training examples then are a few of each class, and its `stream` has all of them;
-- the words `flowers` (real photographs) and `painted` (made on the spot), unless a folder here has that name.
+  the images in a column, as Hugging Face `datasets` writes them. The files' names give the splits. The
+  manifest's training examples are then a few of each class, and its `stream` has all of them;
+- the words `flowers` (real photographs) and `painted` (generated on the fly), unless a folder here has that name.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -35,7 +35,7 @@ from corolla.errors import CorollaError, few
 from corolla.paths import AnyPath, at
 
 PAINTED_COUNT = 2500
-WORDS = ("flowers", "painted")  # corolla's own sets
+WORDS = ("flowers", "painted")  # corolla's own data sets
 Duplicates = Literal["", "group", "ignore"]
 
 
@@ -50,14 +50,14 @@ def load_data(
     known: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Manifest:
-    """List, check and split the images of `source`; see the top of this module for what it may be.
+    """List, check and split the images of `source`; the module docstring lists the accepted sources.
 
-    Every example of the manifest is readable, hashed and in one of train, val and test; splits that the
-    source has are kept, and one that it lacks is taken from its training images. With `strict`, the first
-    image that cannot be used raises instead of being listed in `Manifest.skipped`. `class_folders`, or the names of
-    `known` classes, settles which of nested folders are the classes. Near-duplicates stay in one split, unless too few
-    sets of a class would be left for that; `duplicates` makes it so always (`group`) or never (`ignore`).
-    `progress(what, done, of)` is called as work goes on. Nothing in the user's folders is changed. Raises
+    Every example of the manifest is readable, hashed and in one of train, val and test. Splits of the
+    source stay, and a missing one is sampled from its training images. With `strict`, the first
+    unusable image raises instead of being listed in `Manifest.skipped`. `class_folders`, or the names of
+    `known` classes, decide which of nested folders are the classes. Near-duplicates stay in one split, unless that
+    leaves too few groups of a class; `duplicates` enforces (`group`) or disables (`ignore`) this.
+    Calls `progress(what, done, of)`. Changes nothing in the user's folders. Raises
     `CorollaError`.
     """
     listing = list_source(source, progress, seed=seed, fractions=fractions, class_folders=class_folders, known=known)
@@ -80,18 +80,18 @@ def split_listing(
     duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> Manifest:
-    """The manifest of what a source lists once its images were opened; refuses what no training can use.
+    """The manifest of a listed source whose images were checked.
 
-    Raises `CorollaError` for a single class, for a class that only other splits than the training's have, for a class
+    Raises `CorollaError` for a single class, for a class that the training split lacks, for a class
     without a readable image, and for one with too few images to be split.
     """
     _check_classes(source, listing.classes)
     _check_none_lost(source, listing.classes, checked.examples, checked.skipped)
     notes = [*listing.notes, *checked.notes, *_missing_classes(listing.classes)]
     if any(skipped.reason == MISSING for skipped in checked.skipped):
-        notes.append(f"files that are missing were looked for in {listing.root}")
+        notes.append(f"missing files were searched for in {listing.root}")
     given = {example.split for example in checked.examples}
-    compares = duplicates != "ignore" and given != set(SPLITS)  # of very many images it takes hours
+    compares = duplicates != "ignore" and given != set(SPLITS)  # takes hours for very many images
     pairs = list(near_duplicates(checked.fingerprints, progress)) if compares else []
     try:
         examples = split(checked.examples, pairs, seed=seed, fractions=fractions)
@@ -103,9 +103,9 @@ def split_listing(
         examples = split(checked.examples, seed=seed, fractions=fractions)
         alike = len({place for pair in pairs for place in pair})
         notes.append(
-            f"{alike} of {len(examples)} images are so alike that near-duplicates in one split would leave too few "
-            "sets of a class: they are spread over the splits, and the test accuracy may be too good; give a CSV with "
-            "a column group for what belongs together, or --duplicates group to stop instead"
+            f"{alike} of {len(examples)} images are near-duplicates, and one split for each group would leave too few "
+            "groups of a class: they are spread over the splits, and the test accuracy may be too high; give a CSV "
+            "with a column group for what belongs together, or --duplicates group to stop instead"
         )
     skipped = sorted((*listing.misplaced, *listing.left_out, *checked.skipped), key=lambda s: s.path)
     drawn = tuple(name for name in SPLITS if name not in given)
@@ -121,10 +121,10 @@ def list_source(
     class_folders: ClassFolders = "",
     known: Collection[str] = (),
 ) -> RawDataset:
-    """What a source names, before any image is opened; it is fetched, painted or unpacked first if need be.
+    """List a source before any image is opened; it is downloaded, painted or unpacked first if needed.
 
-    `seed` and `fractions` choose what a source of many images in each file holds out. The names of `known` classes,
-    a model's, tell which of nested folders are classes where `class_folders` does not. Raises `CorollaError`.
+    `seed` and `fractions` choose the held-out images of shards. The names of `known` classes,
+    those of a model, decide which of nested folders are the classes if `class_folders` is empty. Raises `CorollaError`.
     """
     if is_word(source):
         return _read(at_hand(str(source), progress))
@@ -137,18 +137,18 @@ def list_source(
         return read_unpacked(unzip(path, progress), path, class_folders)
     listing = read_path(path, class_folders, known)
     if source in WORDS:
-        note = f"your own folder {source} is used; corolla's set of that name is had from another working folder"
+        note = f"your own folder {source} is used; for corolla's data set of that name, run in another folder"
         listing = replace(listing, notes=(note, *listing.notes))
     return listing
 
 
 def is_word(source: AnyPath) -> bool:
-    """Whether a source is one of corolla's own sets; a folder of that name is the user's."""
+    """Whether a source is one of corolla's own data sets; a folder with that name takes precedence."""
     return isinstance(source, str) and source in WORDS and not Path(source).is_dir()
 
 
 def at_hand(word: str, progress: Progress | None = None) -> Path:
-    """The folder or table of one of corolla's own sets, fetched or painted if need be."""
+    """The folder or table of one of corolla's own data sets, downloaded or painted if needed."""
     if word == "flowers":
         from corolla.data import flowers
 
@@ -160,10 +160,10 @@ def at_hand(word: str, progress: Progress | None = None) -> Path:
 
 
 def glance(source: AnyPath, class_folders: ClassFolders = "") -> RawDataset | None:
-    """What a source names, with the first file of each class alone, in no time: nothing is opened, fetched or unpacked.
+    """List only the first file of each class, quickly: nothing is opened, downloaded or unpacked.
 
-    None for what cannot be known so soon: shards, a zip, a large table, images that are fetched or painted. Raises
-    `CorollaError` as `list_source`, so that the wrong path is refused before anything slow is done for its sake.
+    None if that is not possible: shards, a zip, a large table, images that are downloaded or painted. Raises
+    `CorollaError` like `list_source`, so that a wrong path is reported before any slow work.
     """
     if is_word(source):
         return None
@@ -179,7 +179,7 @@ def glance(source: AnyPath, class_folders: ClassFolders = "") -> RawDataset | No
 
 
 def refuse_untrainable(source: AnyPath, class_folders: ClassFolders = "") -> None:
-    """`CorollaError` for what `load_data` would refuse of a source, as far as a `glance` at it shows that."""
+    """Raise `CorollaError` where `load_data` would, as far as a `glance` at the source shows it."""
     listing = glance(source, class_folders)
     if listing:
         _check_classes(source, listing.classes)
@@ -213,7 +213,7 @@ def _check_classes(source: AnyPath, classes: dict[str, frozenset[str]]) -> None:
 
 
 def _missing_classes(classes: dict[str, frozenset[str]]) -> Iterator[str]:
-    """What to say of splits that lack classes of the training's: they are used as they are."""
+    """Notes on splits that lack classes of the training split; these splits are used unchanged."""
     for name in SPLITS:
         if missing := classes.get("train", frozenset()) - classes.get(name, classes.get("train", frozenset())):
             yield f"{name} has no image of {_classes(missing)} of {len(classes['train'])}: {few(sorted(missing), 5)}"

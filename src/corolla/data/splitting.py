@@ -1,7 +1,7 @@
-"""Who is trained on, validated on and tested on.
+"""Splits the images into train, val and test.
 
-The split is stratified, seeded and never cuts a unit: images joined by the user's group, by identical
-content or by being near-duplicates. It depends on the images' contents, labels and groups alone, not on
+The split is stratified, seeded and never divides a group: images joined by the user's group, by identical
+content or as near-duplicates. It depends only on the images' contents, labels and groups, not on
 names or order.
 """
 
@@ -19,11 +19,11 @@ FRACTIONS: Fractions = (0.70, 0.15, 0.15)
 
 
 class TooFewError(CorollaError):
-    """A class has too few independent sets of images to stand in every split."""
+    """A class has too few independent groups of images for all splits."""
 
 
 def units(examples: Sequence[Example], alike: Iterable[tuple[int, int]] = ()) -> list[list[int]]:
-    """Positions of the examples that must stay together, joined by group, sha256 and the pairs in `alike`."""
+    """Indices of the examples that must stay together, joined by group, sha256 and the pairs in `alike`."""
     parent = list(range(len(examples)))
 
     def top(position: int) -> int:
@@ -55,12 +55,12 @@ def split(
 ) -> tuple[Example, ...]:
     """Give every example a split and return them in the order given.
 
-    Splits that are already there stay; where there are all three, nothing is compared, which for very many images
-    takes hours. If some are given and one is missing, it is taken from the training images in the ratio of
-    `fractions` (train, val, test). Images that stay together without a group of the user's get a group name of their
+    Given splits stay; if all three are given, nothing is compared, which for very many images
+    takes hours. A missing split is sampled from the training images in the ratio of
+    `fractions` (train, val, test). Images that stay together without a user's group get a group name of their
     own, so that a saved manifest keeps them together too.
 
-    Raises `CorollaError` if a class has too few units to stand on every side, or there is nothing to train
+    Raises `CorollaError` if a class has too few groups for all splits, or there is nothing to train
     on.
     """
     _check_fractions(fractions)
@@ -86,19 +86,19 @@ def split(
 def _assign(
     examples: Sequence[Example], pools: list[list[int]], wanted: dict[Split, float], seed: int
 ) -> dict[Split, list[int]]:
-    """Deal the units out, largest first, each to the split that lacks most of its classes."""
+    """Assign the groups, largest first, each to the split that lacks most of its classes."""
     labels = [Counter(examples[i].label for i in pool) for pool in pools]
     total = Counter(examples[i].label for pool in pools for i in pool)
-    left = Counter(label for counts in labels for label in counts)  # units still to be dealt, by class
+    left = Counter(label for counts in labels for label in counts)  # unassigned groups, by class
     _check_enough(left, total, wanted)
     scale = sum(wanted.values())
     lacking = {
         name: {label: max(1.0, total[label] * share / scale) for label in total} for name, share in wanted.items()
     }
-    # Breaks ties between sides that lack as much of a class, so that no side always wins them.
-    # (fsum: the same to the last bit whatever the order of the classes)
+    # Breaks ties between splits that lack equally much of a class, so that no split always wins.
+    # (fsum: bitwise equal for every order of the classes)
     room = {name: math.fsum(lacking[name].values()) for name in wanted}
-    empty = {label: set(wanted) for label in total}  # splits that have nothing of a class so far
+    empty = {label: set(wanted) for label in total}  # splits without an image of a class so far
     dealt: dict[Split, list[int]] = {name: [] for name in wanted}
 
     def order(place: int) -> tuple[int, str]:
@@ -107,7 +107,7 @@ def _assign(
 
     for place in sorted(range(len(pools)), key=order):
         counts = labels[place]
-        # As many units of a class left as splits without it: from here on only those may take them.
+        # As many groups of a class left as splits without it: now only these splits may take them.
         forced = [empty[label] for label in counts if left[label] <= len(empty[label])]
         open_to = set.intersection(*forced) if forced else set(wanted)
         name = max(
@@ -135,7 +135,7 @@ def _check_enough(units_of: Counter[str], total: Counter[str], wanted: dict[Spli
     others = f", and so have {few(map(repr, lacking[1:]), 5)}" if len(lacking) > 1 else ""
     raise TooFewError(
         f"class {described(lacking[0])}{others} to be split into {', '.join(wanted)}; "
-        f"{len(wanted)} are the least: add some, or give a CSV with a split"
+        f"at least {len(wanted)} are needed: add some, or give a CSV with a split"
     )
 
 

@@ -1,7 +1,7 @@
-"""Where the columns of a table stand: by their names, or without a line of names by what they hold.
+"""Finds the columns of a table by their names, or, without a header, by their contents.
 
-Names count in any case, order and spelling (`ClassId` is `class_id`); the first name that occurs in the table is taken.
-No other column is ever taken for a group, and one for a split only if it holds nothing but words of splits.
+Names match in any case, order and spelling (`ClassId` is `class_id`); the first name in the table is used.
+No other column is ever used as the group, and a column is the split only if all its values are names of splits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,33 +22,33 @@ LABEL_NAMES = (
 )
 OPTIONAL_NAMES = ("split", "group", "note")
 _SPLIT_NAMES = ("set", "subset", "partition", "dataset", "data_set")
-# Names of columns whose images are often of one thing, and would then make the test a memory test.
+# Names of columns whose images often show the same object, which would leak between the splits.
 TOGETHER = (
     *("patient", "subject", "lesion", "participant", "person", "individual", "animal", "session", "sequence", "seq"),
 )
 _ONE, _ZERO = {"1", "1.0"}, {"0", "0.0"}
-_COUNTED = 3  # rows from which numbers that only count them are no labels
+_COUNTED = 3  # number of rows from which a column of row numbers is not taken as labels
 
 Rows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where path, label, split, group and note stand."""
+    """The positions of path, label, split, group and note."""
 
     places: Mapping[str, int | None]
-    classes: Mapping[int, str] = field(default_factory=dict)  # columns of 0 and 1, one for each class, and their names
-    together: str = ""  # a column that may be meant for a group
-    guess: str = ""  # where they were found to stand, if nothing names them
+    classes: Mapping[int, str] = field(default_factory=dict)  # one-hot columns and their class names
+    together: str = ""  # a column that may be intended as the group
+    guess: str = ""  # the assumed columns as text, if there is no header
 
     @property
     def labeled(self) -> bool:
-        """Whether there are labels beside the paths."""
+        """Whether the table has labels."""
         return self.places["label"] is not None or bool(self.classes)
 
 
 def named_columns(header: Iterable[str], rows: Rows, table: Path) -> Columns:
-    """The columns of a table by their names and the first of its `rows`; `CorollaError` without paths or labels."""
+    """The columns of a table by its `header` and the first `rows`; `CorollaError` without paths or labels."""
     shown = [name.strip() for name in header]
     places = {plain(name): place for place, name in reversed(list(enumerate(shown)))}
     path = next((places[plain(name)] for name in PATH_NAMES if plain(name) in places), None)
@@ -70,7 +70,7 @@ def named_columns(header: Iterable[str], rows: Rows, table: Path) -> Columns:
 
 
 def guessed_columns(rows: Rows, root: Path) -> Columns | None:
-    """The columns of a table without names, by its first `rows`; None for what is no list of images in `root`."""
+    """The columns of a table without header, by its first `rows`; None if it does not list images in `root`."""
     if not rows:
         return None
     width = min(map(len, rows))
@@ -85,17 +85,17 @@ def guessed_columns(rows: Rows, root: Path) -> Columns | None:
     split = next((p for p in range(width) if _splits(columns[p])), None)
     label = next((p for p in range(width) if p not in (place, split) and not _counts(columns[p])), None)
     places = {"path": place, "label": label, "split": split, "group": None, "note": None}
-    told = [f"column {place + 1} is taken for the {name}" for name, place in places.items() if place is not None]
+    told = [f"column {place + 1} is the {name}" for name, place in places.items() if place is not None]
     unused = [str(place + 1) for place in range(max(map(len, rows[:1]))) if place not in places.values()]
     if unused:
         told.append(f"column{'s' if len(unused) > 1 else ''} {', '.join(unused)} not used")
     if label is None:
-        told.append("the folder of each image for its class")
+        told.append("the folder of each image is its class")
     return Columns(places, guess=", ".join(told))
 
 
 def plain(name: str) -> str:
-    """A name as it is compared: letters and digits alone, in lower case."""
+    """A name reduced to letters and digits, in lower case, for comparison."""
     return "".join(filter(str.isalnum, name.lower()))
 
 
@@ -104,7 +104,7 @@ def _column(rows: Rows, place: int) -> list[str]:
 
 
 def _splits(cells: Sequence[str]) -> bool:
-    """Whether a column holds nothing but words of splits."""
+    """Whether all values of a column are names of splits."""
     return bool(cells) and all(cell.lower() in SPLIT_WORDS for cell in cells)
 
 
@@ -115,7 +115,7 @@ def _counts(cells: Sequence[str]) -> bool:
 
 
 def _names_before_numbers(places: Sequence[int], rows: Rows) -> int:
-    """The first of the label columns; or, if it holds numbers, the first that has a name for each of them."""
+    """The first of the label columns; if it has numbers, the first column with a name for each of them."""
     numbers = _column(rows, places[0])
     if all(map(str.isdecimal, numbers)):
         for place in places[1:]:
@@ -127,7 +127,7 @@ def _names_before_numbers(places: Sequence[int], rows: Rows) -> int:
 
 
 def _one_hot(header: Sequence[str], rows: Rows, others: set[int | None]) -> dict[int, str]:
-    """The columns of 0 and 1, if there are several and each row has 1 in one of them."""
+    """The one-hot columns: 0 and 1, with a single 1 in each row."""
     columns = {place: _column(rows, place) for place in range(len(header)) if place not in others}
     columns = {place: cells for place, cells in columns.items() if cells and {*cells} <= _ONE | _ZERO}
     ones = [sum(cells[number] in _ONE for cells in columns.values()) for number in range(len(rows))]
@@ -135,6 +135,6 @@ def _one_hot(header: Sequence[str], rows: Rows, others: set[int | None]) -> dict
 
 
 def class_of(cells: Sequence[str], classes: Mapping[int, str]) -> tuple[str, str]:
-    """The class whose column has the 1, or "" and what is wrong with the row."""
+    """The class whose column has the 1, or "" and the error in the row."""
     found = [name for place, name in classes.items() if place < len(cells) and cells[place].strip() in _ONE]
     return (found[0], "") if len(found) == 1 else ("", f"the row has {len(found) or 'none'} of the classes")

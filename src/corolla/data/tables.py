@@ -1,12 +1,12 @@
-"""A table that names images and their classes, or one table for each split.
+"""Reads a table of images and their classes, or one table for each split.
 
-Columns are path and label, and if there are any split (train, val or test), group (images that must stay on one side)
-and note; `corolla.data.table_columns` has the names they may have. Instead of a label there may be a column of 0 and 1
+The columns are path and label, and optionally split (train, val or test), group (images that must stay in one split)
+and note; `corolla.data.table_columns` lists the accepted names. Instead of a label, there may be a column of 0 and 1
 for each class.
 
-Paths are relative to the table's folder, or absolute; where nothing lies there, they are looked for from the current
-folder and by their names in the folders below the table's (see `corolla.data.locating`). Labels that are numbers get
-the names of a file of class names beside the table. Where some rows have a split and others have none, those others are
+Paths are relative to the table's folder, or absolute; if nothing is there, they are searched for in the current
+folder and by name in the subfolders of the table's folder (see `corolla.data.locating`). Numeric labels get
+their names from a file of class names beside the table. If only some rows have a split, the others are
 left out, with their note as the reason.
 """
 
@@ -27,16 +27,16 @@ from corolla.data.manifest import Example, Skipped
 from corolla.data.rows import SAMPLE, SUFFIXES, Row, Table, open_table
 from corolla.errors import CorollaError, few
 
-LEFT_OUT = "left out by the table"  # how the reason of such a row begins
+LEFT_OUT = "left out by the table"  # start of the reason for such a row
 _ASKED = re.compile("sample.?submission|^submission", re.IGNORECASE)
 
 
 @dataclass
 class _Read:
-    """What was read so far, and under which names."""
+    """The rows read so far."""
 
     root: Path
-    names: Mapping[str, str]  # from a label that is a number to its name
+    names: Mapping[str, str]  # from a numeric label to its name
     examples: dict[str, Example] = field(default_factory=dict)
     left_out: list[Skipped] = field(default_factory=list)
     misplaced: list[Skipped] = field(default_factory=list)
@@ -44,35 +44,35 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a first reading of all rows tells."""
+    """The result of a first pass over all rows."""
 
     places: Places
     has_splits: bool
-    numbers: frozenset[str] | None  # the labels, where all are numbers
+    numbers: frozenset[str] | None  # the labels, if all are numbers
 
 
 def read_table(file: Path) -> RawDataset:
     """List the images that a table names; none is opened yet.
 
-    Rows are taken one after another, and words that they share are kept once. Raises `CorollaError` if the table cannot
+    Rows are read one by one, and repeated strings are stored once. Raises `CorollaError` if the table cannot
     be read, lacks a path or label column, uses an unknown split, or gives one image two labels, splits or groups.
     """
     return read_tables({"": file})
 
 
 def read_tables(files: Mapping[str, Path]) -> RawDataset:
-    """The same of one table for each split; a table's own split column counts for more.
+    """Read one table for each split; a table's own split column takes precedence.
 
-    The paths of each are relative to its own folder, and those of the listing to the one that holds them all.
+    The paths of each table are relative to its folder, and the paths of the listing to the common parent folder.
     """
     opened = [(split, open_table(file)) for split, file in files.items()]
     tables = [(split, table, _facts(table)) for split, table in opened]
     names, notes = _names(tables[0][1], [facts for _, _, facts in tables])
     for guess in dict.fromkeys(table.columns.guess for _, table, _ in tables if table.columns.guess):
         those = few(table.file.name for _, table, _ in tables if table.columns.guess == guess)
-        notes.append(f"without a line of column names, {guess} ({those}); a first line such as path,label settles it")
+        notes.append(f"without a header line, {guess} ({those}); add a first line such as path,label to change it")
     for column in dict.fromkeys(table.columns.together for _, table, _ in tables if table.columns.together):
-        notes.append(f"if the images of one {column} belong in one split, call that column group")
+        notes.append(f"to keep each {column} in one split, rename that column to group")
     for table in (table for _, table, _ in tables if table.columns.classes):
         told = few(table.columns.classes.values())
         notes.append(f"the classes of {table.file.name} are its columns of 0 and 1: {told}")
@@ -105,7 +105,7 @@ def is_table(file: Path) -> bool:
 
 
 def labels_sampled(file: Path) -> list[tuple[str, str]]:
-    """The path of the file and the label of the first rows whose image is there."""
+    """The file and the label of the first rows whose image exists."""
     table = open_table(file)
     facts = _facts(table, SAMPLE)
     names, found = _names(table, [facts])[0], []
@@ -120,7 +120,7 @@ def labels_sampled(file: Path) -> list[tuple[str, str]]:
 
 
 def _facts(table: Table, most: int | None = None) -> _Facts:
-    """What all rows tell, or the first `most` of them."""
+    """The facts of all rows, or of the first `most`."""
     has_splits, sample, labels = False, list[str](), set[str]()
     for row in itertools.islice(table.rows(), most):
         has_splits = has_splits or bool(row.split)
@@ -133,7 +133,7 @@ def _facts(table: Table, most: int | None = None) -> _Facts:
 
 
 def _names(table: Table, facts: Sequence[_Facts]) -> tuple[Mapping[str, str], list[str]]:
-    """The names of the classes of all tables, where all of them are told by numbers, and what to say of it."""
+    """The class names of all tables, if all their labels are numbers, and notes for the user."""
     numbers = frozenset[str]()
     for each in facts:
         if each.numbers is None:
@@ -144,7 +144,7 @@ def _names(table: Table, facts: Sequence[_Facts]) -> tuple[Mapping[str, str], li
 
 
 def _add(read: _Read, table: Table, facts: _Facts, number: int, row: Row, split: str) -> None:
-    """Take one row in."""
+    """Add one row."""
     file = table.file
     if row.fault or not row.path:
         read.misplaced.append(Skipped(f"row {number} of {file.name}", row.fault or "the row has no path"))
@@ -155,7 +155,7 @@ def _add(read: _Read, table: Table, facts: _Facts, number: int, row: Row, split:
     except LostError as error:
         read.misplaced.append(Skipped(path, f"{error} (row {number} of {file.name})"))
         return
-    if file.parent != read.root:  # a table in the folder of its split
+    if file.parent != read.root:  # a table in its split folder
         path = (file.parent.relative_to(read.root) / path).as_posix()
     label = _label(row, path, table, read.names)
     if facts.has_splits and not row.split:
@@ -182,7 +182,7 @@ def _label(row: Row, path: str, table: Table, names: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=2**16)
 def _class(word: str) -> str:
-    """The class's name: one text for all of its rows."""
+    """The class name: one string object for all its rows."""
     return sys.intern(class_name(word))
 
 
@@ -200,7 +200,7 @@ def _described(example: Example) -> str:
 
 
 def tables_in(files: Iterable[Path]) -> list[Path]:
-    """Those of some files that are tables of images, without the samples of what a competition wants to be given."""
+    """The files that are tables of images, without sample submissions of competitions."""
     return [
         file for file in files if file.suffix.lower() in SUFFIXES and not _ASKED.search(file.stem) and is_table(file)
     ]

@@ -1,8 +1,8 @@
-"""What lies in a folder, by name alone: its files and folders, and theirs.
+"""Lists a folder tree by names: its files and folders, recursively.
 
-Links to files and folders are followed as the user laid them; a link back into its own parents is not, so that a
-circle ends. What operating systems leave behind is not seen, and neither are the runs of trainings: nobody means the
-images of a report when they say where their own are.
+Follows links to files and folders, except a link back to one of its own parents, so that there are no endless
+loops. Skips files of the operating system, and run folders: the images of a report
+are not the user's images.
 """
 
 import os
@@ -29,7 +29,7 @@ class Tree:
     path: Path
     files: tuple[str, ...]
     folders: tuple["Tree", ...]
-    runs: tuple[Path, ...] = ()  # in it, however deep, and passed over
+    runs: tuple[Path, ...] = ()  # run folders in it, at any depth, which are skipped
 
     @property
     def name(self) -> str:
@@ -38,23 +38,23 @@ class Tree:
 
     @property
     def has_images(self) -> bool:
-        """Whether a file right in it is named like an image."""
+        """Whether a file directly in it is named like an image."""
         return any(map(named_like_image, self.files))
 
     def below(self) -> Iterator["Tree"]:
-        """The folder itself and all in it, however deep."""
+        """The folder itself and all its subfolders, recursively."""
         yield self
         for folder in self.folders:
             yield from folder.below()
 
     def all_files(self) -> Iterator[Path]:
-        """The files in it, however deep."""
+        """The files in it, recursively."""
         for folder in self.below():
             for name in folder.files:
                 yield folder.path / name
 
     def holds_documents_alone(self) -> bool:
-        """Whether there are files in it, however deep, and all are named like texts, tables or programs."""
+        """Whether it has files, at any depth, and all are named like texts, tables or programs."""
         there = False
         for file in self.all_files():
             if file.suffix.lower() not in DOCUMENT_SUFFIXES:
@@ -63,14 +63,14 @@ class Tree:
         return there
 
     def holds_images(self) -> bool:
-        """Whether a file in it, however deep, is named like an image."""
+        """Whether a file in it, at any depth, is named like an image."""
         return any(folder.has_images for folder in self.below())
 
 
 def grow(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Tree:
-    """The tree of what is in `folder`; `above` are the folders around it, which a link may lead back to.
+    """The tree of `folder`; `above` are its parent folders, which a link may lead back to.
 
-    A folder with nothing but runs in it is passed over as they are.
+    A folder with only run folders in it is skipped, too.
     """
     here = _identity(folder)
     folders, files = list_entries(folder)
@@ -87,7 +87,7 @@ def grow(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Tree:
 
 
 def files_below(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
-    """Every file of a folder and of those below it, one after another however many there are; none of runs."""
+    """Iterate over every file of a folder and its subfolders, except run folders."""
     here = _identity(folder)
     if here in above:
         return
@@ -99,14 +99,14 @@ def files_below(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterat
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a training has made a folder, or is about to."""
+    """Whether a folder is the output of a training, or is about to be."""
     if (folder / lock.NAME).exists():
         return True
     return (folder / "config.json").exists() and any((folder / name).exists() for name in _RUN)
 
 
 def list_entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders and the files right in `folder`, sorted by name, without the noise of operating systems."""
+    """The folders and the files directly in `folder`, sorted by name, without files of the operating system."""
     folders: list[Path] = []
     files: list[Path] = []
     try:
@@ -116,7 +116,7 @@ def list_entries(folder: Path) -> tuple[list[Path], list[Path]]:
                     continue
                 try:
                     is_folder = entry.is_dir()
-                except OSError:  # a link that leads to itself
+                except OSError:  # a link to itself
                     is_folder = False
                 (folders if is_folder else files).append(folder / entry.name)
     except OSError as error:
@@ -125,7 +125,7 @@ def list_entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def named_like_image(file: str) -> bool:
-    """Whether a file has the ending of one; its content decides."""
+    """Whether a file has the suffix of an image; whether it is one, only its content shows."""
     return os.path.splitext(file)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - a million names, not paths
 
 

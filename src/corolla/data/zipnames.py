@@ -1,10 +1,10 @@
-"""The names of the files in a zip, whose encoding the zip need not say.
+"""Decodes the file names in a zip, whose encoding may be unspecified.
 
-A name is UTF-8 where its flag says so, or where Info-ZIP's extra field spells it once more. Without either the standard
-means cp437, but macOS writes UTF-8 and every Windows the code page of its country. All such names of a zip were written
-by one program: they are UTF-8 if every one of them is, unless they are so few that it may be chance (the two bytes of
-the Chinese for a cat are those of an e with an accent). Otherwise nothing is certain, and a guess would silently garble
-the names of classes.
+A name is UTF-8 if its flag says so, or if Info-ZIP's extra field repeats it. Without either, the standard
+requires cp437, but macOS writes UTF-8 and Windows the code page of its country. All such names of a zip were written
+by one program: they are UTF-8 if all are valid UTF-8, unless they are so few that this may be coincidence (the two
+bytes of the Chinese for cat are also an accented e). Otherwise the encoding is unknown, and a guess could garble the
+class names silently.
 """
 
 import re
@@ -20,19 +20,19 @@ from corolla.text import printable
 
 _UTF8 = 0x800  # the flag
 _UNICODE_PATH = 0x7075  # Info-ZIP's extra field
-# Windows' code pages that are met most, for the user to know the right one by its looks.
+# The most common Windows code pages: the user recognizes the right one by the decoded name.
 _PAGES = ("utf-8", "cp932", "gbk", "cp866", "cp850", "cp1252", "big5", "cp949")
 _SHOWN = 6
-_WINDOWS = (0, 10, 11, 14)  # what a zip calls the systems that have code pages
-_NO_CHANCE = 4  # characters: fewer may be valid UTF-8 by chance, a pair of bytes in five in Chinese text
-_IN_A_WORD = re.compile(r"[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]")  # as no code page of Asia would have it
+_WINDOWS = (0, 10, 11, 14)  # a zip's numbers for the systems with code pages
+_NO_CHANCE = 4  # characters: fewer may be valid UTF-8 by coincidence, as is one pair of bytes in five in Chinese text
+_IN_A_WORD = re.compile(r"[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]")  # not plausible in an Asian code page
 
 
 def names_of(infos: Sequence[zipfile.ZipInfo], archive: Path) -> list[str]:
-    """The names in the order of `infos`, as whoever packed them saw them.
+    """The names in the order of `infos`, as in the original file system.
 
-    Where that cannot be known, names of files under folders in plain ASCII stand as cp437, which keeps them apart.
-    Raises `CorollaError` if a folder, which may be a class, has such a name, or any file beside a table.
+    If the encoding is unknown, file names under ASCII folders are decoded as cp437, which keeps them distinct.
+    Raises `CorollaError` if a folder, which may be a class, has such a name, or a file beside a table.
     """
     names = [_stated(info) for info in infos]
     unsure = {place: _raw(infos[place]) for place, name in enumerate(names) if name is None}
@@ -56,7 +56,7 @@ def names_of(infos: Sequence[zipfile.ZipInfo], archive: Path) -> list[str]:
 
 
 def _is_certain(names: Sequence[str], infos: Sequence[zipfile.ZipInfo]) -> bool:
-    """Whether names that are valid UTF-8 are no code page's by chance."""
+    """Whether names that are valid UTF-8 are not so by coincidence."""
     if any(info.create_system not in _WINDOWS for info in infos):
         return True
     text = "/".join({part for name in names for part in name.split("/")})
@@ -64,7 +64,7 @@ def _is_certain(names: Sequence[str], infos: Sequence[zipfile.ZipInfo]) -> bool:
 
 
 def _stated(info: zipfile.ZipInfo) -> str | None:
-    """The name, if the zip says how it is to be read."""
+    """The name, if the zip states its encoding."""
     if info.flag_bits & _UTF8:
         return info.orig_filename
     raw = _raw(info)
@@ -73,7 +73,7 @@ def _stated(info: zipfile.ZipInfo) -> str | None:
     for kind, content in _extra_fields(info.extra):
         if kind == _UNICODE_PATH and len(content) > 5:
             version, crc = struct.unpack("<BL", content[:5])
-            if version == 1 and crc == zlib.crc32(raw):  # else the file was renamed since by an older program
+            if version == 1 and crc == zlib.crc32(raw):  # otherwise an older program has renamed the file
                 try:
                     return content[5:].decode("utf-8")
                 except UnicodeDecodeError:
@@ -82,12 +82,12 @@ def _stated(info: zipfile.ZipInfo) -> str | None:
 
 
 def _raw(info: zipfile.ZipInfo) -> bytes:
-    """The bytes of a name that is not flagged, which Python reads as cp437."""
+    """The bytes of a name without the UTF-8 flag, which Python decodes as cp437."""
     return info.orig_filename.encode("cp437")
 
 
 def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of an entry, as far as they are whole."""
+    """The complete extra fields of an entry."""
     while len(extra) >= 4:
         kind, size = struct.unpack("<HH", extra[:4])
         yield kind, extra[4 : 4 + size]
@@ -95,7 +95,7 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _meanings(raw: bytes) -> list[str]:
-    """What bytes say in the code pages that they are whole in, each with its name."""
+    """The bytes decoded in every code page where they are valid, with the name of the code page."""
     found: dict[str, str] = {}
     for page in _PAGES:
         try:

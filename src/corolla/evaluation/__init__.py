@@ -1,1 +1,1 @@
-"""How good the answers are: `evaluate` asks the classifier about a split, `metrics` turns the answers into figures."""
+"""Evaluation: `evaluate` runs the classifier on a split, `metrics` computes metrics from its predictions."""

@@ -1,7 +1,7 @@
-"""What a model can know about its own answers, found out on images that it was not trained on.
+"""Calibrate a model on images that it was not trained on.
 
-The validation split gives the temperature, the conformal scores and the border of novelty; the training split shows
-what ordinary inputs of the head look like. The test split has no part in it.
+The validation split gives the temperature, the conformal scores and the OOD threshold; the training split gives the
+distribution of ordinary features. The test split is not used.
 """
 
 from collections import Counter
@@ -24,9 +24,9 @@ from corolla.trust.outliers import OUTLIERS, Pixels
 from corolla.trust.outputs import Outputs
 from corolla.trust.temperature import apply_temperature, fit_temperature
 
-FEWEST = 20  # validation images, below which nothing can be promised
-# How many images are looked at unless fewer must do, and how few must do at least. Measured on the bundled run
-# (benchmarks/README.md): beyond these many, neither coverage nor what novelty separates changes by more than chance.
+FEWEST = 20  # validation images; with fewer no coverage can be guaranteed
+# How many images are used by default, and the least numbers under a time limit. Measured on the bundled run
+# (benchmarks/README.md): with more images, neither coverage nor OOD detection changes significantly.
 TRAINING, PER_CLASS, MOST_TRAINING = 600, 6, 1500
 DAMAGED = 60
 LEAST_TRAINING, LEAST_PER_CLASS, LEAST_DAMAGED, LEAST_VALIDATION = 200, 2, 20, 300
@@ -36,7 +36,7 @@ Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 @dataclass(frozen=True)
 class Amount:
-    """How many images a calibration looks at: of validation, of training, and of validation damaged in each way."""
+    """How many images a calibration uses: of validation, of training, and of validation for each outlier function."""
 
     val: int
     train: int
@@ -44,15 +44,15 @@ class Amount:
 
     @property
     def passes(self) -> int:
-        """Images that the model answers for in all."""
+        """The total number of images that the model predicts."""
         return self.val + self.train + len(OUTLIERS) * self.damaged
 
 
 def amount_of(manifest: Manifest, most_passes: int | None = None) -> Amount:
-    """What `calibrate` looks at of this data, `passes` of which the time it takes is proportional to.
+    """How many images of this data `calibrate` uses; its time is proportional to `passes`.
 
-    With `most_passes` it is thinned to at most so many, outliers and training images first, then validation, but never
-    below what a calibration needs. It depends on these numbers alone, and so does the calibration.
+    `most_passes` is a limit: it reduces outliers and training images first, then validation, but never below what a
+    calibration needs. The result depends on these numbers alone, and so does the calibration.
     """
     val, train, classes = len(manifest.split("val")), len(manifest.split("train")), len(manifest.classes)
     full = Amount(val, min(train, max(TRAINING, PER_CLASS * classes), MOST_TRAINING), min(val, DAMAGED))
@@ -62,24 +62,24 @@ def amount_of(manifest: Manifest, most_passes: int | None = None) -> Amount:
     least = Amount(min(val, LEAST_VALIDATION), fewest, min(full.damaged, LEAST_DAMAGED))
     beside = Amount(0, full.train - least.train, full.damaged - least.damaged)
     spare = most_passes - val - (least.passes - least.val)
-    if spare < 0:  # even so too much: fewer of validation too
+    if spare < 0:  # still too many: use fewer validation images too
         return Amount(max(val + spare, least.val), least.train, least.damaged)
-    share = spare / beside.passes  # below 1, for the whole is too much
+    share = spare / beside.passes  # below 1, because all images are too many
     return Amount(val, least.train + int(share * beside.train), least.damaged + int(share * beside.damaged))
 
 
 def calibrate(
     classifier: Classifier, manifest: Manifest, progress: Progress | None = None, most_passes: int | None = None
 ) -> Calibration:
-    """Fit all that `Calibration` holds; the classifier's own calibration, if it has one, plays no part.
+    """Fit a `Calibration`; the classifier's own calibration, if it has one, is ignored.
 
-    It looks at `amount_of(manifest, most_passes)` and nothing else decides what comes out.
+    It uses `amount_of(manifest, most_passes)` images, and the result depends on nothing else.
     Raises `CorollaError` if there are no training images, or fewer than 20 for validation.
     """
     val, train = manifest.split("val"), manifest.split("train")
     if not can_calibrate(manifest):
         raise CorollaError(
-            f"calibrating needs training images and {FEWEST} or more for validation; "
+            f"calibrating needs training images and at least {FEWEST} validation images; "
             f"there are {len(train)} and {len(val)}"
         )
     amount, done = amount_of(manifest, most_passes), 0
@@ -96,7 +96,7 @@ def calibrate(
         return Outputs.joined(parts)
 
     damaged = set(some(val, amount.damaged))
-    kept: list[Pixels] = []  # the images that outliers are made of, decoded once
+    kept: list[Pixels] = []  # the source images of the outliers, decoded once
 
     def read(examples: Sequence[Example], keep: bool) -> Iterator[Pixels]:
         paths = [manifest.locate(example) for example in examples]
@@ -129,12 +129,12 @@ def calibrate(
 
 
 def can_calibrate(manifest: Manifest) -> bool:
-    """Whether there are enough images to promise anything."""
+    """Whether there are enough images to calibrate."""
     return bool(manifest.split("train")) and len(manifest.split("val")) >= FEWEST
 
 
 def auroc(novelty: Novelty, known: Outputs, strange: Outputs) -> float:
-    """How often a strange image scores higher than a known one, ties counting half."""
+    """The AUROC: how often an outlier scores higher than a known image, ties counting half."""
     from sklearn.metrics import roc_auc_score
 
     scores = [novelty.score(outputs) for outputs in (known, strange)]
@@ -142,14 +142,14 @@ def auroc(novelty: Novelty, known: Outputs, strange: Outputs) -> float:
 
 
 def some(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
-    """Up to `most` of the examples, the same ones again, in their order.
+    """A deterministic sample of up to `most` examples, in their order.
 
-    Every class has its share, and one at least where there are so many.
+    It is stratified by class, with at least one example of each class if `most` allows.
     """
     if most >= len(examples):
         return tuple(examples)
     seen: dict[str, int] = {}
-    turns = []  # which of its class each is, in a shuffled order, as a share of its class
+    turns = []  # each example's rank within its class in shuffled order, as a fraction of the class
     shuffled = np.random.default_rng(0).permutation(len(examples)).tolist()
     sizes = Counter(example.label for example in examples)
     for index in shuffled:
@@ -161,11 +161,11 @@ def some(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
 
 
 def places(examples: Sequence[Example], classes: Sequence[str]) -> NDArray[np.int64]:
-    """The places of their labels among the classes."""
+    """The class numbers of the examples' labels."""
     place = {name: index for index, name in enumerate(classes)}
     return np.array([place[example.label] for example in examples], np.int64)
 
 
 def pixels_of(classifier: Classifier, paths: Sequence[Path]) -> Pixels:
-    """The images as the model sees them (B, H, W, 3)."""
+    """The preprocessed images (B, H, W, 3)."""
     return np.stack([classifier.pixels(path) for path in paths])

@@ -1,7 +1,7 @@
-"""Whether one model is better than another, or was lucky: both asked about the same images, answer by answer.
+"""Paired comparison of two models: whether one is significantly better than the other on the same images.
 
-What both name right, or both wrong, says nothing about which is better; only the images that they disagree on do.
-That makes a comparison on the same images much sharper than two intervals beside each other.
+Images that both models classify correctly, or both wrongly, say nothing about which is better; only the images on
+which they disagree do. So a paired comparison is much more powerful than two separate intervals.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 
-MOST = 6  # models that are compared at once, each in a color of its own
+MOST = 6  # models in one comparison, each in its own color
 RESAMPLES = 20_000
 
 
@@ -22,14 +22,14 @@ class Comparison:
     """A second model against a first one, on the same `n` images."""
 
     n: int
-    only_first: int  # images that the first alone names right
+    only_first: int  # images that only the first model classifies correctly
     only_second: int
-    interval: tuple[float, float]  # 95 % of the difference, from the paired bootstrap
-    p_value: float  # exact McNemar test: how likely so uneven a disagreement is between equally good models
+    interval: tuple[float, float]  # 95 % interval of the difference, from the paired bootstrap
+    p_value: float  # exact McNemar test: probability of such an uneven disagreement if both are equally good
 
     @property
     def difference(self) -> float:
-        """The second model's accuracy less the first one's."""
+        """The second model's accuracy minus the first one's."""
         return (self.only_second - self.only_first) / self.n
 
     def to_json(self) -> dict[str, Any]:
@@ -38,12 +38,12 @@ class Comparison:
 
 
 def compare(first: Evaluation, second: Evaluation, *, seed: int = 0) -> Comparison:
-    """Hold two models' answers about the same images against each other.
+    """Compare two models' predictions on the same images.
 
-    McNemar (Psychometrika 12, 1947, 153-157) in its exact form: of the images that one model alone names right, each
-    is either model's with probability 1/2 if they are equally good. The interval of the difference is the paired
-    bootstrap's (Efron & Tibshirani 1993, ch. 13): images are drawn again with replacement, and since the difference
-    depends only on how many of the three kinds are drawn, those numbers are drawn directly.
+    McNemar's test (Psychometrika 12, 1947, 153-157) in its exact form: each image that only one model classifies
+    correctly is either model's with probability 1/2 if both are equally good. The interval of the difference is from
+    the paired bootstrap (Efron & Tibshirani 1993, ch. 13): images are resampled with replacement, and since the
+    difference depends only on the counts of the three kinds, these counts are sampled directly.
     Raises `CorollaError` if the images or their labels are not the same.
     """
     check_same(first, second)
@@ -61,7 +61,7 @@ def compare(first: Evaluation, second: Evaluation, *, seed: int = 0) -> Comparis
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several comparisons, each enlarged so that all together keep the error rate of one.
+    """The p-values of several comparisons, adjusted so that the family-wise error rate is that of a single test.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
     """
@@ -74,17 +74,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def check_same(first: Evaluation, second: Evaluation) -> None:
-    """Refuse answers about different images, or about differently labeled ones."""
+    """`CorollaError` if the images or their labels are not the same."""
     if first.paths != second.paths:
         both = len(set(first.paths) & set(second.paths))
         raise CorollaError(
-            f"the two were asked about different images ({first.n} and {second.n}, {both} of them the same); "
-            "name the images that both are to be asked about with --data"
+            f"the two were evaluated on different images ({first.n} and {second.n}, {both} of them the same); "
+            "give the same images to both with --data"
         )
     names = [[evaluation.classes[label] for label in evaluation.labels] for evaluation in (first, second)]
     if names[0] != names[1]:
         place = next(k for k, (one, other) in enumerate(zip(*names, strict=True)) if one != other)
         raise CorollaError(
             f"the two have different labels for {first.paths[place]}, {names[0][place]} and {names[1][place]}; "
-            "name the images that both are to be asked about with --data"
+            "give the same images to both with --data"
         )

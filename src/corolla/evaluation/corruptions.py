@@ -1,9 +1,9 @@
-"""Common corruptions of images, and how a model's accuracy falls as they grow.
+"""Common corruptions of images, and a model's accuracy under them by severity.
 
 After Hendrycks & Dietterich, "Benchmarking neural network robustness to common corruptions and perturbations" (2019,
-arXiv 1903.12261): what happens to images between a lens and a model, each in a few severities. They are applied to
-the pixels as the model sees them, with lengths in shares of the image's side, so that a severity means the same for
-models of different image sizes. None is used in training under this name or strength.
+arXiv 1903.12261): corruptions between the lens and the model, each in a few severities. They are applied to the
+preprocessed pixels, with lengths as fractions of the image's side, so that a severity means the same for models of
+different image sizes. None is used in training under this name or strength.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ SEVERITIES = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Corruption:
-    """One kind: `strengths` are what its severities mean, and `apply` takes an image, one of them and a generator."""
+    """One kind: the `strengths` of its severities, and `apply`, which takes an image, a strength and an RNG."""
 
     name: str
     unit: str  # of the strengths, for the report
@@ -29,18 +29,18 @@ class Corruption:
 
 
 def blur(pixels: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
-    """Out of focus: a Gaussian of `sigma` shares of the shorter side."""
+    """Out of focus: Gaussian blur, with `sigma` as a fraction of the shorter side."""
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma * min(pixels.shape[:2])), np.uint8)
 
 
 def noise(pixels: Pixels, deviation: float, dice: np.random.Generator) -> Pixels:
-    """Little light: independent Gaussian noise in each channel, its deviation in shares of full brightness."""
+    """Low light: independent Gaussian noise per channel, with `deviation` as a fraction of full brightness."""
     grains = dice.normal(0.0, 255 * deviation, pixels.shape)
     return np.asarray((pixels + grains).round().clip(0, 255), np.uint8)
 
 
 def jpeg(pixels: Pixels, quality: float, _: np.random.Generator) -> Pixels:
-    """Saved too small: JPEG at this quality, of 100."""
+    """Strong compression: JPEG at this quality, of 100."""
     reordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     stream = cv2.imencode(".jpg", reordered, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])[1]
     read = np.asarray(cv2.imdecode(stream, cv2.IMREAD_COLOR), np.uint8)
@@ -48,17 +48,17 @@ def jpeg(pixels: Pixels, quality: float, _: np.random.Generator) -> Pixels:
 
 
 def dark(pixels: Pixels, factor: float, _: np.random.Generator) -> Pixels:
-    """Badly exposed: every value times `factor`."""
+    """Underexposed: every value times `factor`."""
     return np.asarray((pixels * factor).round().clip(0, 255), np.uint8)
 
 
 def bright(pixels: Pixels, share: float, _: np.random.Generator) -> Pixels:
-    """Overexposed: every value moved by `share` of full brightness, and cut there."""
+    """Overexposed: `share` of full brightness is added to every value, clipped at full brightness."""
     return np.asarray((pixels + 255 * share).round().clip(0, 255), np.uint8)
 
 
 def rotate(pixels: Pixels, degrees: float, dice: np.random.Generator) -> Pixels:
-    """Held at an angle: turned about the center to either side, what comes in from outside being mirrored."""
+    """Tilted: rotated about the center to either side, with reflection padding."""
     height, width = pixels.shape[:2]
     angle = degrees if dice.random() < 0.5 else -degrees
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
@@ -77,7 +77,7 @@ CORRUPTIONS = (
 
 
 def corrupted(pixels: Pixels, seed: int) -> Iterator[tuple[str, int, Pixels]]:
-    """Every corruption of one image (H, W, 3) in every severity, the same ones again for the same seed."""
+    """Every corruption of one image (H, W, 3) in every severity, deterministic by `seed`."""
     for corruption in CORRUPTIONS:
         for severity, strength in zip(SEVERITIES, corruption.strengths, strict=True):
             dice = np.random.default_rng((seed, severity))
@@ -86,19 +86,19 @@ def corrupted(pixels: Pixels, seed: int) -> Iterator[tuple[str, int, Pixels]]:
 
 @dataclass(frozen=True)
 class Robustness:
-    """How many of `n` images are named right, untouched and under each corruption, by severity."""
+    """The number of correct predictions among `n` images, without and with each corruption, by severity."""
 
     n: int
     untouched: int
     right: dict[str, tuple[int, ...]]  # in the order of SEVERITIES
 
     def accuracy(self, name: str) -> tuple[float, ...]:
-        """The shares of right answers under one corruption, severity by severity."""
+        """The accuracy under one corruption, severity by severity."""
         return tuple(count / self.n for count in self.right[name])
 
     @property
     def mean(self) -> float:
-        """The accuracy over all corruptions and severities, each counting alike."""
+        """The accuracy over all corruptions and severities, equally weighted."""
         return float(np.mean([self.accuracy(name) for name in self.right]))
 
     def to_json(self) -> dict[str, Any]:

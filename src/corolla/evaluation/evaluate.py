@@ -1,4 +1,4 @@
-"""A run measured on images: its own test split, or any labeled images with classes it knows."""
+"""Evaluate a run on its own test split, or on any labeled images with classes it knows."""
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
@@ -32,17 +32,17 @@ def evaluate(
     classifier: Predictor | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Ask the classifier of `run` about every image of a split and compare its answers with the labels.
+    """Predict every image of a split with the classifier of `run` and compare the predictions with the labels.
 
-    Without `data` these are the images the run was split with, and they must be the same bytes still. `data` is
-    anything `corolla.data.sources.load_data` takes; its classes are matched to the model's by name and may be fewer.
-    If it has no splits at all, every readable image is used and `Evaluation.split` is "all".
-    It answers in single precision, as `predict` does, unless `precision` asks for bf16; `classifier` is that of `run`,
-    where it is at hand. `progress(what, done, of)` is called as work goes on.
+    Without `data` it uses the run's own images, whose bytes must not have changed. `data` is anything that
+    `corolla.data.sources.load_data` takes; its classes are matched to the model's by name and may be fewer.
+    If it has no splits, every readable image is used and `Evaluation.split` is "all".
+    It predicts in single precision, like `predict`, unless `precision` is bf16; `classifier` is that of `run`, if it is
+    already loaded. `progress(what, done, of)` is called during the work.
     Raises `CorollaError`.
     """
     asked = asked_about(run, data, split, progress)
-    if classifier is None:  # after all that may be wrong with the images, for it takes seconds to load
+    if classifier is None:  # after all checks of the images, because it takes seconds to load
         from corolla.classifier import Classifier
         from corolla.precision import answers_in
 
@@ -53,9 +53,9 @@ def evaluate(
 def asked_about(
     run: AnyPath, data: AnyPath | None, split: Split, progress: Progress | None
 ) -> tuple[Manifest, Part, frozenset[str]]:
-    """The images to ask a run about, which part of them, and the hashes of its training images; as `evaluate`.
+    """The images to evaluate a run on, which part of them, and the hashes of its training images; as `evaluate`.
 
-    Raises `CorollaError` for everything but what is wrong with its weights; loads nothing of torch.
+    Raises `CorollaError` for every error except those of the weights; does not load torch.
     """
     from corolla.run import find_run
 
@@ -83,12 +83,12 @@ def asked_about(
 def evaluate_data(
     predictor: Predictor, data: AnyPath, split: Split = "test", progress: Progress | None = None
 ) -> Evaluation:
-    """The same of anything that answers, about `data`; what it was trained on is not known."""
+    """Evaluate any predictor on `data`; its training images are not known."""
     return answer(predictor, *asked_of(data, split, progress, predictor.classes), frozenset(), progress)
 
 
 def asked_of(data: AnyPath, split: Split, progress: Progress | None, known: Sequence[str]) -> tuple[Manifest, Part]:
-    """The images of a source, and the part of them to ask about: `split`, or all where it has none."""
+    """The images of a source, and the part to evaluate: `split`, or all if it has no splits."""
     manifest = read_labeled(data, progress, known)
     return manifest, split if any(example.split for example in manifest.examples) else "all"
 
@@ -96,7 +96,7 @@ def asked_of(data: AnyPath, split: Split, progress: Progress | None, known: Sequ
 def evaluate_split(
     classifier: Predictor, manifest: Manifest, split: Split, progress: Progress | None = None
 ) -> Evaluation:
-    """The same over one split of the manifest that the classifier was trained with, its images taken as they are."""
+    """Evaluate one split of the manifest that the classifier was trained with, without checking its images."""
     return answer(classifier, manifest, split, trained_hashes(manifest), progress)
 
 
@@ -107,7 +107,7 @@ def answer(
     trained: Collection[str],
     progress: Progress | None,
 ) -> Evaluation:
-    """Ask about the images of `part`; `trained` are the hashes of the training images, none if not known."""
+    """Evaluate the images of `part`; `trained` are the hashes of the training images, empty if not known."""
     check_classes(manifest, classifier.classes)
     examples = examples_of(manifest, part)
     place = {name: index for index, name in enumerate(classifier.classes)}
@@ -136,7 +136,7 @@ def answer(
 def shared_replies(
     classifier: Predictor, images: Sequence[Path], progress: Callable[[int, int], None]
 ) -> list[ModelOutput]:
-    """What the classifier says about every image, of which each process of several asks about its part."""
+    """The classifier's output for every image; with several processes each predicts its part."""
     processes = processes_here(getattr(classifier, "device", "cpu"))
     part = processes.part(len(images))
     own = classifier.outputs(images[part.start : part.stop], progress) if part else []
@@ -159,9 +159,9 @@ def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:
 
 
 def read_labeled(data: AnyPath, progress: Progress | None, known: Sequence[str] = ()) -> Manifest:
-    """The readable images of a source with the splits it brings along; none are made up.
+    """The readable images of a source with its own splits; no split is created.
 
-    The names of the `known` classes, a model's, tell which of nested folders are the classes.
+    The names of the model's `known` classes tell which of nested folders are the classes.
     """
     listing = list_source(data, progress, fractions=MEASURED, known=known)
     checked = check(listing.root, listing.examples, progress=progress)
@@ -173,17 +173,17 @@ def read_labeled(data: AnyPath, progress: Progress | None, known: Sequence[str] 
 
 
 def check_classes(manifest: Manifest, known: Sequence[str]) -> None:
-    """Refuse labels that the model cannot answer; fewer classes than the model's are fine."""
+    """`CorollaError` for labels that the model cannot predict; fewer classes than the model's are fine."""
     unknown = [label for label in manifest.classes if label not in set(known)]
     if unknown:
         raise CorollaError(
             f"the model does not know {listed(unknown)}: the data has {listed(manifest.classes)}; "
-            f"the model answers {listed(known)}; rename or leave out the classes it does not know"
+            f"the model predicts {listed(known)}; rename or leave out the classes it does not know"
         )
 
 
 def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: AnyPath) -> None:
-    """Refuse images that are gone or hold other bytes than at training, by the manifest's sha256."""
+    """`CorollaError` for images that are missing or have changed since training, by the manifest's sha256."""
 
     def fault(example: Example) -> str:
         try:
@@ -197,18 +197,18 @@ def check_unchanged(manifest: Manifest, examples: Sequence[Example], run: AnyPat
         for example, what in zip(examples, pool.map(fault, examples), strict=True):
             if what:
                 raise CorollaError(
-                    f"{manifest.locate(example)} {what}, so the figure would not be this split's; "
+                    f"{manifest.locate(example)} {what}, so the result would not be that of this split; "
                     f"put it back, or evaluate the folder as it is: corolla evaluate {run} DATA"
                 )
 
 
 def trained_hashes(manifest: Manifest) -> frozenset[str]:
-    """The sha256 of every training image that has one; none where only some of them are known."""
+    """The sha256 of every training image that has one; empty for a stream."""
     if manifest.stream:
         return frozenset()
     return frozenset(example.sha256 for example in manifest.split("train") if example.sha256)
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
-    """The names in one line, cut after `most`."""
+    """The first `most` names in one line."""
     return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")

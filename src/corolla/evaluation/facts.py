@@ -1,4 +1,4 @@
-"""What is known of a trained model, in a few facts: for the page of a server, and for a file that travels alone."""
+"""A few facts about a trained model: for a server's page, and for an exported file."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The share of `images` of a split that was answered right, with its 95 % interval."""
+    """The accuracy on `images` of a split, with its 95 % interval."""
 
     value: float
     low: float
@@ -24,7 +24,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model says of itself."""
+    """The facts about a model."""
 
     name: str
     architecture: str
@@ -39,7 +39,7 @@ class Facts:
 
     @staticmethod
     def from_json(said: dict[str, Any]) -> "Facts":
-        """From what `to_json` gave, which may come from anybody; what is no fact is left out."""
+        """From the values of `to_json`, which may be untrusted; invalid values are left out."""
         try:
             told = said["accuracy"]
             known = accuracy(told["value"], told.get("images", told.get("pictures")), told["split"])  # 0.1's own word
@@ -56,7 +56,7 @@ class Facts:
 
 
 def facts_of(run: "Run") -> Facts:
-    """What a run's files say of it, which may be from anybody; `CorollaError` if its config cannot be read."""
+    """The facts in a run's files, which may be untrusted; `CorollaError` if its config cannot be read."""
     config = run.load_config()
     return Facts(
         name=run.folder.resolve().name,
@@ -69,12 +69,12 @@ def facts_of(run: "Run") -> Facts:
 
 
 def began_with(config: "Config") -> str | None:
-    """What the weights are called that a training was begun with, without the folders of the disk they came from."""
+    """The name of the pretrained weights that a training started from, without the folders of its path."""
     return PurePath(text(config.recipe.get("weights")) or "").name or None
 
 
 def tested(file: Path) -> Accuracy | None:
-    """The accuracy of the last evaluation on test images that were not trained on, if one was kept."""
+    """The accuracy of the last saved evaluation on test images that were not trained on, if there is one."""
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         if said["split"] != "test" or said["trained_on"]:
@@ -85,7 +85,7 @@ def tested(file: Path) -> Accuracy | None:
 
 
 def validated(data: dict[str, Any], training: dict[str, Any]) -> Accuracy | None:
-    """The accuracy on the validation images, which is all that a run without an evaluation knows."""
+    """The accuracy on the validation images, for a run without an evaluation."""
     try:
         images = sum(data["counts"]["val"].values())
         return accuracy(training["best_val_accuracy"], images, "val")
@@ -94,18 +94,18 @@ def validated(data: dict[str, Any], training: dict[str, Any]) -> Accuracy | None
 
 
 def accuracy(share: Any, images: Any, split: str) -> Accuracy:
-    """With its interval; ValueError or TypeError for what are no such numbers."""
+    """The accuracy with its interval; ValueError or TypeError for invalid values."""
     if split not in ("test", "val"):
-        raise ValueError(f"{split} is no split that says how good a model is")
+        raise ValueError(f"the split is {split}; it should be test or val")
     low, high = wilson(round(share * images), int(images))
     return Accuracy(float(share), low, high, int(images), split)
 
 
 def whole(value: Any) -> int | None:
-    """The value if it is a whole number."""
+    """The value if it is an integer."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def text(value: Any) -> str | None:
-    """The value if it is a text."""
+    """The value if it is a string."""
     return value if isinstance(value, str) else None

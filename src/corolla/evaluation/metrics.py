@@ -1,7 +1,7 @@
-"""The figures over a set of answers: accuracy with its interval, per-class figures, confusion, log loss.
+"""The metrics of an evaluation: accuracy with its interval, per-class metrics, confusion matrix, log loss.
 
-An `Evaluation` holds the answers themselves and computes every figure from them, so what the command prints, what
-`evaluation.json` holds and what the report shows are one computation.
+An `Evaluation` holds the predictions and computes every metric from them, so the command's output, `evaluation.json`
+and the report all show the same numbers.
 """
 
 from collections import Counter
@@ -24,18 +24,18 @@ Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class: `n` images bear its label; a figure that would divide by zero is None."""
+    """The metrics of one class with `n` images; a metric that would divide by zero is None."""
 
     label: str
     n: int
-    precision: float | None  # None if the class was never answered
-    recall: float | None  # None if no image bears the label
-    f1: float | None  # None if no image bears the label
+    precision: float | None  # None if the class was never predicted
+    recall: float | None  # None if no image has the label
+    f1: float | None  # None if no image has the label
 
 
 @dataclass(frozen=True)
 class GroupFigures:
-    """The images of one group, a photographer's or a patient's say."""
+    """The metrics of one group of images, for example of one photographer or patient."""
 
     group: str
     n: int
@@ -44,16 +44,16 @@ class GroupFigures:
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers."""
+        """The fraction of correct predictions."""
         return self.right / self.n
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A model's answers about labeled images, and every figure over them.
+    """A model's predictions for labeled images, and every metric over them.
 
-    `labels` (n,) are places in `classes`; `probabilities` is (n, classes), float32. ValueError for an empty set or
-    for shapes that do not belong together.
+    `labels` (n,) are indices into `classes`; `probabilities` is (n, classes), float32. ValueError for an empty set or
+    for shapes that do not match.
     """
 
     classes: tuple[str, ...]
@@ -61,12 +61,12 @@ class Evaluation:
     paths: tuple[str, ...]  # relative to `root`, with forward slashes
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-    root: Path | None = None  # where the images lay when they were evaluated
-    trained_on: int | None = None  # how many of them, byte for byte, the model was trained on; None: not known
+    root: Path | None = None  # the folder of the images when they were evaluated
+    trained_on: int | None = None  # how many of them (identical bytes) the model was trained on; None: not known
     groups: tuple[str, ...] = ()  # of each image, "" for none; empty if the data has no groups
-    calibration: ConformalCalibration | None = None  # the model's, which the probabilities are made with
-    novelty: NDArray[np.float32] | None = None  # (n,), of a calibrated model; above 1: not accepted
-    notes: tuple[str, ...] = ()  # how the data was read, where that is worth a line
+    calibration: ConformalCalibration | None = None  # the model's calibration, applied to the probabilities
+    novelty: NDArray[np.float32] | None = None  # OOD scores (n,) of a calibrated model; above 1: rejected
+    notes: tuple[str, ...] = ()  # remarks on how the data was read
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -78,18 +78,18 @@ class Evaluation:
                 f"and probabilities of shape {self.probabilities.shape}"
             )
         if self.labels.min() < 0 or self.labels.max() >= classes:
-            raise ValueError(f"labels should be places in {classes} classes")
+            raise ValueError(f"labels should be indices into {classes} classes")
         if self.groups and len(self.groups) != n:
             raise ValueError(f"{len(self.groups)} groups do not go with {n} images")
 
     @property
     def n(self) -> int:
-        """How many images."""
+        """The number of images."""
         return len(self.paths)
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """The likeliest class of each image (n,); of equal ones the first."""
+        """The predicted class of each image (n,); the first among equally probable ones."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     @cached_property
@@ -99,22 +99,22 @@ class Evaluation:
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether each answer is the given label (n,)."""
+        """Whether each prediction equals the true label (n,)."""
         return np.asarray(self.predicted == self.labels, dtype=np.bool_)
 
     @cached_property
     def accuracy(self) -> float:
-        """The share of right answers."""
+        """The fraction of correct predictions."""
         return int(self.correct.sum()) / self.n
 
     @property
     def decimals(self) -> int:
-        """How many decimals a percentage of all of these images can bear."""
+        """The decimals of a percentage of these images."""
         return decimals_of(self.n)
 
     @property
     def sample(self) -> str:
-        """How many images of which split, in words: `1 test image`."""
+        """The number of images and the split in words: `1 test image`."""
         return count(self.n, "image" if self.split == "all" else f"{self.split} image")
 
     @cached_property
@@ -138,7 +138,7 @@ class Evaluation:
 
     @cached_property
     def per_group(self) -> tuple[GroupFigures, ...]:
-        """The figures of every group, the largest first; images without a group are left out."""
+        """The metrics of every group, the largest first; images without a group are left out."""
         counts = Counter(group for group in self.groups if group)
         right = Counter(group for group, correct in zip(self.groups, self.correct, strict=False) if group and correct)
         return tuple(
@@ -148,18 +148,18 @@ class Evaluation:
 
     @cached_property
     def macro_f1(self) -> float:
-        """The mean F1 of the classes that have images here; a class without any cannot be judged."""
+        """The mean F1 of the classes that have images here; classes without images are left out."""
         values = [figures.f1 for figures in self.per_class if figures.f1 is not None]
         return sum(values) / len(values)
 
     @cached_property
     def log_loss(self) -> float:
-        """The mean of -ln(probability of the given label), in nats."""
+        """The mean of -ln(probability of the true label), in nats."""
         return surprise(self.probabilities, self.labels)
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """How often each label (rows) got each answer (columns): (classes, classes)."""
+        """The confusion matrix (classes, classes): true labels in rows, predictions in columns."""
         from sklearn.metrics import confusion_matrix
 
         matrix = confusion_matrix(self.labels, self.predicted, labels=np.arange(len(self.classes)))
@@ -167,23 +167,23 @@ class Evaluation:
 
     @cached_property
     def trust(self) -> Trust | None:
-        """How far the answers can be believed; None for a model that is not calibrated."""
+        """Calibration, coverage and OOD metrics; None for a model that is not calibrated."""
         if self.calibration is None or self.novelty is None:
             return None
         return measure_trust(self.probabilities, self.labels, self.novelty, self.calibration)
 
     @cached_property
     def selective(self) -> Selective:
-        """What would be gained by answering only where it is sure."""
+        """The accuracy if only the most confident predictions are used."""
         return selective(self.confidence, self.correct)
 
     def mistakes(self) -> NDArray[np.int64]:
-        """The places of the wrong answers, the most confident first."""
+        """The indices of the misclassified images, the most confident first."""
         wrong = np.flatnonzero(~self.correct)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as plain values: what `corolla evaluate --json` prints and `evaluation.json` holds."""
+        """The metrics as plain values, as in `corolla evaluate --json` and `evaluation.json`."""
         return {
             "split": self.split,
             "n": self.n,
@@ -205,22 +205,22 @@ class Evaluation:
 
 
 def wilson(successes: int, n: int, z: float = Z_95) -> tuple[float, float]:
-    """The interval of a share of which `successes` of `n` trials were seen; 95 % unless `z` is given.
+    """The Wilson interval of a proportion with `successes` in `n` trials; 95 % unless `z` is given.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
     Statistical Association 22 (1927), 209-212. Unlike the textbook's p +- z s it stays inside [0, 1] and keeps its
-    promise for few images and for shares near 1. ValueError unless 0 <= successes <= n and n > 0.
+    coverage for few images and for proportions near 1. ValueError unless 0 <= successes <= n and n > 0.
     """
     if not 0 <= successes <= n or n == 0:
-        raise ValueError(f"{successes} of {n} is not a share")
+        raise ValueError(f"{successes} of {n} is not a proportion")
     center = (successes + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * sqrt(successes * (n - successes) / n + z * z / 4)
-    # The ends are exact where every or no trial succeeded; rounding would leave them a hair off.
+    # The ends are exact if every or no trial succeeded; rounding would make them slightly wrong.
     low = 0.0 if successes == 0 else center - half
     high = 1.0 if successes == n else center + half
     return low, high
 
 
 def defined(value: float) -> float | None:
-    """The value as a float, None where it is NaN."""
+    """The value as a float, None if it is NaN."""
     return None if np.isnan(value) else float(value)

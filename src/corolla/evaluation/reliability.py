@@ -1,4 +1,4 @@
-"""How far probabilities, sets of classes and refusals can be believed, measured on labeled images."""
+"""Reliability of probabilities, conformal prediction sets and OOD rejection, measured on labeled images."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,29 +16,29 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers whose probability lies in one fifteenth of the scale."""
+    """One bin of the reliability diagram: the predictions with a confidence between `low` and `high`."""
 
     low: float
     high: float
     n: int
-    confidence: float  # the mean probability of the answers
-    accuracy: float  # the share of them that is right
+    confidence: float  # the mean probability of the predictions
+    accuracy: float  # the fraction of them that is correct
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What became of a promised coverage."""
+    """A target coverage and the measured one."""
 
-    promised: float
-    seen: float  # the share of the images whose set holds the right class
-    size: float  # classes in a set, on average
-    single: float  # the share of sets of just one class
+    promised: float  # the target
+    seen: float  # the fraction of the images whose set contains the true class
+    size: float  # mean number of classes in a set
+    single: float  # the fraction of sets with exactly one class
     empty: float
 
 
 @dataclass(frozen=True)
 class Trust:
-    """The figures over a calibrated model's answers; `uncalibrated` ones are of the same answers at temperature 1."""
+    """The metrics of a calibrated model; `uncalibrated` ones are of the same predictions at temperature 1."""
 
     temperature: float
     ece: float
@@ -50,8 +50,8 @@ class Trust:
     bins: tuple[Bin, ...]
     uncalibrated_bins: tuple[Bin, ...]
     coverages: tuple[Coverage, ...]
-    accepted: float  # the share of the images that the model takes for one of its classes
-    accepted_accuracy: float | None  # over those; None if there are none
+    accepted: float  # the fraction of the images that are not rejected as OOD
+    accepted_accuracy: float | None  # over the accepted images; None if there are none
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -59,14 +59,14 @@ class Trust:
 
 
 def listed(value: Any) -> Any:
-    """A tuple as a list, as JSON has it; anything else as it is."""
+    """A tuple as a list, as in JSON; anything else unchanged."""
     return list(value) if isinstance(value, tuple) else value
 
 
 def measure_trust(
     probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: ConformalCalibration
 ) -> Trust:
-    """The figures over calibrated probabilities (n, classes) of labeled images and their novelty (n,)."""
+    """The metrics from calibrated probabilities (n, classes) of labeled images and their OOD scores (n,)."""
     before = apply_temperature(probabilities, 1 / calibration.temperature)
     bins, bins_before = reliability(probabilities, labels), reliability(before, labels)
     right = probabilities.argmax(axis=1) == labels
@@ -88,9 +88,9 @@ def measure_trust(
 
 
 def reliability(probabilities: Floats, labels: NDArray[np.int64]) -> tuple[Bin, ...]:
-    """The answers sorted into bins by their probability; empty bins are left out.
+    """The predictions binned by confidence; empty bins are left out.
 
-    Guo et al. 2017 (arXiv 1706.04599), section 2: bin m holds the confidences in ((m - 1) / M, m / M].
+    Guo et al. 2017 (arXiv 1706.04599), section 2: bin m has the confidences in ((m - 1) / M, m / M].
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
@@ -103,22 +103,22 @@ def reliability(probabilities: Floats, labels: NDArray[np.int64]) -> tuple[Bin, 
 
 
 def ece(bins: tuple[Bin, ...]) -> float:
-    """The expected calibration error (eq. 3 there): how far confidence and accuracy lie apart, on average."""
+    """The expected calibration error (eq. 3 there): the mean gap between confidence and accuracy."""
     n = sum(each.n for each in bins)
     return sum(each.n * abs(each.accuracy - each.confidence) for each in bins) / n
 
 
 def brier(probabilities: Floats, labels: NDArray[np.int64]) -> float:
-    """The mean squared distance of the probabilities from the right answer's, from 0 to 2 (Brier 1950)."""
+    """The mean squared distance of the probabilities from the one-hot true label, from 0 to 2 (Brier 1950)."""
     wanted = np.eye(probabilities.shape[1])[labels]
     return float(np.square(probabilities - wanted).sum(axis=1).mean())
 
 
 def surprise(probabilities: Floats, labels: NDArray[np.int64]) -> float:
-    """The mean of -ln(probability of the given label), in nats.
+    """The mean of -ln(probability of the true label), in nats.
 
-    Probabilities are clipped at single precision's epsilon as scikit-learn does it, so one confident mistake costs 16
-    nats at most.
+    Probabilities are clipped at single precision's epsilon, as in scikit-learn, so one confident error costs at most
+    16 nats.
     """
     from sklearn.metrics import log_loss
 
@@ -128,7 +128,7 @@ def surprise(probabilities: Floats, labels: NDArray[np.int64]) -> float:
 def measure_coverage(
     probabilities: Floats, labels: NDArray[np.int64], calibration: ConformalCalibration, promised: float
 ) -> Coverage:
-    """The sets for one promise, held against the labels."""
+    """The measured coverage of the sets for one target coverage."""
     members = calibration.conformal.sets(probabilities, promised)
     sizes = members.sum(axis=1)
     seen = float(members[np.arange(len(labels)), labels].mean())

@@ -1,4 +1,4 @@
-"""A classifier asked about images again and again, under every common corruption."""
+"""Measure a classifier's accuracy under every common corruption."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,14 +20,14 @@ CLEAN: Version = ("", 0)
 def measure_robustness(
     predictor: Predictor, evaluation: Evaluation, progress: Callable[[int, int], None] | None = None
 ) -> Robustness:
-    """Ask about the evaluated images once for every corruption and severity, and count the right answers.
+    """Predict the evaluated images under every corruption and severity, and count the correct predictions.
 
-    The corruptions of an image depend on its place alone, so a second run gives the same figures. Each image is
-    decoded once. Raises `ImageError` if one is gone, ValueError if it is not known where they lay.
+    The corruptions of an image depend on its index alone, so a second run gives the same result. Each image is decoded
+    once. Raises `ImageError` if an image is missing, ValueError if their folder is not known.
     """
     root = evaluation.root
     if root is None:
-        raise ValueError("the evaluation does not know where its images lie")
+        raise ValueError("the evaluation does not know the folder of its images")
     right: Counter[Version] = Counter()
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, evaluation.n, BATCH):
@@ -47,6 +47,6 @@ def measure_robustness(
 
 
 def versions(predictor: Predictor, path: Path, seed: int) -> dict[Version, NDArray[np.uint8]]:
-    """An image as the model sees it (H, W, 3): untouched, and in every corruption and severity."""
+    """A preprocessed image (H, W, 3): unchanged, and with every corruption and severity."""
     pixels = predictor.pixels(path)
     return {CLEAN: pixels} | {(name, severity): changed for name, severity, changed in corrupted(pixels, seed)}

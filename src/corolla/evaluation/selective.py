@@ -1,8 +1,8 @@
-"""What a model would gain by answering only where it is sure.
+"""Selective classification: the accuracy if the model predicts only its most confident images.
 
-Selective classification (El-Yaniv & Wiener, "On the foundations of noise-free selective classification", Journal of
-Machine Learning Research 11, 2010): the images in the order of the model's confidence, and the accuracy over the
-surest share of them. A model whose confidence means something has a curve that rises towards the left.
+El-Yaniv & Wiener, "On the foundations of noise-free selective classification", Journal of Machine Learning Research
+11, 2010: the images are sorted by the model's confidence, and the accuracy is computed over the most confident
+fraction. If the confidence is informative, the curve rises towards the left.
 """
 
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ TOLD = 10  # points of the curve that go into JSON
 
 @dataclass(frozen=True, eq=False)
 class Selective:
-    """One point for each confidence that occurs, from the surest to the least sure; all of shape (points,)."""
+    """One point for each confidence that occurs, from the most to the least confident; all of shape (points,)."""
 
-    confidence: NDArray[np.float64]  # the least that is still answered
-    share: NDArray[np.float64]  # of the images that are answered then
-    accuracy: NDArray[np.float64]  # over those
+    confidence: NDArray[np.float64]  # the threshold
+    share: NDArray[np.float64]  # the fraction of the images with at least this confidence (coverage)
+    accuracy: NDArray[np.float64]  # over these images
 
     def share_at(self, accuracy: float) -> float:
-        """The largest share of images that could be answered with at least this accuracy; 0 if none."""
+        """The largest fraction of images with at least this accuracy; 0 if there is none."""
         enough = self.share[self.accuracy >= accuracy]
         return float(enough.max()) if enough.size else 0.0
 
     @property
     def mean_risk(self) -> float:
-        """The area under the curve of 1 - accuracy over the share (AURC, Geifman et al. 2019, arXiv 1805.08206)."""
+        """The area under the curve of 1 - accuracy over the fraction (AURC, Geifman et al. 2019, arXiv 1805.08206)."""
         widths = np.diff(self.share, prepend=0.0)
         return float(((1 - self.accuracy) * widths).sum())
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values: the mean risk, and of each tenth of the images the first point that answers so many."""
+        """As plain values: the mean risk, and the first point that covers each tenth of the images."""
         places = sorted({int(np.searchsorted(self.share, tenth / TOLD - 1e-9)) for tenth in range(1, TOLD + 1)})
         points = zip(self.share[places], self.confidence[places], self.accuracy[places], strict=True)
         return {
@@ -47,7 +47,7 @@ class Selective:
 
 
 def selective(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> Selective:
-    """The curve of answers (n,) by their confidence and whether they are right; equally sure ones stay together."""
+    """The curve from each prediction's confidence (n,) and correctness; equal confidences form one point."""
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order].astype(np.float64)
     last = np.flatnonzero(np.diff(falling, append=-1.0))

@@ -1,6 +1,6 @@
-"""Why the model answered so: maps of what it looked at, held against what happens when that is taken away.
+"""Explanations of predictions: attribution maps, and the deletion and insertion metrics that evaluate them.
 
-`maps` is the way in. `rollout`, `relevance` and `heads` are read beside their papers, `deletion` measures them, and
+`maps` is the entry point. `rollout`, `relevance` and `heads` follow their papers, `deletion` evaluates the maps, and
 `overlay` and `embeddings` make images.
 """
 
@@ -9,12 +9,12 @@ from typing import Literal
 
 from corolla.errors import CorollaError, few
 
-# Here because the command line offers them before torch is loaded; `maps.METHODS` says what each one is.
+# Here because the command line needs the names before torch is loaded; `maps.METHODS` implements them.
 Method = Literal["relevance", "rollout", "attention"]
-DEFAULT: Method = "relevance"  # what the deletion and insertion test chose (benchmarks/explanations.py)
+DEFAULT: Method = "relevance"  # the best in the deletion and insertion test (benchmarks/explanations.py)
 
 
 def refuse_label(label: str | None, classes: Collection[str]) -> None:
-    """`CorollaError` for a class to explain that the model does not have."""
+    """`CorollaError` if `label` is not a class of the model."""
     if label is not None and label not in classes:
         raise CorollaError(f"the model has no class {label!r}; it knows {few(classes, 20)}")

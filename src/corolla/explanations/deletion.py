@@ -1,13 +1,13 @@
-"""Does the answer rest on what a map says? The deletion and insertion metrics of RISE (Petsiuk, Das & Saenko 2018,
+"""Is a map faithful to the prediction? The deletion and insertion metrics of RISE (Petsiuk, Das & Saenko 2018,
 arXiv 1806.07421), in steps of patches.
 
-Deletion: patches become the mean color, the most relevant first; the sooner the probability of the class falls, the
-smaller the area under its curve, the better the map. Insertion: patches are put into a blurred image in the same
-order; the larger the area, the better.
+Deletion: patches are replaced with the mean color, the most relevant first; the sooner the probability of the class
+falls, the smaller the area under its curve, the better the map. Insertion: patches are inserted into a blurred image
+in the same order; the larger the area, the better.
 
-Both fillings are the paper's. The mean color is also what random erasing fills its holes with in training
-(arXiv 1708.04896), so such images are not strange to models of this project; and the blur reaches as far as a
-patch is wide, so that only colors and large shapes are left of what is not put in yet.
+Both fillings are from the paper. Random erasing in training (arXiv 1708.04896) also fills with the mean color, so such
+images are not unusual for corolla's models. The blur is as wide as a patch, so that only colors and large shapes of
+the missing patches are visible.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from PIL import Image, ImageFilter
 from corolla.classifier import Classifier
 
 Pixels = NDArray[np.uint8]
-STEPS = 20  # in which all patches are gone
-BATCH = 64  # images asked about at a time
+STEPS = 20  # until all patches are deleted
+BATCH = 64  # images per forward pass
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """How probable the class stays as patches go and come, from the most relevant to the least."""
+    """The probability of the class as patches are deleted and inserted, from the most relevant to the least."""
 
     shares: NDArray[np.float64]  # (steps + 1,) of the patches, from 0 to 1
     deletion: NDArray[np.float32]  # (maps, steps + 1)
@@ -59,7 +59,7 @@ def measure(
 ) -> Curves:
     """The curves of maps (rows, columns) of one preprocessed image (H, W, 3), for the probability of class `label`.
 
-    Patches that a map holds equal go in the order of reading. The probability is what the classifier answers with.
+    Patches of equal value are ordered row by row. The probability is the classifier's, before calibration.
     """
     side = classifier.model.config.patch_size
     blurred, mean = blur(pixels, side), mean_color(classifier)
@@ -93,11 +93,11 @@ def mean_color(classifier: Classifier) -> Pixels:
 
 
 def random_map(grid: tuple[int, int], seed: Sequence[int]) -> NDArray[np.float32]:
-    """Patches in an order of chance: what every map should beat."""
+    """A random map: the baseline that every map should beat."""
     return np.random.default_rng(seed).random(grid, np.float32)
 
 
 def center_map(grid: tuple[int, int]) -> NDArray[np.float32]:
-    """A Gaussian in the middle, a quarter of each side wide: photographers put there what the image is of."""
+    """A Gaussian in the center, a quarter of each side wide: photographs usually show their subject there."""
     y, x = (np.linspace(-2, 2, side, dtype=np.float32) for side in grid)  # in standard deviations
     return np.exp(-(y[:, None] ** 2 + x**2) / 2)

@@ -1,13 +1,13 @@
 """What the first layer has learned, without any image: figure 7 of "An Image is Worth 16x16 Words", left and center.
 
-Left: the principal components of the filters that read the pixels. Those of a plain Vision Transformer are the patch
-embedding E. The hybrid's E reads feature maps, whose channels have no colors to be drawn in; there they are the small
-kernels of the stem's first convolution.
+Left: the principal components of the first layer's filters. In a plain Vision Transformer these are the patch embedding
+E. The hybrid's E reads feature maps, whose channels have no colors to draw; there the kernels of the stem's first
+convolution are used.
 
-Center: how similar each patch's position is to that of every other patch. Positions that are fixed sinusoids were not
-learned, so their image shows the scheme and nothing of the training. Nor were rotary ones; where nothing is added to
-the tokens, theirs are shown: the mean cosine of the angles between two patches, which is what is left of a product of
-equal queries and keys (arXiv 2104.09864, eq. 16).
+Center: the similarity of each patch's position embedding to that of every other patch. Fixed sinusoids and rotary
+embeddings are not learned, so their image shows only the scheme. If no position embedding is added to the tokens, the
+rotary ones are shown: the mean cosine of the angles between two patches, which is the dot product of equal queries and
+keys (arXiv 2104.09864, eq. 16).
 """
 
 from pathlib import Path
@@ -26,16 +26,16 @@ from corolla.explanations.overlay import colored, png, scaled, tiled
 from corolla.models.vit import ViT
 
 COMPONENTS, ACROSS = 28, 7  # as in the figure
-MOST_TILES = 14  # along a side; of a larger grid, patches at even steps are shown
+MOST_TILES = 14  # along a side; a larger grid is sampled evenly
 
 
 def first_filters(model: ViT) -> nn.Conv2d:
-    """The convolution that reads the pixels: E, or the first one of the hybrid's stem."""
+    """The first convolution: E, or the first one of the hybrid's stem."""
     return next(module for module in model.patch_embed.modules() if isinstance(module, nn.Conv2d))
 
 
 def filter_components(model: ViT) -> NDArray[np.float32]:
-    """The first principal components of the filters that read the pixels, at most 28: (n, side, side, 3)."""
+    """The first principal components of the first layer's filters, at most 28: (n, side, side, 3)."""
     weights = first_filters(model).weight.detach().float().cpu().numpy()  # (D, 3, side, side)
     filters = weights.reshape(len(weights), -1)
     found: NDArray[np.float32] = PCA(min(COMPONENTS, *filters.shape), svd_solver="full").fit(filters).components_
@@ -43,9 +43,9 @@ def filter_components(model: ViT) -> NDArray[np.float32]:
 
 
 def position_similarity(model: ViT) -> NDArray[np.float32]:
-    """The cosine similarity of the positions of patches (R, C, rows, columns): those of R x C patches with all others.
+    """The cosine similarity of position embeddings (R, C, rows, columns): R x C patches against all patches.
 
-    R and C are rows and columns of the grid the model was trained with, or 14 of them at even steps.
+    R and C are rows and columns of the training grid, or 14 of them, evenly spaced.
     """
     rows, columns = model.trained_grid
     with torch.no_grad():
@@ -62,7 +62,7 @@ def position_similarity(model: ViT) -> NDArray[np.float32]:
 
 
 def draw_filters(model: ViT) -> Image.Image:
-    """The components as small images, seven in a row, each from its own smallest value to its largest."""
+    """The components as small images, seven in a row, each scaled from its own minimum to its maximum."""
     components = filter_components(model)
     shown = np.full((-(-len(components) // ACROSS) * ACROSS, *components.shape[1:]), 255, np.uint8)
     for place, component in enumerate(components):
@@ -71,15 +71,15 @@ def draw_filters(model: ViT) -> Image.Image:
 
 
 def draw_positions(model: ViT) -> Image.Image:
-    """A tile for each patch at its place in the grid, from dark at the least similar pair to bright at 1.
+    """A tile for each patch at its place in the grid, from dark for the least similar pair to bright for 1.
 
-    The paper's scale begins at -1, where fixed waves, all of whose similarities are high, would be one color.
+    The paper's scale starts at -1, where fixed sinusoids, whose similarities are all high, would have one color.
     """
     return tiled(colored(scaled(position_similarity(model))))
 
 
 def write_embeddings(model: ViT, folder: Path, arrays: bool = False) -> list[tuple[Path, str]]:
-    """Write filters.png and positions.png, with `arrays` embeddings.npz too; each file with what it shows, in words."""
+    """Write filters.png and positions.png, with `arrays` also embeddings.npz; returns each file and its description."""
     drawn = {
         folder / "filters.png": (draw_filters(model), about_filters(model)),
         folder / "positions.png": (draw_positions(model), about_positions(model)),
@@ -96,7 +96,7 @@ def write_embeddings(model: ViT, folder: Path, arrays: bool = False) -> list[tup
 
 
 def about_filters(model: ViT) -> str:
-    """What `draw_filters` shows of this model, in words."""
+    """A description of the image of `draw_filters`."""
     layer = first_filters(model)
     side = f"{layer.kernel_size[0]} x {layer.kernel_size[1]}"
     which = f"the {side} kernels of its stem's first layer" if model.config.stem else f"its {side} patch filters"
@@ -104,10 +104,10 @@ def about_filters(model: ViT) -> str:
 
 
 def about_positions(model: ViT) -> str:
-    """What `draw_positions` shows of this model, in words."""
+    """A description of the image of `draw_positions`."""
     kinds = {
-        "learned": "learned positions",
-        "sincos": "positions, which are fixed waves and not learned",
-        "none": "rotary positions, which are fixed angles and not learned",
+        "learned": "learned position embeddings",
+        "sincos": "position embeddings, which are fixed sinusoids and not learned",
+        "none": "rotary position embeddings, which are fixed angles and not learned",
     }
     return f"cosine similarity of its {kinds[model.config.pos_embed]}"

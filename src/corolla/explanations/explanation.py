@@ -1,4 +1,4 @@
-"""One explanation of one answer: a map over the patches of an image."""
+"""The explanation of one prediction: an attribution map over the patches of an image."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from corolla.explanations import Method
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What one answer rests on, patch by patch."""
+    """The attribution map of one prediction, patch by patch."""
 
     method: Method
-    label: str  # the class that is explained: the answer, unless another one was asked for
-    probability: float  # that the classifier gives it
-    map: NDArray[np.float32]  # (rows, columns) of the grid of patches; larger is more, the scale is the method's own
-    pixels: NDArray[np.uint8]  # (H, W, 3), the image as the model saw it
+    label: str  # the explained class: the predicted one, unless another was given
+    probability: float  # of that class
+    map: NDArray[np.float32]  # (rows, columns) of the patch grid; larger is more relevant, in the method's own scale
+    pixels: NDArray[np.uint8]  # (H, W, 3), the preprocessed image
     heads: NDArray[np.float32] | None = None  # (heads, rows, columns), whose mean is `map`; only of "attention"
 
     def overlay(self) -> Image.Image:

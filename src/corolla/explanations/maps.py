@@ -1,4 +1,4 @@
-"""From a classifier and images to maps of what its answers rest on: the table of methods, and the way through it."""
+"""Attribution maps of a classifier's predictions: the table of methods, and the functions that apply them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -23,19 +23,19 @@ from corolla.models.vit import Intermediates, ViT
 from corolla.precision import Precision
 from corolla.predictor import Predictor
 
-TOGETHER = 8  # images in one pass at most
-ROOM = 2**30  # bytes that the attention of one pass may take, so that there are fewer where they are large
-MOST = 2**34  # bytes for the attention of one image, beyond which it is refused
-COPIES = 3  # weights, their gradients and what the softmax keeps for them
+TOGETHER = 8  # images per forward pass, at most
+ROOM = 2**30  # bytes for the attention of one pass; large images get smaller batches
+MOST = 2**34  # bytes for the attention of one image, at most; larger ones are refused
+COPIES = 3  # attention weights, their gradients and what the softmax saves for backward
 
-# From what the model computed, the logits of the explained class (B,) and the shares that the head reads (S,)
-# to a value for each token, (B, S), or (B, h, S) where each head has its own map.
+# From the intermediates, the logits of the explained class (B,) and the tokens' weights in the head's input (S,)
+# to a value for each token, (B, S), or (B, h, S) if each head has its own map.
 METHODS: Mapping[Method, Callable[[Intermediates, Tensor, Tensor], Tensor]] = {
     "relevance": lambda seen, chosen, shares: shares @ relevance(seen.attention, chosen),
     "rollout": lambda seen, chosen, shares: shares @ rollout(seen.attention),
     "attention": lambda seen, chosen, shares: head_attention(seen.attention[-1], shares),
 }
-NEED_GRADIENTS: frozenset[Method] = frozenset({"relevance"})  # the others know no class, so their map is that of any
+NEED_GRADIENTS: frozenset[Method] = frozenset({"relevance"})  # the others have the same map for every class
 
 
 @overload
@@ -56,10 +56,11 @@ def explain(
     method: Method = DEFAULT,
     label: str | None = None,
 ) -> Explanation | list[Explanation]:
-    """What the answer for one image rests on, given as to `predict`; for a list or tuple of them a list.
+    """The explanation of the prediction for one image; for a list or tuple of images a list of explanations.
 
-    With `label`, what speaks for that class instead of the one answered. Raises `ImageError` for what cannot be read
-    as an image, and `CorollaError` for an unknown method or class, and for an exported file, which has no gradients.
+    Images are given as to `predict`. With `label`, it explains that class instead of the predicted one. Raises
+    `ImageError` for an image that cannot be read, and `CorollaError` for an unknown method or class, and for an
+    exported file, which has no gradients.
     """
     if not isinstance(classifier, Classifier):
         raise CorollaError(
@@ -77,7 +78,7 @@ def explain(
 def explain_all(
     classifier: Classifier, images: Sequence[ImageInput], methods: Sequence[Method], label: str | None = None
 ) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
-    """Each image's place with its explanations in the order of `methods`, or why it cannot be read, in order."""
+    """Each image's index with its explanations in the order of `methods`, or why it cannot be read, in order."""
     for method in methods:
         if method not in METHODS:
             raise CorollaError(f"no explanation is called {method!r}; choose one of {', '.join(get_args(Method))}")
@@ -96,9 +97,8 @@ def explain_pixels(
 ) -> list[list[Explanation]]:
     """The explanations of each of the preprocessed images (B, H, W, 3), in the order of `methods`.
 
-    The class is that of `classifier.compute`, exactly what `predict` answers. Where the answer is the mean over the
-    image and its mirror image, the map is the mean of theirs. Maps are computed in float32, whatever answers are
-    computed in.
+    The class is the one that `predict` returns. If the prediction is the mean over the image and its horizontal flip,
+    the map is the mean of both maps. Maps are always computed in float32.
     """
     chances = np.stack([output.probabilities for output in classifier.infer(pixels)])
     answered = [int(index) for index in chances.argmax(axis=1)]
@@ -126,14 +126,14 @@ def explain_pixels(
 def compute_maps(
     classifier: Classifier, pixels: NDArray[np.uint8], classes: Sequence[int], methods: Sequence[Method]
 ) -> dict[Method, Tensor]:
-    """The maps (B, heads, rows, columns) of each method, with one head where a method has none of its own."""
+    """The maps (B, heads, rows, columns) of each method, with one head if the method has no maps per head."""
     model, single = classifier.model, Precision("no", "gradients of bfloat16 have too few digits")
     gradients = not NEED_GRADIENTS.isdisjoint(methods)
     numbers = single.autocast(classifier.device)
     with torch.inference_mode(False), torch.set_grad_enabled(gradients), numbers, uncompiled(model):
         images = classifier.images(pixels)
         views = [images, images.flip(-1)] if classifier.flip else [images]
-        # The images ask for gradients so that attention has some where all weights are frozen.
+        # The images require gradients so that attention has gradients even if all weights are frozen.
         seen = model.forward_intermediates(torch.cat(views).requires_grad_(gradients))
         places = torch.tensor(classes, device=seen.logits.device).repeat(len(views))
         chosen = seen.logits.gather(1, places[:, None])[:, 0]  # (views x B,)
@@ -149,16 +149,16 @@ def compute_maps(
 
 
 def uncompiled(model: ViT) -> AbstractContextManager[object]:
-    """Within it blocks run as they are written: a compiled one hides how its attention is tied to its answer."""
+    """A context in which blocks run eagerly: compiled blocks hide the graph from attention to prediction."""
     compiled = any(module._compiled_call_impl is not None for module in model.modules())
-    # Only where it is needed, for it loads the compiler.
+    # Only if needed, because it loads the compiler.
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 def images_at_once(classifier: Classifier) -> int:
-    """How many images go through together, so that their attention fits in `ROOM`.
+    """The batch size whose attention fits in `ROOM`.
 
-    `CorollaError` where that of a single one would fill the memory.
+    `CorollaError` if the attention of a single image is too large for the memory.
     """
     config = classifier.model.config
     rows, columns = config.grid(classifier.preprocessing.image_size)
@@ -166,7 +166,7 @@ def images_at_once(classifier: Classifier) -> int:
     one = COPIES * (1 + classifier.flip) * config.depth * config.num_heads * tokens**2 * 4
     if one > MOST:
         raise CorollaError(
-            f"to explain an image of {tokens:,} tokens, their attention in {config.depth} blocks would take "
-            f"{one / 2**30:,.0f} GB; a model for smaller images or with larger patches needs less"
+            f"explaining an image of {tokens:,} tokens would take {one / 2**30:,.0f} GB for the attention of "
+            f"{config.depth} blocks; a model for smaller images or with larger patches needs less"
         )
     return max(1, min(TOGETHER, ROOM // one))

@@ -1,4 +1,4 @@
-"""A map as colors over the image it is about, and tiles of small images: PNGs without a word in them."""
+"""A map as colors over its image, and tiles of small images: PNGs without any text."""
 
 import io
 
@@ -7,25 +7,25 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-COLORS = "inferno"  # perceptually uniform: equal steps of a map look equal, in gray and to the color-blind too
+COLORS = "inferno"  # perceptually uniform: equal steps look equal, also in gray and for color-blind readers
 STRENGTH = 0.6  # of the colors; the rest is the image in gray
 GAP = 1  # pixels between tiles, before they are enlarged
 
 
 def scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The values from 0 at the smallest to 1 at the largest; all 0 where they are equal."""
+    """The values scaled from 0 for the minimum to 1 for the maximum; all 0 if they are equal."""
     low, high = values.min(), values.max()
     return np.zeros_like(values) if low == high else (values - low) / (high - low)
 
 
 def colored(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Numbers of [0, 1] (...) as RGB (..., 3)."""
+    """Numbers in [0, 1] (...) as RGB (..., 3)."""
     colors: NDArray[np.uint8] = colormaps[COLORS](values, bytes=True)[..., :3]
     return colors
 
 
 def heat(values: NDArray[np.float32], height: int, width: int) -> Image.Image:
-    """The map (rows, columns) as colors, `height` x `width`, bilinear between the centers of the patches."""
+    """The map (rows, columns) as colors, `height` x `width`, interpolated bilinearly between patch centers."""
     spread = Image.fromarray(scaled(values)).resize((width, height), Image.Resampling.BILINEAR)
     return Image.fromarray(colored(np.asarray(spread)))
 
@@ -33,8 +33,7 @@ def heat(values: NDArray[np.float32], height: int, width: int) -> Image.Image:
 def overlay(pixels: NDArray[np.uint8], values: NDArray[np.float32]) -> Image.Image:
     """The map (rows, columns) over the image (H, W, 3): H x W.
 
-    Its smallest value is dark and its largest bright, so an image's map says what is more and less within it, and
-    nothing about other images.
+    The map's minimum is dark and its maximum bright, so colors can be compared within an image but not between images.
     """
     height, width = pixels.shape[:2]
     gray = Image.fromarray(pixels).convert("L").convert("RGB")
@@ -42,7 +41,7 @@ def overlay(pixels: NDArray[np.uint8], values: NDArray[np.float32]) -> Image.Ima
 
 
 def tiled(tiles: NDArray[np.uint8], side: int = 640) -> Image.Image:
-    """Tiles (R, C, h, w, 3) on white, enlarged by a whole number so that the image is about `side` pixels wide."""
+    """Tiles (R, C, h, w, 3) on white, enlarged by an integer factor to an image about `side` pixels wide."""
     down, across, height, width = tiles.shape[:4]
     canvas = np.full((down * (height + GAP) + GAP, across * (width + GAP) + GAP, 3), 255, np.uint8)
     for row in range(down):

@@ -1,8 +1,8 @@
-"""Attention weighted by the gradient of the answer (Chefer, Gur & Wolf 2021, arXiv 2103.15679, section 3).
+"""Attention weighted by the gradient of the class logit (Chefer, Gur & Wolf 2021, arXiv 2103.15679, section 3).
 
 The paper is "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder Transformers" (ICCV);
-of its rules those for self-attention are needed here, equations 1, 5 and 6. It is not the older method of the same
-authors (arXiv 2012.09838), which carries relevance back through every layer.
+this is its rule for self-attention, equations 1, 5 and 6. It is not the older method of the same authors (arXiv
+2012.09838), which propagates relevance back through every layer.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,10 @@ from torch import Tensor
 
 
 def relevance(attention: Sequence[Tensor], chosen: Tensor) -> Tensor:
-    """How relevant each input token is to each token of the last layer (B, S, S), for the class of each image.
+    """The relevance of each input token to each token of the last layer (B, S, S), for the class of each image.
 
-    `attention` holds A of each block (B, h, S, S), still tied to `chosen` (B,), the logit of that class. Weights whose
-    growth would lower the logit count nothing. No parameter's `grad` is touched; what ties `chosen` to the model is
-    used up.
+    `attention` holds A of each block (B, h, S, S), with the autograd graph to `chosen` (B,), the logit of that class.
+    Weights whose increase would lower the logit count as zero. No parameter's `grad` is changed; the graph is freed.
     """
     gradients = torch.autograd.grad(chosen.sum(), list(attention))  # images are independent of each other
     relevant = torch.eye(attention[0].shape[-1], device=chosen.device)  # eq. 1

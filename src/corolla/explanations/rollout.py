@@ -1,7 +1,7 @@
 """Attention rollout: "Quantifying Attention Flow in Transformers" (Abnar & Zuidema 2020, arXiv 2005.00928), section 3.
 
-The Vision Transformer's own paper draws its figure 6 with it (appendix D.8). It needs no gradient and knows no class:
-the map is where the answer's token got its information from, whichever class that speaks for.
+The Vision Transformer paper uses it for figure 6 (appendix D.8). It needs no gradient and does not depend on the class:
+the map shows where the output token's information comes from, for or against any class.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from torch import Tensor
 
 
 def rollout(attention: Sequence[Tensor]) -> Tensor:
-    """How much of each input token is in each token of the last layer (B, S, S), from A of each block (B, h, S, S).
+    """The fraction of each input token in each token of the last layer (B, S, S), from A of each block (B, h, S, S).
 
-    Rows sum to one. Heads are averaged, and the identity stands for the residual connection.
+    Rows sum to one. Heads are averaged, and the identity represents the residual connection.
     """
     rolled = torch.eye(attention[0].shape[-1], device=attention[0].device)
     for weights in attention:

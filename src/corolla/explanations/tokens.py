@@ -1,8 +1,8 @@
-"""Which tokens the head reads, and which stand for patches: what is the same for every kind of map.
+"""Which tokens are the head's input, and which are patches: common to every kind of map.
 
-The papers read the row of the class token. A model without one answers from the mean of its patches, so the rows of
-all patches are averaged; one that reads both, or has a second token that learned from a teacher, gets the mean of
-these. Class, distillation and register tokens are no part of the image: their columns are left out.
+The papers use the row of the class token. A model without one predicts from the mean of its patches, so the rows of
+all patches are averaged; for a model that uses both, or has a distillation token, it is the mean of these. Class,
+distillation and register tokens are not part of the image: their columns are left out.
 """
 
 import torch
@@ -12,7 +12,7 @@ from corolla.models.vit import ViT
 
 
 def read_shares(model: ViT, tokens: int) -> Tensor:
-    """The share (S,) of each of the last layer's `tokens` in what the head reads (eq. 4); they sum to one."""
+    """The weight (S,) of each of the last layer's `tokens` in the head's input (eq. 4); they sum to one."""
     pooling, own = model.config.global_pool, model.num_prefix_tokens
     first_patch = own + model.config.num_reg_tokens
     shares = torch.zeros(tokens, device=model.head.weight.device)
@@ -24,8 +24,8 @@ def read_shares(model: ViT, tokens: int) -> Tensor:
 
 
 def on_patches(values: Tensor, grid: tuple[int, int]) -> Tensor:
-    """The values (..., S) of a sequence's tokens as those of its patches (..., rows, columns)."""
+    """The values (..., rows, columns) of the patches among a sequence's tokens (..., S)."""
     rows, columns = grid
-    patches = values[..., values.shape[-1] - rows * columns :]  # they come last
+    patches = values[..., values.shape[-1] - rows * columns :]  # patches come last
     maps: Tensor = patches.unflatten(-1, (rows, columns))  # type: ignore[no-untyped-call]
     return maps

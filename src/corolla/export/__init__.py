@@ -1,5 +1,5 @@
-"""A run as one ONNX file that answers alone, and the proof that it answers the same.
+"""Exports a run as one self-contained ONNX file, and verifies that it predicts the same.
 
-`resize` and `graph` are what goes into the file, `onnx` writes it, `precisions` makes it smaller, `proof` holds it
-against the run.
+`resize` and `graph` are the exported modules, `onnx` writes the file, `precisions` makes it smaller, `proof` compares
+it with the run.
 """

@@ -1,4 +1,4 @@
-"""From a run to a file that answers alone: built, made smaller, proven, and only then put in its place."""
+"""Exports a run to a self-contained file: built, quantized, verified, and only then saved."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,8 @@ from corolla.portable.card import OnnxMetadata, Precision
 from corolla.pretrained import run_folder
 from corolla.run import Run
 
-MOST = 500  # images that a file is proven on
-LEARNED = 200  # images that int8 learns its ranges from
+MOST = 500  # images that verify a file
+LEARNED = 200  # images that calibrate the int8 ranges
 
 
 def export(
@@ -33,8 +33,8 @@ def export(
 ) -> ParityReport:
     """Write the run as an ONNX file and return how it compares with the run on validation images.
 
-    The images are those of the run, or of `data`, anything that `corolla.load_data` takes. Raises `CorollaError`,
-    with nothing written, if `file` is there already, if there are no images, or if the proof fails.
+    The images are those of the run, or of `data`, any source that `corolla.load_data` accepts. Raises `CorollaError`,
+    with nothing written, if `file` exists, if there are no images, or if the verification fails.
     """
     file = at(file)
     refuse_existing(file)
@@ -60,18 +60,18 @@ def export(
 
 
 def chosen(manifest: Manifest) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """What the file is proven on, and what its ranges are learned from: validation and training, or every other one."""
+    """The images for verification and for int8 calibration: validation and training, or every other one."""
     val, train = manifest.split("val"), manifest.split("train")
     if val and train:
         return some(val, MOST), some(train, LEARNED)
     every = some(manifest.examples, 2 * MOST)
     if len(every) < 2:
-        raise CorollaError("a file is proven on two images at least; give more with --data")
+        raise CorollaError("verification needs at least two images; give more with --data")
     return every[::2], every[1::2][:LEARNED]
 
 
 def card_of(run: AnyPath, classifier: Classifier, precision: Precision) -> OnnxMetadata:
-    """What the file says of itself before it is proven."""
+    """The metadata of the file before the verification."""
     folder, calibration = Run(run_folder(run)), classifier.calibration
     return OnnxMetadata(
         name=folder.folder.resolve().name,

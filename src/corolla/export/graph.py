@@ -1,4 +1,4 @@
-"""What goes into the file: images in, and out come calibrated probabilities, novelty, logits and an explanation."""
+"""The exported graph: from images to calibrated probabilities, OOD score, logits and an explanation."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from corolla.trust.temperature import SMALLEST
 
 
 class Graph(nn.Module):
-    """A classifier from images to everything that is said of them, in single precision and without a branch."""
+    """A classifier from images to all outputs, in single precision and without branches."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -35,11 +35,11 @@ class Graph(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        """The names of what `forward` returns, in order."""
+        """The names of the outputs of `forward`, in order."""
         return ["probabilities", "logits", "rollout", *(["novelty"] if self.novelty else [])]
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """From uint8 (B, H, W, 3): probabilities and logits (B, classes), rollout (B, rows, columns), novelty (B,)."""
+        """From uint8 (B, H, W, 3): probabilities, logits (B, classes), rollout (B, rows, columns), OOD score (B,)."""
         images = (self.resize(pixels) / 255 - self.mean) / self.std
         views = torch.cat([images, images.flip(-1)]) if self.flip else images
         seen = self.model.forward_intermediates(views)
@@ -72,7 +72,7 @@ class NoveltyScore(nn.Module):
         self.distances = nn.ModuleDict({score.kind: Distance(score) for score in novelty.scores if score.gaussians})
 
     def forward(self, logits: Tensor, features: Tensor, texture: Tensor) -> Tensor:
-        """The novelty (B,) of images by their logits (B, classes), features (B, C) and texture (B, D)."""
+        """The OOD score (B,) by logits (B, classes), features (B, C), texture (B, D)."""
         parts = []
         for kind, scale in zip(self.kinds, self.scales, strict=True):
             if kind == "energy":
@@ -84,9 +84,9 @@ class NoveltyScore(nn.Module):
 
 
 class Distance(nn.Module):
-    """`Gaussians.distance`: |u - c|^2 = |u|^2 - 2 u c + |c|^2 for all whitened means c in one product.
+    """`Gaussians.distance`: |u - c|^2 = |u|^2 - 2 u c + |c|^2 for all whitened means c in one matmul.
 
-    Everything is measured from the mean of the means, so that the squares stay small and their difference exact.
+    All vectors are centered at the mean of the means, so that the squares stay small and their difference precise.
     """
 
     def __init__(self, score: Score) -> None:

@@ -1,4 +1,4 @@
-"""The images that an exported file is proven on, and what can be refused before a model is loaded to make one."""
+"""The images that verify an export, and the checks before a model is loaded."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def refuse(run: AnyPath, file: Path, data: AnyPath | None) -> None:
-    """`CorollaError` for an export that would come to nothing, as far as that is seen without torch."""
+    """Raise `CorollaError` for an export that would fail, as far as that is known without torch."""
     classes = find_run(run).check().classes
     if file.suffix != EXPORTED:
         raise CorollaError(f"--out {file} should end in {EXPORTED}")
@@ -31,23 +31,23 @@ def refuse(run: AnyPath, file: Path, data: AnyPath | None) -> None:
 
 
 def refuse_existing(file: Path) -> None:
-    """`CorollaError` if the file to write is there."""
+    """Raise `CorollaError` if the file to write exists."""
     if file.exists():
         raise CorollaError(f"{file} is there already; choose another name, or move it away (nothing was changed)")
 
 
 def labeled_images(run: AnyPath, data: AnyPath | None, progress: Progress | None) -> Manifest:
-    """The images of `data`, or those the run was split with."""
+    """The images of `data`, or those of the run's manifest."""
     folder = find_run(run)
     if data is not None:
         return read_labeled(data, progress, folder.check().classes)
     if not folder.manifest_file.is_file():
         raise CorollaError(
-            f"{run} came without its images, and a file is proven on some; say where labeled ones are with --data"
+            f"{run} came without its images, which an export is verified on; give labeled ones with --data"
         )
     manifest = folder.load_manifest()
     if not manifest.root.is_dir():
         raise CorollaError(
-            f"the images of {run} are not under {manifest.root} any more; say where labeled ones are with --data"
+            f"the images of {run} are not under {manifest.root} any more; give labeled images with --data"
         )
     return manifest

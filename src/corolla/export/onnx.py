@@ -1,4 +1,4 @@
-"""From a classifier to the bytes of an ONNX file, with its card in the metadata."""
+"""Turns a classifier into the bytes of an ONNX file, with its card in the metadata."""
 
 import io
 import json
@@ -17,18 +17,18 @@ from corolla.export.graph import Graph
 from corolla.portable.backends import INPUT
 from corolla.portable.card import KEY, OnnxMetadata
 
-OPSET = 18  # what every runtime of the last years reads
-LARGEST = 2**31 - 2**24  # bytes that the format can hold in one file, less the card
-EXAMPLE = (3, 40, 56, 3)  # of images; sizes that occur nowhere else, so that none is taken for fixed
+OPSET = 18  # supported by every runtime of recent years
+LARGEST = 2**31 - 2**24  # the format's limit for one file in bytes, minus the card
+EXAMPLE = (3, 40, 56, 3)  # of images; sizes that occur nowhere else, so that none becomes a constant
 AXES = {0: "images", 1: "height", 2: "width"}
 SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 def build(classifier: Classifier) -> onnx.ModelProto:
-    """The graph of `corolla.export.graph` in single precision; every image of a batch has the same size, any size.
+    """The graph of `corolla.export.graph` in single precision, for batches of images of any one size.
 
-    By PyTorch's exporter of programs, or its older one of traces where that fails. A node's name begins with where it
-    comes from in the model, `model.blocks.0` for instance, and nothing else of this computer is in it.
+    By PyTorch's `torch.export`-based exporter, or its older tracing one if that fails. A node's name starts with its
+    module in the model, such as `model.blocks.0`; the file has no other data of this computer.
     """
     size = sum(tensor.numel() * 4 for tensor in classifier.model.state_dict().values())
     if size > LARGEST:
@@ -37,7 +37,7 @@ def build(classifier: Classifier) -> onnx.ModelProto:
     with torch.no_grad(), hushed():
         try:
             model = free(by_program(graph))
-        except Exception:  # what an exporter of a new version cannot do the older one may
+        except Exception:  # the older exporter may succeed where a new version fails
             model = free(by_trace(graph))
     for node in model.graph.node:
         scopes = {entry.key: entry.value for entry in node.metadata_props}.get(SCOPES)
@@ -65,7 +65,7 @@ def by_program(graph: Graph) -> onnx.ModelProto:
         verbose=False,
     )
     if program is None:
-        raise RuntimeError("it gave nothing")
+        raise RuntimeError("it returned nothing")
     found: onnx.ModelProto = program.model_proto
     return found
 
@@ -87,7 +87,7 @@ def by_trace(graph: Graph) -> onnx.ModelProto:
 
 
 def free(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph; `CorollaError` if it takes images of one size only, or so many at a time."""
+    """The same graph; `CorollaError` if its image size or batch size is fixed."""
     [entered] = model.graph.input
     if not all(entered.type.tensor_type.shape.dim[axis].dim_param for axis in AXES):
         raise CorollaError("this version of PyTorch cannot export a model for images of any size; try another one")
@@ -104,13 +104,13 @@ def with_card(model: onnx.ModelProto, card: OnnxMetadata) -> bytes:
 
 
 def scope(node: Any) -> str:
-    """Where a node comes from: "model.blocks.0.mlp" for instance."""
+    """The module of a node, such as "model.blocks.0.mlp"."""
     return str(node.name).rpartition("/")[0].strip("/").replace("/", ".")
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Without what exporters tell each other's developers."""
+    """A context without the exporters' developer messages."""
     logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():

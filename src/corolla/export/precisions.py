@@ -1,4 +1,4 @@
-"""A graph in fewer bits. Only the model itself is touched: the preparation, the calibration and the novelty are not."""
+"""Reduces a graph's precision: only of the model itself, not of preprocessing, calibration and OOD score."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,22 +12,22 @@ from corolla.export.onnx import hushed, scope
 from corolla.portable.backends import INPUT
 from corolla.portable.card import Precision
 
-MODEL = ("model.patch_embed", "model.blocks")  # the parts that are made of large matrices
-LARGE = 1024  # numbers of a constant that is worth fewer bits
-LEARNED_FROM = 16  # images at a time
+MODEL = ("model.patch_embed", "model.blocks")  # the parts with large matrices
+LARGE = 1024  # minimum number of elements of a constant to convert
+LEARNED_FROM = 16  # images per batch
 
 
 def quantize(model: onnx.ModelProto, precision: Precision, images: Callable[[], NDArray[np.uint8]]) -> onnx.ModelProto:
-    """The graph at a precision; int8 learns the ranges of its numbers from preprocessed `images()` (n, H, W, 3)."""
+    """The graph at a precision; int8 calibrates its ranges on preprocessed `images()` (n, H, W, 3)."""
     if precision == "fp16":
         return halved(model)
     return quantized(model, images()) if precision == "int8" else model
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights kept as float16 and computed with as float32: half the file, as fast, right to three digits.
+    """Weights stored as float16 and cast to float32: half the file size, same speed, correct to three digits.
 
-    Processors have no float16 of their own to compute with; a runtime that has may fold the casts away.
+    CPUs have no float16 arithmetic; a runtime that has it may fold the casts away.
     """
     small = copied(model)
     read = {name for node in small.graph.node if scope(node).startswith(MODEL) for name in node.input}
@@ -45,10 +45,10 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def quantized(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
-    """Matrices and convolutions of 8-bit numbers, by ONNX Runtime's static quantization.
+    """8-bit matrix multiplications and convolutions, by ONNX Runtime's static quantization.
 
-    Weights are int8 with a scale for each channel, activations uint8 between the least and the most that was seen.
-    What has no constant factor (attention), norms, the head and all outside the model stay in float32.
+    Weights are int8 with a scale per channel, activations uint8 between the observed minimum and maximum.
+    Products without a constant factor (attention), norms, the head and everything outside the model stay in float32.
     """
     from onnxruntime.quantization import (
         CalibrationDataReader,
@@ -59,7 +59,7 @@ def quantized(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPr
     )
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """The images, a few at a time."""
+        """The images in batches."""
 
         def __init__(self) -> None:
             self.batches: Iterator[NDArray[np.uint8]] = iter(in_batches(images))
@@ -72,7 +72,7 @@ def quantized(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPr
     with TemporaryDirectory(prefix="corolla-") as scratch, hushed():
         file = Path(scratch) / "int8.onnx"
         quantize_static(
-            copied(model),  # which it would take its weights out of
+            copied(model),  # because it removes the weights from its input
             file,
             Reader(),
             quant_format=QuantFormat.QDQ,
@@ -88,12 +88,12 @@ def quantized(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPr
 
 
 def copied(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A graph of its own."""
+    """A copy of the graph."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     return copy
 
 
 def in_batches(images: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
-    """The images (n, H, W, 3), a few at a time."""
+    """The images (n, H, W, 3) in batches."""
     return [images[start : start + LEARNED_FROM] for start in range(0, len(images), LEARNED_FROM)]

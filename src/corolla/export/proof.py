@@ -1,4 +1,4 @@
-"""An exported file held against its run on real images: the same numbers, the same answers, how much faster."""
+"""Verifies an exported file against its run on real images: same numbers, same predictions, and its speed."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +18,16 @@ from corolla.portable.predictor import OnnxPredictor
 from corolla.text import count
 
 AGREEMENT: Mapping[Precision, float] = {"fp32": 0.995, "fp16": 0.995, "int8": 0.99}  # at least
-PROBABILITY = 1e-3  # by which fp32 may differ at most
+PROBABILITY = 1e-3  # maximum difference of fp32
 BATCH = 32
-WHOLE = 200  # images that the file prepares itself; of fewer a single answer would decide
+WHOLE = 200  # images that the file preprocesses itself; with fewer, a single prediction would decide
 ROUNDS = 5
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds an image, the median of interleaved rounds."""
+    """Seconds per image, the median of interleaved rounds."""
 
     one: float  # one at a time
     batch: float  # 32 together
@@ -35,16 +35,16 @@ class Speed:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """What was seen. A run answers in single precision."""
+    """The results of a comparison. The run computes in single precision."""
 
     precision: Precision
     n: int
     logit: float  # the largest difference
     probability: float  # the largest difference
-    agreement: float  # the share of images with the same answer
+    agreement: float  # the fraction of images with the same prediction
     accuracy: float
     run_accuracy: float
-    whole_n: int  # images given as they are, which the file resized itself
+    whole_n: int  # original images, which the file resized itself
     whole_probability: float
     whole_agreement: float
     speed: Speed
@@ -53,7 +53,7 @@ class ParityReport:
 
     @property
     def faults(self) -> list[str]:
-        """Why it is not good enough, in words; none if it is."""
+        """Why the file is rejected; empty if it passes."""
         least = AGREEMENT[self.precision]
         found = []
         shares = {
@@ -63,7 +63,7 @@ class ParityReport:
         for what, share in shares.items():
             if share < least:
                 found.append(
-                    f"the {self.precision} file answers as the run on {share:.1%} of {what}, less than {least:.1%}"
+                    f"the {self.precision} file predicts as the run on {share:.1%} of {what}, less than {least:.1%}"
                 )
         if self.precision == "fp32" and self.probability > PROBABILITY:
             found.append(f"its probabilities differ by up to {self.probability:.1e}, more than {PROBABILITY:.0e}")
@@ -71,7 +71,7 @@ class ParityReport:
 
     @property
     def slower(self) -> bool:
-        """Whether fewer bits gained no time: neither one at a time nor in batches."""
+        """Whether lower precision is not faster, neither for single images nor in batches."""
         return self.speed.one >= self.fp32_speed.one and self.speed.batch >= self.fp32_speed.batch
 
     def to_json(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def verify_export(
     labels: NDArray[np.int64],
     progress: Progress,
 ) -> ParityReport:
-    """Hold a file against its run on labeled images.
+    """Compare a file with its run on labeled images.
 
     `reference` is the run, `fp32` the file in single precision.
     """
@@ -133,7 +133,7 @@ def largest(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 def measure_speeds(
     repliers: Sequence[Callable[[NDArray[np.uint8]], object]], batch: NDArray[np.uint8], progress: Progress
 ) -> list[Speed]:
-    """The speed of each, in turns, so that whatever else the computer does slows all of them alike."""
+    """The speed of each, measured in turns, so that other load on the computer affects all equally."""
     single: list[list[float]] = [[] for _ in repliers]
     together: list[list[float]] = [[] for _ in repliers]
     for turn in range(ROUNDS + 1):  # the first does not count

@@ -1,12 +1,12 @@
-"""Pillow's crop and resize as two products of matrices, so that a graph can prepare an image of any size itself.
+"""Pillow's crop and resize as two matrix multiplications, so that a graph can preprocess an image of any size itself.
 
-A resized row is a weighted mean of the source's rows, and so is a column; with the weights in a matrix that is
+A resized row is a weighted mean of the source's rows, and likewise a column; with the weights in a matrix this is
 `vertical @ image @ horizontal`. The weights are those of Pillow's resampling: a kernel as wide as the step between
 the new pixels where it shrinks (which is its antialiasing), cut at the image's edges and summing to one. Every
-runtime can multiply matrices, and few agree on what their own resize operators mean.
+runtime can multiply matrices, but their resize operators differ.
 
-Like Pillow it rounds to whole numbers after each direction. Pillow may take the vertical direction first where that is
-less work; here the horizontal one always is, and so a pixel may differ by a rounding.
+Like Pillow, it rounds to integers after each direction. Pillow may resize vertically first if that is
+less work; here the horizontal direction is always first, so a pixel may differ by a rounding.
 """
 
 import torch
@@ -16,7 +16,7 @@ from corolla.preprocessing import Preprocessing
 
 
 class Resize(nn.Module):
-    """From RGB images of any one size to those the model reads; one of the right size stays as it is."""
+    """Resizes RGB images of any one size to the model's input size; images of that size stay unchanged."""
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -24,9 +24,9 @@ class Resize(nn.Module):
         self.kernel = {"bicubic": cubic, "bilinear": triangle}[preprocessing.interpolation]
 
     def forward(self, images: Tensor) -> Tensor:
-        """From uint8 (B, H, W, 3) to whole numbers of [0, 255], float32 (B, 3, rows, columns)."""
+        """From uint8 (B, H, W, 3) to integers in [0, 255], float32 (B, 3, rows, columns)."""
         rows, columns = self.preprocessing.image_size
-        # As tensors, so that the graph computes them anew for every size.
+        # As tensors, so that the graph computes them for every size.
         across, down = (torch.arange(images.shape[axis], dtype=torch.float32) for axis in (2, 1))
         width, height = across[-1] + 1, down[-1] + 1
         prepared = (width == columns) & (height == rows)
@@ -42,7 +42,7 @@ class Resize(nn.Module):
         return (vertical @ planes).round().clamp(0, 255)
 
     def weights(self, source: Tensor, start: Tensor, scale: Tensor, count: int) -> Tensor:
-        """The share of each source pixel (n,) in each of `count` new ones (count, n), `scale` apart from `start` on."""
+        """The weights (count, n) of `n` source pixels in `count` new ones, which start at `start`, `scale` apart."""
         centers = start + (torch.arange(count, dtype=torch.float32) + 0.5) * scale
         apart = (source + 0.5 - centers[:, None]) / scale.clamp(min=1.0)
         shares = self.kernel(apart)

@@ -1,4 +1,4 @@
-"""Answers from an exported file, without torch: ONNX Runtime or OpenVINO and what the file says of itself.
+"""Predictions from an exported file, without torch: ONNX Runtime or OpenVINO and the file's metadata.
 
-`card` is what the file carries beside its weights, `backends` computes, and `predictor` answers as a run does.
+`card` is the metadata, `backends` runs the graph, and `predictor` predicts as a run does.
 """

@@ -1,4 +1,4 @@
-"""What computes an exported file: ONNX Runtime, or OpenVINO. Both are given bytes, so no file beside it is read."""
+"""Runs an exported file with ONNX Runtime or OpenVINO. Both receive bytes, so they read no other file."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -12,25 +12,25 @@ from corolla.errors import CorollaError
 
 Backend = Literal["onnxruntime", "openvino"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
-INPUT = "images"  # uint8 (B, H, W, 3); files of corolla 0.1 call it otherwise, so that each is asked for its own name
-# From images and the names of outputs to these outputs.
+INPUT = "images"  # uint8 (B, H, W, 3); files of corolla 0.1 use another name, so each file is asked for its own
+# Maps images and the names of outputs to these outputs.
 Compute = Callable[[NDArray[np.uint8], Sequence[str]], list[NDArray[np.float32]]]
 
 
 def open_file(content: bytes, backend: Backend, threads: int | None) -> tuple[Compute, list[str], dict[str, str]]:
-    """How to compute a file, the names of its outputs, and its metadata; None for as many threads as it likes.
+    """The function that computes a file, the names of its outputs, and its metadata; None for the default threads.
 
-    Whatever the library raises for a file that is none passes through.
+    Exceptions of the library for an invalid file pass through.
     """
     return {"onnxruntime": open_onnxruntime, "openvino": open_openvino}[backend](content, threads)
 
 
 def open_onnxruntime(content: bytes, threads: int | None) -> tuple[Compute, list[str], dict[str, str]]:
-    """By ONNX Runtime on the CPU."""
+    """Open with ONNX Runtime on the CPU."""
     library = needed("onnxruntime", "onnx")
     options = library.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    options.log_severity_level = 4  # what goes wrong is raised, too
+    options.log_severity_level = 4  # errors are raised anyway
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave the CPU to others
     session = library.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
@@ -44,7 +44,7 @@ def open_onnxruntime(content: bytes, threads: int | None) -> tuple[Compute, list
 
 
 def open_openvino(content: bytes, threads: int | None) -> tuple[Compute, list[str], dict[str, str]]:
-    """By OpenVINO on the CPU, in single precision: left alone it would round to bfloat16 where the CPU can."""
+    """Open with OpenVINO on the CPU, in single precision: its default is bfloat16 where the CPU supports it."""
     core = openvino_core()
     model = core.read_model(content)
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -54,7 +54,7 @@ def open_openvino(content: bytes, threads: int | None) -> tuple[Compute, list[st
     names, entered = [output.get_any_name() for output in compiled.outputs], compiled.inputs[0].get_any_name()
 
     def compute(images: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
-        answers = compiled.create_infer_request().infer({entered: images})  # one a call, so that threads may share it
+        answers = compiled.create_infer_request().infer({entered: images})  # one per call, for thread safety
         return [np.array(answers[name]) for name in outputs]
 
     kept = model.get_rt_info()["framework"] if model.has_rt_info("framework") else {}
@@ -63,15 +63,15 @@ def open_openvino(content: bytes, threads: int | None) -> tuple[Compute, list[st
 
 @cache
 def openvino_core() -> Any:
-    """The same for the whole process: it lends signal handlers their stack, and with the last one they would lose it.
+    """One Core for the whole process: it owns the stack of the signal handlers, which is freed with the last Core.
 
-    The first signal after that, of Ctrl-C or of a process that ended, would then crash Python.
+    The next signal, of Ctrl-C or of an ended child process, would then crash Python.
     """
     return needed("openvino", "openvino").Core()
 
 
 def needed(library: str, extra: str) -> Any:
-    """The library, or `CorollaError` saying how to get it."""
+    """Import the library, or raise `CorollaError` that says how to install it."""
     try:
         return importlib.import_module(library)
     except ImportError:

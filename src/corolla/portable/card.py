@@ -1,7 +1,7 @@
-"""What an exported file says of itself: everything around its weights that an answer needs, as JSON in its metadata.
+"""The metadata of an exported file: everything besides its weights that a prediction needs, as JSON.
 
-The graph itself prepares images, divides by the temperature and scores novelty; what is here tells people and
-programs of other languages how it does so, and holds what no graph can: names, thresholds, and the proof of the export.
+The graph itself preprocesses images, divides by the temperature and computes the OOD score; the metadata tells people
+and other programs how, and has what a graph cannot: names, thresholds, and the results of the verification.
 """
 
 import json
@@ -17,26 +17,26 @@ from corolla.trust.conformal import Conformal
 KEY = "corolla"  # of the metadata
 FORMAT = 1
 MAX_CHARACTERS = 2**24
-COVERAGES = (0.8, 0.9, 0.95, 0.99)  # whose least probabilities are written out
+COVERAGES = (0.8, 0.9, 0.95, 0.99)  # coverages whose probability thresholds are written
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, eq=False)
 class OnnxMetadata:
-    """Beside the weights. `promises` and `novelty` are None for a run that is not calibrated."""
+    """The metadata. `promises` and `novelty` are None for a run that is not calibrated."""
 
     name: str  # of the run
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     precision: Precision
     promises: ConformalCalibration | None
-    novelty: str | None  # the scores that it is the mean of
-    about: dict[str, Any]  # the model, its parameters, how good it is; for people
+    novelty: str | None  # the scores whose mean it is
+    about: dict[str, Any]  # the model, its parameters, its accuracy; for people
     proof: dict[str, Any] = field(default_factory=dict)  # what the export measured
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, with thresholds written out for those who compute with them."""
+        """As plain values, with explicit thresholds for other programs."""
         promised = None
         if self.promises:
             conformal = self.promises.conformal
@@ -62,20 +62,20 @@ class OnnxMetadata:
 
     @staticmethod
     def from_text(text: str) -> "OnnxMetadata":
-        """From what `to_json` gave, of a file that may come from anybody.
+        """The inverse of `to_json`, for an untrusted file.
 
         ValueError, TypeError, KeyError or AttributeError if it is not a card.
         """
         if len(text) > MAX_CHARACTERS:
-            raise ValueError("what it says of itself is too long")
+            raise ValueError("its metadata is too long")
         said = json.loads(text)
         if said["format"] != FORMAT:
             raise ValueError("it was written by another version of corolla; export it again")
         classes, promised, novelty = tuple(said["classes"]), said["promises"], said["novelty"]
         if len(classes) < 2 or len(set(classes)) != len(classes) or not all(isinstance(name, str) for name in classes):
-            raise ValueError("class names should be different texts")
+            raise ValueError("class names should be unique strings")
         if said["precision"] not in PRECISIONS or not isinstance(said["name"], str):
-            raise ValueError("its name or precision is none")
+            raise ValueError("its name or precision is not valid")
         promises = None
         if promised is not None:
             ranks, scores = np.array(promised["ranks"], np.int64), np.array(promised["scores"], np.float32)

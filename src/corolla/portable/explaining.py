@@ -1,6 +1,6 @@
-"""What an exported file's answers rest on: attention rollout, which its graph computes beside them.
+"""Explanations by an exported file: attention rollout, which its graph computes with each prediction.
 
-Relevance, the better map, needs gradients, and a file has none.
+Relevance, the better attribution map, needs gradients, which a file does not have.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from corolla.portable.predictor import OnnxPredictor
 def explain_by_file(
     predictor: OnnxPredictor, images: Sequence[ImageInput]
 ) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
-    """Each image's place with its explanation, or why it cannot be read, in order."""
+    """The index of each image with its explanation, or the reason why it cannot be read, in order."""
     for place, image in enumerate(images):
         pixels = predictor.read(image)
         if isinstance(pixels, ImageError):

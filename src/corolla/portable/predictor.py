@@ -1,4 +1,4 @@
-"""The predictor that is an exported file: it reads images and names answers by the same code as a run's model."""
+"""The predictor of an exported file: it reads images and names predictions with the same code as a run's model."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ from corolla.portable.backends import Backend, Compute, open_file
 from corolla.portable.card import KEY, OnnxMetadata
 from corolla.predictor import ModelOutput, Predictor
 
-MAX_BYTES = 2**31  # what the format can hold in one file
-ELSEWHERE = b"\n\x08location"  # how the entry begins that names a file of weights, which a runtime would go and read
+MAX_BYTES = 2**31  # the format's limit for one file
+ELSEWHERE = b"\n\x08location"  # start of an entry that names an external file of weights, which a runtime would read
 PROBABILITIES, NOVELTY, ROLLOUT = "probabilities", "novelty", "rollout"
 
 
@@ -26,9 +26,9 @@ class OnnxPredictor(Predictor):
 
     @staticmethod
     def load(file: AnyPath, backend: Backend = "onnxruntime", threads: int | None = None) -> "OnnxPredictor":
-        """The predictor of a file that `corolla export` wrote, on as many threads as the backend likes.
+        """The predictor of a file from `corolla export`; `threads` None is the backend's default.
 
-        Raises `CorollaError` if it is not there, damaged, or not one of ours.
+        Raises `CorollaError` if it is missing, damaged, or not from corolla.
         """
         path = at(file)
         try:
@@ -36,10 +36,10 @@ class OnnxPredictor(Predictor):
                 raise ValueError("it is too large")
             content = path.read_bytes()
             if ELSEWHERE in content:
-                raise ValueError("it keeps weights in other files, and only whole ones are opened")
+                raise ValueError("it stores weights in other files, which are not opened")
             compute, outputs, metadata = open_file(content, backend, threads)
             if KEY not in metadata:
-                raise ValueError("it is not from `corolla export`, so nothing says what its numbers mean")
+                raise ValueError("it is not from `corolla export`, so the meaning of its outputs is unknown")
             card = OnnxMetadata.from_text(metadata[KEY])
             wanted = {PROBABILITIES, ROLLOUT} | ({NOVELTY} if card.novelty else set())
             if not wanted <= set(outputs):
@@ -48,20 +48,20 @@ class OnnxPredictor(Predictor):
             raise
         except FileNotFoundError:
             raise CorollaError(f"cannot read {path}: no such file") from None
-        except Exception as error:  # the libraries raise what they like for a broken file
+        except Exception as error:  # the libraries raise any exception for a broken file
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise CorollaError(f"cannot read {path}: {reason}") from None
         return OnnxPredictor(card, compute)
 
     def infer(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
-        """What it says about each of preprocessed images (B, H, W, 3)."""
+        """The outputs for each of the preprocessed images (B, H, W, 3)."""
         names = [PROBABILITIES, NOVELTY] if self.card.novelty else [PROBABILITIES]
         probabilities, *novelty = self.compute(pixels, names)
         if probabilities.shape != (len(pixels), len(self.classes)) or not np.isfinite(probabilities).all():
-            raise CorollaError("the file answers with numbers that are none; it is damaged, export it again")
+            raise CorollaError("the file returns NaN or infinite values; it is damaged, export it again")
         strange = novelty[0].tolist() if novelty else [None] * len(pixels)
         return [ModelOutput(row, each) for row, each in zip(probabilities, strange, strict=True)]
 
     def explain(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The attention rollout (B, rows, columns) of preprocessed images (B, H, W, 3): where answers come from."""
+        """The attention rollout (B, rows, columns) of preprocessed images (B, H, W, 3)."""
         return self.compute(pixels, [ROLLOUT])[0]

@@ -1,4 +1,4 @@
-"""Runs that come with corolla, by name: weights, config and model card, and nothing of their images.
+"""Runs that come with corolla, by name: weights, config and model card, without their images.
 
 Each was made by `corolla train` and `corolla weights convert RUN OUT --to corolla --half`; its card says how.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 from corolla.paths import AnyPath, at
 
 NAMES = ("flowers",)
-EXPORTED = ".onnx"  # how the name of a file ends that a run was exported to
+EXPORTED = ".onnx"  # suffix of an exported file
 
 
 def is_exported(path: AnyPath) -> bool:
@@ -17,7 +17,7 @@ def is_exported(path: AnyPath) -> bool:
 
 
 def run_folder(run: AnyPath) -> Path:
-    """The folder that `run` means: a path to a run, or the name of one that comes with corolla; a run's path wins."""
+    """The folder of `run`: a path to a run, or the name of one that comes with corolla; an existing path wins."""
     path = at(run)
     if str(run) in NAMES and not (path / "config.json").is_file():
         return Path(__file__).parent / str(run)

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights, which is what a run keeps and answers with."""
+"""The exponential moving average (EMA) of the weights, which a run saves and predicts with."""
 
 import copy
 
@@ -9,10 +9,10 @@ from corolla.training.sharding import local, shard, whole_model
 
 
 class ModelEma:
-    """A copy of a model that follows it slowly (Polyak & Juditsky 1992).
+    """An exponential moving average of a model's weights (Polyak & Juditsky 1992).
 
-    Early on the average is short, so that the first, random weights are forgotten: after t steps at most t + 1 of
-    t + 10 parts stay.
+    The decay starts small, so that the random initial weights are forgotten: at step t it is at most
+    (t + 1) / (t + 10).
     """
 
     def __init__(self, model: ViT, decay: float) -> None:
@@ -21,16 +21,16 @@ class ModelEma:
         self.steps = 0
 
     def shard(self) -> None:
-        """Share the average out over the processes, as the model that it follows is."""
+        """Shard the average over the processes, like its model."""
         shard(self.model)
 
     def whole(self) -> ViT:
-        """The average as a model that answers; every process has to ask for it where it is shared out."""
+        """The average as an unsharded model; if it is sharded, every process has to call this."""
         return whole_model(self.model)
 
     @torch.no_grad()
     def update(self, model: ViT) -> None:
-        """Take in the weights after one more step; batch norm's running statistics are averaged too."""
+        """Add the weights after one more step; batch norm's running statistics are averaged too."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         mine = [local(tensor) for tensor in self.model.state_dict().values()]

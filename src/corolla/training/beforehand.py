@@ -1,6 +1,6 @@
-"""What a training is refused for before it begins: everything that can be known without torch, in well under a second.
+"""Checks of a training's arguments before it starts: all that need no torch, in well under a second.
 
-`train` finds the same with the same functions. Here they are asked first, because loading torch takes seconds.
+`train` makes the same checks with the same functions. They run here first because loading torch takes seconds.
 """
 
 from importlib.util import find_spec
@@ -38,9 +38,9 @@ def refuse(
     duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> None:
-    """`CorollaError` for arguments of `train` that it would refuse; leaves nothing behind.
+    """`CorollaError` for arguments that `train` would refuse; leaves nothing behind.
 
-    Of processes that a launcher has started nothing is asked: only `train` knows which of them tells a failure.
+    Does nothing in processes of a launcher: only `train` knows which of them reports errors.
     """
     if is_distributed():
         return
@@ -67,25 +67,25 @@ def refuse(
 
 
 def begun(run: Run, resume: bool) -> Config | None:
-    """The config of the run to go on with, or None for a new one; `CorollaError` rather than to write over anything."""
+    """The config of the run to resume, or None for a new one; `CorollaError` if a file would be overwritten."""
     if resume and run.config_file.is_file():
         return run.load_config()
     if resume and run.hardly_begun():
         return None
     if any(path.name != lock.NAME for path in run.folder.iterdir()):
-        hint = "add --resume to go on with it, or " if run.config_file.is_file() else ""
+        hint = "add --resume to resume it, or " if run.config_file.is_file() else ""
         raise CorollaError(f"{run.folder} is not empty; {hint}choose another --out (nothing was changed)")
     return None
 
 
 def shape_of(recipe: Recipe, num_classes: int) -> ViTConfig:
-    """The shape of a model that begins at random; `CorollaError` if the recipe's name and images make none."""
+    """The config of a model with random weights; `CorollaError` if the recipe's model and image size do not fit."""
     size = (recipe.image_size, recipe.image_size)
     changes = {"distilled": True} if recipe.distill_token else {}
     return vit_config(recipe.model, num_classes, image_size=size, drop_path=recipe.drop_path, **changes)
 
 
 def check_tensorboard() -> None:
-    """`CorollaError` where TensorBoard's files cannot be written."""
+    """`CorollaError` if TensorBoard's files cannot be written."""
     if find_spec("tensorboard") is None:
         raise CorollaError("--tensorboard needs the tensorboard package: pip install 'corolla[tensorboard]'")

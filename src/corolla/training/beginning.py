@@ -1,4 +1,4 @@
-"""What a training begins with: random weights of a named size, or somebody's pretrained ones."""
+"""Initialization of a training: random weights of a named size, or pretrained weights."""
 
 from dataclasses import dataclass, replace
 
@@ -17,14 +17,14 @@ from corolla.weights.loading import HEADS
 
 @dataclass(frozen=True)
 class ModelInit:
-    """The model's shape, its first weights if they are not random, and how its images are prepared."""
+    """The model's config, its initial weights if they are pretrained, and its preprocessing."""
 
     config: ViTConfig
     preprocessing: Preprocessing
     tensors: dict[str, Tensor] | None = None
 
     def model(self, seed: int) -> ViT:
-        """The model to train; what is random in it depends on `seed` alone."""
+        """The model to train; its random weights depend on `seed` alone."""
         torch.manual_seed(seed_of(seed, "weights"))
         model = ViT(self.config)
         if self.tensors is not None:
@@ -35,7 +35,7 @@ class ModelInit:
 
 
 def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> ModelInit:
-    """What `recipe` begins with, for a head of `num_classes`; `weights` are those that it names, if it does."""
+    """The initialization of `recipe` with a head of `num_classes`; `weights` are the ones it names, if any."""
     if weights is not None:
         return from_weights(weights, recipe, num_classes)
     config = shape_of(recipe, num_classes)
@@ -43,10 +43,10 @@ def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> M
 
 
 def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> ModelInit:
-    """The pretrained model with a new head, its learned positions laid out for the recipe's images.
+    """The pretrained model with a new head, its learned position embeddings resized to the recipe's images.
 
-    Fixed positions keep the scale they were trained with and are computed for each size as it comes; rotary ones have
-    none to keep but what `rotary_grid` says.
+    Fixed position embeddings keep the scale they were trained with and are computed for each image size; rotary ones
+    keep only `rotary_grid`.
     """
     config, tensors = weights.config, {k: t for k, t in weights.tensors.items() if not k.startswith(HEADS)}
     size = (recipe.image_size, recipe.image_size)

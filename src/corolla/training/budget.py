@@ -1,7 +1,7 @@
-"""The one dial: how large a model, how large images and how many epochs fit into the minutes of a whole command.
+"""The time budget: which model, image size and number of epochs fit into the minutes of a whole command.
 
-The minutes hold everything from the first image read to the report. This settles the training before its first epoch;
-`corolla.training.replanning` fits what is left of it to the time that is left.
+The minutes cover everything from the first image read to the report. This module plans before the first epoch;
+`corolla.training.replanning` fits the remaining epochs to the remaining time.
 """
 
 import math
@@ -17,19 +17,19 @@ from corolla.training.pace import Pace
 from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 
-SPARE = 0.02  # share of the time that is planned for nothing
+SPARE = 0.02  # fraction of the time that stays unplanned
 REPORT = 4.0  # seconds for the report, its explanations, the model card and the curves
-VALIDATING = 0.1  # share of the time that validations may take
-CALIBRATING = 0.05  # and the calibration, unless the fewest images take longer
+VALIDATING = 0.1  # fraction of the time for validations, at most
+CALIBRATING = 0.05  # and for the calibration, unless the fewest images take longer
 FEWEST_VALIDATIONS = 3
-FEW_EPOCHS = 5  # that are advised where not one has time
+FEW_EPOCHS = 5  # epochs that the error message suggests if not even one fits
 
 
 class Timer(Protocol):
-    """How long things take here, tried on the user's own images."""
+    """Measured speed of this machine on the user's own images."""
 
     def step(self, recipe: Recipe, pixels: int) -> float:
-        """Seconds an image of `pixels` takes in training."""
+        """Seconds per training image of `pixels`."""
 
     def prediction(self, recipe: Recipe) -> tuple[float, float]:
         """Seconds to read an image from its file, and seconds to predict its class."""
@@ -37,53 +37,53 @@ class Timer(Protocol):
 
 @dataclass(frozen=True)
 class Amounts:
-    """How many images a training works on; `train` of them in an epoch, in batches of `batch`."""
+    """How many images a training processes; `train` of them in an epoch, in batches of `batch`."""
 
     train: int
     batch: int
     validation: int
     before: int = 0  # predicted before the first epoch, for a head on frozen features
-    test: int = 0  # predicted after the last one
-    beside: float = 0.0  # seconds an image of test, of somebody else's look at it: a teacher's
-    calibration: int = 0  # and these, for the calibration, if there is time for so many
+    test: int = 0  # predicted after the last epoch
+    beside: float = 0.0  # seconds per test image for the teacher's prediction
+    calibration: int = 0  # predicted for the calibration, if there is time
     least_calibration: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the dial settled on, what it expects, and what it measured for that."""
+    """The chosen recipe, the measured speed and the expected costs."""
 
     recipe: Recipe
     measured: str
     costs: "Costs"
-    calibration: int  # images that are predicted for it
+    calibration: int  # images to predict for the calibration
     most_epochs: int
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds that the parts of a training take here."""
+    """Seconds that the parts of a training take on this machine."""
 
-    image: Mapping[int, float]  # a training image, by its pixels
-    segments: tuple[tuple[float, float, int], ...]  # from this progress to that one, images of so many pixels
-    validation: float  # one, of the whole split
+    image: Mapping[int, float]  # per training image, by its pixels
+    segments: tuple[tuple[float, float, int], ...]  # (from progress, to progress, pixels of the images)
+    validation: float  # one validation of the whole split
     before: float
-    prediction: float  # an image, from its file
+    prediction: float  # per image, from its file
     test: float
 
     def mean_image(self) -> float:
-        """Seconds a training image takes on average."""
+        """Mean seconds per training image."""
         return sum((end - start) * self.image[size] for start, end, size in self.segments)
 
     def size_at(self, progress: float) -> int:
-        """The pixels of an epoch that begins at `progress`."""
+        """The image size of an epoch that starts at `progress`."""
         return [size for start, _, size in self.segments if progress >= start][-1]
 
     def seconds(self, pace: Pace, done: float, an_epoch: int, often: int, slowness: float = 1.0) -> float:
-        """What the training by `pace` takes from `done` epochs to its end, its validations included.
+        """Seconds of the training by `pace` from `done` epochs to its end, its validations included.
 
-        An epoch has `an_epoch` images of one size, `often` is how many validations a whole training has at most, and a
-        step takes `slowness` times as long as was measured.
+        An epoch has `an_epoch` images of one size, `often` is the maximum number of validations of a whole training,
+        and a step takes `slowness` times as long as measured.
         """
         total, epoch = 0.0, math.floor(done)
         while epoch < pace.epochs:
@@ -96,7 +96,7 @@ class Costs:
         return total
 
     def longest(self, time: float, pace: Pace, done: float, an_epoch: int, often: int, slowness: float = 1.0) -> float:
-        """The most epochs, of which `done` are done by `pace`, with which the training takes no more than `time`."""
+        """The maximum total epochs, with `done` of them done by `pace`, whose remainder takes no more than `time`."""
         low, high = done, done + max(time, 0.0) / (an_epoch * min(self.image.values()) * slowness)
         for _ in range(30):
             middle = (low + high) / 2
@@ -106,12 +106,12 @@ class Costs:
 
 
 def validates(progress: float, before: float, often: int) -> bool:
-    """Whether a validation belongs between these two progresses, if a whole training has `often`."""
+    """Whether a validation is due between these two progresses, if a whole training has `often` validations."""
     return math.floor(progress * often + 1e-9) > math.floor(before * often + 1e-9)
 
 
 def segments_of(recipe: Recipe, multiple: int) -> tuple[tuple[float, float, int], ...]:
-    """The recipe's growth as (from progress, to progress, pixels)."""
+    """The recipe's progressive resizing as (from progress, to progress, pixels)."""
     starts = [start for start, _ in recipe.progressive_resizing]
     return tuple(
         (start, end, recipe.image_size_at(start, multiple))
@@ -120,7 +120,7 @@ def segments_of(recipe: Recipe, multiple: int) -> tuple[tuple[float, float, int]
 
 
 def costs_of(recipe: Recipe, amounts: Amounts, timer: Timer, multiple: int) -> Costs:
-    """Time what a training by `recipe` consists of."""
+    """Measure the parts of a training by `recipe`."""
     segments = segments_of(recipe, multiple)
     image = {size: timer.step(recipe, size) for _, _, size in segments}
     reading, predicting = timer.prediction(recipe)
@@ -128,7 +128,7 @@ def costs_of(recipe: Recipe, amounts: Amounts, timer: Timer, multiple: int) -> C
         image,
         segments,
         validation=amounts.validation * predicting,
-        before=amounts.before * (reading + predicting) + amounts.validation * reading,  # read once and kept
+        before=amounts.before * (reading + predicting) + amounts.validation * reading,  # read once and cached
         prediction=reading + predicting,
         test=amounts.test * (reading + predicting + amounts.beside),
     )
@@ -147,8 +147,8 @@ def plan(
 ) -> Plan:
     """The largest preset of `presets` (smallest first) whose training sees enough images in `minutes`.
 
-    `started` is when the time began to count (`clock.now`). One preset alone keeps model and size and fits only the
-    epochs, the last of which may be cut short. Raises `CorollaError` if not one epoch fits.
+    `started` is the start of the budget (`clock.now`). With a single preset, model and image size are fixed and only
+    the epochs are fitted; the last epoch may be cut short. Raises `CorollaError` if not even one epoch fits.
     """
     whole = minutes * 60
 
@@ -167,7 +167,7 @@ def plan(
     chosen: tuple[Recipe, Costs, Amounts] | None = None
     views = 0.0
     for preset in presets:
-        # A larger preset is slower, so one that even this speed is too slow for need not be timed.
+        # A larger preset is slower, so if even this speed is too slow for it, it need not be measured.
         if chosen and views < preset.fewest_views:
             break
         tried = preset.applied_to(recipe)
@@ -187,22 +187,22 @@ def plan(
         enough = 1.1 * (whole - time) + FEWEST_VALIDATIONS * costs.validation + FEW_EPOCHS * epoch
         raise CorollaError(
             f"{amount(minutes, 'minute is', 'minutes are')} too short for one epoch of "
-            f"{count(amounts.train, 'training image')}: it takes about {epoch:.0f} s "
-            f"here, reading, calibrating and measuring {whole - time:.0f} s; "
+            f"{count(amounts.train, 'training image')}: an epoch takes about {epoch:.0f} s "
+            f"here, and reading, calibrating and evaluating {whole - time:.0f} s; "
             f"give --minutes {needed_minutes(enough)} or more, or fewer images"
         )
     settled = settled.changed(validations=often, **lasting(length, amounts))
-    told = f"{rate(1 / costs.mean_image())} images/s, {rate(epoch)} s an epoch"
+    told = f"{rate(1 / costs.mean_image())} images/s, {rate(epoch)} s per epoch"
     return Plan(settled, told, costs, calibration_within(CALIBRATING * whole, costs, amounts), most)
 
 
 def calibration_within(seconds: float, costs: Costs, amounts: Amounts) -> int:
-    """How many images the calibration predicts, if it takes `seconds` at most unless the fewest take longer."""
+    """How many images the calibration predicts in `seconds`, but at least the fewest that it needs."""
     return min(amounts.calibration, max(math.floor(seconds / costs.prediction), amounts.least_calibration))
 
 
 def lasting(epochs: float, amounts: Amounts) -> dict[str, Any]:
-    """The recipe's values for a training of so many epochs, cut to whole batches."""
+    """The recipe's values for a training of `epochs`, rounded down to whole batches."""
     an_epoch = max(amounts.train // amounts.batch, 1)
     batches = max(math.floor(epochs * an_epoch), 1)
     whole = math.ceil(batches / an_epoch)
@@ -210,13 +210,13 @@ def lasting(epochs: float, amounts: Amounts) -> dict[str, Any]:
 
 
 def validations(time: float, seconds: float, usual: int) -> int:
-    """How many validations of so many `seconds` a training of `time` seconds can afford, at most `usual`."""
+    """How many validations of `seconds` each a training of `time` seconds can afford, at most `usual`."""
     affordable = math.floor(VALIDATING * time / seconds) if seconds > 0 else usual
     return max(min(usual, affordable), min(usual, FEWEST_VALIDATIONS))
 
 
 def needed_minutes(seconds: float) -> str:
-    """So many seconds as a number of minutes to ask for, rounded up to two digits."""
+    """The seconds as minutes for `--minutes`, rounded up to two digits."""
     minutes = seconds / 60
     unit = 10.0 ** (math.floor(math.log10(minutes)) - 1) if minutes > 0 else 1.0
     return f"{math.ceil(minutes / unit - 1e-9) * unit:.2g}"

@@ -1,7 +1,7 @@
 """The state of a training between two steps, as one safetensors file that is written whole or not at all.
 
-Because every step begins from its own seed, no state of a random generator belongs here; and because tensors are
-written whole, a training may go on with another number of processes.
+Every step starts from its own seed, so no RNG state is saved. Tensors are saved unsharded, so a training can be
+resumed with another number of processes.
 """
 
 import json
@@ -22,27 +22,27 @@ from corolla.training.sharding import placed, whole
 
 @dataclass
 class TrainState:
-    """How far a training has come, and the best it has seen on validation."""
+    """How far a training is, and its best validation so far."""
 
     epochs_done: int = 0
-    batches_done: int = 0  # of the epoch that has begun
+    batches_done: int = 0  # of the current epoch
     loss_sum: float = 0.0  # over those batches
     epoch_seconds: float = 0.0  # that they took
-    step_seconds: float = 0.0  # and how many of these were steps, not waiting for batches
-    image_size: int = 0  # of that epoch, in pixels
-    seconds: float = 0.0  # of training, over all the times it was resumed
-    spent: float = 0.0  # and of all that the command did before and between
-    pace: Pace = field(default_factory=lambda: Pace(0.0))  # when it will end, as it was last planned
+    step_seconds: float = 0.0  # of these, the time in steps and not waiting for batches
+    image_size: int = 0  # of the current epoch, in pixels
+    seconds: float = 0.0  # of training, over all resumptions
+    spent: float = 0.0  # of the whole command, over all resumptions
+    pace: Pace = field(default_factory=lambda: Pace(0.0))  # the planned end, as last planned
     validated_at: float = 0.0  # the progress at the last validation
-    best_epoch: int = -1  # from 1, 0 for the first head; -1 while nothing was validated
+    best_epoch: int = -1  # from 1, 0 for the initial head; -1 before the first validation
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
-    since_best: int = 0  # validations without a better one
+    since_best: int = 0  # validations without improvement
     average_steps: int = 0
     finished: bool = False
 
     def next_epoch(self) -> None:
-        """One more is done."""
+        """Count one more finished epoch."""
         self.epochs_done += 1
         self.batches_done, self.loss_sum, self.epoch_seconds, self.step_seconds = 0, 0.0, 0.0, 0.0
 
@@ -53,7 +53,7 @@ class TrainState:
 
 
 def gather_state(modules: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Tensor]:
-    """Every tensor that the next step needs, whole, on the CPU; every process has to ask for it."""
+    """Every tensor that the next step needs, unsharded, on the CPU; every process has to call this."""
     tensors: dict[str, Tensor] = {}
     for part, module in modules.items():
         tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
@@ -64,18 +64,18 @@ def gather_state(modules: Mapping[str, nn.Module], optimizers: list[Optimizer]) 
 
 
 def save_checkpoint(path: Path, position: TrainState, state: dict[str, Tensor], key: str) -> None:
-    """Write where a training is and its `gather_state`; `key` says which training it is."""
+    """Write the position of a training and its `gather_state`; `key` identifies the training."""
     words = {"position": json.dumps(asdict(position)), "key": key}
     save_sealed(state, path, words)
 
 
 def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: list[Optimizer], key: str) -> TrainState:
-    """Put a saved state back; `CorollaError` if the file is damaged or belongs to another training."""
+    """Restore a saved state; `CorollaError` if the file is damaged or belongs to another training."""
     try:
         tensors, words = load_sealed(path)
         if words.get("key") != key:
             raise CorollaError(
-                f"{path} belongs to a training with other data, recipe or seed; "
+                f"{path} belongs to a training with other data, recipe, seed or version of corolla; "
                 "repeat the command it was started with, or choose another --out"
             )
         position = TrainState.from_json(json.loads(words["position"]))
@@ -90,15 +90,15 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: li
             put_back(optimizer, parts["optimizer"], number)
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorollaError(f"cannot continue from {path}: {first}; delete it and start anew") from None
+        raise CorollaError(f"cannot continue from {path}: {first}; delete it and start again") from None
     return position
 
 
 def put_back(optimizer: Optimizer, tensors: dict[str, Tensor], number: int) -> None:
-    """Give an optimizer its saved state, each tensor laid out in memory as the parameter it belongs to.
+    """Restore an optimizer's saved state, each tensor in the memory layout of its parameter.
 
-    The fused AdamW walks parameter and state side by side in memory, so one in channels-last order and the other not
-    would pair up the wrong numbers without a word.
+    The fused AdamW reads parameter and state in memory order, so if only one of them is channels-last, it would
+    silently pair the wrong numbers.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}

@@ -1,4 +1,4 @@
-"""Which recipe a training really runs with: the named one, the user's changes, and the minutes dial."""
+"""The final recipe of a training: the named recipe, the user's overrides, and the time budget."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
 from corolla.models.names import name_of, vit_config
+from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.text import amount
-from corolla.training.budget import Amounts, Plan, plan
+from corolla.training.budget import Amounts, Plan, Timer, plan
 from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
@@ -23,8 +24,7 @@ from corolla.training.suiting import (
     suited_to_few,
 )
 
-if TYPE_CHECKING:  # a recipe is chosen, or refused, without torch
-    from corolla.training.trial import Trial
+if TYPE_CHECKING:  # a recipe is chosen, or rejected, without torch
     from corolla.weights import Weights
 
 
@@ -39,16 +39,16 @@ def weights_of(changes: dict[str, Any], progress: Progress) -> "Weights | None":
 
 
 def refuse_second_model(changes: dict[str, Any]) -> None:
-    """`CorollaError` for a model beside weights."""
+    """`CorollaError` if both weights and a model are given."""
     if changes.get("weights") and "model" in changes:
         raise CorollaError("--weights brings its own model; leave --model out")
 
 
 def resolve_recipe(name: str | None, changes: dict[str, Any], weights: "Weights | None") -> tuple[NamedRecipe, Recipe]:
-    """The recipe called `name`, or the one that the user's `changes` ask for, and the same with those changes.
+    """The recipe called `name`, or the default for the user's `changes`, and the same with those changes.
 
-    A teacher beside weights teaches a fine-tune.
-    Weights bring their model and, where they say it, the size of their images.
+    With both a teacher and weights, the weights are fine-tuned with distillation.
+    Weights determine the model and, if they say it, the image size.
     """
     usual = "distill" if changes.get("teacher") else "finetune" if changes.get("weights") else "scratch"
     named = named_recipe(name or usual)
@@ -74,7 +74,7 @@ def resolve_recipe(name: str | None, changes: dict[str, Any], weights: "Weights 
             f"leave --recipe out to fine-tune {recipe.weights}"
         )
     if recipe.teacher and "teacher" not in named.needs:
-        raise CorollaError(f"the recipe {named.recipe.name} learns from no teacher; leave --recipe or --teacher out")
+        raise CorollaError(f"the recipe {named.recipe.name} uses no teacher; leave --recipe or --teacher out")
     return named, recipe
 
 
@@ -85,15 +85,16 @@ def fit_to_minutes(
     minutes: float,
     weights: "Weights | None",
     manifest: Manifest,
-    trial: "Trial",
+    timer: Timer,
+    processes: Processes,
     progress: Progress,
     started: float,
     beside: float = 0.0,
 ) -> Plan:
-    """The recipe with what the user's `changes` left open fitted to `minutes`, which began at `started`.
+    """Fit what the user's `changes` leave open to `minutes`, which started at `started`.
 
-    `beside` are seconds an image of the test split that its teacher will take at the end.
-    A model, weights or an image size set by hand leave only the epochs to fit.
+    `beside` are the seconds per test image for the teacher's prediction at the end.
+    If the user set a model, weights or an image size, only the epochs are fitted.
     """
     images = manifest.size("train")
     presets = laid_out(suited_presets(named.presets, native_side(manifest)), images, changes)
@@ -109,10 +110,10 @@ def fit_to_minutes(
         presets,
         lambda tried: amounts_of(manifest, tried, beside),
         lambda tried: most_epochs(named.most_epochs, images, tried.batch_size),
-        trial,
+        timer,
         patch_of,
         started,
-        trial.machine.processes,
+        processes,
     )
     taken = fitted.recipe
     progress.note(
@@ -123,7 +124,7 @@ def fit_to_minutes(
 
 
 def laid_out(presets: Sequence[Preset], images: int, changes: dict[str, Any]) -> tuple[Preset, ...]:
-    """The presets for a training split of so many `images`; what the user's `changes` say stays as it is."""
+    """The presets for a training split of `images`; the user's `changes` are left as they are."""
 
     def values_of(preset: Preset) -> dict[str, Any]:
         values = {name: value for name, value in preset.values.items() if name not in changes}
@@ -137,12 +138,12 @@ def laid_out(presets: Sequence[Preset], images: int, changes: dict[str, Any]) ->
 
 
 def shaped_by_hand(changes: dict[str, Any]) -> bool:
-    """Whether the user's `changes` say which model or which size of images it shall be."""
+    """Whether the user's `changes` set the model or the image size."""
     return not changes.keys().isdisjoint({"model", "image_size", "progressive_resizing", "weights"})
 
 
 def suited(recipe: Recipe, changes: dict[str, Any], manifest: Manifest) -> Recipe:
-    """The recipe for these images, small or few as they may be; what the user's `changes` say stays."""
+    """The recipe adapted to small or few images; the user's `changes` are left as they are."""
     if not shaped_by_hand(changes) and recipe.model:
         own = Preset(recipe.model, recipe.image_size, recipe.progressive_resizing, 0)
         recipe = suited_presets((own,), native_side(manifest))[0].applied_to(recipe)
@@ -150,7 +151,7 @@ def suited(recipe: Recipe, changes: dict[str, Any], manifest: Manifest) -> Recip
 
 
 def amounts_of(manifest: Manifest, recipe: Recipe, beside: float = 0.0) -> Amounts:
-    """How many images a training by `recipe` works on, and what follows it."""
+    """How many images a training by `recipe` processes, calibration and evaluation included."""
     from corolla.evaluation.calibrating import amount_of, can_calibrate  # which loads torch
 
     train, validation = manifest.size("train"), manifest.size("val")

@@ -1,22 +1,22 @@
-"""The clock that a training's minutes are counted by; in one place, so that a test can put another one there."""
+"""The clock of a training's time budget; in one place, so that a test can replace it."""
 
 import time
 
 
 def now() -> float:
-    """Seconds since some moment; called as `clock.now()`."""
+    """Monotonic seconds; called as `clock.now()`."""
     return time.monotonic()
 
 
 class Stopwatch:
-    """Which phase of a command took how many seconds."""
+    """The seconds that each phase of a command took."""
 
     def __init__(self, started: float) -> None:
         self.last = started
         self.seconds: dict[str, float] = {}
 
     def lap(self, phase: str) -> None:
-        """Everything since the last lap was `phase`."""
+        """Add the time since the last lap to `phase`."""
         time_now = now()
         self.seconds[phase] = self.seconds.get(phase, 0.0) + time_now - self.last
         self.last = time_now

@@ -1,4 +1,4 @@
-"""`torch.compile` for the encoder's blocks, where a measurement says that the training is long enough to pay for it."""
+"""`torch.compile` for the encoder's blocks, if a measurement shows that the training is long enough to pay for it."""
 
 import copy
 import time
@@ -16,7 +16,7 @@ from corolla.processes import ALONE, Processes
 from corolla.training.sharding import is_sharded
 
 LONG = 600.0  # seconds of computing, below which compiling is not even tried
-GAIN = 0.03  # share of the step that has to be saved
+GAIN = 0.03  # fraction of a step's time that compiling must save
 STEPS = 3  # timed
 
 
@@ -29,16 +29,16 @@ class Compiling:
 
     @staticmethod
     def of_run(training: Mapping[str, Any]) -> "Compiling":
-        """What a run's config says of it; a run from before it was said computed plainly."""
+        """The decision in a run's config; runs of versions that did not save it were not compiled."""
         return Compiling(
-            training.get("compiled", False), training.get("compiled_reason", "the run began before it was measured")
+            training.get("compiled", False), training.get("compiled_reason", "this run started without measuring it")
         )
 
 
 def compile_blocks(model: ViT) -> None:
-    """Compile each block where it stands: names and weights stay, and equal blocks share their code.
+    """Compile each block in place: names and weights stay, and equal blocks share their code.
 
-    What cannot be compiled, for one size of images say, is computed as it would be without.
+    What cannot be compiled, for example for one image size, runs uncompiled.
     """
     torch._dynamo.config.suppress_errors = True
     for block in model.blocks:
@@ -54,15 +54,15 @@ def choose_compiling(
     sizes: int,
     processes: Processes = ALONE,
 ) -> Compiling:
-    """Time both ways on a copy of the model, and take what ends sooner over `steps`, of `sizes` sizes of images.
+    """Time both ways on a copy of the model, and choose the one that is faster over `steps` with `sizes` image sizes.
 
-    A compiler that is missing or fails is a reason like any other. `processes` take the times of the main one.
+    If the compiler is missing or fails, that is the reason not to compile. All `processes` use the main one's times.
     """
     device = next(model.parameters()).device
     if device.type not in ("cpu", "cuda"):
-        return Compiling(False, f"the compiler knows little of {device.type}")
+        return Compiling(False, f"it is not supported on {device.type}")
     if is_sharded(model):
-        return Compiling(False, "the model is shared out over processes")
+        return Compiling(False, "the model is sharded over processes")
     trial = copy.deepcopy(model).train()
     images = torch.zeros(batch_size, 3, image_size, image_size, device=device)
 
@@ -81,18 +81,18 @@ def choose_compiling(
 
     first = processes.agree(seconds())  # longer than all others
     if first * steps < LONG or (plain := fastest(seconds)) * steps < LONG:
-        return Compiling(False, "so short a training would not pay for it")
+        return Compiling(False, "the training is too short to pay for it")
     started = time.monotonic()
     try:
         for block in trial.blocks:
             block.compile(dynamic=False)
         seconds()
-    except Exception as error:  # whatever a compiler's toolchain can raise
+    except Exception as error:  # a compiler's toolchain can raise anything
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return Compiling(False, f"the compiler failed ({said[:100]})")
     cost = processes.agree(time.monotonic() - started)
     compiled = fastest(seconds)
     saved = (plain - compiled) * steps
     if compiled < plain * (1 - GAIN) and saved > cost * sizes:
-        return Compiling(True, f"a step takes {1 - compiled / plain:.0%} less time so")
-    return Compiling(False, f"a step takes {compiled / plain:.2f} times as long compiled")
+        return Compiling(True, f"a compiled step takes {1 - compiled / plain:.0%} less time")
+    return Compiling(False, f"a compiled step takes {compiled / plain:.2f} times as long")

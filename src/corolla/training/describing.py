@@ -1,4 +1,4 @@
-"""What a training says before its first epoch: the data, how it is computed, and what cannot work in the time."""
+"""What a training prints before its first epoch: the data, the model, the device, and warnings about the time."""
 
 import math
 
@@ -16,7 +16,7 @@ from corolla.training.verdict import say_before
 
 
 def describe(manifest: Manifest, progress: Progress) -> None:
-    """Say what the data is, and what may be wrong with it."""
+    """Print what the data is, and what may be wrong with it."""
     counts = ", ".join(f"{manifest.size(name)} {name}" for name in SPLITS)
     total = sum(manifest.size(name) for name in SPLITS)
     progress.note(f"{total} images of {len(manifest.classes)} classes: {counts}")
@@ -29,11 +29,11 @@ def describe(manifest: Manifest, progress: Progress) -> None:
         progress.note(hint)
     most, fewest = max(manifest.counts("train").values()), min(manifest.counts("train").values())
     if most > 3 * fewest:
-        progress.note(f"the classes are uneven ({fewest} to {most} training images); --class-weights balanced may help")
+        progress.note(f"imbalanced classes ({fewest} to {most} training images); --class-weights balanced may help")
 
 
 def named(manifest: Manifest, most: int = 10) -> str:
-    """The first classes with all of their images, and how many more there are."""
+    """The first classes with their numbers of images, and how many more classes there are."""
     counts = [sum(manifest.counts(split)[name] for split in SPLITS) for name in manifest.classes[:most]]
     told = ", ".join(f"{name} ({count})" for name, count in zip(manifest.classes, counts, strict=False))
     more = len(manifest.classes) - most
@@ -41,16 +41,16 @@ def named(manifest: Manifest, most: int = 10) -> str:
 
 
 def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Runtime, progress: Progress) -> None:
-    """Say what is trained, how it is computed, and why so."""
+    """Print what is trained, how it is computed, and why."""
     compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
     patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
     written = use_eager_attention(machine.device, precision.dtype, patches, trains=True)
     model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
     said = [
         f"{model} at {recipe.image_size} px, {config.training['parameters']:,} parameters, on {machine.device}",
-        f"mixed precision: {precision.mixed}, for {precision.reason}",
-        f"attention: {'written out' if written else 'fused'}",
-        f"compiled: {'yes' if compiling.wanted else 'no'}, for {compiling.reason}",
+        f"mixed precision: {precision.mixed} ({precision.reason})",
+        f"attention: {'eager' if written else 'fused'}",
+        f"compiled: {'yes' if compiling.wanted else 'no'} ({compiling.reason})",
     ]
     if count > 1:
         said.append(f"{count} processes share {'the model and ' if machine.fsdp else ''}each batch")
@@ -60,7 +60,7 @@ def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine
 def warn_before(
     recipe: Recipe, manifest: Manifest, minutes: float | None, taught: FittedTeacher | None, progress: Progress
 ) -> None:
-    """Say what cannot work in the time there is, before it is spent."""
+    """Print a warning if the training cannot work in the given time, before that time is spent."""
     said = say_before(
         views=math.floor(recipe.length * manifest.size("train")),
         classes=len(manifest.classes),

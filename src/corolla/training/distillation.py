@@ -1,8 +1,8 @@
-"""Distillation: the student learns what its teacher says of the very view it sees.
+"""Distillation: the student learns its teacher's predictions for the same augmented crop.
 
-DeiT's soft and hard distillation (arXiv 2012.12877, section 3) by a head of its own or by the one head there is, on
-mixed views too, as in function matching (2106.05237), and the teacher's feature maps as guidance for the student's
-patches (2207.10026), which tell far more of a small data set than its labels do.
+DeiT's soft and hard distillation (arXiv 2012.12877, section 3) with a separate head or the only head, also on crops
+mixed by MixUp and CutMix, as in function matching (2106.05237); and feature distillation from the teacher's feature
+maps into the student's patches (2207.10026), which carry far more information on a small data set than its labels.
 """
 
 from collections.abc import Callable
@@ -18,25 +18,25 @@ from corolla.training.teachers.teacher import Teacher
 
 
 class Distillation(nn.Module):
-    """The loss of a student beside a teacher; holds the projections from patches to the teacher's features."""
+    """The loss of a student with a teacher; holds the projections from patches to the teacher's features."""
 
     def __init__(
         self, recipe: Recipe, teacher: Teacher, model: ViT, preprocessing: Preprocessing, shared: bool = False
     ) -> None:
         super().__init__()
         self.shared = shared  # several processes have a part of each batch
-        self.recipe, self.teachers, self.preprocessing = recipe, [teacher], preprocessing  # in a list: not a part
+        self.recipe, self.teachers, self.preprocessing = recipe, [teacher], preprocessing  # a list: not a submodule
         self.project = nn.ModuleList(nn.Linear(model.config.embed_dim, channels) for channels in teacher.channels)
         self.project.requires_grad_(
             recipe.feature_distill_weight > 0
-        )  # what shares out a training refuses weights without a use
+        )  # DDP and FSDP reject trainable weights that are not used
 
     def forward(
         self, model: ViT, images: Tensor, targets: Tensor, labeled: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        """The loss of normalized views (B, 3, H, W) with targets (B,) or (B, classes).
+        """The loss of normalized augmented crops (B, 3, H, W) with targets (B,) or (B, classes).
 
-        `labeled` gives the labels' part of it for logits (B, classes) and these targets.
+        `labeled` computes the labels' part of it from logits (B, classes) and these targets.
         """
         recipe, [teacher] = self.recipe, self.teachers
         answer, maps = teacher.look(images, self.preprocessing)
@@ -44,7 +44,7 @@ class Distillation(nn.Module):
         z = model.forward_features(images, seen)
         logits = model.head(model.pool(z)).float()
         taught = logits if model.head_dist is None else model.head_dist(z[:, 1]).float()
-        # The teacher's middle guides the patch embedding, its end the last layer.
+        # The teacher's middle feature map is the target of the patch embedding, its last one of the last layer.
         layers = (seen.patches, model.patch_tokens(z))[-len(maps) :]
         guided = [project(layer).float() for project, layer in zip(self.project, layers, strict=True)]
         loss = labeled(logits, targets)
@@ -56,7 +56,7 @@ class Distillation(nn.Module):
         return loss
 
     def taught(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """How far the student's logits are from the teacher's, both (B, classes)."""
+        """The distillation loss between the student's and the teacher's logits, both (B, classes)."""
         if self.recipe.distillation_type == "hard":
             return F.cross_entropy(logits, answer.argmax(dim=1))  # eq. 3
         heat = self.recipe.distill_temperature
@@ -67,8 +67,8 @@ class Distillation(nn.Module):
 def guide(guided: Tensor, feature_map: Tensor, grid: tuple[int, int], shared: bool = False) -> Tensor:
     """1 - cosine between projected patches (B, N, C) on `grid` and the teacher's map (B, C, h, w), on the coarser grid.
 
-    Every channel of the map is standardized over the batch first, over all processes' if it is shared: some are a
-    hundred times as large as others.
+    First every channel of the map is standardized over the batch, across all processes if it is `shared`: some
+    channels are a hundred times as large as others.
     """
     rows, columns = (min(mine, theirs) for mine, theirs in zip(grid, feature_map.shape[-2:], strict=True))
     student = guided.transpose(1, 2).reshape(len(guided), -1, *grid)

@@ -36,9 +36,9 @@ def image_features(
 ) -> Tensor:
     """The features (images, views, C) of the images under `root`, float32, in their order.
 
-    The two views are the image and its mirror image, the one view is the image. With `key`, which should name the
-    network's weights, they are kept in corolla's cache and found there again as long as images and preprocessing are
-    the same; those of a call that was broken off, too.
+    Two views are the image and its horizontal flip, one view is the image. With `key`, which should identify the
+    network's weights, the features are cached and reused as long as images and preprocessing are the same; an
+    interrupted call caches what it has computed.
     """
     paths, file = [root / example.path for example in examples], file_of(examples, preprocessing, key, views)
     if file is None:
@@ -62,7 +62,7 @@ def image_features(
 
 
 def kept_in(file: Path) -> Tensor | None:
-    """The features in a file of the cache; None where it is not there, or not whole."""
+    """The features in a file of the cache; None if it is missing or not complete."""
     try:
         kept: Tensor = load_sealed(file)[0]["features"]
     except (OSError, DamagedError, KeyError):
@@ -71,7 +71,7 @@ def kept_in(file: Path) -> Tensor | None:
 
 
 def file_of(examples: Sequence[Example], preprocessing: Preprocessing, key: str, views: int = 2) -> Path | None:
-    """Where the cache keeps such features; None without `key`, or where an image's content is not known."""
+    """The cache file of these features; None without `key`, or if an image's hash is not known."""
     if not key or not all(example.sha256 for example in examples):
         return None
     said = [key, json.dumps(preprocessing.to_json(), sort_keys=True), *(example.sha256 for example in examples)]
@@ -90,9 +90,9 @@ def compute_features(
     views: int = 2,
     rows: list[Tensor] | None = None,
 ) -> Tensor:
-    """The features (images, views, C) of the images at `paths` and, of two views, of their mirror images.
+    """The features (images, views, C) of the images at `paths` and, with two views, of their horizontal flips.
 
-    `rows` are those of the first of them, which are there already; what is computed is added batch by batch.
+    `rows` are the features of the first images, which exist already; new batches are appended to it.
     """
     rows = [] if rows is None else rows
     first = sum(map(len, rows))
@@ -111,10 +111,10 @@ def compute_features(
 
 
 def digest(network: nn.Module) -> str:
-    """A name for what a network computes: equal for equal tensors in equal architectures."""
+    """A hash of what a network computes: equal for equal tensors in equal architectures."""
     whole = hashlib.sha256()
     for module in network.modules():
-        if isinstance(module, ViT):  # heads, rotary positions and what is pooled are in no tensor
+        if isinstance(module, ViT):  # no tensor holds the number of heads, rotary positions and pooling
             whole.update(repr(replace(module.config, drop_path=0.0)).encode())
     for name, tensor in network.state_dict().items():
         whole.update(name.encode())

@@ -1,4 +1,4 @@
-"""The end of a training: calibrate the weights that were kept, measure them once, and write down what came out."""
+"""The end of a training: calibrate the saved weights, evaluate them once, and write the report."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -30,16 +30,16 @@ def finish(
     watch: clock.Stopwatch,
     since: float | None = None,
 ) -> None:
-    """Calibrate the kept weights, measure them once on the test split, and write curves, report and model card.
+    """Calibrate the saved weights, evaluate them once on the test split, and write curves, report and model card.
 
-    `since` is when a training began that has just ended (`clock.now`): how long all of it took is kept with the run.
-    Of several processes the main one calibrates and writes, and all answer about their part of the test split.
+    `since` is the start of a training that has just ended (`clock.now`): its total time is saved with the run.
+    With several processes, the main one calibrates and writes, and each predicts its part of the test split.
     """
     processes, device = machine.processes, str(machine.accelerator().device)
     processes.wait()  # until the weights are written
     evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
     if processes.main:
-        for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer of use
+        for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer used
             leftover.unlink(missing_ok=True)
         if learned(run.history()):
             draw_curves(run.history(), run.curves)
@@ -49,7 +49,7 @@ def finish(
         if processes.main:
             classifier.calibration.save(run.calibration)
     else:
-        progress.note("too few validation images to calibrate it, so its probabilities are as they come")
+        progress.note("too few validation images to calibrate the model, so its probabilities are not calibrated")
     watch.lap("calibration")
     if manifest.split("test"):
         evaluation = evaluate_split(classifier, manifest, "test", progress.stage)
@@ -71,7 +71,7 @@ def finish(
     watch.lap("report")
     if since is not None:
         phases = ", ".join(f"{phase} {seconds:.0f}" for phase, seconds in watch.seconds.items() if seconds >= 0.5)
-        progress.note(f"{clock.now() - since:.0f} s in all: {phases}")
+        progress.note(f"{clock.now() - since:.0f} s in total: {phases}")
     progress.note(f"the run is in {run.folder}; its report is {run.report}")
 
 
@@ -83,7 +83,7 @@ def conclude(
     watch: clock.Stopwatch,
     since: float,
 ) -> None:
-    """Keep what the training took and whether it has worked, and say so if it has not."""
+    """Save the training's time and verdict, and print a warning if it did not work."""
     config = run.load_config()
     training: dict[str, Any] = dict(config.training)
     found = [verdict(training, config.recipe, manifest, evaluation)]
@@ -103,7 +103,7 @@ def conclude(
 def verdict(
     training: dict[str, Any], recipe: dict[str, Any], manifest: Manifest, evaluation: Evaluation | None
 ) -> str | None:
-    """What is wrong with the result, on the test split or else on validation; None where nothing is."""
+    """What is wrong with the result, on the test split or else on validation; None if nothing is."""
     split, teacher = "test" if evaluation else "validation", training.get("teacher", {})
     labels = evaluation.labels if evaluation else np.array(manifest.labels("val"))
     if not len(labels):
@@ -125,7 +125,7 @@ def verdict(
 
 
 def unlike(training: dict[str, Any], drawn: Collection[str], manifest: Manifest, evaluation: Evaluation) -> str | None:
-    """That the validation and the test split are not alike, if the model finds it out; `drawn` are not the user's."""
+    """A warning if the accuracies on validation and test differ; `drawn` are the splits that corolla made."""
     labels = np.array(manifest.labels("val"))
     if not len(labels) or training.get("best_val_accuracy") is None:
         return None

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-STRENGTHS = tuple(10.0**power for power in np.arange(-4, 1.5, 0.5))  # of scikit-learn's C, weakest weights first
+STRENGTHS = tuple(10.0**power for power in np.arange(-4, 1.5, 0.5))  # scikit-learn's C, strongest regularization first
 ITERATIONS = 500
-FEWEST_ITERATIONS = 5  # below which a fit is not worth its name
+FEWEST_ITERATIONS = 5  # fewer give no useful fit
 
 Fit = tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
 
 
 @dataclass(frozen=True)
 class LinearHead:
-    """A head's weight (classes, C) and bias (classes,), and what chose it."""
+    """A head's weight (classes, C) and bias (classes,), and what it was chosen by."""
 
     weight: Tensor
     bias: Tensor
@@ -37,14 +37,14 @@ def fit_head(
     seconds: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LinearHead:
-    """Fit classes to features (n, views, C) whose label (n,) is a class number; validation's likewise.
+    """Fit a classifier to features (n, views, C) with class numbers (n,) as labels; the same for validation.
 
-    Every view is a training example; a validation image is answered with the mean over its views. The strength is
-    the one of `strengths` with the best validation accuracy, and of the smallest log loss among equals. A class without
+    Every view is a training example; the prediction for a validation image is the mean over its views. The chosen
+    strength has the best validation accuracy of `strengths`, and the smallest log loss among equals. A class without
     a training image keeps a weight of zero and a bias that never wins. `progress(done, of)` counts strengths.
 
-    With `seconds`, which it takes at most about, every other strength is tried first, and then the others, those near
-    the best before those far from it; what there is no time for is left out, and a fit that is too slow ends early.
+    `seconds` limits the time, approximately: every other strength is tried first, then the others, nearest to the best
+    first. Strengths without time are left out, and a fit that is too slow ends early.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -80,7 +80,7 @@ def fit_head(
                 progress(len(tried), len(strengths))
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a strength that has not converged is judged as it is
+        warnings.simplefilter("ignore")  # a fit that has not converged is evaluated as it is
         try_all(strengths if seconds is None else strengths[::2])
         if seconds is not None:
             best = best_of(tried)
@@ -100,7 +100,7 @@ def fit_head(
 
 
 def iteration_seconds(x: np.ndarray[tuple[int, ...], np.dtype[np.float64]], num_classes: int) -> float:
-    """About what an iteration of L-BFGS takes on rows (n, C): two products with a head's weight, and as much again."""
+    """Estimated seconds of an L-BFGS iteration on rows (n, C): twice the two matmuls with a head's weight."""
     weight = np.zeros((x.shape[1], num_classes))
     started = time.monotonic()
     x.T @ (x @ weight)
@@ -108,7 +108,7 @@ def iteration_seconds(x: np.ndarray[tuple[int, ...], np.dtype[np.float64]], num_
 
 
 def best_of(tried: dict[float, tuple[tuple[float, float], Fit]]) -> float:
-    """The strength that was judged best, the one of the weakest weights among equals."""
+    """The best strength, the one with the strongest regularization among equals."""
     return max(sorted(tried), key=lambda strength: tried[strength][0])
 
 
@@ -122,7 +122,7 @@ def judge(
     labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
     classes: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
 ) -> tuple[float, float]:
-    """Accuracy and negative log loss of chances (n, classes), larger is better."""
+    """Accuracy and negative log loss of probabilities (n, classes); larger is better."""
     column = {number: place for place, number in enumerate(classes.tolist())}
     given = np.array(
         [chances[row, column[label]] if label in column else 0.0 for row, label in enumerate(labels.tolist())]

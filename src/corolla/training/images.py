@@ -1,7 +1,7 @@
-"""Training images in batches of random views, drawn in a seeded order, epoch by epoch.
+"""Training images in batches of random augmented crops ("views"), in a seeded order, epoch by epoch.
 
-An order and a view are functions of seed, epoch and image alone. So an epoch can begin at any batch, several
-processes can have a part of each batch, and the workers that make views can be replaced, and nothing changes.
+The order and each view depend on seed, epoch and image alone. So an epoch can start at any batch, several processes
+can share each batch, and workers can be replaced, with the same result.
 """
 
 import math
@@ -22,13 +22,13 @@ from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import TrainTransform
 from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 
-MARGIN = 1.5  # images are kept at so many times the training size, for the crops to be cut from
+MARGIN = 1.5  # images are cached at this multiple of the training size, to cut the crops from
 
 Batch = tuple[Tensor, Tensor]  # uint8 views (B, 3, size, size) and class numbers (B,)
 
 
 class ImageLoader(Protocol):
-    """What a training is fed with: the same batches however many processes share them."""
+    """The data loader of a training: the same batches for any number of processes."""
 
     batch_size: int  # images of a batch, of all processes together
 
@@ -39,12 +39,12 @@ class ImageLoader(Protocol):
         """This process's part of each batch from batch `start` of epoch `epoch` on, in views of `size` pixels."""
 
     def prepare(self, epoch: int, size: int) -> None:
-        """Perhaps begin with the epoch that comes next; no further batch of the one before may be asked for."""
+        """Optionally start the next epoch in advance; no further batch of the epoch before may be requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSpec:
-    """One image of one epoch: which, the seed of its view, and the pixels of the view's side."""
+    """One image of one epoch: its index, the seed of its view, and the size of the view in pixels."""
 
     index: int
     seed: int
@@ -52,7 +52,7 @@ class SampleSpec:
 
 
 class TrainingImages(Dataset[Batch]):
-    """Images and class numbers; asked with a list of draws, answers with a batch of random views."""
+    """Images and class numbers; indexed with a list of `SampleSpec`, it returns a batch of random views."""
 
     def __init__(self, pixels: Pixels, labels: list[int], views: TrainTransform) -> None:
         self.pixels, self.labels, self.views = pixels, torch.tensor(labels), views
@@ -82,11 +82,11 @@ class TrainingImages(Dataset[Batch]):
 
 
 class EpochSampler(Sampler[list[SampleSpec]]):
-    """Every image once an epoch, in an order seeded by run and epoch, in full batches.
+    """Every image once per epoch, in an order seeded by run and epoch, in full batches.
 
-    Set `epoch`, `size` and the batch to `start` at before each pass. The images left over after the last full batch
-    are dropped for this epoch; another order leaves others over in the next. A set smaller than one batch is one
-    smaller batch. Of each batch this gives the part that is this process's.
+    Set `epoch`, `size` and the first batch `start` before each pass. The images after the last full batch are
+    dropped; the next epoch's order drops others. A set smaller than one batch is one smaller batch. Yields this
+    process's part of each batch.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int, processes: Processes = ALONE) -> None:
@@ -106,19 +106,19 @@ class EpochSampler(Sampler[list[SampleSpec]]):
 
 
 def training_loader(images: TrainingImages, sampler: EpochSampler, workers: int) -> Loader[Batch]:
-    """Batches of views, made by `workers` processes ahead of their use."""
+    """Batches of views, prefetched by `workers` processes."""
     return Loader(
         images,
-        batch_size=None,  # the sampler makes batches, and each is answered whole
+        batch_size=None,  # the sampler makes whole batches
         sampler=sampler,
         pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # or starting workers would draw from the training's own randomness
+        generator=torch.Generator(),  # otherwise starting workers would use the training's own RNG
         **worker_options(workers),
     )
 
 
 class CachedLoader:
-    """A feed of images that lie on this machine's disk."""
+    """A loader of images from the cache on this machine's disk."""
 
     def __init__(
         self, images: TrainingImages, batch_size: int, seed: int, workers: int, processes: Processes = ALONE
@@ -128,7 +128,7 @@ class CachedLoader:
         self.batch_size = self.sampler.batch_size
         self.loader = training_loader(self.images, self.sampler, self.workers)
         self.reading: Iterator[Batch] | None = None
-        self.ahead: tuple[int, int] | None = None  # the epoch and size that `reading` has been set to before its turn
+        self.ahead: tuple[int, int] | None = None  # the epoch and size that `reading` was prepared for
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -146,7 +146,7 @@ class CachedLoader:
         return restart_dead_workers(once, start, lambda: workers_alive(self.reading, GRACE))
 
     def begin(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
-        """Set the workers to an epoch."""
+        """Start the workers on an epoch."""
         self.sampler.epoch, self.sampler.size, self.sampler.start = epoch, size, start
         if self.reading is not None and not workers_alive(self.reading):
             self.loader = training_loader(self.images, self.sampler, self.workers)
@@ -154,9 +154,9 @@ class CachedLoader:
         return self.reading
 
     def prepare(self, epoch: int, size: int) -> None:
-        """Set the workers to the epoch that comes next, once the one before has given its last batch."""
+        """Start the workers on the next epoch, after the last batch of the epoch before."""
         if not self.workers:
             return
-        with suppress(RuntimeError, OSError, EOFError):  # a worker's death shows, and is dealt with, in `batches`
+        with suppress(RuntimeError, OSError, EOFError):  # `batches` handles a worker's death
             self.begin(epoch, size, 0)
             self.ahead = epoch, size

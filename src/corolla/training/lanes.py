@@ -1,9 +1,9 @@
-"""The order of an epoch over a stream of images: a pure function of seed and epoch, whoever reads how much of it.
+"""The order of an epoch over a stream of images: it depends only on seed and epoch, not on processes or workers.
 
-The parts of the stream are permuted and laid end to end. What that gives is cut into lanes of equal length, and every
-batch takes equally many images of each lane, so that a batch mixes far places, a process or worker reads some lanes
-and no others, and each part is read about once. Within a lane images are shuffled in windows, one of which is all
-that has to be in the memory. So going on at some batch needs nothing that was kept: it is found by counting.
+The parts of the stream are permuted and concatenated. This sequence is cut into lanes of equal length, and every
+batch takes equally many images of each lane. So a batch mixes distant parts of the stream, a process or worker reads
+only its own lanes, and each part is read about once. Within a lane images are shuffled in windows (shuffle buffers), of
+which only one is in memory. Resuming at a batch needs no saved state: its position is computed.
 """
 
 from bisect import bisect_right
@@ -19,12 +19,12 @@ from corolla.training.views.randomness import seed_of
 
 MOST_LANES = 16
 BUFFER = 4096  # images of all lanes' windows together
-BUFFER_BYTES = 256e6  # and about so much of their files
+BUFFER_BYTES = 256e6  # and about the most bytes of their files
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One image of an epoch; `index` is its number in the stream as it lies there."""
+    """One image of an epoch; `index` is its number in the unshuffled stream."""
 
     index: int
     image: StreamedImage
@@ -32,7 +32,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class InterleavedShuffle:
-    """How one epoch over `stream` in batches of `batch_size` is read."""
+    """The reading order of one epoch over `stream` in batches of `batch_size`."""
 
     stream: ImageStream
     batch_size: int
@@ -41,17 +41,17 @@ class InterleavedShuffle:
 
     @cached_property
     def count(self) -> int:
-        """Lanes: the largest divisor of the batch size up to `MOST_LANES`."""
+        """The number of lanes: the largest divisor of the batch size up to `MOST_LANES`."""
         return lanes_of(self.batch_size)
 
     @property
     def share(self) -> int:
-        """Images of each lane in a batch."""
+        """Images per lane in a batch."""
         return self.batch_size // self.count
 
     @cached_property
     def window(self) -> int:
-        """Images of a lane that are shuffled among each other: as many of all lanes as the buffer takes."""
+        """The size of a lane's shuffle window: the windows of all lanes together fill the buffer."""
         most = min(BUFFER, BUFFER_BYTES / max(self.stream.image_bytes, 1.0))
         return max(int(most) // self.count, self.share)
 
@@ -64,22 +64,22 @@ class InterleavedShuffle:
 
     @cached_property
     def ends(self) -> list[int]:
-        """Where each of `parts` ends in the epoch's sequence."""
+        """The end of each of `parts` in the epoch's sequence."""
         return list(accumulate(self.stream.parts[number].count for number in self.parts))
 
     @cached_property
     def starts(self) -> list[int]:
-        """Where each part begins in the stream as it lies there."""
+        """The start of each part in the unshuffled stream."""
         return [0, *accumulate(part.count for part in self.stream.parts)]
 
     @property
     def length(self) -> int:
-        """Images of each lane."""
+        """Images per lane."""
         return self.ends[-1] // self.count
 
     def windows(self, lane: int, position: int) -> Iterator[tuple[int, list[Drawn]]]:
-        """The shuffled windows of a lane from the one that holds `position` on, each with the position it begins at."""
-        # Lanes begin with windows of different length, or all would have to be filled at the same moment.
+        """The shuffled windows of a lane, from the one that contains `position` on, each with its start."""
+        # The first windows of the lanes differ in length; otherwise all would have to be filled at the same time.
         shift = self.window * lane // self.count
         number = (position + shift) // self.window
         start = max(number * self.window - shift, 0)

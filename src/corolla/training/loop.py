@@ -1,6 +1,6 @@
-"""The training loop: an epoch of steps, a validation, a checkpoint, and again, until it is done or asked to stop.
+"""The training loop: an epoch of steps, a validation, a checkpoint, and again, until it is done or stopped.
 
-Of several processes all train and one, the main process, writes.
+With several processes, all train and only the main process writes.
 """
 
 import math
@@ -27,16 +27,16 @@ from corolla.training.sharding import placed
 from corolla.training.stopping import GracefulShutdown, Stopped
 from corolla.training.trainer import Trainer, Validation
 
-CHECKPOINT_SECONDS = 300.0  # between two within an epoch, unless told otherwise
-TELLING = 0.1  # share of the epochs by which a new plan is worth a line
-CHECKPOINT_SHARE = 0.01  # of a training's time that goes into checkpoints between epochs
+CHECKPOINT_SECONDS = 300.0  # between two checkpoints within an epoch, by default
+TELLING = 0.1  # a new plan is printed if the epochs change by this fraction
+CHECKPOINT_SHARE = 0.01  # of a training's time for checkpoints between epochs
 
 
 class Loop:
-    """One training from its beginning, or from where an earlier one was cut, to its end, in the folder of `run`.
+    """One training in the folder of `run`, from its start or its last checkpoint to its end.
 
-    `key` says which training this is, so that a checkpoint of another one is refused; `tell` is given each epoch's row.
-    With `budget` the number of epochs follows the time there is. `started` is when the command began.
+    `key` identifies the training, so that a checkpoint of another one is rejected; `tell` receives each epoch's row.
+    With `budget` the number of epochs follows the remaining time. `started` is the start of the command.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class Loop:
         self.run, self.key, self.tell, self.checkpoint_seconds = run, key, tell, checkpoint_seconds
         self.budget = budget
         self.position, self.stop = TrainState(pace=Pace(self.recipe.length)), stop or GracefulShutdown()
-        self.told = self.recipe.length  # epochs that the user was told of
+        self.told = self.recipe.length  # the number of epochs last printed
         self.last = self.saved = clock.now()
         self.save_seconds = 0.0  # that the last checkpoint took
         self.started = self.last if started is None else started
-        self.earlier = 0.0  # seconds that the command took before it was stopped and resumed
+        self.earlier = 0.0  # seconds of the command before it was stopped and resumed
 
     def fit(self, resume: bool) -> TrainState:
-        """Train to the end, leaving weights, metrics and checkpoints on the way.
+        """Train to the end, and write weights, metrics and checkpoints on the way.
 
-        Raises `Stopped` when that was asked for, with all of it kept.
+        Raises `Stopped` on request, after everything is saved.
         """
         self.last = self.saved = clock.now()
         if not (self.processes.agree(resume and self.run.checkpoint.is_file()) and self.restore()):
@@ -85,14 +85,14 @@ class Loop:
         return self.position
 
     def ended(self) -> bool:
-        """Whether all epochs are done, or none of them helps any more."""
+        """Whether all epochs are done, or early stopping has ended the training."""
         position = self.position
         if not self.recipe.epochs or position.finished:
             return True
         return position.epochs_done * len(self.trainer.feed) >= position.pace.batches(len(self.trainer.feed))
 
     def begin(self) -> None:
-        """From the first weights, which may get a head that suits them; stopped in it, nothing of it has happened."""
+        """Start from the initial weights, with a fitted head if the recipe wants it; if stopped, it starts over."""
         self.position = TrainState(pace=Pace(self.recipe.length))
         if self.processes.main:
             self.run.write_history([])
@@ -104,13 +104,13 @@ class Loop:
                 self.save()
 
     def restore(self) -> bool:
-        """From the last checkpoint; False if it is of before the first head was kept, as an older corolla left it."""
+        """Resume the last checkpoint; False if an older corolla wrote it before the initial head was saved."""
         trainer = self.trainer
         self.position = load_checkpoint(self.run.checkpoint, trainer.modules, trainer.optimizers, self.key)
         reached = self.position
         if self.recipe.head == "probe" and reached.best_epoch < 0 and not (reached.epochs_done or reached.batches_done):
             return False
-        if not self.position.pace.epochs:  # written before trainings could be planned again
+        if not self.position.pace.epochs:  # written by a version without replanning
             self.position.pace = Pace(self.recipe.length)
         trainer.average.steps, self.earlier = self.position.average_steps, self.position.spent
         if self.processes.main:
@@ -119,7 +119,7 @@ class Loop:
         return True
 
     def due(self) -> bool:
-        """Whether a checkpoint belongs here, between two epochs: at the end, and as often as it costs little."""
+        """Whether a checkpoint is due between two epochs: at the end, and as often as it costs little."""
         waited = clock.now() - self.saved
         wanted = self.ended() or waited >= min(self.save_seconds / CHECKPOINT_SHARE, self.checkpoint_seconds)
         return bool(self.processes.agree(wanted))
@@ -135,24 +135,24 @@ class Loop:
         self.save_seconds = self.saved - started
 
     def note(self, row: dict[str, Any]) -> None:
-        """Keep an epoch's row."""
+        """Save an epoch's row."""
         if self.processes.main:
             self.run.append_history(row)
             self.tell(row)
 
     def spent(self) -> float:
-        """Seconds of the whole command, those before it was resumed among them."""
+        """Seconds of the whole command, including the time before it was resumed."""
         return self.earlier + clock.now() - self.started
 
     def count_time(self) -> float:
-        """Seconds since this was last asked; they are added to the position's."""
+        """Seconds since the last call; they are added to the position's."""
         now = clock.now()
         passed, self.last = now - self.last, now
         self.position.seconds += passed
         return passed
 
     def epoch(self) -> dict[str, Any]:
-        """Train through every image once, from where the position is; returns the epoch's row of `metrics.jsonl`."""
+        """Train one epoch from the current position on; returns the epoch's row of `metrics.jsonl`."""
         trainer, recipe, position = self.trainer, self.recipe, self.position
         epoch, begun, whole = position.epochs_done, position.batches_done, len(trainer.feed)
         end = min(position.pace.batches(whole) - epoch * whole, whole)
@@ -168,7 +168,7 @@ class Loop:
             pixels, labels = next(batches)
             if number == begun:
                 trainer.objective.place(len(labels))
-            # The next epoch's first views are made while this one ends.
+            # The next epoch's first views are computed while this epoch ends.
             if number + 1 == whole and position.pace.batches(whole) > (epoch + 1) * whole:
                 trainer.feed.prepare(epoch + 1, self.image_size(epoch + 1))
             fetched = clock.now()
@@ -185,7 +185,7 @@ class Loop:
             trainer.progress.stage(f"epoch {epoch + 1}/{math.ceil(position.pace.epochs)}", number, end, told)
             if self.budget:
                 self.budget.saw(size, trainer.feed.batch_size, passed)
-            if update:  # gradients that only add up are not part of a checkpoint
+            if update:  # accumulated gradients are not part of a checkpoint
                 due = self.processes.main and self.last - self.saved > self.checkpoint_seconds
                 again = self.budget is not None and self.processes.main and self.budget.due(self.last)
                 [asked, due_somewhere, plan] = self.processes.totals(self.stop.asked, due, again)
@@ -209,21 +209,21 @@ class Loop:
 
     @property
     def whole(self) -> int:
-        """Batches of a whole epoch; of a training of none, one."""
+        """Batches of a whole epoch; 1 if the training has no epochs."""
         return len(self.trainer.feed) if self.recipe.epochs else 1
 
     def image_size(self, epoch: int) -> int:
-        """The pixels of an epoch (from 0), as it is planned now."""
+        """The image size of an epoch (from 0) in the current plan."""
         return self.recipe.image_size_at(self.position.pace.at(epoch), self.trainer.model.config.patch_size)
 
     def plan_again(self, done: float) -> None:
-        """Fit what is left of the training, of which `done` epochs are done, to the time that is left."""
+        """Fit the rest of the training after `done` epochs to the remaining time."""
         pace = self.position.pace
         epochs = self.processes.agree(self.budget.epochs_left(pace, done) if self.budget else None)
         if epochs is None:
             return
         self.position.pace = pace.replanned(done, done + epochs)
-        if abs(done + epochs - self.told) > TELLING * self.told:  # smaller changes come and go
+        if abs(done + epochs - self.told) > TELLING * self.told:  # smaller changes are not worth a line
             slower = "slower" if done + epochs < self.told else "faster"
             self.trainer.progress.note(
                 f"this machine is {slower} than planned: {done + epochs:.1f} epochs instead of {self.told:.1f}"
@@ -231,24 +231,24 @@ class Loop:
             self.told = done + epochs
 
     def validates(self) -> bool:
-        """Whether the epoch that has just ended is followed by a validation: the last one always is."""
+        """Whether a validation follows the epoch that has just ended; the last epoch always has one."""
         position, whole = self.position, self.whole
         if position.epochs_done * whole + position.batches_done >= position.pace.batches(whole):
             return True
         return validates(self.progress(), position.validated_at, self.recipe.validations)
 
     def progress(self) -> float:
-        """How far the training is, in [0, 1]."""
+        """The progress of the training in [0, 1]."""
         return self.position.pace.at(self.position.epochs_done + self.position.batches_done / self.whole)
 
     def validate(self, epoch: int) -> dict[str, Any]:
-        """Ask about the validation split and judge; a stop that is asked for meanwhile comes before the answers."""
+        """Validate, and save the weights if they are the best; a stop request meanwhile aborts the validation."""
         started = clock.now()
 
         def look(done: int, total: int) -> None:
             self.trainer.progress.stage("validating", done, total)
-            if self.stop.asked and self.processes.count == 1:  # several would have to agree at every batch
-                if epoch:  # the first head is fitted anew
+            if self.stop.asked and self.processes.count == 1:  # several would have to synchronize at every batch
+                if epoch:  # the initial head is fitted again
                     self.save()
                 raise Stopped(self.stop.asked)
 
@@ -260,7 +260,7 @@ class Loop:
         return self.judge(epoch, validation) | {"validation_seconds": seconds}
 
     def judge(self, epoch: int, validation: Validation) -> dict[str, Any]:
-        """Keep the averaged weights if they are the best so far, and end if they have not been for long."""
+        """Save the averaged weights if they are the best so far; stop early if there was no improvement for long."""
         position = self.position
         better = (validation.accuracy, -validation.loss) > (position.best_accuracy, -position.best_loss)
         if better:
@@ -275,7 +275,7 @@ class Loop:
         return {"val_accuracy": validation.accuracy, "val_loss": validation.loss, "best": better}
 
     def linear_probe_init(self) -> dict[str, Any]:
-        """Fit the head to the frozen features of what the training begins with (arXiv 2202.10054)."""
+        """Fit the head to the frozen features of the initial model (arXiv 2202.10054)."""
         trainer, model = self.trainer, self.trainer.average.whole()
         manifest, device = trainer.manifest, trainer.accelerator.device
 

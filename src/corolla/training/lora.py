@@ -1,7 +1,7 @@
-"""Low-rank adaptation (arXiv 2106.09685): a frozen matrix W learns only a correction B A of a small rank.
+"""Low-rank adaptation (LoRA, arXiv 2106.09685): a frozen matrix W learns only a correction B A of a small rank.
 
-For models too large to train whole on the computer at hand: gradients and optimizer's state are kept for some
-hundredths of the weights. A finished run holds W + B A, so nothing that reads it needs to know.
+For models too large to train fully on this machine: gradients and optimizer state exist only for a few percent of the
+weights. A finished run holds W + B A, so its readers need no LoRA code.
 """
 
 import math
@@ -14,7 +14,7 @@ from corolla.models.vit import ViT
 
 
 class LoRALinear(nn.Module):
-    """W + B A: B begins at zero, so the first model is the pretrained one (section 4.1)."""
+    """W + B A: B starts at zero, so the initial model is the pretrained one (section 4.1)."""
 
     def __init__(self, matrix: Tensor, rank: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class LoRALinear(nn.Module):
 
 
 def adapt(model: ViT, rank: int) -> None:
-    """Freeze the model but for its heads, and give every matrix of its blocks a correction of `rank`."""
+    """Freeze the model except its heads, and give every matrix of its blocks a correction of `rank`."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name.startswith(("head.", "head_dist.")))
     for module in list(model.blocks.modules()):
@@ -39,7 +39,7 @@ def adapt(model: ViT, rank: int) -> None:
 
 
 def merged(model: ViT) -> ViT:
-    """The model with its corrections added into its matrices; itself where there are none."""
+    """The model with its corrections merged into its matrices; the model itself if there are none."""
     corrected = {name: module for name, module in model.named_modules() if parametrize.is_parametrized(module)}
     if not corrected:
         return model

@@ -1,11 +1,11 @@
-"""Muon: momentum whose update is made orthogonal, for the matrices of the encoder's blocks and the stem's kernels.
+"""Muon: momentum with orthogonalized updates, for the matrices of the encoder's blocks and the stem's kernels.
 
 Keller Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon/), with Nesterov momentum and the scale that lets
-it share AdamW's learning rate and weight decay (Moonlight, arXiv 2502.16982, section 2.2).
+it use AdamW's learning rate and weight decay (Moonlight, arXiv 2502.16982, section 2.2).
 
-`torch.optim.Muon` gives the same updates and is the oracle of our tests. It always computes in bfloat16 and one matrix
-at a time, which on a CPU without bfloat16 units took longer than the rest of the training step; here the precision is
-the caller's choice and matrices of one shape are orthogonalised together.
+`torch.optim.Muon` gives the same updates and is the reference in our tests. It always computes in bfloat16 and one
+matrix at a time, which on a CPU without bfloat16 units took longer than the rest of the training step; here the caller
+chooses the precision, and matrices of one shape are orthogonalized together.
 """
 
 from collections import defaultdict
@@ -40,7 +40,7 @@ def orthogonalise(matrices: Tensor, dtype: torch.dtype) -> Tensor:
 class Muon(Optimizer):
     """Muon with decoupled weight decay, for matrices and for kernels (out, in, height, width).
 
-    A kernel is taken as the matrix (out, in x height x width) that it multiplies each patch of its input with.
+    A kernel is treated as the matrix (out, in x height x width) that multiplies each patch of its input.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Muon(Optimizer):
                 buffers = [self.buffer(parameter) for parameter in parameters]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov
-                # Orthogonal is a matrix as a whole: one that is shared out over processes is put together for it.
+                # Orthogonalization needs the whole matrix, so a sharded one is gathered first.
                 matrices = torch.stack([whole(update).flatten(1) for update in ahead])  # (n, rows, columns)
                 updates = [
                     placed(update.view(shape), like=parameters[0])

@@ -1,6 +1,6 @@
-"""What a training makes small, as one module: the model with all that is computed to compare it with its targets.
+"""The training loss as one module: the model and everything that compares its output with the targets.
 
-One module and not several, because what shares a training out over processes (DDP, FSDP) watches the calls of one.
+It is one module because DDP and FSDP wrap the calls of one module.
 """
 
 import torch.nn.functional as F
@@ -32,7 +32,7 @@ class TrainingLoss(nn.Module):
         self.share = 1.0
 
     def place(self, own: int) -> None:
-        """Know that this process has `own` images of every batch; every process has to say so."""
+        """Set this process's number of images per batch, `own`; every process has to call this."""
         if self.processes.count == 1:
             return
         first, whole = self.processes.places(own)
@@ -42,7 +42,7 @@ class TrainingLoss(nn.Module):
                 module.place = first, whole
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
-        """The loss of normalized views (B, 3, H, W) with targets (B,) or (B, classes)."""
+        """The loss of normalized augmented crops (B, 3, H, W) with targets (B,) or (B, classes)."""
         with self.precision.autocast(images.device.type):
             if self.distillation is not None:
                 loss: Tensor = self.distillation(self.model, images, targets, self.labeled)
@@ -56,7 +56,7 @@ class TrainingLoss(nn.Module):
         loss = F.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
         if weights is None or targets.ndim == 2 or self.processes.count == 1:
             return loss
-        # It is divided by the weights of these labels, and should be by those of the whole batch.
+        # The loss is divided by the sum of this part's weights, and should be by that of the whole batch.
         own = weights[targets].sum()
         [whole] = self.processes.totals(float(own))
         return loss * own * self.processes.count / (whole * self.share)

@@ -1,4 +1,4 @@
-"""Which parameter is updated how: Muon for the blocks' matrices and the stem, AdamW for the rest, one schedule."""
+"""Optimizers: Muon for the blocks' matrices and the stem, AdamW for the rest, with one learning rate schedule."""
 
 import math
 from collections import defaultdict
@@ -15,11 +15,11 @@ from corolla.training.recipe import Recipe
 
 
 def build_optimizers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype, *beside: nn.Module) -> list[Optimizer]:
-    """One or two optimizers that together hold every parameter that learns once; `beside` are helpers of the loss.
+    """One or two optimizers that together hold every trainable parameter once; `beside` are modules of the loss.
 
-    Weight decay goes to matrices and convolutions of the trunk; norms, biases, scales, tokens and positions, which
-    have no direction to shrink, are left without. A group's "scale" is the share of the learning rate that its layer
-    gets: with `layer_decay` the lower ones, which pretraining taught the most general things, move least.
+    Matrices and convolutions of the trunk have weight decay; norms, biases, scales, tokens and position embeddings
+    have none. A group's "scale" is the fraction of the learning rate for its layer: with `layer_decay` the lower
+    layers, whose pretrained features are the most general, change least.
     """
     groups: dict[tuple[str, float], list[Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
@@ -46,8 +46,8 @@ def build_optimizers(model: ViT, recipe: Recipe, muon_dtype: torch.dtype, *besid
 
 
 def kind_of(name: str, parameter: Parameter, recipe: Recipe) -> str:
-    """Whose a parameter is: "muon", or AdamW's, "decayed" or "free"."""
-    # The layer that reads pixels is left out, as the head is: their inputs and outputs are not features.
+    """The optimizer of a parameter: "muon", or AdamW as "decayed" or "free" (of weight decay)."""
+    # The first convolution is excluded like the head: its inputs, and the head's outputs, are not features.
     in_block = parameter.ndim == 2 and name.startswith("blocks.")
     in_embedding = parameter.ndim == 4 and parameter.shape[1] != 3
     if (in_block or in_embedding) and recipe.optimizer == "muon":
@@ -65,7 +65,7 @@ def layer_of(name: str, depth: int) -> int:
 
 
 def learning_rate_factor(step: float, steps: float, warmup: float) -> float:
-    """The share of the peak rate at `step` (from 0) of `steps`: a linear rise, then half a cosine down to 0."""
+    """The fraction of the peak rate at `step` (from 0) of `steps`: linear warm-up, then cosine decay to 0."""
     rising = warmup * steps
     if step < rising:
         return (step + 1) / (rising + 1)
@@ -74,7 +74,7 @@ def learning_rate_factor(step: float, steps: float, warmup: float) -> float:
 
 
 def set_learning_rate(optimizers: list[Optimizer], rate: float) -> None:
-    """Give every parameter group its share of `rate`; Muon's update is scaled to suit AdamW's."""
+    """Set every parameter group's fraction of `rate`; Muon's update is scaled to match AdamW's."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("scale", 1.0)

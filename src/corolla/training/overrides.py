@@ -1,6 +1,6 @@
-"""What `corolla.train` takes besides its own parameters: a value for any field of the recipe, which editors complete.
+"""The keyword arguments of `corolla.train` for the fields of the recipe, typed so that editors complete them.
 
-A test holds these names equal to those of `corolla.training.recipe.Recipe`, which says what each of them means.
+A test checks that these names equal the fields of `corolla.training.recipe.Recipe`, which documents them.
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from typing import TypedDict
 from corolla.paths import AnyPath
 from corolla.training.recipe import ClassWeights, Distilling, FirstHead, Optimizer, Policy
 
-Pairs = Sequence[Sequence[float]]  # (start, share) of progressive resizing
+Pairs = Sequence[Sequence[float]]  # (start, fraction of the image size) of progressive resizing
 
 
 class RecipeOverrides(TypedDict, total=False):
-    """Values that replace the recipe's; None leaves the recipe's own."""
+    """Values that replace the recipe's; None keeps the recipe's value."""
 
     model: str | None
     image_size: int | None

@@ -1,7 +1,7 @@
-"""How far a training is, from 0 to 1, after so many epochs: what learning rate, image size and validations follow.
+"""The progress of a training, from 0 to 1, by epochs: it sets learning rate, image size and validations.
 
-A training of a given number of epochs goes from 0 to 1 on a straight line. One that was given minutes may be planned
-again on its way, for more epochs or fewer; from there on it is another straight line to the new end.
+In a training of a fixed number of epochs, progress is linear from 0 to 1. A training with a time budget may be
+replanned for more or fewer epochs; from then on progress is linear to the new end.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """A straight line from (`since` epochs, `progress`) to (`epochs`, 1). Epochs are counted in fractions."""
+    """A straight line from (`since` epochs, `progress`) to (`epochs`, 1). Epochs may be fractions."""
 
     epochs: float  # at the end; the last one may be cut short
-    since: float = 0.0  # epochs that were done when this was planned
-    progress: float = 0.0  # in [0, 1], at that moment
+    since: float = 0.0  # epochs done at the time of this plan
+    progress: float = 0.0  # in [0, 1], at that time
 
     def at(self, done: float) -> float:
         """The progress in [0, 1] after `done` epochs."""
@@ -24,9 +24,9 @@ class Pace:
         )
 
     def replanned(self, done: float, epochs: float) -> "Pace":
-        """The pace of a training that has done `done` epochs and is to end after `epochs` instead."""
+        """The pace of a training that has done `done` epochs and now ends after `epochs`."""
         return Pace(epochs, done, self.at(done))
 
     def batches(self, an_epoch: int) -> int:
-        """Batches of the whole training, where a whole epoch has `an_epoch`."""
+        """Batches of the whole training, if a whole epoch has `an_epoch`."""
         return max(round(self.epochs * an_epoch), 1)

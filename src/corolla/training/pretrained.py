@@ -1,6 +1,6 @@
-"""Networks that somebody else has trained, by name: which there are, and what a name needs to be had.
+"""Pretrained networks by name: which there are, and which package or file each one needs.
 
-Nothing here needs torch, so that a name is refused before it is loaded.
+Nothing here needs torch, so that a wrong name is rejected before torch is loaded.
 """
 
 from importlib.util import find_spec
@@ -15,12 +15,12 @@ LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 
 
 def is_vision_transformer(name: str) -> bool:
-    """Whether `name` is of weights that `corolla.weights` reads, by path or by name."""
+    """Whether `corolla.weights` can read weights of this `name` or path."""
     return run_folder(name).exists() or find(name) is not None or name.startswith(PREFIX)
 
 
 def check_pretrained(name: str) -> None:
-    """`CorollaError` if the teacher called `name` cannot be had, as far as that is known without asking timm."""
+    """`CorollaError` if the teacher `name` is not available, as far as that is known without asking timm."""
     if name in LITE:
         check_lite(name)
     elif is_vision_transformer(name):
@@ -28,12 +28,12 @@ def check_pretrained(name: str) -> None:
     elif find_spec("timm") is None:
         raise CorollaError(
             f"there is no run {name!r}, and a teacher from timm needs its package: pip install 'corolla[teacher]'; "
-            f"without a download there are {', '.join(LITE)}"
+            f"available without a download: {', '.join(LITE)}"
         )
 
 
 def check_features(name: str) -> None:
-    """`CorollaError` if the features called `name` cannot be had: an EfficientNet-Lite, or a training's `--weights`."""
+    """`CorollaError` if the feature network `name` is not available: an EfficientNet-Lite, or a `--weights` name."""
     if name in LITE:
         check_lite(name)
     else:

@@ -1,4 +1,4 @@
-"""Images as a model reads them, decoded and resized once and used many times: a training's validation split."""
+"""Preprocessed images, decoded and resized once and used many times: a training's validation split."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,16 @@ Pixels = NDArray[np.uint8]  # (B, H, W, 3)
 
 
 class ReadyImages:
-    """The images at `paths` as `preprocessing` makes them, in batches, in their order.
+    """The images at `paths` after `preprocessing`, in batches, in their order.
 
-    The first pass decodes them and writes them into a file without a name, on the disk of corolla's cache; the passes
-    after it read that. Where there is no room for it, every pass decodes. Raises `ImageError` for an image that
-    cannot be read.
+    The first pass decodes them and writes them to an unnamed file on the disk of corolla's cache; later passes read
+    that file. If the disk has no space for it, every pass decodes. Raises `ImageError` for an image that cannot be
+    read.
     """
 
     def __init__(self, paths: Sequence[Path], preprocessing: Preprocessing) -> None:
         self.paths, self.preprocessing = paths, preprocessing
-        self.saved: Pixels | None = None  # (images, H, W, 3), once all of them are there
+        self.saved: Pixels | None = None  # (images, H, W, 3), after a complete pass
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -41,13 +41,13 @@ class ReadyImages:
         shape = (len(self), *self.preprocessing.image_size, 3)
         with nameless_file() as file:
             for _, batch in batches_of(len(self), self.read):
-                with suppress(OSError):  # the disk is full, and the file then too short
+                with suppress(OSError):  # the disk is full; the file is then too short and not used
                     file.write(batch.data)
                 yield batch
             with suppress(OSError):
                 file.flush()
             if len(self) and os.fstat(file.fileno()).st_size == np.prod(shape):
-                self.saved = np.memmap(file, np.uint8, "r", shape=shape)  # which keeps the file, closed or not
+                self.saved = np.memmap(file, np.uint8, "r", shape=shape)  # keeps the file even after it is closed
 
     def read(self, number: int) -> Pixels:
         """One image (H, W, 3) from its file."""
@@ -55,7 +55,7 @@ class ReadyImages:
 
 
 def nameless_file() -> IO[bytes]:
-    """A file in corolla's cache that is gone when nobody uses it any more; where none can be made, an empty one."""
+    """A temporary file in corolla's cache that disappears after its last use; the null device if that fails."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         return TemporaryFile(dir=cache_folder())

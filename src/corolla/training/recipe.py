@@ -1,4 +1,4 @@
-"""A recipe: every choice of a training as one frozen value, kept with the run."""
+"""A recipe: every setting of a training in one frozen dataclass, saved with the run."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
@@ -34,9 +34,9 @@ REGULARIZATION, PREDICTION = "Regularization and augmentation", "Prediction"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training does, value by value; `corolla.training.recipes` holds the named ones.
+    """The settings of a training; `corolla.training.recipes` has the named recipes.
 
-    The type of a field has its range and what `corolla train --help` says of it.
+    The type of a field contains its range and its text for `corolla train --help`.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Recipe:
             "NAME_OR_PATH",
             ADAPTING,
         ),
-    ] = ""  # "" is random weights
+    ] = ""  # "": random weights
     head: Annotated[
         FirstHead, Help("Start the head from zeros, or from logistic regression on frozen features.", "NAME", ADAPTING)
     ] = "zeros"
     unfreeze_last: Annotated[
         int, Range(-1, MOST), Help("Train only the last K blocks and the head; -1 trains all.", "K", ADAPTING)
-    ] = -1  # all, and the embedding too
+    ] = -1  # all, including the embedding
     lora_rank: Annotated[
         CountOrNone,
         Help("Train low-rank corrections of the blocks' matrices, of this rank; 0 trains all.", "R", ADAPTING),
@@ -71,7 +71,7 @@ class Recipe:
     teacher: Annotated[
         str,
         Help("Learn from a teacher: efficientnet-lite0, a run, a checkpoint or any timm model.", "NAME", DISTILLATION),
-    ] = ""  # "" learns from the labels alone
+    ] = ""  # "": no teacher
     teacher_epochs: Annotated[
         CountOrNone, Help("Fine-tune the teacher for at most N epochs after its head was fitted.", "N", DISTILLATION)
     ] = 3
@@ -79,7 +79,7 @@ class Recipe:
         Distilling, Help("Learn from the teacher's probabilities (soft) or its top class (hard).", "NAME", DISTILLATION)
     ] = "soft"
     distill_alpha: Annotated[
-        Share, Help("Weight of the teacher's predictions in the loss; the labels have the rest.", "X", DISTILLATION)
+        Share, Help("Weight of the teacher's predictions in the loss; the labels get the rest.", "X", DISTILLATION)
     ] = 0.5
     distill_token: Annotated[
         bool,
@@ -161,21 +161,21 @@ class Recipe:
     hflip_tta: Annotated[bool, Help("Predict the mean over the image and its horizontal flip.", "", PREDICTION)] = True
 
     def __post_init__(self) -> None:
-        """Make plain values of what is given, and refuse what no training can run with, each in one line."""
+        """Convert the values to plain Python ones; a one-line `CorollaError` for a value that cannot be used."""
         for name, kind in kinds().items():
             object.__setattr__(self, name, checked(name, getattr(self, name), kind))
         if self.lora_rank and self.unfreeze_last >= 0:
             raise CorollaError("lora_rank and unfreeze_last were both given; choose one of them")
         if self.epochs == 0 and self.head == "zeros":
-            raise CorollaError("no epochs and a head of zeros would learn nothing; give --epochs at least 1")
+            raise CorollaError("zero epochs with a head of zeros would learn nothing; set --epochs to at least 1")
 
     @property
     def length(self) -> float:
-        """Epochs, of which the last may be a part of one."""
+        """The number of epochs, with a fraction if the last one is cut short."""
         return max(self.epochs - 1 + self.last_epoch, 0.0)
 
     def image_size_at(self, progress: float, multiple: int) -> int:
-        """The pixels at `progress` in [0, 1] of a training, in whole patches of `multiple` pixels."""
+        """The image size at `progress` in [0, 1] of a training, a multiple of `multiple` pixels (the patch size)."""
         share = [share for start, share in self.progressive_resizing if progress >= start][-1]
         return max(round(self.image_size * share / multiple), 1) * multiple
 
@@ -193,5 +193,5 @@ class Recipe:
 
 @cache
 def kinds() -> dict[str, Any]:
-    """What each field of a recipe may be, by its type."""
+    """The annotated type of each field of a recipe."""
     return get_type_hints(Recipe, include_extras=True)

@@ -1,4 +1,4 @@
-"""Whether what is asked for now is what an interrupted training was started with, and what its data has more since."""
+"""Resuming: whether the arguments equal those of the interrupted training, and which images were added since."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ PLACES = ("weights", "teacher")  # fields of a recipe that may be paths
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user wants of a training; `changes` are the fields of the recipe that are set by hand."""
+    """The user's arguments of a training; `changes` are the fields of the recipe that the user sets."""
 
     data: AnyPath
     recipe: str | None
@@ -31,16 +31,16 @@ class Asked:
     duplicates: Duplicates = ""
 
     def to_json(self) -> dict[str, Any]:
-        """What of it a run's config keeps under `asked`, beside its recipe and its seed."""
+        """The part that a run's config stores under `asked`, in addition to recipe and seed."""
         minutes = self.minutes if self.minutes is None else real(self.minutes)
         reading = {"class_folders": self.class_folders, "duplicates": self.duplicates}
         return {"data": place_of(self.data), "recipe": self.recipe, "minutes": minutes} | reading
 
 
 def recipe_of(config: Config, asked: Asked) -> Recipe:
-    """The recipe an interrupted run was started with; `CorollaError` names what is asked for otherwise now.
+    """The recipe that an interrupted run was started with; `CorollaError` names the arguments that differ now.
 
-    What is not asked for stays as it was. A run of an older corolla does not say what data and minutes were asked for.
+    Arguments that are not given stay as they were. A run of an older corolla does not store its data and minutes.
     """
     try:
         recipe = Recipe(**config.recipe)
@@ -67,21 +67,21 @@ def recipe_of(config: Config, asked: Asked) -> Recipe:
     if had:
         told = ", ".join(f"{name} ({'none' if had[name] is None else had[name]})" for name in sorted(had))
         raise CorollaError(
-            f"this run was started with another {told}; repeat its command as it was and add --resume, "
+            f"this run was started with another {told}; repeat the same command and add --resume, "
             "or choose another --out"
         )
     return recipe
 
 
 def place_of(data: AnyPath) -> str:
-    """A name for a source of images that is the same however it is spelled: its absolute path, or its word."""
+    """A unique name for a source of images: its absolute path, or its keyword."""
     if is_word(data):
         return str(data)
     return os.path.realpath(at(data))
 
 
 def same_place(one: str, other: str) -> bool:
-    """Whether two paths mean the same file or folder, which need not be there."""
+    """Whether two paths mean the same file or folder, which need not exist."""
     if one == other or one in WORDS or other in WORDS:
         return one == other
     first, second = (at(path) for path in (one, other))
@@ -92,7 +92,7 @@ def same_place(one: str, other: str) -> bool:
 
 
 def class_folders_of(config: Config) -> ClassFolders:
-    """How the run's source is to be read once more."""
+    """The `class_folders` setting for reading the run's source again."""
     found: ClassFolders = config.training.get("asked", {}).get("class_folders", "")
     return found
 
@@ -104,25 +104,25 @@ def added(
     class_folders: ClassFolders = "",
     progress: Progress | None = None,
 ) -> list[str]:
-    """The images that lie in the source of a run and that it knows nothing of: they came after it had begun.
+    """The images in the source of a run that are not in its manifest: they were added after it started.
 
-    `skipped` are those that it left out, each with its path and the reason.
-    Shards are not asked: their names do not say which images are in them.
+    `skipped` are the images that it left out, each with its path and the reason.
+    Shards are not checked: their names do not say which images they contain.
     """
     if manifest.stream is not None:
         return []
     try:
         listing = list_source(data, progress, class_folders=class_folders)
     except (CorollaError, OSError):
-        return []  # what is missing or damaged is told of the images themselves
+        return []  # a check of the images themselves reports what is missing or damaged
     known = {example.path for example in manifest.examples} | {path for path, *_ in skipped}
     return sorted(example.path for example in listing.examples if example.path not in known)
 
 
 def told_of(names: list[str], data: AnyPath) -> str:
-    """The line about images that came after the training had begun."""
+    """The line about images that were added after the training started."""
     one = len(names) == 1
     return (
-        f"{len(names)} {'image was' if one else 'images were'} added to {data} since this training began and "
+        f"{len(names)} {'image was' if one else 'images were'} added to {data} since this training started and "
         f"{'is' if one else 'are'} not trained on: {few(names)}"
     )

@@ -1,7 +1,7 @@
-"""Fully sharded training (FSDP, arXiv 2304.11277): every process holds a part of each weight, gradient and state.
+"""Fully sharded training (FSDP, arXiv 2304.11277): every process holds a shard of weights, gradients and states.
 
-For models that do not fit into one process with their optimizer's state. Whole tensors exist for a block at a time, and
-where a file is written, so a checkpoint and a run folder are the same however a training was shared out.
+For models that do not fit into one process with their optimizer state. Whole tensors exist for one block at a time,
+and when a file is written, so checkpoints and run folders do not depend on the sharding.
 """
 
 import sys
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from corolla.models.vit import DropPath, ViT
 
-if TYPE_CHECKING:  # what shares out takes longer to load than a small training to read its images
+if TYPE_CHECKING:  # loading DTensor takes longer than a small training needs to read its images
     from torch.distributed.tensor import DTensor
 
 
 def shard(model: ViT, root: nn.Module | None = None) -> None:
-    """Share out the model's blocks, and what else `root` holds, over the processes that are joined."""
+    """Shard the model's blocks, and everything else in `root`, over the connected processes."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
@@ -29,23 +29,23 @@ def shard(model: ViT, root: nn.Module | None = None) -> None:
 
 
 def is_dtensor(tensor: Tensor) -> "TypeGuard[DTensor]":
-    """Whether this process holds no more than a part of a tensor; there is none before something was shared out."""
+    """Whether a tensor is sharded, so that this process holds only a part of it."""
     loaded = sys.modules.get("torch.distributed.tensor")
     return loaded is not None and isinstance(tensor, loaded.DTensor)
 
 
 def local(tensor: Tensor) -> Tensor:
-    """The part of a tensor that this process holds: all of an ordinary one."""
+    """The local shard of a tensor; the tensor itself if it is not sharded."""
     return tensor.to_local() if is_dtensor(tensor) else tensor
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """The tensor put together; every process has to ask for it."""
+    """The full tensor, gathered if it is sharded; every process has to call this."""
     return tensor.full_tensor() if is_dtensor(tensor) else tensor
 
 
 def placed(tensor: Tensor, like: Tensor) -> Tensor:
-    """A whole tensor shared out as `like` is."""
+    """A full tensor, sharded like `like`."""
     if not is_dtensor(like):
         return tensor
     from torch.distributed.tensor import distribute_tensor
@@ -54,12 +54,12 @@ def placed(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 def is_sharded(model: nn.Module) -> bool:
-    """Whether the model's weights are shared out."""
+    """Whether the model's weights are sharded."""
     return any(is_dtensor(parameter) for parameter in model.parameters())
 
 
 def whole_model(model: ViT) -> ViT:
-    """The model itself, or a copy put together of the parts that the processes hold."""
+    """The model itself, or an unsharded copy gathered from the processes."""
     if not is_sharded(model):
         return model
     with torch.device("meta"):

@@ -1,6 +1,6 @@
-"""Batch statistics of a batch that several processes share: those of the whole of it, as one process would have.
+"""Batch norm statistics over a whole batch that several processes share, as a single process would compute them.
 
-PyTorch's own `SyncBatchNorm` does the same on GPUs alone.
+PyTorch's own `SyncBatchNorm` does the same, but only on GPUs.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Sum(torch.autograd.Function):
-    """A tensor summed over the processes; its gradient is summed likewise, for each one's loss depends on it."""
+    """A tensor summed over the processes; its gradient is summed too, because every process's loss depends on it."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ class Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        """The sum of what every process passes back."""
+        """The sum of the gradients of all processes."""
         total = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total
@@ -31,7 +31,7 @@ class Sum(torch.autograd.Function):
 def shared_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and biased variance of each channel (C,) of maps (B, C, h, w) over all processes' images, and the count.
 
-    Added up from each process's own moments (Chan, Golub & LeVeque 1983, eq. 1.5), which loses no digits.
+    Combined from each process's own moments (Chan, Golub & LeVeque 1983, eq. 1.5), without loss of digits.
     """
     x = x.float()
     variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
@@ -44,7 +44,7 @@ def shared_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class SyncBatchNorm(nn.BatchNorm2d):
-    """Batch norm (arXiv 1502.03167) whose batch is that of all processes together."""
+    """Batch norm (arXiv 1502.03167) over the batch of all processes together."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps (B, C, h, w) to the same shape."""
@@ -66,7 +66,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
 
 def share_norms(model: nn.Module) -> None:
-    """Make every batch norm of `model` one that is shared by the processes; weights and their names stay."""
+    """Replace every batch norm of `model` with `SyncBatchNorm`; weights and their names stay."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.BatchNorm2d:
@@ -76,7 +76,7 @@ def share_norms(model: nn.Module) -> None:
 
 
 def shared_standard(x: Tensor) -> Tensor:
-    """Maps (B, C, h, w) with every channel brought to mean 0 and deviation 1 over all processes' images."""
+    """Maps (B, C, h, w) with every channel standardized to mean 0 and deviation 1 over all processes' images."""
     mean, variance, count = shared_moments(x)
     spread = (variance * count / (count - 1).clamp_min(1)).sqrt().clamp_min(1e-6)
     return (x - mean.view(-1, 1, 1)) / spread.view(-1, 1, 1)

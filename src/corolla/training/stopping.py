@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM in a training: the first ends it with everything kept; a second at once.
+"""Ctrl-C and SIGTERM in a training: the first ends it with everything saved; a second ends it at once.
 
-SIGTERM is what a batch system sends before it takes a machine away. Whatever a training writes is there whole or not at
-all, so between two lines of code it may end anywhere. Only an epoch's step is finished first, so that it is not lost.
+A batch system sends SIGTERM before it takes a machine away. Every file is written whole or not at all, so a training
+may end anywhere between two lines of code. Only a running training step is finished first, so that it is not lost.
 """
 
 import signal
@@ -15,13 +15,13 @@ from typing import Any
 from corolla.processes import is_distributed
 from corolla.progress import Progress
 
-ECHO = 2.0  # seconds in which a launcher passes on to its processes what the terminal has sent them already
+ECHO = 2.0  # seconds in which a launcher repeats a signal that the terminal has already sent to its processes
 
 
 class Stopped(KeyboardInterrupt):
-    """A training that was asked to end and has kept where it was; `by` is the signal's number.
+    """A training was stopped by a signal and its position is saved; `by` is the signal's number.
 
-    `at_once`: it was asked twice, and only what it had kept before is kept.
+    `at_once`: there were two signals, and only what was saved before is saved.
     """
 
     def __init__(self, by: int, at_once: bool = False) -> None:
@@ -30,9 +30,9 @@ class Stopped(KeyboardInterrupt):
 
 
 class GracefulShutdown:
-    """While it is entered, signals that ask for an end raise `Stopped`; `asked` is the first one's number, or 0.
+    """A context in which SIGINT and SIGTERM raise `Stopped`; `asked` is the number of the first signal, or 0.
 
-    Within `held` the first is only noted, for whoever looks at `asked` between two steps.
+    Within `held` the first signal only sets `asked`, which the loop checks between two steps.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class GracefulShutdown:
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "GracefulShutdown":
-        if threading.current_thread() is threading.main_thread():  # Python tells nobody else of signals
+        if threading.current_thread() is threading.main_thread():  # Python handles signals only there
             for number in (signal.SIGINT, signal.SIGTERM):
                 self.before[number] = signal.signal(number, self.hear)
         return self
@@ -54,11 +54,11 @@ class GracefulShutdown:
             signal.signal(number, handler)
         self.before = {}
         if self.asked and isinstance(error, Exception) and is_distributed():
-            raise Stopped(self.asked) from error  # another process has ended already, and this one waited for it
+            raise Stopped(self.asked) from error  # another process has already ended while this one waited for it
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Within it the first signal is noted and no more; one that nobody has answered by its end is answered then."""
+        """A context in which the first signal only sets `asked`; if it is still pending, the exit raises `Stopped`."""
         self.holding = True
         try:
             yield
@@ -67,12 +67,12 @@ class GracefulShutdown:
         self.check()
 
     def check(self) -> None:
-        """Raise `Stopped` if that was asked for and is not held back."""
+        """Raise `Stopped` if there was a signal and it is not held."""
         if self.asked and not self.holding:
             raise Stopped(self.asked)
 
     def hear(self, number: int, frame: FrameType | None) -> None:
-        """Note the first signal, which ends what is not held; end at once on the next."""
+        """The signal handler: the first signal stops what is not held; the next one stops at once."""
         now = time.monotonic()
         if not self.asked:
             self.asked, self.since = number, now
@@ -82,13 +82,13 @@ class GracefulShutdown:
 
 
 class Watched(Progress):
-    """Shows what `progress` shows, and ends at its next tick what has swallowed the exception of a signal."""
+    """Shows what `progress` shows, and raises `Stopped` at the next tick if some code swallowed it."""
 
     def __init__(self, progress: Progress, stop: GracefulShutdown) -> None:
         self.progress, self.stop = progress, stop
 
     def stage(self, title: str, done: int, total: int, detail: str = "") -> None:
-        """Show it, and raise `Stopped` if that was asked for."""
+        """Show it, and raise `Stopped` if there was a signal."""
         self.progress.stage(title, done, total, detail)
         self.stop.check()
 

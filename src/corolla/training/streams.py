@@ -1,4 +1,4 @@
-"""Batches of random views of images that are read in order from shards, with or without worker processes."""
+"""Batches of random views of images that are streamed from shards, with or without worker processes."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,13 +21,13 @@ from corolla.training.views.randomness import seed_of
 from corolla.training.views.view import TrainTransform
 from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 
-Piece = tuple[Tensor, Tensor, int]  # views and class numbers of a worker's lanes in a batch, and how many were damaged
-Told = Piece | CorollaError  # what a worker meets is raised where batches are asked for, in its own words
+Piece = tuple[Tensor, Tensor, int]  # a worker's views and class numbers in a batch, and the number of damaged images
+Told = Piece | CorollaError  # an error in a worker is raised in the main process with its own message
 Readable = tuple[int, ImageArray, int]  # an image's number in the stream, its pixels, its class number
 
 
 class LaneReader:
-    """One lane's readable images from some position on: one that is damaged gives way to the one before it."""
+    """One lane's images from some position on; a damaged image is replaced by the one before it."""
 
     def __init__(self, lanes: InterleavedShuffle, lane: int, side: int, position: int) -> None:
         self.lanes, self.side, self.position = lanes, side, position
@@ -54,9 +54,9 @@ class LaneReader:
             return None
 
     def instead(self, place: int) -> Readable:
-        """The readable image before that at `place` of this window, or after it, or else the epoch's first.
+        """The nearest readable image before `place` in this window, else after it, else the epoch's first.
 
-        Which one it is depends on the epoch alone and not on where reading began.
+        The choice depends on the epoch alone and not on where reading started.
         """
         for drawn in (*self.drawn[:place][::-1], *self.drawn[place + 1 :]):
             if (found := self.decoded(drawn)) is not None:
@@ -74,7 +74,7 @@ class LaneReader:
 
 @dataclass(frozen=True)
 class LaneViews(IterableDataset[Told]):
-    """The views of some lanes of an epoch, batch by batch from batch `start` on; workers share the lanes."""
+    """The views of this process's lanes of an epoch, from batch `start` on; workers share the lanes."""
 
     lanes: InterleavedShuffle
     mine: range  # the lanes of this process
@@ -106,10 +106,10 @@ class LaneViews(IterableDataset[Told]):
 
 
 class StreamingLoader:
-    """The batches of a training on `stream`, as process `rank` of `processes` sees them.
+    """The loader of a training on `stream`, for process `rank` of `processes`.
 
-    Which images are in a batch, and their views, depend on seed and epoch alone: not on processes, workers or the
-    batch that an epoch is taken up at. `note` is told of damaged images when an epoch ends.
+    The images of a batch and their views depend on seed and epoch alone: not on processes, workers or the batch at
+    which an epoch is resumed. `note` receives a line about damaged images when an epoch ends.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class StreamingLoader:
             raise CorollaError(
                 f"batches of {self.batch_size} can be shared by {count(lanes, 'process', 'processes')} at most, "
                 f"and there are {processes}; "
-                f"use a batch size that {processes} divides"
+                f"use a batch size that is divisible by {processes}"
             )
         self.workers = min(workers, len(self.mine))
 
@@ -149,7 +149,7 @@ class StreamingLoader:
             nonlocal damaged
             self.reading = iter(self.loader(LaneViews(lanes, self.mine, self.views, self.side, size, begin)))
             for _ in range(begin, len(self)):
-                some = [good(next(self.reading)) for _ in range(max(self.workers, 1))]  # one of each, in their order
+                some = [good(next(self.reading)) for _ in range(max(self.workers, 1))]  # one per worker, in their order
                 damaged += sum(lost for _, _, lost in some)
                 yield joined([views for views, _, _ in some]), joined([labels for _, labels, _ in some])
 
@@ -158,26 +158,26 @@ class StreamingLoader:
             self.note(f"{damaged} damaged images of the shards were each replaced by the one before")
 
     def prepare(self, epoch: int, size: int) -> None:
-        """Nothing: every epoch has workers of its own."""
+        """Does nothing: every epoch has its own workers."""
 
     def loader(self, views: LaneViews) -> Loader[Told]:
-        """What runs `views` in worker processes ahead of their use."""
+        """The loader that prefetches `views` in worker processes."""
         return Loader(
             views,
-            batch_size=None,  # they come in batches
+            batch_size=None,  # `views` yields batches
             pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),  # or starting workers would draw from the training's own randomness
+            generator=torch.Generator(),  # otherwise starting workers would use the training's own RNG
             **worker_options(self.workers) | {"persistent_workers": False},  # another epoch has another order
         )
 
 
 def good(told: Told) -> Piece:
-    """The piece, unless it is why there is none."""
+    """The piece; raises it if it is an error."""
     if isinstance(told, CorollaError):
         raise told
     return told
 
 
 def joined(pieces: list[Tensor]) -> Tensor:
-    """The pieces of one batch in one."""
+    """The pieces of one batch as one tensor."""
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces)

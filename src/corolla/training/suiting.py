@@ -1,8 +1,8 @@
-"""What suits the images there are: models whose tokens are fine enough for small ones, batches for few ones.
+"""Adapt a recipe to the data: models with a small patch size for small images, small batches for few images.
 
-A model of one token for every 16 x 16 pixels sees an image of 32 pixels as 2 x 2 tokens, and one that is enlarged to
-160 pixels costs twenty-five times as much without a pixel more to see. So the presets of `--minutes` are fitted anew
-for small images: the same sizes of model, with a stem of a smaller stride.
+A model with one token per 16 x 16 pixels sees an image of 32 pixels as 2 x 2 tokens, and an image enlarged to 160
+pixels costs twenty-five times as much without more information. So the presets of `--minutes` are adapted to small
+images: the same model sizes, with a smaller stride of the stem.
 """
 
 import math
@@ -18,17 +18,17 @@ from corolla.training.preset import Preset
 from corolla.training.recipe import Recipe
 
 LOOKED_AT = 100  # images whose headers are read
-LEAST_GRID = 6  # tokens along a side, below which a model hardly sees where something is
-SMALL = ((40, 32), (80, 64))  # images with a shorter side of at most so many pixels are trained on at so many
-ENLARGED = 1.25  # times that an image may be enlarged
-FEW_BATCHES = 16  # in an epoch; of fewer ones the images left over after the last are too large a share
-FEW_IMAGES = 200  # for training, of which mixed ones are too far from any that will be asked about
+LEAST_GRID = 6  # tokens along a side; with fewer a model hardly sees where something is
+SMALL = ((40, 32), (80, 64))  # (largest shorter side of the images, image size to train at), in pixels
+ENLARGED = 1.25  # an image may be enlarged by this factor
+FEW_BATCHES = 16  # in an epoch; with fewer, the dropped images after the last full batch are too large a fraction
+FEW_IMAGES = 200  # for training; with fewer, mixed images are too different from real ones
 FEW_MIXING = 0.2
-LEAST_STEPS = 1000  # that a training may take, however few its images are
+LEAST_STEPS = 1000  # that a training may always take, even with few images
 
 
 def native_side(manifest: Manifest) -> int | None:
-    """The median shorter side, in pixels, of some training images; None if none can be read."""
+    """The median shorter side, in pixels, of a sample of training images; None if none can be read."""
     examples = manifest.split("train")
     sides = []
     for example in examples[:: max(len(examples) // LOOKED_AT, 1)]:
@@ -40,7 +40,7 @@ def native_side(manifest: Manifest) -> int | None:
 
 
 def suited_presets(presets: Sequence[Preset], side: int | None) -> tuple[Preset, ...]:
-    """The presets for images whose shorter side has `side` pixels: none enlarges them, except to the least size."""
+    """The presets for images whose shorter side has `side` pixels: only the smallest preset may enlarge them."""
     if side is None or not presets:
         return tuple(presets)
     small = next((pixels for most, pixels in SMALL if side <= most), None)
@@ -48,7 +48,7 @@ def suited_presets(presets: Sequence[Preset], side: int | None) -> tuple[Preset,
         return tuple(
             preset for place, preset in enumerate(presets) if not place or preset.image_size <= ENLARGED * side
         )
-    growth = ((0.0, 0.75), (0.5, 1.0)) if small >= 64 else ((0.0, 1.0),)  # 48 pixels are 6 x 6 tokens still
+    growth = ((0.0, 0.75), (0.5, 1.0)) if small >= 64 else ((0.0, 1.0),)  # 48 pixels still give 6 x 6 tokens
     found: list[Preset] = []
     for preset in presets:
         model = re.sub(r"\d+$", str(small), suited_model(preset.model, small))
@@ -59,9 +59,9 @@ def suited_presets(presets: Sequence[Preset], side: int | None) -> tuple[Preset,
 
 
 def suited_model(model: str, pixels: int) -> str:
-    """The hybrid `model` with the largest stride that leaves it a grid of 6 x 6 or more at `pixels`.
+    """The hybrid `model` with the largest stride that gives a grid of 6 x 6 or more at `pixels`.
 
-    A model of plain patches, of a grid that is fine already, or that no stride suits stays as it is.
+    A model with plain patches, with a grid that is already fine enough, or without a suitable stride is unchanged.
     """
     match = NAME.fullmatch(model)
     if not match or match["kind"] != "conv" or pixels // int(match["side"]) >= LEAST_GRID:
@@ -72,7 +72,7 @@ def suited_model(model: str, pixels: int) -> str:
 
 
 def suited_to_few(recipe: Recipe, images: int) -> Recipe:
-    """The recipe for a training split of so many images: batches that leave few over, and little mixing of few."""
+    """The recipe for a training split of `images`: batches that drop few images, and less mixing if there are few."""
     return recipe.changed(
         batch_size=batches_of_few(images, recipe.batch_size),
         mixup_cutmix_prob=mixing_of_few(images, recipe.mixup_cutmix_prob),
@@ -80,17 +80,17 @@ def suited_to_few(recipe: Recipe, images: int) -> Recipe:
 
 
 def batches_of_few(images: int, usual: int) -> int:
-    """The batch size: `usual`, or one that leaves few over where an epoch has few batches."""
+    """The batch size: `usual`, or one that drops few images if an epoch has few batches."""
     batches = math.ceil(images / usual)
     return max(images // batches, 1) if 0 < batches < FEW_BATCHES else usual
 
 
 def mixing_of_few(images: int, usual: float) -> float:
-    """The share of the batches that are mixed: `usual`, or less where there are few images."""
+    """The probability of mixing a batch: `usual`, or less if there are few images."""
     return min(usual, FEW_MIXING) if images < FEW_IMAGES else usual
 
 
 def most_epochs(usual: int, images: int, batch_size: int) -> int:
-    """How many epochs are of use: `usual`, or more where an epoch has so few steps that these would be hardly any."""
+    """The maximum number of useful epochs: `usual`, or more if an epoch has very few steps."""
     steps = max(images // batch_size, 1)
     return max(usual, math.ceil(LEAST_STEPS / steps)) if usual else 0

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from corolla.training.overrides import RecipeOverrides
 
 TEACHER_SHARE = 0.3  # of the minutes, at most, for fitting a teacher
-SHARED_DISK = 60.0  # seconds that one may take to show what another machine has written
+SHARED_DISK = 60.0  # seconds that a shared disk may take to show another machine's files
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
@@ -70,21 +70,22 @@ def train(
     started: float | None = None,
     **overrides: "Unpack[RecipeOverrides]",
 ) -> Run:
-    """Train a classifier on `data` and leave a run folder at `out`.
+    """Train a classifier on `data` and write a run folder at `out`.
 
-    The recipe is `distill` where `overrides` name a teacher, `finetune` where they name weights, else `scratch`.
+    The recipe is `distill` if `overrides` have a teacher, `finetune` if they have weights, else `scratch`.
     `minutes` fits epochs, model and image size to the time of the whole call, from the first image read to the
-    report (they count from `started`, a `time.monotonic()`, if that is given), and the number of epochs follows when
-    the machine becomes slower or faster on the way; `overrides` set any field of `Recipe` by hand, and what is set by
-    hand stays. With `resume` an interrupted run goes on where its last checkpoint was written (between epochs as often
-    as it costs little, and every `checkpoint_minutes` in any case), to the same weights as if it had not been
-    interrupted. The figures of the test split, if there is one, stand in the run's report. `class_folders` and
-    `duplicates` settle how `data` is read, as in `corolla.data.sources.load_data`.
+    report (counted from `started`, a `time.monotonic()`, if that is given). The number of epochs is adjusted if the
+    machine becomes slower or faster during the training. `overrides` set any field of `Recipe`; values set there are
+    never adjusted. `resume` continues an interrupted run from its last checkpoint, with the same final weights as
+    without the interruption. Checkpoints are written between epochs as often as they cost little, and at least every
+    `checkpoint_minutes`. The metrics of the test split, if there is one, are in the run's report. `class_folders` and
+    `duplicates` control how `data` is read, as in `corolla.data.sources.load_data`.
 
-    Where a launcher such as `torchrun` has started it several times, the processes share each batch, and the run is
-    that of one process; with `fsdp` they share out the model too. Only the main process writes.
+    If a launcher such as `torchrun` starts several processes, they share each batch, and the result is the same as
+    with one process; with `fsdp` the model is sharded too. Only the main process writes.
 
-    Raises `CorollaError` for whatever the user can mend, and `Stopped`, a `KeyboardInterrupt`, after Ctrl-C or SIGTERM.
+    Raises `CorollaError` for errors that the user can fix, and `Stopped`, a `KeyboardInterrupt`, after Ctrl-C or
+    SIGTERM.
     """
     started = clock.now() if started is None else started
     watch = clock.Stopwatch(started)
@@ -92,9 +93,9 @@ def train(
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
     changes: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
-    # A recipe is text, as the run keeps it.
+    # The recipe stores paths as strings, like the run's config.
     changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
-    data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers
+    data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # a Path is never the keyword flowers
     asked = Asked(data, recipe, minutes, seed, changes, class_folders, duplicates)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
     with GracefulShutdown() as stop, locking, ExitStack() as stopping:
@@ -110,7 +111,7 @@ def train(
             processes.from_main(lambda: refuse_changed(manifest, progress.stage))
             if config.training.get("finished"):
                 progress.note(f"{run.folder} is finished; its report and model card are written again")
-                # Stopped since its last epoch, it is concluded now; else there is nothing new to say of its minutes.
+                # If it was stopped after its last epoch, it is concluded now; otherwise its minutes stay as they are.
                 concluded = "verdict" in config.training or "asked" not in config.training
                 before = config.training.get("minutes", 0.0) * 60
                 finish(run, manifest, machine, progress, watch, None if concluded else started - before)
@@ -150,7 +151,9 @@ def train(
         if named and minutes is not None and "epochs" not in changes and chosen.epochs:
             trial = Trial(manifest, machine, progress, minutes, teacher, weights)
             beside = processes.agree(taught.cost().both) if taught else 0.0
-            plan = fit_to_minutes(named, chosen, changes, minutes, weights, manifest, trial, progress, started, beside)
+            plan = fit_to_minutes(
+                named, chosen, changes, minutes, weights, manifest, trial, processes, progress, started, beside
+            )
             chosen = plan.recipe
             del trial
         if not config and chosen.epochs:
@@ -204,7 +207,7 @@ def train(
 
 
 def keeping(taught: FittedTeacher, run: Run, key: str) -> Callable[..., None]:
-    """What keeps a fitted teacher, at the end of a `with`, if the training is stopped before its config is written."""
+    """An exit callback that saves a fitted teacher if the training is stopped before its config is written."""
 
     def keep(kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt) and not run.config_file.is_file():
@@ -214,7 +217,7 @@ def keeping(taught: FittedTeacher, run: Run, key: str) -> Callable[..., None]:
 
 
 def interrupted(run: Run, resume: bool) -> Config | None:
-    """The config of the run to go on with, or None for a new one; refuses to write over anything."""
+    """The config of the run to resume, or None for a new one; refuses to overwrite files."""
     config = begun(run, resume)
     if config:
         run.sweep()
@@ -222,12 +225,12 @@ def interrupted(run: Run, resume: bool) -> Config | None:
 
 
 def write_first(run: Run, config: Config, manifest: Manifest, teacher: Teacher | None) -> None:
-    """Write what is known before the first epoch; where that fails or is stopped, nothing of it is left."""
+    """Write the files that are known before the first epoch; if that fails or is stopped, delete them all."""
     try:
         manifest.save(run.manifest_file)
         if teacher:
             save_teacher(teacher, run.teacher)
-        run.save_config(config)  # the last: one that is there has its teacher
+        run.save_config(config)  # last, so that a run with a config also has its teacher
     except BaseException:
         for file in (run.config_file, run.teacher, run.manifest_file):
             file.unlink(missing_ok=True)
@@ -235,13 +238,13 @@ def write_first(run: Run, config: Config, manifest: Manifest, teacher: Teacher |
 
 
 def see_from_everywhere(run: Run, processes: Processes) -> None:
-    """`CorollaError` on a machine that does not see the run that the main process writes."""
+    """`CorollaError` on a machine that cannot see the run folder of the main process."""
     processes.wait()
     begun = time.monotonic()
     while not run.config_file.is_file():
         if time.monotonic() - begun > SHARED_DISK:
             raise CorollaError(
-                f"{run.folder} cannot be seen from {platform.node()}; put --out on a disk all machines share"
+                f"{run.folder} cannot be seen from {platform.node()}; put --out on a disk that all machines share"
             )
         time.sleep(0.5)
 
@@ -249,7 +252,7 @@ def see_from_everywhere(run: Run, processes: Processes) -> None:
 def first_config(
     recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer, compiling: Compiling
 ) -> Config:
-    """What is known of the run before its first epoch."""
+    """The config of the run before its first epoch."""
     model, device = trainer.average.model, trainer.accelerator.device
     return Config(
         model=recipe.model,
@@ -272,7 +275,7 @@ def first_config(
             "seed": seed,
             "device": str(device),
             "precision": trainer.precision.mixed,
-            "compiled": compiling.wanted,  # kept, for a resumed training must compute as the first part did
+            "compiled": compiling.wanted,  # saved, because a resumed training must compute in the same way
             "compiled_reason": compiling.reason,
             "hardware": hardware(device),
             "processes": trainer.processes.count,
@@ -283,7 +286,7 @@ def first_config(
 
 @contextmanager
 def board(run: Run, wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Where an epoch's row goes besides `metrics.jsonl`: TensorBoard's files in the run, or nowhere."""
+    """A function that writes each epoch's row to TensorBoard's files in the run, or does nothing."""
     if not wanted:
         yield lambda row: None
         return

@@ -1,8 +1,8 @@
-"""A model in training: what is computed for one batch, and what is asked on validation.
+"""The trainer: one training step, and validation.
 
-Every step begins from a seed of its own, derived from the run's seed, the epoch and the batch, and every process of a
-training draws the same chance for the whole batch. So a training may be cut between any two steps and go on, with more
-processes or fewer, and is the same training.
+Every step starts from its own seed, derived from the run's seed, the epoch and the batch, and every process draws the
+same random numbers for the whole batch. So a training can be stopped between any two steps and resumed, with more or
+fewer processes, with the same result.
 """
 
 import math
@@ -69,13 +69,13 @@ class Trainer:
         beginning = begin(recipe, len(manifest.classes), weights)
         model = beginning.model(seed)
         if recipe.lora_rank and machine.fsdp:
-            raise CorollaError("--lora-rank learns so few weights that there is nothing to share out; leave --fsdp out")
+            raise CorollaError("--lora-rank trains too few weights to shard; leave --fsdp out")
         if recipe.lora_rank:
             adapt(model, recipe.lora_rank)
         else:
             freeze_below(model, recipe.unfreeze_last)
-        if not machine.fsdp:  # which shares out plain memory only
-            # Convolutions are faster with a pixel's channels side by side.
+        if not machine.fsdp:  # FSDP shards contiguous memory only
+            # Convolutions are faster in channels-last order.
             model.patch_embed.to(memory_format=torch.channels_last)
         several = self.processes.count > 1
         if several:
@@ -106,7 +106,7 @@ class Trainer:
             self.feed = self.load_images(machine.workers)
 
     def load_images(self, workers: int) -> ImageLoader:
-        """What is trained on: decoded once, or streamed where it is too much for that."""
+        """The training images: decoded once into the cache, or streamed from shards."""
         if self.manifest.stream is not None:
             return StreamingLoader(
                 self.manifest.stream, self.recipe, self.recipe.batch_size, self.seed, workers,
@@ -116,7 +116,7 @@ class Trainer:
         def tell(done: int, total: int) -> None:
             self.progress.stage("decoding", done, total)
 
-        with self.accelerator.local_main_process_first():  # the others of a machine find it in the cache
+        with self.accelerator.local_main_process_first():  # the machine's other processes find them in the cache
             images = TrainingImages.of(self.manifest, self.recipe, self.recipe.image_size, tell, self.progress.note)
         if self.processes.count > min(len(images), self.recipe.batch_size):
             raise CorollaError(f"{self.processes.count} processes cannot share a batch of {self.recipe.batch_size}")
@@ -125,7 +125,7 @@ class Trainer:
     def choose_compiling(self) -> Compiling:
         """Whether compiling the model pays for itself in this training."""
         if not self.recipe.epochs:
-            return Compiling(False, "nothing but a head is fitted")
+            return Compiling(False, "only a head is fitted")
         recipe = self.recipe
         self.progress.stage("measuring compiled code", 0, 1)
         chosen = choose_compiling(
@@ -136,7 +136,7 @@ class Trainer:
         return chosen
 
     def weigh_classes(self) -> Tensor | None:
-        """Weights that make every class count the same in the loss, of mean 1 over the images, or None."""
+        """Weights that give every class the same weight in the loss, with mean 1 over the images, or None."""
         if self.recipe.class_weights == "none":
             return None
         counts = torch.tensor([float(count) for count in self.manifest.counts("train").values()])
@@ -144,13 +144,13 @@ class Trainer:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """What learns or follows, by its name in a checkpoint."""
+        """The modules of a checkpoint by name."""
         beside: dict[str, nn.Module] = {"distillation": self.distillation} if self.distillation else {}
         return {"model": self.model, "average": self.average.model} | beside
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of the whole training, as it was planned."""
+        """Optimizer steps of the whole training, as planned."""
         return max(round(self.recipe.length * self.steps_per_epoch), 1)
 
     @property
@@ -161,8 +161,8 @@ class Trainer:
     def step(self, pixels: Tensor, labels: Tensor, epoch: int, number: int, *, update: bool = True) -> float:
         """One batch: uint8 views (B, 3, H, W) and class numbers (B,); returns its loss, checked to be finite.
 
-        Of a batch that is shared, B is this process's part and the loss that of the whole. Without `update` the
-        gradients only add up. `epoch` and `number` (from 0) are what the step's chance is drawn from.
+        If several processes share the batch, B is this process's part and the loss is that of the whole batch. Without
+        `update` the gradients are only accumulated. `epoch` and `number` (from 0) seed the step's RNG.
         """
         torch.manual_seed(seed_of(self.seed, epoch, number, "step"))
         device = self.accelerator.device
@@ -188,19 +188,19 @@ class Trainer:
         return value
 
     def mixed(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalized images and targets of this process's part of a batch, mixed where chance wants it."""
+        """Normalized images and targets of this process's part of a batch, randomly mixed by MixUp or CutMix."""
         mix = self.mix if torch.rand(()) < self.recipe.mixup_cutmix_prob else None
         if mix is None or self.processes.count == 1:
             images = self.preprocessing.normalize(pixels)
             return mix(images, labels) if mix else (images, labels)
-        # Each image is mixed with the one before it: the first of this part with the last of the part before.
+        # Each image is mixed with the one before it, the first of this part with the last of the previous part.
         image, label = self.processes.before(pixels[-1:].contiguous(), labels[-1:])
         images = self.preprocessing.normalize(torch.cat([image, pixels]))
         images, targets = mix(images, torch.cat([label, labels]))
         return images[1:], targets[1:]
 
     def set_rate(self, epoch: int, number: int, pace: Pace) -> None:
-        """Give the optimizers the learning rate of batch `number` of an epoch, both from 0."""
+        """Set the optimizers' learning rate for batch `number` of an epoch, both from 0."""
         set_learning_rate(self.optimizers, self.rate_at(epoch, number, pace))
 
     def rate_at(self, epoch: int, number: int, pace: Pace) -> float:
@@ -212,7 +212,7 @@ class Trainer:
         return self.recipe.learning_rate * learning_rate_factor(pace.at(done) * steps, steps, self.recipe.warmup)
 
     def validate(self, look: Callable[[int, int], None] | None = None) -> Validation:
-        """The averaged weights on the validation split, asked as `predict` asks, by each process about its part."""
+        """Evaluate the averaged weights on the validation split as `predict` does; each process does its part."""
         classifier = Classifier(
             self.average.whole(), self.preprocessing, self.manifest.classes,
             flip=self.recipe.hflip_tta, device=str(self.accelerator.device), precision=self.precision,

@@ -1,4 +1,4 @@
-"""A few real steps and predictions on the user's own images, timed, for the minutes dial."""
+"""A few real training steps and predictions on the user's own images, timed, for the time budget."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,15 +15,15 @@ from corolla.training.teachers.teacher import Teacher
 from corolla.training.trainer import Trainer
 from corolla.weights import Weights
 
-IMAGES = 256  # at most, decoded for a trial
+IMAGES = 256  # decoded for a trial, at most
 PREDICTED = 32  # images, in one batch
 WARM, TIMED = 2, 12  # steps
-SHARE = 0.01  # of the minutes, for one size of images
-SHORTEST = 1.0  # seconds, for one size of images
+SHARE = 0.01  # of the minutes, per image size
+SHORTEST = 1.0  # seconds, per image size
 
 
 class Trial:
-    """How long an image takes here, in training and when it is predicted: a `corolla.training.budget.Timer`."""
+    """Measured seconds per image in training and prediction: a `corolla.training.budget.Timer`."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class Trial:
     ) -> None:
         training = manifest.split("train")
         stride = max(len(training) // IMAGES, 1)
-        # Every class stays in: the head's size belongs to the model that is timed.
+        # Every class is included, because the size of the head belongs to the timed model.
         first = {example.label: example for example in reversed(training)}
         few = {example.path: example for example in (*first.values(), *training[::stride])}
-        # A stream is read as the training will read it, for it decodes again in every epoch.
+        # A stream is read as in the training, because it is decoded again in every epoch.
         self.manifest = manifest if manifest.stream else manifest.with_examples(tuple(few.values()))
         self.predicted = [manifest.locate(e) for e in (manifest.split("val") or training)[:PREDICTED]]
         self.machine, self.progress, self.teacher, self.weights = machine, progress, teacher, weights
@@ -48,8 +48,8 @@ class Trial:
         self.steps: dict[tuple[str, int], float] = {}
 
     def trainer(self, recipe: Recipe) -> tuple[str, Trainer]:
-        """A trainer of the recipe's layers, and what they are called; augmentation changes little of their speed."""
-        # vit_micro_conv16_96 and _160 are as fast at the same pixels
+        """A trainer for the recipe's layers, and a key for them; augmentation hardly changes their speed."""
+        # vit_micro_conv16_96 and _160 are equally fast at the same image size
         layers = f"{recipe.model.rpartition('_')[0]} by {recipe.batch_size}"
         if layers not in self.trainers:
             small = replace(recipe, epochs=1, last_epoch=1.0, progressive_resizing=((0.0, 1.0),))
@@ -65,14 +65,14 @@ class Trial:
         return layers, self.trainers[layers]
 
     def step(self, recipe: Recipe, pixels: int) -> float:
-        """Seconds an image of `pixels` takes in training, views and optimizer included."""
+        """Seconds per training image of `pixels`, augmentation and optimizer included."""
         layers, trainer = self.trainer(recipe)
         if (layers, pixels) not in self.steps:
             self.steps[layers, pixels] = self.timed_steps(trainer, pixels)
         return self.steps[layers, pixels]
 
     def timed_steps(self, trainer: Trainer, pixels: int) -> float:
-        """Seconds an image, the mean of a few steps."""
+        """Seconds per image, the mean of a few steps."""
         trainer.model.train()
         processes, epoch = trainer.processes, 0
         times: list[float] = []
@@ -94,11 +94,11 @@ class Trial:
                 if len(times) >= WARM + TIMED:
                     break
         steady = times[WARM:] or times
-        # Not the median: a training's minutes hold its slow steps too, and those that wait for images.
+        # Not the median: a training also has slow steps, and steps that wait for images.
         return processes.agree(sum(steady) / len(steady) / trainer.feed.batch_size)
 
     def prediction(self, recipe: Recipe) -> tuple[float, float]:
-        """Seconds to read an image from its file, and to predict its class, as the training's end will."""
+        """Seconds to read an image from its file, and to predict its class, as at the end of the training."""
         _, trainer = self.trainer(recipe)
         size = (recipe.image_size, recipe.image_size)
         classifier = Classifier(
@@ -109,7 +109,7 @@ class Trial:
         with ThreadPoolExecutor(4) as pool:
             pixels = np.stack(list(pool.map(classifier.pixels, self.predicted)))
         read = clock.now()
-        classifier.infer(pixels)  # the first is never like the others
+        classifier.infer(pixels)  # warm-up: the first call is slower
         warm = clock.now()
         classifier.infer(pixels)
         reading, predicting = (read - begun) / len(pixels), (clock.now() - warm) / len(pixels)

@@ -1,6 +1,6 @@
-"""What the fields of a recipe may be: each checked and brought to a plain Python value, or refused in one line.
+"""Validation of a recipe's fields: each value is converted to a plain Python value, or rejected in one line.
 
-A field says its range in its type, as in `unfreeze_last: Annotated[int, Range(-1), Help("…", "K")]`.
+A field declares its range in its type, as in `unfreeze_last: Annotated[int, Range(-1), Help("…", "K")]`.
 """
 
 import itertools
@@ -14,14 +14,14 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from corolla.errors import CorollaError
 from corolla.text import one_line
 
-LONGEST = 60  # characters that are shown of a value that is refused
+LONGEST = 60  # characters of a rejected value in the message
 
 Growth = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Range:
-    """From `low` to `high`, both of them in it unless `above` or `below` leave them out."""
+    """From `low` to `high`, both included unless `above` or `below` excludes them."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -29,13 +29,13 @@ class Range:
     below: bool = False
 
     def holds(self, value: float) -> bool:
-        """Whether a number lies in it; one that is not finite never does."""
+        """Whether a number is in the range; infinity and NaN never are."""
         over = value > self.low if self.above else value >= self.low
         under = value < self.high if self.below else value <= self.high
         return over and under and abs(value) < math.inf
 
     def words(self) -> str:
-        """As one says it."""
+        """The range in words."""
         ends = []
         if math.isfinite(self.low):
             ends.append(f"{'above' if self.above else 'of at least'} {self.low:,.0f}")
@@ -46,7 +46,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Help:
-    """What `corolla train --help` says of a field, the sign for its value there, and the panel it is shown in."""
+    """The text of a field in `corolla train --help`, its metavar there, and its panel."""
 
     text: str
     metavar: str
@@ -54,7 +54,7 @@ class Help:
 
 
 ANY = Range()
-MOST = 10**9  # of anything that is counted
+MOST = 10**9  # of any count
 Count = Annotated[int, Range(1, MOST)]
 CountOrNone = Annotated[int, Range(0, MOST)]
 Positive = Annotated[float, Range(0, above=True)]
@@ -65,9 +65,9 @@ PartOfOne = Annotated[float, Range(0, 1, above=True)]
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
-    """`value` for the field `name`, whose type is `kind`, as a plain Python value; `CorollaError` if it cannot be.
+    """`value` for the field `name` of type `kind`, as a plain Python value; `CorollaError` if it does not fit.
 
-    Numbers may be numpy's, a whole one may be a float, and a text may be a path; a bool is never a number.
+    Numbers may be numpy's, an integer may be given as a float, and a string as a path; a bool is never a number.
     """
     inner, limits = kind, ANY
     if hasattr(kind, "__metadata__"):
@@ -95,13 +95,13 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     if inner is str:
         text = os.fspath(value) if isinstance(value, os.PathLike) else value
         if not isinstance(text, str):
-            raise refused(name, value, "it should be a text")
+            raise refused(name, value, "it should be a string")
         return str(text)
     return growth_of(name, value)
 
 
 def growth_of(name: str, value: Any) -> Growth:
-    """Pairs of where a size begins, as a share of the training, and of the whole side, from any lists of numbers."""
+    """Pairs (start as a fraction of the training, fraction of the image size), from any lists of numbers."""
     pairs = value.tolist() if hasattr(value, "tolist") else value
     parts: list[tuple[float, float]] = []
     for pair in pairs if is_list(pairs) else ():
@@ -114,19 +114,19 @@ def growth_of(name: str, value: Any) -> Growth:
     if not good or not rises or not all(0 < share <= 1 for _, share in parts):
         raise refused(
             name, value,
-            "it should be pairs of a start and a share of the side, with rising starts from 0 to below 1 and shares "
-            "above 0 and up to 1, such as ((0, 0.5), (0.3, 0.75), (0.65, 1))",
+            "it should be pairs of a start and a fraction of the image size, with increasing starts from 0 to below 1 "
+            "and fractions above 0 and up to 1, such as ((0, 0.5), (0.3, 0.75), (0.65, 1))",
         )  # fmt: skip
     return tuple(parts)
 
 
 def plain(value: Any) -> Any:
-    """A number of numpy's or torch's as Python's; anything else as it is."""
+    """A number of numpy or torch as a Python number; anything else unchanged."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
 def whole(value: Any) -> int | None:
-    """A whole number, or None for what is none."""
+    """The value as an int, or None if it is not an integer."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     if isinstance(value, Integral):
@@ -136,7 +136,7 @@ def whole(value: Any) -> int | None:
 
 
 def real(value: Any) -> float | None:
-    """A finite number as a float, or None for what is none."""
+    """The value as a float, or None if it is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
@@ -147,11 +147,11 @@ def real(value: Any) -> float | None:
 
 
 def is_list(value: Any) -> bool:
-    """Whether it is things in an order, and no text."""
+    """Whether the value is a sequence, and not a string."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def refused(name: str, value: Any, why: str) -> CorollaError:
-    """What is said of a value that cannot be used."""
+    """The error for a value that cannot be used."""
     shown = one_line(repr(value))
     return CorollaError(f"{name} is {shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + '…'}; {why.strip()}")

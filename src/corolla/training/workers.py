@@ -1,4 +1,4 @@
-"""The processes that make views: how they begin, and what happens when one is killed."""
+"""Data loader workers: how they start, and what happens when one is killed."""
 
 import multiprocessing
 import signal
@@ -17,26 +17,26 @@ from torch.utils.data import DataLoader
 from corolla.memory import tune_malloc
 from corolla.processes import without_script
 
-DEATHS = 3  # of workers in one epoch, after which the training gives up
-START_TIMEOUT = 60.0  # seconds; a forked worker has started after a hundredth of one, unless the machine swaps
-GRACE = 5.0  # seconds, on a busy machine, from the first sign of a death to its certainty; waited after an error only
+DEATHS = 3  # of workers in one epoch, at most; after more the training gives up
+START_TIMEOUT = 60.0  # seconds; a forked worker normally starts in a hundredth of a second, unless the machine swaps
+GRACE = 5.0  # seconds, on a busy machine, until a worker's death is certain; waited after an error only
 
 T = TypeVar("T")
 
 
 class Loader(DataLoader[T]):
-    """A `DataLoader` whose processes do not run the user's script again, and of which none hangs as it starts.
+    """A `DataLoader` whose workers do not run the user's script again and cannot hang at their start.
 
-    A fork copies the locks that other threads hold. Before 3.12 Python may wait for one of them in the new process for
-    ever (cpython issue 112275), and the training for that process's batch; threads of gloo and of autograd that come
-    and go make it likely enough to happen. So a worker that has not started after `START_TIMEOUT` is killed, and that
-    is then a death like any other: see `restart_dead_workers`.
+    A fork copies the locks that other threads hold. Before Python 3.12 the new process may wait for one of them forever
+    (cpython issue 112275), and the training waits for its batch; short-lived threads of gloo and autograd make this
+    likely enough to happen. So a worker that has not started after `START_TIMEOUT` is killed, and
+    `restart_dead_workers` handles it like any other dead worker.
     """
 
     def _get_iterator(self) -> Any:
         if not self.num_workers:
             return super()._get_iterator()
-        started = RawArray("b", self.num_workers)  # 1 for each worker that has
+        started = RawArray("b", self.num_workers)  # 1 for each worker that has started
         self.worker_init_fn = partial(start_worker, started)
         with without_script():
             batches: Any = super()._get_iterator()
@@ -47,7 +47,7 @@ class Loader(DataLoader[T]):
 
 
 def kill_stuck_workers(workers: Sequence[BaseProcess], started: Sequence[int], patience: float) -> None:
-    """Kill those of `workers` that have not `started` in `patience` seconds, and do not wait for those that died."""
+    """Kill the `workers` that have not `started` in `patience` seconds; does not wait for dead ones."""
     end = time.monotonic() + patience
     for number, worker in enumerate(workers):
         while not started[number] and worker.is_alive():
@@ -58,7 +58,7 @@ def kill_stuck_workers(workers: Sequence[BaseProcess], started: Sequence[int], p
 
 
 def worker_options(workers: int) -> dict[str, Any]:
-    """What a `Loader` is told of its `workers` processes; 0 are none besides the training's own."""
+    """The arguments of a `Loader` with `workers` processes; 0 loads in the training process."""
     return {
         "num_workers": workers,
         "persistent_workers": workers > 0,
@@ -67,18 +67,18 @@ def worker_options(workers: int) -> dict[str, Any]:
 
 
 def start_worker(started: MutableSequence[int], number: int) -> None:
-    """What worker `number`, a process that makes views, does first."""
+    """The initialization of worker `number`."""
     started[number] = 1
     tune_malloc()
-    # Ctrl-C reaches every process of a terminal; the training decides what it means, and needs its batch for that.
+    # Ctrl-C reaches every process of a terminal; the training handles it, and may still need this worker's batch.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def restart_dead_workers(begin: Callable[[int], Iterator[T]], start: int, alive: Callable[[], bool]) -> Iterator[T]:
-    """What `begin(start)` gives, batch by batch, begun again after the last one whenever a worker was killed.
+    """Yield the batches of `begin(start)`; whenever a worker was killed, begin again after the last batch.
 
-    As a rule the system does that, for want of memory. `alive` says whether no worker of the last `begin` was; it is
-    asked after an error only, and may take its time.
+    The usual killer is the operating system, when memory is short. `alive` says whether all workers of the last
+    `begin` are alive; it is called only after an error, and may take some time.
     """
     done, deaths = start, 0
     while True:
@@ -94,19 +94,19 @@ def restart_dead_workers(begin: Callable[[int], Iterator[T]], start: int, alive:
 
 
 def workers_alive(batches: Any, patience: float = 0.0) -> bool:
-    """Whether every worker of a `DataLoader`'s iterator is there still, and after `patience` seconds too.
+    """Whether every worker of a `DataLoader`'s iterator is alive, now and after `patience` seconds.
 
-    What one that is killed was sending breaks off a little before the system says that it has ended, so whoever asks
-    because of an error waits for `GRACE`. Nobody else waits: an epoch that begins well must not pay for it.
+    The connection of a killed worker breaks a little before the system reports its end, so a caller with an error
+    waits for `GRACE`. Other callers do not wait, so that a normal epoch start costs nothing.
     """
     ends = [worker.sentinel for worker in getattr(batches, "_workers", ())]
     return not ends or not wait(ends, patience)
 
 
 def default_sigchld() -> None:
-    """Let a worker's death show where its batch is waited for.
+    """Report a worker's death where the training waits for its batch.
 
-    PyTorch raises it from a signal handler, wherever the training is: between the updates of two weights, say.
+    PyTorch raises it from a signal handler, wherever the training is: for example between the updates of two weights.
     """
     if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

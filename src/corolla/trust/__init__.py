@@ -1,1 +1,1 @@
-"""When to believe an answer: honest probabilities, sets of classes that hold a promise, images of something else."""
+"""When to trust a prediction: calibrated probabilities, conformal prediction sets, out-of-distribution (OOD) scores."""

@@ -1,7 +1,7 @@
-"""What a model knows about its own answers, and the one file of the run folder that keeps it.
+"""The calibration of a model, and its file in the run folder.
 
-The file is safetensors: arrays, and their few numbers as JSON in its metadata. Like everything in a run it may come
-from anybody, so sizes, shapes and values are checked before they are used.
+The file is safetensors: arrays, and a few numbers as JSON in its metadata. Like everything in a run it may come from an
+untrusted source, so sizes, shapes and values are checked before they are used.
 """
 
 import json
@@ -20,14 +20,14 @@ from corolla.trust.novelty import KINDS, Kind, Novelty, Scale, Score
 from corolla.trust.temperature import LEAST, MOST
 
 FORMAT = 2
-MAX_BYTES = 2**31  # four times what the widest ViT there is would need
+MAX_BYTES = 2**31  # four times what the widest known ViT needs
 ARRAYS = ("means", "whitening")  # of the Gaussians of a score
-Sizes = tuple[int, int, int]  # classes, numbers that the head reads, width of the tokens
+Sizes = tuple[int, int, int]  # classes, input features of the head, width of the tokens
 
 
 @dataclass(frozen=True, eq=False)
 class ConformalCalibration:
-    """How probabilities were made honest, and what sets of classes are made of."""
+    """The temperature of the probabilities, and the scores for conformal prediction sets."""
 
     temperature: float
     conformal: Conformal
@@ -35,7 +35,7 @@ class ConformalCalibration:
 
 @dataclass(frozen=True, eq=False)
 class Calibration(ConformalCalibration):
-    """All of it, fitted on validation images that the model was not trained on."""
+    """The whole calibration, fitted on validation images that the model was not trained on."""
 
     novelty: Novelty
     facts: dict[str, Any]  # of the fit: how many images, the AUROC of each novelty on the damaged ones
@@ -60,14 +60,14 @@ class Calibration(ConformalCalibration):
 
     @staticmethod
     def load(file: Path, sizes: Sizes) -> "Calibration | None":
-        """Read what `save` wrote, for a model of such sizes; None without a file.
+        """Read a file of `save` for a model of these sizes; None if there is no file.
 
         Raises `CorollaError` if it is damaged or belongs to another model.
         """
         try:
             if file.stat().st_size > MAX_BYTES:
                 raise ValueError("it is too large")
-            arrays, words = load_sealed(file, "np", unsealed=True)  # older runs have no seal
+            arrays, words = load_sealed(file, "np", unsealed=True)  # older runs have no checksum
             return checked(json.loads(words["calibration"]), arrays, sizes)
         except FileNotFoundError:
             return None
@@ -79,7 +79,7 @@ class Calibration(ConformalCalibration):
 
 
 def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], sizes: Sizes) -> Calibration:
-    """The calibration of the numbers and arrays of a file; ValueError, TypeError or KeyError if they are of none."""
+    """The calibration from the numbers and arrays of a file; ValueError, TypeError or KeyError if they are invalid."""
     if said["format"] != FORMAT:
         raise ValueError("it was written by another version of corolla")
     temperature = checked_temperature(said["temperature"])
@@ -90,16 +90,16 @@ def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], sizes: Sizes)
         if kind in said["scores"]
     )
     if not scores_of_novelty or len(scores_of_novelty) != len(said["scores"]):
-        raise ValueError("its scores of novelty are none")
+        raise ValueError("its OOD scores are invalid")
     novelty = Novelty(scores_of_novelty, scale_of(said["novelty"]))
     return Calibration(temperature, conformal, novelty, dict(said["facts"]))
 
 
 def scale_of(said: dict[str, Any]) -> Scale:
-    """The scale of its two numbers."""
+    """The scale from its two numbers."""
     scale = Scale(finite(said["median"]), finite(said["border"]))
     if not scale.median < scale.border:
-        raise ValueError("its scale of novelty is none")
+        raise ValueError("the scale of its OOD scores is invalid")
     return scale
 
 
@@ -113,14 +113,14 @@ def gaussians_of(kind: Kind, arrays: dict[str, NDArray[Any]], sizes: Sizes) -> G
     for name, shape in zip(ARRAYS, ((groups, width), (width, width)), strict=True):
         array = getattr(gaussians, name)
         if array.shape != shape or array.dtype != np.float32:
-            raise ValueError(f"its {kind}.{name} are of shape {array.shape}, and this model needs {shape}")
+            raise ValueError(f"its {kind}.{name} have shape {array.shape}, and this model needs {shape}")
     if np.isnan(gaussians.means).any() or not np.isfinite(gaussians.whitening).all():
         raise ValueError("its numbers are not all finite")
     return gaussians
 
 
 def checked_temperature(value: Any) -> float:
-    """The temperature of a file; ValueError or TypeError if it is none."""
+    """The temperature of a file; ValueError or TypeError if it is invalid."""
     temperature = finite(value)
     if not LEAST * 0.99 <= temperature <= MOST * 1.01:
         raise ValueError(f"a temperature of {temperature} is out of range")

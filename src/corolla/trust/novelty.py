@@ -1,14 +1,14 @@
-"""How unlike the images it learned from an image is: what is none of the classes should not be answered as one.
+"""Out-of-distribution (OOD) scores: an image of none of the classes should not be predicted as one of them.
 
-Three scores, each larger for stranger images. Which of them, or which mean of several, suits a model is found out on
-validation images and on damaged ones (`outliers.py`), never on the kinds that are reported.
+Three scores, each larger for more unusual images. The best score for a model, or the best mean of several, is chosen
+on validation images and on synthetic outliers (`outliers.py`), never on the kinds of OOD images that are reported.
 
 - `energy`: -log sum exp(logits) (Liu et al. 2020, arXiv 2010.03759, eq. 4 at T = 1);
 - `distance`: the squared Mahalanobis distance of the head's input to the nearest class (Lee et al. 2018, arXiv
   1807.03888, eq. 2), the classes sharing one covariance;
-- `texture`: the same distance of the mean patch token after the first block to that of all training images together.
-  A model that saw few images hears in its last layer only what tells its classes apart; colors and textures that no
-  image of its had are still to be seen in its first.
+- `texture`: the same distance of the mean patch token after the first block, to the training images as one group.
+  The last layer of a model trained on few images only has what separates its classes; unusual colors and textures are
+  still visible in the first layer.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from corolla.trust.outputs import Outputs
 Kind = Literal["energy", "distance", "texture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 T = TypeVar("T")
-KEPT = 0.95  # share of the validation images that are accepted
+KEPT = 0.95  # fraction of the validation images that are accepted
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale where 0 is the median of the validation images and 1 the score that 95 % of them stay within."""
+    """A scale where 0 is the median of the validation images and 1 their 95 % quantile."""
 
     median: float
     border: float
@@ -39,11 +39,11 @@ class Scale:
     def fit(scores: Floats) -> "Scale":
         """From the scores (n,) of validation images."""
         median, border = float(np.median(scores)), float(np.quantile(scores, KEPT, method="higher"))
-        # All alike: whatever is stranger is strange, and the scale is as good as any.
+        # If all scores are equal, any larger score is rejected and the scale is arbitrary.
         return Scale(median, max(border, float(np.nextafter(np.float32(median), np.float32(np.inf)))))
 
     def __call__(self, scores: Floats) -> Floats:
-        """The scores on it."""
+        """The scores on this scale."""
         return np.asarray((scores - self.median) / (self.border - self.median), np.float32)
 
 
@@ -57,7 +57,7 @@ class Score:
 
     @staticmethod
     def fit(kind: Kind, trained: Outputs, labels: NDArray[np.int64], known: Outputs) -> "Score":
-        """From training images with the places of their classes, and validation images."""
+        """From training images with their class numbers, and validation images."""
         gaussians = None
         if kind == "distance":
             gaussians = Gaussians.fit(trained.features, labels, trained.logits.shape[1])
@@ -72,18 +72,18 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Novelty:
-    """The mean of one or several scores, on a scale of its own: above 1 is not accepted."""
+    """The OOD score: the mean of one or several scores, on its own scale; above 1 an image is rejected."""
 
     scores: tuple[Score, ...]
     scale: Scale
 
     @staticmethod
     def fit(scores: Sequence[Score], known: Outputs) -> "Novelty":
-        """On validation images; 95 % of them are accepted."""
+        """From validation images; 95 % of them are accepted."""
         return Novelty(tuple(scores), Scale.fit(mean_score(scores, known)))
 
     def score(self, outputs: Outputs) -> Floats:
-        """The novelty (n,) of images."""
+        """The OOD score (n,) of images."""
         return self.scale(mean_score(self.scores, outputs))
 
     @property
@@ -93,7 +93,7 @@ class Novelty:
 
 
 def mixtures(scores: Sequence[T]) -> list[tuple[T, ...]]:
-    """Each score, and each choice of several, fewest first."""
+    """Every non-empty combination of the scores, fewest first."""
     return [chosen for size in range(1, len(scores) + 1) for chosen in combinations(scores, size)]
 
 
@@ -103,7 +103,7 @@ def mean_score(scores: Sequence[Score], outputs: Outputs) -> Floats:
 
 
 def raw_score(kind: Kind, outputs: Outputs, gaussians: Gaussians | None) -> Floats:
-    """The scores (n,) on their own scale."""
+    """The unscaled scores (n,)."""
     if kind == "energy":
         most = outputs.logits.max(axis=1)
         return np.asarray(-(most + np.log(np.exp(outputs.logits - most[:, None]).sum(axis=1))), np.float32)

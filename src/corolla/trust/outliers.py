@@ -1,6 +1,6 @@
-"""Images that show none of the classes, made of those that do: what scores of novelty are chosen by.
+"""Synthetic outliers, made from validation images, to choose the OOD score.
 
-Each takes an image's pixels as the model sees them and destroys what it shows while keeping some of its statistics.
+Each function takes preprocessed pixels and destroys the content of the image but preserves some of its statistics.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 TILES = 4  # along a side
-FINEST = 4.0  # pixels of standard deviation that a Gaussian is drawn with
+FINEST = 4.0  # standard deviation in pixels of the Gaussian blur, on the downscaled image
 
 
 def shuffled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
-    """Its tiles in another order: textures and colors stay, shapes are gone."""
+    """The image's tiles in random order: textures and colors stay, shapes are lost."""
     rows, columns = (np.array_split(np.arange(side), TILES) for side in pixels.shape[:2])
     tiles = [pixels[np.ix_(row, column)] for row in rows for column in columns]
     height, width = min(len(row) for row in rows), min(len(column) for column in columns)
@@ -29,7 +29,7 @@ def shuffled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
 
 
 def scrambled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
-    """Its frequencies with the phases of noise: a cloud of the same colors and coarseness."""
+    """The image's spectrum with the phases of noise: a cloud of the same colors and coarseness."""
     noise = np.angle(np.fft.fft2(dice.standard_normal(pixels.shape[:2])))[:, :, None]
     spectrum = np.fft.fft2(pixels.astype(np.float64), axes=(0, 1))
     turned = spectrum * np.exp(1j * noise)
@@ -38,10 +38,10 @@ def scrambled(pixels: Pixels, dice: np.random.Generator) -> Pixels:
 
 
 def melted(pixels: Pixels, dice: np.random.Generator) -> Pixels:
-    """Blurred until only a few soft blots are left."""
+    """The image blurred until only a few soft spots are left."""
     height, width = pixels.shape[:2]
     deviation = dice.uniform(0.12, 0.2) * min(height, width)
-    # Blots so soft are as well made of fewer pixels, in a hundredth of the time.
+    # Such soft spots need few pixels, so they are made at a small size in a hundredth of the time.
     resize_for_cache = max(int(deviation / FINEST), 1)
     size = max(round(width / resize_for_cache), 1), max(round(height / resize_for_cache), 1)
     small = cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -50,7 +50,7 @@ def melted(pixels: Pixels, dice: np.random.Generator) -> Pixels:
 
 
 def negative(pixels: Pixels, dice: np.random.Generator) -> Pixels:
-    """Black for white, with the channels in another order: shapes without the colors of the world."""
+    """The inverted image with permuted channels: shapes with unnatural colors."""
     return np.ascontiguousarray(255 - pixels[:, :, dice.permutation(3)])
 
 

@@ -1,4 +1,4 @@
-"""What a model computes for images, before a calibration makes an answer of it."""
+"""A model's raw outputs for images, before calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """Of a batch, all float32; the mean over the views of each image."""
+    """The outputs of a batch, all float32; each the mean over an image and, if used, its horizontal flip."""
 
     probabilities: NDArray[np.float32]  # (B, classes), at temperature 1
     logits: NDArray[np.float32]  # (B, classes)
-    features: NDArray[np.float32]  # (B, C), what the head reads
-    texture: NDArray[np.float32]  # (B, D), the mean patch token after the first block, where little is recognized yet
+    features: NDArray[np.float32]  # (B, C), the head's input
+    texture: NDArray[np.float32]  # (B, D), the mean patch token after the first block, a low-level feature
 
     @staticmethod
     def joined(parts: "Sequence[Outputs]") -> "Outputs":
-        """Those of several batches as those of one."""
+        """The concatenated outputs of several batches."""
         return Outputs(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Outputs)))

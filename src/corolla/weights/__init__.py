@@ -1,8 +1,8 @@
-"""Published Vision Transformer checkpoints in and out: every dialect's names, shapes and settings, and ours.
+"""Reads and writes published Vision Transformer checkpoints: converts names, shapes and settings of every library.
 
-`load_weights` reads any of them into a `ViTConfig` and a state dict of ours, from a path, a name of the registry or the
-Hugging Face Hub; `write_weights` writes one back, `pack` copies a run to give away, `push` puts one on
-the Hub. Nothing heavy is imported until one of these names is used.
+`load_weights` reads any of them into our `ViTConfig` and state dict, from a path, a name of the registry or the
+Hugging Face Hub; `write_weights` writes one, `pack` copies a run for others, `push` uploads one to
+the Hub. Heavy imports happen only when one of these names is used.
 """
 
 import importlib

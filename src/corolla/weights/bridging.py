@@ -1,4 +1,4 @@
-"""What a library has no words for, in our own words: folders that it reads once it has imported `corolla.bridges`."""
+"""Folders with our own names, for what a library cannot represent: it reads them after importing `corolla.bridges`."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from corolla.models.config import ViTConfig
 
-BRIDGED = "corolla_vit"  # the architecture of timm, and the model type of transformers, that the bridges teach them
+BRIDGED = "corolla_vit"  # the architecture (timm) and model type (transformers) that the bridges register
 MODULES = {"timm": "corolla.bridges.timm", "huggingface": "corolla.bridges.transformers"}
-PREFIX = {"timm": "", "huggingface": "vit."}  # in front of our names
+PREFIX = {"timm": "", "huggingface": "vit."}  # of our names
 
 
 def shape_in(settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The architecture in the settings of such a folder, as plain values; None in those of any other."""
-    for sign, shape in (("architecture", "model_args"), ("model_type", "vit")):  # timm's way and transformers'
+    """The architecture in the settings of such a folder, as plain values; None for any other folder."""
+    for sign, shape in (("architecture", "model_args"), ("model_type", "vit")):  # timm, transformers
         if settings.get(sign) == BRIDGED and isinstance(settings.get(shape), dict):
             found: dict[str, Any] = settings[shape]
             return found
@@ -22,7 +22,7 @@ def shape_in(settings: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def settings_for(to: str, config: ViTConfig) -> dict[str, Any]:
-    """The `config.json`, but for class names and preprocessing."""
+    """The `config.json`, without class names and preprocessing."""
     shape = asdict(config)
     del shape["num_classes"]
     if to == "huggingface":
@@ -38,5 +38,5 @@ def settings_for(to: str, config: ViTConfig) -> dict[str, Any]:
 
 
 def ours(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A folder's tensors by our names."""
+    """The tensors of such a folder by our names."""
     return {name.removeprefix(PREFIX["huggingface"]): tensor for name, tensor in tensors.items()}

@@ -1,6 +1,6 @@
-"""How each library names the parts of a Vision Transformer, one table a dialect.
+"""The names of each library for the parts of a Vision Transformer, one table per checkpoint format.
 
-Where two names stand for one of ours, the first is the one written and the second an older or sibling project's.
+If two names map to one of ours, the first is written; the second comes from an older or related project.
 """
 
 import re
@@ -12,20 +12,20 @@ from corolla.weights.renaming import Row, Table, match
 
 @dataclass(frozen=True)
 class CheckpointFormat:
-    """A library's names. `sign` is a name that only this dialect has; `idle` takes no part in an answer.
+    """The names of a library. `sign` is a name that only this format has; `idle` tensors do not affect the outputs.
 
-    A name in `idle` that ends in a star stands for all that begin so.
+    A name in `idle` that ends in a star is a prefix.
     """
 
     name: str
     sign: str
     table: Table
     idle: tuple[str, ...] = ()
-    prefix: str = ""  # in front of every name but the heads', in files that have a head
+    prefix: str = ""  # of every name except the heads', in files that have a head
 
 
 def affine(theirs: str, ours: str, weight: str, third: str = "") -> Table:
-    """The rows of a layer whose weight they call `weight`, and of its bias."""
+    """The rows of a layer whose weight is named `weight`, and of its bias."""
     return (
         Row(f"{theirs}.{weight}", f"{ours}.weight{third}"),
         Row(f"{theirs}.bias", f"{ours}.bias{third}"),
@@ -33,7 +33,7 @@ def affine(theirs: str, ours: str, weight: str, third: str = "") -> Table:
 
 
 def same(*names: str) -> Table:
-    """The rows of tensors that both call alike."""
+    """The rows of tensors with the same name in both."""
     return tuple(Row(name, name) for name in names)
 
 
@@ -42,7 +42,7 @@ def apart(theirs: str, ours: str) -> Table:
     return tuple(Row(theirs.replace("{part}", part), f"{ours}#{number}/3") for number, part in enumerate("qkv"))
 
 
-TIMM = CheckpointFormat(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and DINOv3, which timm took its names from
+TIMM = CheckpointFormat(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and DINOv3, whose names timm uses
     name="timm",
     sign="patch_embed.proj.weight",
     table=(
@@ -52,7 +52,7 @@ TIMM = CheckpointFormat(  # and facebookresearch's DeiT, DINO, MAE, DINOv2 and D
         *same("blocks.{}.mlp.fc1.{}", "blocks.{}.mlp.norm.{}", "blocks.{}.mlp.fc2.{}"),
         Row("register_tokens", "reg_token"),  # DINOv2's own files
         Row("storage_tokens", "reg_token"),  # DINOv3's own files
-        Row("fc_norm.{}", "norm.{}"),  # of the mean of the patches, in MAE's fine-tuned files and timm's like them
+        Row("fc_norm.{}", "norm.{}"),  # of the mean of the patches, in MAE's fine-tuned files and in timm's
         Row("blocks.{}.gamma_1", "blocks.{}.ls1.gamma"),  # DeiT III's own files
         Row("blocks.{}.gamma_2", "blocks.{}.ls2.gamma"),
         *apart("blocks.{}.attn.{part}_proj.{}", "blocks.{}.attn.qkv.{}"),  # EVA-02's larger ones
@@ -84,7 +84,7 @@ TORCHVISION = CheckpointFormat(
         Row("encoder.layers.encoder_layer_{}.mlp.linear_2.{}", "blocks.{}.mlp.fc2.{}"),
         Row("encoder.ln.{}", "norm.{}"),
         Row("heads.head.{}", "head.{}"),
-        Row("heads.{}", "head.{}"),  # where a Linear stands in for the whole
+        Row("heads.{}", "head.{}"),  # where a Linear replaces the whole head
     ),
 )
 
@@ -120,7 +120,7 @@ HUGGING_FACE_DEIT = CheckpointFormat(
         *PAPERS_BLOCK,
         Row("embeddings.distillation_token", "dist_token"),
         Row("cls_classifier.{}", "head.{}"),
-        Row("classifier.{}", "head.{}"),  # of the class token alone, as a fine-tuned one has it
+        Row("classifier.{}", "head.{}"),  # of the class token alone, as in a fine-tuned model
         Row("distillation_classifier.{}", "head_dist.{}"),
     ),
     idle=("pooler.dense.{}", "embeddings.mask_token"),
@@ -156,7 +156,7 @@ LAYER = "layer.{}"
 
 
 def dinov3(name: str, sign: str, *mlp: Row) -> CheckpointFormat:
-    """One of transformers' DINOv3, which has no head; its rotary positions are told by its config.json alone."""
+    """One of transformers' DINOv3, which has no head; only its config.json describes its rotary positions."""
     return CheckpointFormat(
         name=name,
         sign=sign,
@@ -175,7 +175,7 @@ def dinov3(name: str, sign: str, *mlp: Row) -> CheckpointFormat:
             Row("norm.{}", "norm.{}"),
         ),
         idle=("embeddings.mask_token",),
-        prefix="model.",  # in files of transformers 5, in front of the layers
+        prefix="model.",  # of the layers, in files of transformers 5
     )
 
 
@@ -226,7 +226,7 @@ DIALECTS = (
 
 
 def spoken(names: Iterable[str]) -> dict[str, CheckpointFormat]:
-    """The dialects whose signs are among `names`, by what stands in front of them (and of the dialect's own prefix)."""
+    """The formats whose signs are among `names`, by the prefix before them (and before the format's own prefix)."""
     names, found = list(names), dict[str, CheckpointFormat]()
     for dialect in DIALECTS:
         for sign in (dialect.prefix + dialect.sign, dialect.sign):
@@ -238,7 +238,7 @@ def spoken(names: Iterable[str]) -> dict[str, CheckpointFormat]:
 
 
 def nearest(names: Iterable[str]) -> tuple[CheckpointFormat, int]:
-    """The dialect that has most of `names`, whatever stands in front of them, and how many."""
+    """The format that has most of `names`, with any prefix, and how many."""
     names = list(names)
 
     def known(dialect: CheckpointFormat) -> int:
@@ -251,14 +251,14 @@ def nearest(names: Iterable[str]) -> tuple[CheckpointFormat, int]:
 
 
 def is_idle(name: str, dialect: CheckpointFormat) -> bool:
-    """Whether a tensor of this name takes no part in an answer."""
+    """Whether a tensor with this name does not affect the outputs."""
     return any(
         name.startswith(each[:-1]) if each.endswith("*") else match(each, name) is not None for each in dialect.idle
     )
 
 
 def recognize(names: Iterable[str]) -> CheckpointFormat | None:
-    """The dialect whose sign is among `names`, with or without its prefix; None if there is none."""
+    """The format whose sign is among `names`, with or without its prefix; None if there is none."""
     names = list(names)
     for dialect in DIALECTS:
         for sign in (dialect.sign, dialect.prefix + dialect.sign):

@@ -1,7 +1,7 @@
-"""Published weights brought to this machine: from the Hugging Face Hub, or from an address.
+"""Downloads published weights from the Hugging Face Hub or from a URL.
 
-huggingface_hub and torch.hub do the fetching, into the cache folders that timm, transformers and torchvision use too,
-so nothing is fetched twice. Nothing is unpickled here; `corolla.weights.reading` opens what came.
+huggingface_hub and torch.hub download into the cache folders that timm, transformers and torchvision also use,
+so nothing is downloaded twice. Nothing is unpickled here; `corolla.weights.reading` opens the files.
 """
 
 import re
@@ -19,16 +19,16 @@ from corolla.weights import hub
 from corolla.weights.reading import file_of, is_readable, read_settings
 from corolla.weights.registry import Published, by_file, find, unknown
 
-DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, where its name carries one
+DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, if its name contains one
 TIMEOUT = 30  # seconds
 
 
 def located(source: AnyPath, progress: Progress | None = None) -> tuple[Path, Published | None]:
-    """The file or folder that `source` means, fetched if need be, and what the registry knows of it.
+    """The file or folder of `source`, downloaded if needed, and its entry in the registry.
 
-    What lies on the disk always wins; then come the runs that corolla brings along, the registry's names, and
-    `hf-hub:OWNER/NAME` and `OWNER/NAME` on the Hub. Raises `CorollaError` for what is none of these or cannot be
-    fetched, with what to fetch by hand.
+    A local path always takes precedence; then the runs that come with corolla, the registry's names, and
+    `hf-hub:OWNER/NAME` and `OWNER/NAME` on the Hub. Raises `CorollaError` if none of these matches or the download
+    fails, with what to download by hand.
     """
     path, name = run_folder(source), word(source)
     if path.exists():
@@ -45,9 +45,9 @@ def located(source: AnyPath, progress: Progress | None = None) -> tuple[Path, Pu
 
 
 def found(source: str | Path, progress: Progress | None = None) -> Path:
-    """Where `source` lies, as `located`; `CorollaError` too for a run or a file that no weights can be read from.
+    """The path of `located`; also raises `CorollaError` for a run or a file that has no readable weights.
 
-    The weights themselves are not read, so that torch need not be loaded for what cannot be used.
+    Does not read the weights, so that errors are reported without importing torch.
     """
     path, _ = located(source, progress)
     if is_run(path):
@@ -58,19 +58,19 @@ def found(source: str | Path, progress: Progress | None = None) -> Path:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a run of ours lies at `path`."""
+    """Whether `path` is a run folder."""
     return isinstance(read_settings(path / "config.json").get("architecture"), dict)
 
 
 def fetch(published: Published, progress: Progress | None = None) -> Path:
-    """The folder or file of a published checkpoint, from the cache or from where it lies."""
+    """The folder or file of a published checkpoint, from the cache or downloaded."""
     if published.on_hub:
         return hub.fetch(published.source, published.name, progress)
     return cached(published) or download(published, progress)
 
 
 def cached(published: Published) -> Path | None:
-    """Where it is on this machine already, or None."""
+    """Its path if it is already on this machine, or None."""
     if published.on_hub:
         return hub.cached(published.source)
     file = place(published)
@@ -78,14 +78,14 @@ def cached(published: Published) -> Path | None:
 
 
 def place(published: Published) -> Path:
-    """The file in torch.hub's cache that stands for its address."""
-    import torch  # knows its cache's place
+    """The file in torch.hub's cache for its address."""
+    import torch  # which knows its cache folder
 
     return Path(torch.hub.get_dir()) / "checkpoints" / published.source.rpartition("/")[2]
 
 
 def download(published: Published, progress: Progress | None) -> Path:
-    """Fetch one address into torch.hub's cache; the file appears whole and with the right digest, or not at all."""
+    """Download one address into torch.hub's cache; the file appears complete and verified, or not at all."""
     import torch
 
     file, address = place(published), published.source
@@ -103,14 +103,14 @@ def download(published: Published, progress: Progress | None) -> Path:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         raise CorollaError(
-            f"cannot fetch {published.name} from {address}: {trouble}; fetch it by other means and put it at {file}, "
+            f"cannot fetch {published.name} from {address}: {trouble}; download it yourself and put it at {file}, "
             "or give its path"
         ) from None
     return file
 
 
 def length(address: str) -> int | None:
-    """How many bytes lie at `address`, if the server says so."""
+    """The size of the file at `address` in bytes, if the server reports it."""
     with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=TIMEOUT) as answer:
         told = answer.headers.get("Content-Length", "")
         return int(told) if told.isdecimal() else None

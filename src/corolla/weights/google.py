@@ -1,7 +1,7 @@
-"""Google's `.npz` (the paper's own checkpoints and AugReg): arrays laid out for JAX, turned into PyTorch's layout.
+"""Google's `.npz` (the paper's own checkpoints and AugReg): converts arrays from JAX's to PyTorch's layout.
 
-JAX's Flax keeps kernels as (in, out), convolutions as (height, width, in, out) and the heads of attention on an axis of
-their own. `/` parts a name there; here it becomes a dot, and the renaming table does the rest.
+JAX's Flax stores kernels as (in, out), convolutions as (height, width, in, out) and attention heads on a separate
+axis. `/` in its names becomes a dot here, and the renaming table does the rest.
 """
 
 import zipfile
@@ -17,14 +17,14 @@ from corolla.atomic import write_with
 if TYPE_CHECKING:
     from torch import Tensor
 
-LARGEST = 20_000_000_000  # bytes of all the arrays unpacked; ViT-G/14 takes 7.4 GB
+LARGEST = 20_000_000_000  # bytes of all arrays unpacked; ViT-G/14 takes 7.4 GB
 Array = NDArray[Any]
 
 
 def read_npz(file: Path) -> "tuple[dict[str, Tensor], dict[str, Any]]":
-    """The tensors in PyTorch's layout, and as settings the number of heads, which the shapes tell here.
+    """The tensors in PyTorch's layout, and as settings the number of heads, which the shapes show here.
 
-    Raises ValueError or `zipfile.BadZipFile` for what is no such archive. Nothing in it can be code.
+    Raises ValueError or `zipfile.BadZipFile` for other files. The archive cannot contain code.
     """
     import torch
 
@@ -58,7 +58,7 @@ def to_torch(name: str, array: Array) -> Array:
 
 
 def write_npz(file: Path, tensors: "Mapping[str, Tensor]", heads: int) -> None:
-    """The other way round: tensors under Google's names with dots, in PyTorch's layout, to an archive."""
+    """The inverse: write tensors with Google's names (with dots) in PyTorch's layout to an archive."""
     arrays: dict[str, Any] = {}
     for name, tensor in tensors.items():
         slashed = name.replace(".", "/")

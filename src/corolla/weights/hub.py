@@ -1,6 +1,6 @@
-"""Checkpoints on the Hugging Face Hub: their files fetched into its cache, its refusals said in one line.
+"""Downloads checkpoints from the Hugging Face Hub into its cache, and reports its errors in one line.
 
-`HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HOME` and `HF_TOKEN` mean what they mean everywhere.
+`HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HOME` and `HF_TOKEN` have their usual meaning.
 """
 
 import os
@@ -19,13 +19,13 @@ SETTINGS = ("config.json", "preprocessor_config.json")
 
 
 def repository_in(name: str) -> str | None:
-    """`OWNER/NAME` or `OWNER/NAME@REVISION` if `name` is one, with or without `hf-hub:` in front."""
+    """`OWNER/NAME` or `OWNER/NAME@REVISION` if `name` is one, with or without the prefix `hf-hub:`."""
     short = name.removeprefix(PREFIX)
     return short if REPOSITORY.fullmatch(short) else None
 
 
 def endpoint() -> str:
-    """The Hub's address, as `HF_ENDPOINT` has it now."""
+    """The Hub's address, from the current `HF_ENDPOINT`."""
     from huggingface_hub import constants
 
     return os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
@@ -44,9 +44,9 @@ def cached(repository: str) -> Path | None:
 
 
 def fetch(repository: str, called: str, progress: Progress | None = None) -> Path:
-    """The folder in the Hub's cache with the weights of `repository` and the settings beside them, all of one commit.
+    """The folder in the Hub's cache with the weights and settings of `repository`, all of one commit.
 
-    Raises `CorollaError`, with what to do, if it is not there, not for everybody, or out of reach.
+    Raises `CorollaError`, with what to do, if it does not exist, is not public, or cannot be reached.
     """
     from huggingface_hub import errors
 
@@ -61,23 +61,23 @@ def fetch(repository: str, called: str, progress: Progress | None = None) -> Pat
 
 
 def check_name(repository: str) -> None:
-    """`CorollaError` unless `repository` is a name that one may push to."""
+    """Raise `CorollaError` unless `repository` is a valid name to push to."""
     if not repository_in(repository) or "@" in repository or repository.startswith(PREFIX):
-        raise CorollaError(f"{repository!r} is no name on the Hub; give OWNER/NAME, such as me/flowers")
+        raise CorollaError(f"{repository!r} is not a name on the Hub; give OWNER/NAME, such as me/flowers")
 
 
 def check_login(repository: str) -> None:
-    """`CorollaError` unless somebody is logged in and the Hub answers, so that `repository` can be pushed to."""
+    """Raise `CorollaError` unless a user is logged in and the Hub can be reached, to push to `repository`."""
     from huggingface_hub import get_token
 
     if get_token() is None:
-        raise CorollaError("nobody is logged in to the Hub; make a token that may write, and run `hf auth login`")
+        raise CorollaError("you are not logged in to the Hub; make a token with write access, and run `hf auth login`")
     if not reachable():
         raise CorollaError(f"cannot push to {repository}: {endpoint()} cannot be reached; try again with a network")
 
 
 def reachable() -> bool:
-    """Whether the Hub answers; asked once beforehand, for its own client would try for long and print each time."""
+    """Whether the Hub can be reached; checked first, since its own client retries for long and prints each time."""
     from huggingface_hub import errors, get_session
 
     try:
@@ -88,16 +88,16 @@ def reachable() -> bool:
 
 
 def complete(repository: str, called: str, local: bool) -> Path:
-    """The folder with everything there is of a checkpoint; `local` asks the cache alone."""
+    """The folder with all files of a checkpoint; `local` looks only in the cache."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     name, _, revision = repository.partition("@")
     weights = next(filter(None, (file_of(name, file, revision, local) for file in IN_A_FOLDER)), None)
     if weights is None and local:
-        raise LocalEntryNotFoundError("none of its files is there")
+        raise LocalEntryNotFoundError("none of its files is cached")
     if weights is None:
         raise CorollaError(f"{called} on the Hub holds no {WANTED}, so corolla cannot read it")
-    commit = weights.parent.name  # what comes now belongs to what came
+    commit = weights.parent.name  # all further files must be of the same commit
     for file in SETTINGS:
         file_of(name, file, commit, local)
     for shard in shards_in(weights) if weights.name.endswith(INDEX) else ():
@@ -107,7 +107,7 @@ def complete(repository: str, called: str, local: bool) -> Path:
 
 
 def file_of(repository: str, file: str, revision: str, local: bool) -> Path | None:
-    """One file of a repository in the cache, or None if it has none of this name."""
+    """One file of a repository in the cache, or None if the repository does not have it."""
     from huggingface_hub import errors, hf_hub_download
 
     try:
@@ -121,7 +121,7 @@ def file_of(repository: str, file: str, revision: str, local: bool) -> Path | No
 
 
 def reason(error: Exception, repository: str) -> str:
-    """Why the Hub gave nothing, and what can be done about it."""
+    """Why a download from the Hub failed, and what to do."""
     from huggingface_hub import errors
 
     status = status_of(error)
@@ -129,11 +129,11 @@ def reason(error: Exception, repository: str) -> str:
         return gated(repository, known=status == FORBIDDEN)
     if isinstance(error, errors.RepositoryNotFoundError):
         return (
-            f"no file is called so, and {endpoint()} has no repository {repository}, or keeps it private; correct the "
+            f"there is no such file, and {endpoint()} has no repository {repository}, or it is private; correct the "
             "name or log in with `hf auth login`"
         )
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"{repository} has no such revision; correct what stands after the @"
+        return f"{repository} has no such revision; correct the part after the @"
     if status in (UNAUTHORIZED, FORBIDDEN):
         return (
             f"{endpoint()} does not let this login read {repository}; make a token that may read it, gated "
@@ -145,20 +145,20 @@ def reason(error: Exception, repository: str) -> str:
 
 
 def gated(repository: str, known: bool) -> str:
-    """What to do about a repository that its owner opens to those who have agreed to the terms; `known`: logged in."""
+    """What to do about a gated repository, whose terms users must accept; `known`: whether the user is logged in."""
     page, tokens = f"{endpoint()}/{repository}", f"{endpoint()}/settings/tokens"
     if known:
         return (
-            f"{repository} is gated, and whoever is logged in has no access to it yet; ask for it and accept the terms "
-            f"at {page}, wait until it is granted, and see that the token may read gated repositories ({tokens})"
+            f"{repository} is gated, and your login has no access to it yet; request it and accept the terms "
+            f"at {page}, wait until it is granted, and check that the token may read gated repositories ({tokens})"
         )
     return (
-        f"{repository} is gated: its owner asks for your agreement first; log in at {page} and accept the terms, then "
+        f"{repository} is gated: its owner requires your agreement; log in at {page} and accept the terms, then "
         f"make a token at {tokens} and log in here with `hf auth login`"
     )
 
 
 def status_of(error: BaseException) -> int | None:
-    """The status of the answer that an error of the Hub's client, or what caused it, tells of."""
+    """The HTTP status in an error of the Hub's client or in its cause."""
     told = [getattr(each, "response", None) for each in (error, error.__cause__)]
     return next((answer.status_code for answer in told if answer is not None), None)

@@ -1,6 +1,6 @@
-"""How the images should be prepared that a checkpoint reads: from the settings beside it, and back into them.
+"""The preprocessing of a checkpoint: read from the settings beside it, and written back.
 
-What we do otherwise is refused by name, for weights answer worse for images that were prepared in another way.
+Unsupported settings are rejected by name, since the wrong preprocessing reduces the accuracy.
 """
 
 import math
@@ -18,7 +18,7 @@ HALF, CLIP = [0.5] * 3, ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.261
 VIT = {"size": {"height": 224, "width": 224}, "resample": 2, "image_mean": HALF, "image_std": HALF, "squares": True}
 BIT = {"size": {"shortest_edge": 224}, "crop_size": 224, "do_center_crop": True, "resample": 3, "image_mean": CLIP[0],
        "image_std": CLIP[1], "squares": False}  # fmt: skip
-USUAL: dict[str, dict[str, Any]] = {  # what each processor does where its file says nothing
+USUAL: dict[str, dict[str, Any]] = {  # the defaults of each image processor
     "": VIT,
     "ViT": VIT,
     "DeiT": VIT | {"size": 256, "crop_size": 224, "do_center_crop": True, "resample": 3},
@@ -42,17 +42,17 @@ ONLY: dict[str, Collection[Any]] = {
 }
 READ = {"size", "crop_size", "resample", "rescale_factor", "image_mean", "image_std", "default_to_square",
         "image_processor_type", "feature_extractor_type"}  # fmt: skip
-OF_NO_MATTER = {  # every image is RGB here; the rest is of labels, layouts and devices
+OF_NO_MATTER = {  # every image is RGB here; the rest concerns labels, layouts and devices
     "do_convert_rgb", "do_reduce_labels", "pad_size", "processor_class", "data_format", "input_data_format", "device",
     "return_tensors", "disable_grouping", "transformers_version",
 }  # fmt: skip
-TOLERANCE = 1e-6  # of a factor that is written as a decimal fraction
+TOLERANCE = 1e-6  # for a factor that is written as a decimal
 
 
 def from_timm(settings: Mapping[str, Any]) -> Preprocessing | None:
-    """What timm's `config.json` asks for; None where it says nothing of mean and deviation.
+    """The preprocessing in timm's `config.json`; None if it has no mean and standard deviation.
 
-    ValueError, by name, for what we do not do. Where it says nothing of the rest, timm's usual values stand for it.
+    Raises ValueError with the name of an unsupported setting. Other missing settings have timm's defaults.
     """
     asked = part(settings, "pretrained_cfg")
     if asked.get("mean") is None and asked.get("std") is None:
@@ -75,7 +75,7 @@ def from_timm(settings: Mapping[str, Any]) -> Preprocessing | None:
 
 
 def to_timm(preprocessing: Preprocessing) -> dict[str, Any]:
-    """The lines of `pretrained_cfg` that say it."""
+    """The preprocessing as entries of `pretrained_cfg`."""
     return {
         "input_size": [3, *preprocessing.image_size],
         "crop_pct": preprocessing.crop_fraction,
@@ -87,9 +87,9 @@ def to_timm(preprocessing: Preprocessing) -> dict[str, Any]:
 
 
 def from_hugging_face(settings: Mapping[str, Any]) -> Preprocessing | None:
-    """What a `preprocessor_config.json` asks for; None where there is none. ValueError, by name, for what we do not do.
+    """The preprocessing in a `preprocessor_config.json`; None without one. ValueError for an unsupported setting.
 
-    A crop out of a resized image becomes a resize of the crop: the same but for rounding and the resampling at the
+    A crop of a resized image becomes a resize of the crop: the same except for rounding and the resampling at the
     edges.
     """
     if not settings:
@@ -117,7 +117,7 @@ def from_hugging_face(settings: Mapping[str, Any]) -> Preprocessing | None:
 
 
 def whole(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with what their processor does where they say nothing; ValueError for one of another kind."""
+    """The settings with the defaults of their processor; ValueError for an unknown processor."""
     named = settings.get("image_processor_type") or settings.get("feature_extractor_type") or ""
     ending = next((each for each in ENDINGS if str(named).endswith(each)), "")
     kind = str(named).removesuffix(ending)
@@ -128,7 +128,7 @@ def whole(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def geometry(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Size, share and kind of the crop."""
+    """Size, fraction and kind of the crop."""
     resized, crops = asked["size"], asked.get("do_center_crop", False)
     squares = asked.get("default_to_square", asked["squares"])
     shortest = isinstance(resized, dict) and resized.keys() == {"shortest_edge"}
@@ -145,7 +145,7 @@ def geometry(asked: Mapping[str, Any]) -> dict[str, Any]:
         )
     if abs(rows / height - columns / width) > 1 / min(height, width):  # more than rounding
         raise refused(
-            "crop_size", asked["crop_size"], f"the same share of either side of {shown(resized)}", TRANSFORMERS
+            "crop_size", asked["crop_size"], f"the same fraction of both sides of {shown(resized)}", TRANSFORMERS
         )
     return {
         "image_size": [rows, columns],
@@ -155,27 +155,27 @@ def geometry(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sides(size: Any) -> tuple[int, int]:
-    """Height and width of a size in any of Hugging Face's spellings; ValueError for another."""
+    """Height and width of a size in any of Hugging Face's formats; ValueError otherwise."""
     if isinstance(size, dict) and size.keys() in ({"height", "width"}, {"shortest_edge"}):
         found = pixels([size["height"], size["width"]] if "height" in size else size["shortest_edge"])
     else:
         found = None if isinstance(size, dict) else pixels(size)
     if found is None:
-        raise refused("size", size, "height and width, or the shortest edge, in whole numbers of pixels", TRANSFORMERS)
+        raise refused("size", size, "height and width, or the shortest edge, in integer pixels", TRANSFORMERS)
     return found
 
 
 def channels(value: Any) -> list[Any]:
-    """One number a color, where they may share one."""
+    """One number per channel, from a list or a single number."""
     return list(value) if isinstance(value, list | tuple) else [value] * 3
 
 
 def to_hugging_face(preprocessing: Preprocessing) -> dict[str, Any]:
-    """A `preprocessor_config.json` for the processor that every version of transformers has and that crops the middle.
+    """A `preprocessor_config.json` for the center-cropping processor that every version of transformers has.
 
-    It takes the middle out of the resized image, we resize the middle: the same but for rounding and the resampling
-    at the edges. The largest crop of a shape that is not square it has no words for, see `said_by_hugging_face`; then
-    it squashes the whole, as near as it comes to ours.
+    It crops the resized image, we resize the crop: the same except for rounding and the resampling
+    at the edges. It cannot represent the largest crop of a shape that is not square, see `said_by_hugging_face`; then
+    it squashes the whole image, the closest to ours.
     """
     (height, width), fraction = preprocessing.image_size, preprocessing.crop_fraction
     [resample] = [number for number, name in RESAMPLE.items() if name == preprocessing.interpolation]
@@ -201,6 +201,6 @@ def to_hugging_face(preprocessing: Preprocessing) -> dict[str, Any]:
 
 
 def said_by_hugging_face(preprocessing: Preprocessing) -> bool:
-    """Whether transformers has words for it."""
+    """Whether transformers can represent this preprocessing."""
     height, width = preprocessing.image_size
     return preprocessing.crop_mode == "squash" or height == width

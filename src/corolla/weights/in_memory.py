@@ -1,6 +1,6 @@
-"""The names that transformers 5 has for the parts of a model in memory, turned into those that it saves them under.
+"""Maps the names of transformers 5 for a model in memory to the names in its saved files.
 
-`save_pretrained` writes the names of old; a training script's `torch.save(model.state_dict())` writes these.
+`save_pretrained` writes the old names; a training script's `torch.save(model.state_dict())` writes those in memory.
 """
 
 import re
@@ -18,7 +18,7 @@ SAVED_LAYER = re.compile(r"(?<![^.])encoder\.layer\.\d+\.")
 
 
 def as_saved(names: Collection[str]) -> dict[str, str]:
-    """The name that each of `names` is saved under: itself, but in a model of transformers 5."""
+    """The saved name of each of `names`: unchanged unless it is from a model of transformers 5."""
     if not any(".attention.q_proj." in name for name in names):
         return {name: name for name in names}
     papers = any(".layernorm_before." in name for name in names)  # ViT, DeiT and MSN, and not DINOv2

@@ -1,4 +1,4 @@
-"""From a checkpoint in anybody's dialect, or a run of ours, to a Vision Transformer of ours."""
+"""Loads a checkpoint of any library, or a run, as our Vision Transformer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from corolla.weights.rotary import completed, reordered, told_by_tensors
 from corolla.weights.settings import told
 from corolla.weights.shapes import architecture
 
-HEADS = ("head.", "head_dist.")  # what our names of the heads begin with
+HEADS = ("head.", "head_dist.")  # prefixes of the heads in our names
 
 EITHER_ARCHITECTURE = (
     "facebookresearch's DeiT III and timm's vit_*_patch16_rope_ape_224 have tensors of the same names and shapes; it "
@@ -36,16 +36,16 @@ EITHER_ARCHITECTURE = (
 
 @dataclass(frozen=True)
 class Weights:
-    """A checkpoint in our terms. Without a head it answers nothing yet; `model` then gives it a new one."""
+    """A checkpoint with our names. Without a head it cannot classify; `model` then adds a new one."""
 
     source: Path
     dialect: str
     config: ViTConfig  # num_classes is 1 if there is no head
     tensors: dict[str, Tensor]  # by our names, in float32
-    preprocessing: Preprocessing | None = None  # of the images it was trained on, where anything says so
-    classes: tuple[str, ...] | None = None  # their names in order, where anything says them
-    idle: tuple[str, ...] = ()  # their tensors that take no part in an answer and were left out
-    notes: tuple[str, ...] = ()  # a line for each choice between what the file holds
+    preprocessing: Preprocessing | None = None  # of the images it was trained on, if known
+    classes: tuple[str, ...] | None = None  # their names in order, if known
+    idle: tuple[str, ...] = ()  # tensors that do not affect the outputs and were left out
+    notes: tuple[str, ...] = ()  # a line for each choice made in reading the file
 
     @property
     def has_head(self) -> bool:
@@ -55,7 +55,7 @@ class Weights:
     def model(self, num_classes: int | None = None) -> ViT:
         """The model in evaluation mode; with `num_classes` its head is a new one of zeros for so many classes."""
         if num_classes is None and not self.has_head:
-            raise CorollaError(f"{self.source} has no head; say for how many classes it should get one")
+            raise CorollaError(f"{self.source} has no head; give the number of classes for a new one")
         model = ViT(self.config if num_classes is None else replace(self.config, num_classes=num_classes))
         state = dict(self.tensors)
         if num_classes is not None:
@@ -69,9 +69,9 @@ def load_weights(source: AnyPath, heads: int | None = None, progress: Progress |
     """Read a run of ours, or weights of timm, torchvision, Hugging Face transformers, facebookresearch or Google.
 
     `source` is a path, a name of `corolla.weights.registry`, or a repository on the Hugging Face Hub; the last two are
-    fetched once. The dialect is recognized by its names. `heads` is for a file with nothing beside it that tells the
-    number of attention's heads, where they are not 64 wide. Raises `CorollaError`, in one line, for what cannot be
-    fetched or read, for tensors that no part of our model can take, and for shapes that are of no Vision Transformer.
+    downloaded once. The format is recognized by its names. `heads` is the number of attention heads, for a file without
+    settings whose heads are not 64 wide. Raises `CorollaError`, in one line, if the source cannot be
+    downloaded or read, for tensors without a place in our model, and for shapes that do not form a Vision Transformer.
     """
     path, published = located(source, progress)
     weights = read_weights(path, heads, known=published is not None)
@@ -84,7 +84,7 @@ def load_weights(source: AnyPath, heads: int | None = None, progress: Progress |
 
 
 def read_weights(path: Path, heads: int | None = None, known: bool = False) -> Weights:
-    """What lies at `path`, which says all that is known of it, unless its architecture is `known` from elsewhere."""
+    """The weights at `path`, described only by its own files unless its architecture is `known` from elsewhere."""
     if is_run(path):
         model, run = Run(path).load_model()
         return Weights(path, "corolla", run.architecture, dict(model.state_dict()), run.preprocessing, run.classes)
@@ -108,7 +108,7 @@ def read_weights(path: Path, heads: int | None = None, known: bool = False) -> W
             f"has no place for: {few(renamed.unknown)}"
         )
     if whole := [name for name, tensor in renamed.tensors.items() if not tensor.is_floating_point()]:
-        raise CorollaError(f"{checkpoint.file} holds whole numbers where weights should be: {few(whole)}")
+        raise CorollaError(f"{checkpoint.file} has integers instead of weights: {few(whole)}")
     tensors = {name: tensor.to(torch.float32) for name, tensor in renamed.tensors.items()}
     try:
         after = any(name.startswith("fc_norm.") for name in theirs)
@@ -129,32 +129,32 @@ def read_weights(path: Path, heads: int | None = None, known: bool = False) -> W
     if not known and "architecture" not in checkpoint.settings and fits_rope_ape(theirs, config):
         notes += (EITHER_ARCHITECTURE,)
     weights = Weights(checkpoint.file, dialect.name, config, tensors, preprocessing, classes, idle, notes)
-    with torch.device("meta"):  # shapes are enough to tell what is missing or of another one
+    with torch.device("meta"):  # shapes are enough to find missing and mismatched tensors
         expected = ViT(config)
     head = {} if weights.has_head else {name: p for name, p in expected.state_dict().items() if name.startswith(HEADS)}
-    check_fit(expected, tensors | head, checkpoint.file, "the architecture that its shapes tell")
+    check_fit(expected, tensors | head, checkpoint.file, "the architecture from its shapes")
     return replace(weights, tensors=reordered(tensors, asked.turning, config.num_heads))
 
 
 def fits_rope_ape(tensors: Mapping[str, Tensor], config: ViTConfig) -> bool:
-    """Whether tensors that are read as DeiT III may be those of timm's vit_*_patch16_rope_ape_224 as well."""
+    """Whether tensors read as DeiT III may also be from timm's vit_*_patch16_rope_ape_224."""
     positions = tensors.get("pos_embed")
     only_patches = positions is not None and positions.shape[1] == 14 * 14
     return only_patches and config.patch_size == 16 and {"cls_token", "blocks.0.gamma_1"} <= tensors.keys()
 
 
 def unrecognized(checkpoint: Checkpoint) -> CorollaError:
-    """The error for tensors in no dialect: what they are called, and what they are likest."""
+    """The error for tensors in no known format: their names, and the closest format."""
     known, found = ", ".join(known.name for known in DIALECTS), few(checkpoint.tensors, 5)
     near, many = nearest(checkpoint.tensors)
     likest = (
-        f"; nearest is {near.name} ({many} of {len(checkpoint.tensors)} names), but without {near.sign}" if many else ""
+        f"; closest is {near.name} ({many} of {len(checkpoint.tensors)} names), but without {near.sign}" if many else ""
     )
-    return CorollaError(f"{checkpoint.file} is in no dialect that corolla knows ({known}){likest}; it holds {found}")
+    return CorollaError(f"{checkpoint.file} is in no format that corolla knows ({known}){likest}; it holds {found}")
 
 
 def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
-    """A folder of our own tensors that another library reads by `corolla.bridges`."""
+    """A folder with our own names, which another library reads with `corolla.bridges`."""
     tensors = upgraded_tensors(bridging.ours(checkpoint.tensors))
     try:
         config = config_from(upgraded_architecture(shape) | {"num_classes": len(tensors["head.weight"])})
@@ -170,7 +170,7 @@ def read_bridged(checkpoint: Checkpoint, shape: dict[str, Any]) -> Weights:
 
 
 def sorted_out(theirs: dict[str, Tensor], dialect: CheckpointFormat) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Their tensors without the dialect's prefix, and the names of the idle ones among them, left out."""
+    """The tensors without the format's prefix and without idle ones, and the names of these."""
     short = {name.removeprefix(dialect.prefix): tensor for name, tensor in theirs.items()}
     idle = tuple(name for name in short if is_idle(name, dialect))
     return {name: tensor for name, tensor in short.items() if name not in idle}, idle

@@ -1,4 +1,4 @@
-"""A run without what belongs to one machine: to be given away, or to come with a package."""
+"""Copies a run without machine-specific files, to share it or to ship it with a package."""
 
 import shutil
 from dataclasses import replace
@@ -12,19 +12,19 @@ from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 from corolla.run import Run
 
-HALF_TOLERANCE = 0.02  # of the largest answer: what weights of 11 bits may change
+HALF_TOLERANCE = 0.02  # of the largest output: the possible effect of 11-bit weights
 
 
 def pack(folder: AnyPath, out: AnyPath, half: bool = False) -> float:
     """Copy a run's weights, config, calibration and card into the folder `out`, which should not exist or be empty.
 
-    Neither its manifest nor its report, which shows images, goes along, nor where on the disk its images were and
-    how those are called that were skipped, which its config has. `half` keeps the weights in float16; they are read
-    into float32 again. Returns the largest difference that this makes to an answer, as a share of the largest answer.
-    Raises `CorollaError` for what is no whole run, and if the difference is more than half precision explains.
+    Leaves out its manifest and its report, which shows images, and the entries of its config with the location of
+    its images and the names of skipped ones. `half` stores the weights in float16; they are read
+    into float32 again. Returns the largest resulting difference of an output, relative to the largest output.
+    Raises `CorollaError` for an incomplete run, and if the difference is more than half precision explains.
     """
     run, out = Run(at(folder)), at(out)
-    model, config = run.load_model()  # so that nothing damaged is given away
+    model, config = run.load_model()  # so that no damaged run is shared
     refuse_occupied(out)
     packed = Run(out)
     packed.save_model(model, torch.float16 if half else None)
@@ -38,11 +38,11 @@ def pack(folder: AnyPath, out: AnyPath, half: bool = False) -> float:
         before, after = model(images), packed.load_model()[0](images)
     difference = float((before - after).abs().max() / before.abs().max().clamp_min(1e-30))
     if not difference <= (HALF_TOLERANCE if half else 0):
-        raise CorollaError(f"{out} answers otherwise than {folder}, by {difference:.1e}; do not use it")
+        raise CorollaError(f"{out} predicts differently from {folder}, by {difference:.1e}; do not use it")
     return difference
 
 
 def without_places(data: dict[str, Any]) -> dict[str, Any]:
-    """What a config says of its data, without what is nobody else's business."""
+    """The data entry of a config without private information."""
     name = PurePath(str(data.get("source", "")).replace("\\", "/")).name
     return data | {"source": name, "root": "", "skipped": []}

@@ -1,4 +1,4 @@
-"""A run, or what it converts to, put on the Hugging Face Hub."""
+"""Uploads a run, or its conversion, to the Hugging Face Hub."""
 
 import shutil
 from pathlib import Path
@@ -18,18 +18,18 @@ from corolla.weights.writing import write_weights
 def push(
     folder: AnyPath, repository: str, private: bool = False, to: str | None = None, progress: Progress | None = None
 ) -> str:
-    """Put a run's weights, config, calibration and card into `repository` (`OWNER/NAME`), made if it is not there.
+    """Upload a run's weights, config, calibration and card to `repository` (`OWNER/NAME`), created if needed.
 
-    With `to` what is put there is the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
-    leaves the machine (`corolla.weights.packing`). `progress` is told what proves that it was converted right. Returns
+    With `to`, upload the run converted for `timm` or `huggingface`, and its card. Nothing else of the run
+    leaves the machine (`corolla.weights.packing`). `progress` receives the results of the verification. Returns
     the repository's address.
-    Raises `CorollaError`, in one line, for what is no whole run, without a login, and for what the Hub refuses.
+    Raises `CorollaError`, in one line, for an incomplete run, without a login, and if the Hub rejects the upload.
     """
     run, told = Run(at(folder)), progress or Progress()
     hub.check_name(repository)
     if to not in (None, "timm", "huggingface"):
         raise CorollaError(f"cannot push for {to!r}; choose timm or huggingface, or leave --to out")
-    run.load_model()  # so that nothing damaged is published
+    run.load_model()  # so that no damaged run is published
     hub.check_login(repository)
     with TemporaryDirectory() as temporary:
         public = Run(Path(temporary) / "public")
@@ -51,11 +51,11 @@ def send(folder: Path, repository: str, private: bool) -> str:
     api = HfApi(endpoint=hub.endpoint(), library_name="corolla")
     try:
         api.create_repo(repository, private=private or None, exist_ok=True)
-        if private and not api.model_info(repository).private:  # it was there before
+        if private and not api.model_info(repository).private:  # it existed before
             raise CorollaError(f"{repository} is public; make it private on the Hub, or give another name")
         api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload with corolla")
     except (OSError, ValueError, errors.HTTPError) as error:  # type: ignore[attr-defined]  # HTTPError is httpx's
         raise CorollaError(
-            f"cannot push to {repository}: {first_line(error)}; see that your token may write there"
+            f"cannot push to {repository}: {first_line(error)}; check that your token may write there"
         ) from None
     return f"{hub.endpoint()}/{repository}"

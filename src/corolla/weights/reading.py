@@ -1,7 +1,7 @@
-"""Tensors and settings out of a checkpoint file or folder that may have been made to do harm.
+"""Reads tensors and settings from an untrusted checkpoint file or folder.
 
-safetensors holds no code. A `.pth` is a pickle, read with `weights_only`: PyTorch then builds tensors and plain
-containers and refuses everything else, before anything of it runs.
+safetensors cannot contain code. A `.pth` is a pickle, read with `weights_only`: PyTorch then builds only tensors and
+plain containers, and rejects everything else before it runs.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from safetensors import SafetensorError
 from corolla.errors import CorollaError, few
 from corolla.weights.google import read_npz
 
-if TYPE_CHECKING:  # where a checkpoint lies is known, or refused, without it
+if TYPE_CHECKING:  # a checkpoint is found, or rejected, without it
     from torch import Tensor
 
 LARGEST_SETTINGS = 10_000_000  # bytes of a config.json
-INDEX = ".index.json"  # ends the file that says which of a large checkpoint's files holds which tensor
+INDEX = ".index.json"  # suffix of the file that maps tensors to the files of a large checkpoint
 IN_A_FOLDER = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 WANTED = "model.safetensors and no pytorch_model.bin, whole or with an index"
 MOST_SHARDS = 1000
@@ -34,18 +34,18 @@ READ = (".safetensors", ".pth", ".pth.tar", ".pt", ".ckpt", ".bin", ".npz")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What lies in a file: tensors by name, and the settings beside it if there are any."""
+    """The content of a file: tensors by name, and the settings beside it, if any."""
 
     file: Path
     tensors: "dict[str, Tensor]"
     settings: dict[str, Any] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)  # Hugging Face's preprocessor_config.json
-    notes: tuple[str, ...] = ()  # a line for each choice between what it holds
-    outside: tuple[str, ...] = ()  # names of tensors that belong to no model and were left out
+    notes: tuple[str, ...] = ()  # a line for each choice made in reading it
+    outside: tuple[str, ...] = ()  # names of tensors outside the model, which were left out
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The tensors of a file with one of the endings in `READ`, or of a folder with one and its `config.json`."""
+    """The tensors of a file with one of the suffixes in `READ`, or of a folder with one and its `config.json`."""
     file = file_of(path)
     try:
         if file.suffix == ".npz":
@@ -67,12 +67,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def is_readable(path: Path) -> bool:
-    """Whether the name of `path` is one of a kind of file that we read."""
+    """Whether the name of `path` has a supported suffix."""
     return path.name.lower().endswith(READ)
 
 
 def file_of(path: Path) -> Path:
-    """The file to read at `path`; `CorollaError` if there is none of a kind we read."""
+    """The file to read at `path`; `CorollaError` if there is none with a supported suffix."""
     if path.is_dir():
         found = [path / name for name in IN_A_FOLDER if (path / name).is_file()]
         if not found:
@@ -83,19 +83,19 @@ def file_of(path: Path) -> Path:
     if not path.is_file():
         raise CorollaError(f"there are no weights at {path}")
     if not is_readable(path) and path.name not in IN_A_FOLDER:
-        raise CorollaError(f"{path} is no checkpoint that corolla reads; it reads {', '.join(READ)}")
+        raise CorollaError(f"{path} is not a checkpoint that corolla reads; it reads {', '.join(READ)}")
     return path
 
 
 def read_file(file: Path) -> Any:
-    """What one file holds: tensors by name, or whatever a training script has put around them."""
+    """The content of one file: tensors by name, or any structure of a training script around them."""
     from safetensors.torch import load_file
 
     return load_file(file) if file.suffix == ".safetensors" else read_pickle(file)
 
 
 def read_shards(index: Path) -> "dict[str, Tensor]":
-    """The tensors of a checkpoint in several files, each from the file that the index names for it."""
+    """The tensors of a checkpoint in several files, by its index."""
     where = index_of(index)
     tensors: dict[str, Tensor] = {}
     for shard in shards_in(index):
@@ -109,18 +109,18 @@ def read_shards(index: Path) -> "dict[str, Tensor]":
 
 
 def shards_in(index: Path) -> list[str]:
-    """The files that an index names. All lie beside it: a name that leads elsewhere is refused with ValueError."""
+    """The files in an index. All must be beside it: any other path raises ValueError."""
     shards = sorted(set(index_of(index).values()))
     for shard in shards:
         if not re.fullmatch(r"[\w-][\w.-]*", shard, re.ASCII) or Path(shard).suffix not in (".safetensors", ".bin"):
-            raise ValueError(f"it names {shard!r}, which is no file of weights beside it")
+            raise ValueError(f"it names {shard!r}, which is not a weights file beside it")
     if len(shards) > MOST_SHARDS:
         raise ValueError(f"it names {len(shards)} files, more than any Vision Transformer takes")
     return shards
 
 
 def index_of(file: Path) -> dict[str, str]:
-    """Which file holds which tensor; ValueError if the index does not say."""
+    """The file of each tensor; ValueError if the index does not have it."""
     table = read_settings(file).get("weight_map")
     if not isinstance(table, dict) or not table or not all(isinstance(shard, str) for shard in table.values()):
         raise ValueError("its weight_map does not say which file holds which tensor")
@@ -128,24 +128,24 @@ def index_of(file: Path) -> dict[str, str]:
 
 
 def read_pickle(file: Path) -> Any:
-    """What lies in PyTorch's own format, as far as it is tensors and plain containers."""
+    """The content of a file in PyTorch's own format, restricted to tensors and plain containers."""
     import torch
 
     try:
         with torch.serialization.safe_globals(harmless()):
             return torch.load(file, map_location="cpu", weights_only=True)
-    # On bytes that are no pickle its reader fails in every way there is: IndexError, KeyError, AttributeError, …
+    # On bytes that are not a pickle, its reader raises any exception: IndexError, KeyError, AttributeError, …
     except Exception as error:
         code = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
         reason = f"it holds code, which was not run{code_in(file)}" if code else "it is damaged or not a checkpoint"
-        raise ValueError(f"{reason}; save only its state dict, as safetensors, where it comes from") from None
+        raise ValueError(f"{reason}; save only its state dict, as safetensors, where it was made") from None
 
 
 def harmless() -> list[Any]:
-    """What training scripts keep beside the weights that is only names and values: arguments, paths, numbers."""
+    """The harmless types that training scripts save beside the weights: arguments, paths, numbers."""
     scalar = np.float64(0).__reduce__()[0]
     paths = [
-        (pure, f"{module}.{name}")  # a path of another system can be read as one that is not opened
+        (pure, f"{module}.{name}")  # a path of another system is read as a pure path
         for pure, name in ((pathlib.PurePosixPath, "PosixPath"), (pathlib.PureWindowsPath, "WindowsPath"))
         for module in ("pathlib", "pathlib._local")
     ]
@@ -155,7 +155,7 @@ def harmless() -> list[Any]:
 
 
 def code_in(file: Path) -> str:
-    """The names of what a pickle would run, as far as they can be told without running it."""
+    """The names of the code that a pickle would run, as far as they are known without running it."""
     import torch
 
     try:
@@ -167,7 +167,7 @@ def code_in(file: Path) -> str:
 
 
 def read_settings(file: Path) -> dict[str, Any]:
-    """What a JSON file beside the weights says, or nothing."""
+    """The content of a JSON file beside the weights; empty without one."""
     if not file.is_file():
         return {}
     try:
@@ -180,5 +180,5 @@ def read_settings(file: Path) -> dict[str, Any]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says."""
+    """The first line of an error message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

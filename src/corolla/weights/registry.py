@@ -1,7 +1,7 @@
-"""Published Vision Transformers by the names people know them under: where each lies, and what its file does not say.
+"""Published Vision Transformers by their usual names: the location of each, and what its file does not contain.
 
-Parameters are counted with the head where there is one. An accuracy stands here only where its publisher gives one;
-`Family.measured` says what was measured and who says so.
+Parameter counts include the head if there is one. An accuracy is listed only if its publisher states one;
+`Family.measured` gives the metric and the source.
 """
 
 import difflib
@@ -11,21 +11,21 @@ from corolla.errors import CorollaError, few
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, CropMode, Interpolation, Preprocessing
 
 Colors = tuple[tuple[float, float, float], tuple[float, float, float]]
-HALF: Colors = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # mean and deviation: pixels from -1 to 1
+HALF: Colors = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # mean and standard deviation: pixels from -1 to 1
 IMAGENET: Colors = (IMAGENET_MEAN, IMAGENET_STD)
 CLIP: Colors = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 
 @dataclass(frozen=True)
 class Family:
-    """What the checkpoints of one publication have in common."""
+    """The common properties of the checkpoints of one publication."""
 
     license: str
     paper: str
     colors: Colors
-    crop: float  # share of the sides that its own evaluation keeps
+    crop: float  # fraction of each side that its own evaluation crops
     interpolation: Interpolation
-    measured: str = ""  # what its accuracies are, and where they are published
+    measured: str = ""  # the metric of its accuracies, and where they are published
     crop_mode: CropMode = "center"
 
 
@@ -37,7 +37,7 @@ class Published:
     family: Family
     source: str  # OWNER/NAME on the Hugging Face Hub, or an address
     parameters: int
-    side: int  # of the square image its positions are for, in pixels
+    side: int  # of the square image for its positions, in pixels
     accuracy: float | None = None  # in per cent
 
     @property
@@ -47,7 +47,7 @@ class Published:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How its images are prepared."""
+        """The preprocessing of its images."""
         family, (mean, std) = self.family, self.family.colors
         return Preprocessing((self.side, self.side), family.crop, family.interpolation, mean, std, family.crop_mode)
 
@@ -84,7 +84,7 @@ META, PYTORCH = "https://dl.fbaipublicfiles.com", "https://download.pytorch.org/
 
 
 def augreg(size: str, parameters: tuple[int, int], accuracy: float) -> tuple[Published, Published]:
-    """The checkpoint of ImageNet-21k, and the one tuned to ImageNet-1k after it, with `parameters` in this order."""
+    """The ImageNet-21k checkpoint and the one fine-tuned on ImageNet-1k, with `parameters` in this order."""
     first, tuned = f"vit_{size}_224.augreg_in21k", f"vit_{size}_224.augreg_in21k_ft_in1k"
     return (
         Published(first, AUGREG_21K, f"timm/{first}", parameters[0], 224),
@@ -102,7 +102,7 @@ def dinov2(size: str, parameters: tuple[int, int], accuracy: tuple[float, float]
 
 
 def dino(name: str, file: str, parameters: int, accuracy: float) -> Published:
-    """One of DINO's, whose files have other names than its models."""
+    """A DINO checkpoint; its files have other names than its models."""
     return Published(name, DINO, f"{META}/dino/{file}/{file}.pth", parameters, 224, accuracy)
 
 
@@ -184,18 +184,18 @@ BY_NAME = {published.name: published for published in PUBLISHED}
 
 
 def find(name: str) -> Published | None:
-    """The checkpoint called `name`; torchvision's own spelling (`ViT_B_16_Weights.IMAGENET1K_V1`) is known too."""
+    """The checkpoint `name`; torchvision's own spelling (`ViT_B_16_Weights.IMAGENET1K_V1`) also works."""
     return BY_NAME.get(name.lower().replace("_weights.", "."))
 
 
 def unknown(name: str) -> CorollaError:
-    """What to say of a name that is neither here nor a path, with the nearest names there are."""
+    """The error for a name that is neither registered nor a path, with similar names."""
     begun = [known for known in BY_NAME if known.startswith(name.lower())]
     near = begun or difflib.get_close_matches(name.lower(), BY_NAME, n=3, cutoff=0.5)
-    hint = f"near it: {few(near)}" if near else "see `corolla weights list`"
-    return CorollaError(f"no published weights are called {name!r}, and no file is; {hint}")
+    hint = f"similar: {few(near)}" if near else "see `corolla weights list`"
+    return CorollaError(f"there are no published weights and no file {name!r}; {hint}")
 
 
 def by_file(file: str) -> Published | None:
-    """The checkpoint whose address ends in this file name, so that a copy of it is prepared for as the original is."""
+    """The checkpoint whose address ends in this file name, so that a copy gets the preprocessing of the original."""
     return next((each for each in PUBLISHED if not each.on_hub and each.source.endswith(f"/{file}")), None)

@@ -1,8 +1,8 @@
-"""Tensors renamed by a table that is read in both directions.
+"""Renames tensors by a table that works in both directions.
 
-A row pairs their name with ours. `{}` stands for one word between dots, the same on both sides in the same order:
-`("blocks.{}.attn.proj.{}", "blocks.{}.attn.proj.{}")`. `#0/3`, `#1/3`, `#2/3` after our name is a third of our
-tensor, for checkpoints that keep queries, keys and values apart; `#0/2` and `#1/2` are the halves of a gated layer.
+A row maps a library's name to ours. `{}` stands for one word between dots, the same on both sides in the same order:
+`("blocks.{}.attn.proj.{}", "blocks.{}.attn.proj.{}")`. `#0/3`, `#1/3`, `#2/3` after our name are the thirds of our
+tensor, for checkpoints with separate queries, keys and values; `#0/2` and `#1/2` are the halves of a gated layer.
 """
 
 import re
@@ -16,7 +16,7 @@ from torch import Tensor
 
 @dataclass
 class Renamed:
-    """Tensors under their new names, and the old names that the table does not have."""
+    """Tensors with their new names, and the old names that are not in the table."""
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
@@ -24,7 +24,7 @@ class Renamed:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table. `kind` limits it to checkpoints of one kind of MLP, where theirs differ in name."""
+    """One row of a table. `kind` limits it to checkpoints with one kind of MLP, if their names differ."""
 
     theirs: str
     ours: str
@@ -32,12 +32,12 @@ class Row:
 
     @property
     def our_name(self) -> str:
-        """Our name without the part."""
+        """Our name without the part suffix."""
         return self.ours.partition("#")[0]
 
     @property
     def part(self) -> tuple[int, int] | None:
-        """Which part of our tensor theirs is, and of how many; None for the whole."""
+        """The index of the part in our tensor, and the number of parts; None for the whole."""
         number, _, of = self.ours.partition("#")[2].partition("/")
         return (int(number), int(of)) if of else None
 
@@ -53,7 +53,7 @@ def match(template: str, name: str) -> tuple[str, ...] | None:
 
 
 def to_ours(theirs: Mapping[str, Tensor], table: Table) -> Renamed:
-    """Their tensors under our names, parts put together."""
+    """Their tensors with our names, parts joined."""
     result = Renamed()
     parts: defaultdict[tuple[str, int], dict[int, Tensor]] = defaultdict(dict)
     for name, tensor in theirs.items():
@@ -76,7 +76,7 @@ def to_ours(theirs: Mapping[str, Tensor], table: Table) -> Renamed:
 
 
 def to_theirs(ours: Mapping[str, Tensor], table: Table, kind: str) -> Renamed:
-    """Our tensors under their names; where a table knows several of theirs for one of ours, the first is written."""
+    """Our tensors with their names; if a table has several for one of ours, the first is written."""
     result = Renamed()
     for name, tensor in ours.items():
         rows = [

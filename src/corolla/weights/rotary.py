@@ -1,7 +1,7 @@
-"""Rotary positions in a checkpoint's tensors: what these tell besides the settings, and how they are put our way.
+"""Rotary position embeddings in a checkpoint's tensors: what they add to the settings, and the conversion to ours.
 
-No shape tells how queries and keys are turned, so what is not told is refused, not guessed. Which channels make a pair
-differs too: ours are half a head apart, rows first; theirs are put in that order once, when they are read, and a
+No shape shows how queries and keys are rotated, so missing settings are an error, not guessed. The channel pairs
+differ, too: ours are half a head apart, rows first; theirs are reordered once, when they are read. The
 product of queries and keys is the same in any order.
 """
 
@@ -18,23 +18,23 @@ from corolla.weights.told import Told, Turning
 EVAS = re.compile(r"blocks\.\d+\.(attn\.(q_bias|q_proj\.weight|norm\.weight)|mlp\.(fc1_g|norm)\.weight)")
 PERIODS = "rope_embed.periods"
 ASKED = (
-    "nothing beside them says how their queries and keys are turned; put a config.json there that names their "
+    "nothing beside them says how their queries and keys are rotated; add a config.json that names their "
     'architecture in timm, such as {"architecture": "vit_small_patch16_dinov3"}'
 )
 
 
 def told_by_tensors(theirs: Mapping[str, Tensor], told: Told, dialect: str) -> Told:
-    """What the settings have `told`, and what tensors of these names tell besides.
+    """The settings in `told`, completed by the tensors' names.
 
-    ValueError if the two contradict each other, or if nothing tells how queries and keys are turned that may be.
+    ValueError if the two contradict each other, or if it is unknown how queries and keys are rotated.
     """
     if dialect.startswith("huggingface-dinov3"):
         if told.turning is None:
-            raise ValueError("nothing beside them says how many heads there are; put their config.json there")
+            raise ValueError("nothing beside them says how many heads there are; add their config.json")
         return told
     if dialect != "timm":
         if told.turning is not None and told.turning.rotary != "none":
-            raise ValueError("its settings tell of rotary positions, and its tensors have the names of others")
+            raise ValueError("its settings have rotary positions, but the names of its tensors do not match")
         return told
     signs = [name for name in theirs if name == PERIODS or EVAS.fullmatch(name)]
     if told.plain and (signs or "pos_embed" not in theirs):
@@ -50,19 +50,19 @@ def told_by_tensors(theirs: Mapping[str, Tensor], told: Told, dialect: str) -> T
 
 
 def told_by_periods(theirs: Mapping[str, Tensor], told: Told) -> Told:
-    """What DINOv3's own files tell, which come without settings."""
+    """The settings of DINOv3's own files, which come without a settings file."""
     periods = theirs[PERIODS]
     turning = Turning("centered", base_of(periods.double().flatten()))
     heads = theirs["patch_embed.proj.weight"].shape[0] // (4 * periods.numel())
     if told.turning not in (None, turning):
-        raise ValueError(f"its settings tell of other rotary positions than its {PERIODS}")
+        raise ValueError(f"its settings have other rotary positions than its {PERIODS}")
     if told.num_heads not in (None, heads):
-        raise ValueError(f"its settings tell of {told.num_heads} heads, and its {PERIODS} of {heads}")
+        raise ValueError(f"its settings have {told.num_heads} heads, but its {PERIODS} are for {heads}")
     return replace(told, turning=turning, num_heads=heads, epsilon=told.epsilon or 1e-5)
 
 
 def reordered(tensors: dict[str, Tensor], turning: Turning | None, heads: int) -> dict[str, Tensor]:
-    """The tensors, named our way, with the channels of queries and keys in our order."""
+    """The tensors with our names, and with the channels of queries and keys in our order."""
     if turning is None or not (turning.neighbors or turning.columns_first):
         return tensors
 
@@ -80,25 +80,25 @@ def reordered(tensors: dict[str, Tensor], turning: Turning | None, heads: int) -
 
 
 def base_of(periods: Tensor) -> float:
-    """The base whose powers DINOv3's periods (d/4,) are, rounded to bfloat16 in its files; ValueError if none is."""
+    """The base of DINOv3's periods (d/4,), which its files round to bfloat16; ValueError if there is none."""
     count = len(periods)
     if count > 1:
         last = min(max(periods[-1].item(), 1.0), 1e9)
         base = float(f"{last ** (count / (count - 1)):.2g}")
         if torch.allclose(periods, base ** (torch.arange(count) / count).double(), rtol=0.01):
             return base
-    raise ValueError("their rope_embed.periods are no powers of one base, which this Vision Transformer needs")
+    raise ValueError("their rope_embed.periods are not powers of one base, which this Vision Transformer needs")
 
 
 def completed(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Their tensors with zeros for the biases that a layer has in no block, and without what only masks one.
+    """Their tensors with zeros for biases that a layer lacks in all blocks, and without bias masks.
 
-    A layer that has its bias in some blocks has lost the others, which is told where they are missed.
+    If a layer has its bias only in some blocks, the others are missing, which is reported later.
     """
     tensors = dict(theirs)
     for name in theirs:
         bias = name.removesuffix("_mask")
-        if name.endswith(".bias_mask") and bias in tensors:  # DINOv3's keys have none, whatever its files hold there
+        if name.endswith(".bias_mask") and bias in tensors:  # DINOv3's keys have no bias, whatever its files contain
             tensors[bias] = torch.where(tensors.pop(name) == 1, tensors[bias], torch.zeros_like(tensors[bias]))
     for name in [*tensors]:
         if name.endswith(".attn.q_bias"):
@@ -111,5 +111,5 @@ def completed(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
         names = {f"{place}.bias" for place in places} | {place.replace(".qkv", ".q_bias") for place in places}
         if not names & tensors.keys():
             tensors |= {f"{place}.bias": torch.zeros_like(tensors[f"{place}.weight"][:, 0]) for place in places}
-    # Transformers keeps as many registers as there are, be it none; the periods have told what they can.
+    # Transformers saves all registers, even none; the periods are no longer needed.
     return {name: tensor for name, tensor in tensors.items() if tensor.numel() and name != "rope_embed.periods"}

@@ -1,4 +1,4 @@
-"""From our Vision Transformer with rotary positions to timm's class Eva and to transformers' DINOv3."""
+"""Converts our Vision Transformer with rotary positions to timm's class Eva and to transformers' DINOv3."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,16 +17,16 @@ SCALES = (Row("blocks.{}.gamma_1", "blocks.{}.ls1.gamma"), Row("blocks.{}.gamma_
 APART = (
     Row("blocks.{}.mlp.fc1_g.{}", "blocks.{}.mlp.fc1.{}#0/2", kind="swiglu"),
     Row("blocks.{}.mlp.fc1_x.{}", "blocks.{}.mlp.fc1.{}#1/2", kind="swiglu"),
-)  # where a norm comes after them
+)  # if a norm follows
 
 
 def is_evas(config: ViTConfig) -> bool:
-    """Whether timm's plain Vision Transformer has no words for it, but its class Eva may."""
+    """Whether timm's plain Vision Transformer cannot represent it, but its class Eva may."""
     return config.rotary != "none" or config.norm_in_attention or config.norm_in_mlp
 
 
 def for_eva(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
-    """An `Eva` of timm: its fused queries, keys and values have biases each, as ours do."""
+    """An `Eva` of timm: its fused queries, keys and values each have biases, as ours do."""
     faults = {
         BOTH: config.global_pool == "token+avg",
         "a distillation token": config.distilled,
@@ -51,7 +51,7 @@ def for_eva(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Ta
         "ref_feat_shape": None if config.rotary_grid is None else list(config.rotary_grid),
     }
     if config.num_reg_tokens and config.pos_embed != "none":
-        # timm wants positions for the registers too, or for none of the tokens that are not patches.
+        # timm requires positions for the registers, too, or for no prefix token.
         arguments["no_embed_class"] = True
         if config.global_pool == "token":
             tensors["cls_token"] = tensors["cls_token"] + tensors["pos_embed"][:, :1]
@@ -77,7 +77,7 @@ def for_dinov3(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) ->
         "a distillation token": config.distilled,
     }
     gated = config.activation == "swiglu"
-    tensors["mask_token"] = torch.zeros(1, 1, config.embed_dim)  # which answers do not see
+    tensors["mask_token"] = torch.zeros(1, 1, config.embed_dim)  # which does not affect the outputs
     tensors.setdefault("reg_token", torch.zeros(1, 0, config.embed_dim))
     dialect = HUGGING_FACE_DINOV3_GATED if gated else HUGGING_FACE_DINOV3
     dialect = replace(dialect, table=(*dialect.table, Row("embeddings.mask_token", "mask_token")))

@@ -1,7 +1,7 @@
-"""The settings beside a checkpoint, whoever wrote them: `told` says what they tell, or refuses what we do not compute.
+"""Reads the settings beside a checkpoint of any library: `told` extracts them, or rejects unsupported ones.
 
-A `config.json` of neither timm nor transformers may be anything, such as a training script's. Only those keys are read
-of it that mean the same to both.
+A `config.json` of neither timm nor transformers may have any content, such as a training script's. Only keys with
+the same meaning in both libraries are read from it.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ ONLY: dict[str, Collection[Any]] = {
 
 
 def told(settings: Mapping[str, Any], heads: int | None = None) -> Told:
-    """What the settings tell, with `heads` in place of theirs if given; ValueError for what we do not compute."""
+    """The settings, with `heads` replacing theirs if given; ValueError for an unsupported one."""
     if is_timms(settings):
         found = told_by_timm(settings)
     elif is_transformers(settings):
@@ -34,7 +34,7 @@ def told(settings: Mapping[str, Any], heads: int | None = None) -> Told:
 
 
 def told_by_anybody(settings: Mapping[str, Any]) -> Told:
-    """What a person has put beside the file, and what the file itself tells."""
+    """The settings of a handwritten file or of the checkpoint itself."""
     check(settings, ONLY, SOMEBODY)
     heads = (number_of_heads(settings, key) for key in ("num_heads", "num_attention_heads"))
     sizes = (pixels(settings.get(key)) for key in ("img_size", "image_size"))

@@ -1,4 +1,4 @@
-"""Which Vision Transformer a set of tensors is, read off their shapes and the settings beside them."""
+"""Finds the Vision Transformer configuration of a set of tensors from their shapes and the settings beside them."""
 
 import math
 import re
@@ -18,12 +18,12 @@ HOW_TO_TELL = '{"img_size": [HEIGHT, WIDTH]}'
 
 
 def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_after_pooling: bool = False) -> ViTConfig:
-    """The configuration of `tensors`, which are named our way; ValueError if they are of no Vision Transformer.
+    """The configuration of `tensors` with our names; ValueError if they are not from a Vision Transformer.
 
-    Of what the settings have `told`, only what shapes cannot tell is used; shapes that contradict it are refused.
-    Positions without a place for the class token get one, of zeros, and those of registers are added to them. A class
-    token that the head does not read, as in MAE's fine-tuned models, is one register more, and so is a distillation
-    token without a head. `norm_after_pooling` is what their name of the last norm tells.
+    The settings `told` are used only where shapes are not enough; a contradiction is an error.
+    Positions without an entry for the class token get one of zeros, and those of registers are added to them. A class
+    token that the head does not read, as in MAE's fine-tuned models, becomes a register, and so does a distillation
+    token without a head. `norm_after_pooling` comes from their name of the last norm.
     """
     try:
         kernel, classes = tensors["patch_embed.proj.weight"], tensors.get("head.weight")
@@ -43,7 +43,7 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
             token_to_register(tensors, "dist_token", 1)
         mean = told.global_pool == "avg" or (norm_after_pooling and told.global_pool is None)
         if told.global_pool == "token" and "cls_token" not in tensors:
-            raise ValueError("its settings say that the head reads the class token, and it has none")
+            raise ValueError("its settings say that the head reads the class token, but there is none")
         if "cls_token" in tensors and mean:
             token_to_register(tensors, "cls_token", 0)
         scale, registers = tensors.get("blocks.0.ls1.gamma"), tensors.get("reg_token")
@@ -58,9 +58,9 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
             activation=activation,
             norm_eps=told.epsilon or EPSILON.get(dialect, 1e-6),
             global_pool=global_pool_of(tensors, width),
-            norm_after_pooling=norm_after_pooling and mean,  # of the class token alone it is the norm of all tokens
+            norm_after_pooling=norm_after_pooling and mean,  # of the class token alone, it is the norm of all tokens
             pos_embed="learned" if placed else "none",
-            # What the libraries do when they resize positions.
+            # As the libraries resize positions.
             pos_embed_antialias=dialect in ("timm", "torchvision", "google") or registers is not None,
             distilled="dist_token" in tensors,
             num_reg_tokens=0 if registers is None else registers.shape[1],
@@ -76,23 +76,23 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
 
 
 def agree(told: Told, found: dict[str, int]) -> None:
-    """ValueError where the settings tell of another model than the tensors."""
+    """Raise ValueError if the settings contradict the tensors."""
     for name, value in told.shapes.items():
         if value != found[name]:
-            raise ValueError(f"its settings say {name} {value}, and its tensors have {found[name]}")
+            raise ValueError(f"its settings say {name} {value}, but its tensors have {found[name]}")
 
 
 def activation_of(into: int, out_of: int, told: Told) -> Activation:
-    """What lies between an MLP's layers, the first of `into` channels and the second of `out_of`."""
+    """The activation of an MLP, whose first layer has `into` output and whose second `out_of` input channels."""
     found: Activation = "swiglu" if into == 2 * out_of else "gelu"
     if told.activation is not None and told.activation != found:
         names = {"gelu": "a GELU without a gate", "swiglu": "a SiLU with a gate"}
-        raise ValueError(f"its settings tell of {names[told.activation]}, and its tensors are for {names[found]}")
+        raise ValueError(f"its settings have {names[told.activation]}, but its tensors are for {names[found]}")
     return found
 
 
 def without_biases(tensors: dict[str, Tensor], depth: int) -> None:
-    """Give queries, keys and values biases of zero, which change nothing, if no block has any."""
+    """Add zero biases to queries, keys and values if no block has any; this does not change the outputs."""
     names = [f"blocks.{number}.attn.qkv.bias" for number in range(depth)]
     if not any(name in tensors for name in names):
         for name in names:
@@ -100,7 +100,7 @@ def without_biases(tensors: dict[str, Tensor], depth: int) -> None:
 
 
 def token_to_register(tensors: dict[str, Tensor], name: str, place: int) -> None:
-    """Make a token a register, which has no position: its own, which stands at `place`, is added to it."""
+    """Make a token a register, which has no position: the token's position, at `place`, is added to it."""
     register = tensors.pop(name)
     if "pos_embed" in tensors:
         positions = tensors["pos_embed"]
@@ -110,7 +110,7 @@ def token_to_register(tensors: dict[str, Tensor], name: str, place: int) -> None
 
 
 def global_pool_of(tensors: dict[str, Tensor], width: int) -> GlobalPool:
-    """What the head reads, by the tokens there are and by how much it reads."""
+    """The pooling, from the existing tokens and the input size of the head."""
     if "cls_token" not in tensors:
         return "avg"
     head = tensors.get("head.weight")
@@ -118,7 +118,7 @@ def global_pool_of(tensors: dict[str, Tensor], width: int) -> GlobalPool:
 
 
 def depth_of(tensors: dict[str, Tensor]) -> int:
-    """How many blocks there are, numbered from 0 without a gap."""
+    """The number of blocks, which must be numbered from 0 without a gap."""
     numbers = {int(found[1]) for name in tensors if (found := re.match(r"blocks\.(\d{1,6})\.", name))}
     if numbers != set(range(len(numbers))):
         raise ValueError(f"their blocks are not numbered from 0 to {len(numbers) - 1}")
@@ -126,30 +126,30 @@ def depth_of(tensors: dict[str, Tensor]) -> int:
 
 
 def num_heads_of(width: int, told: Told) -> int:
-    """The heads that the settings name, or as many as published models of the width have."""
+    """The number of heads in the settings, or the usual number in published models of this width."""
     if told.num_heads is not None:
         return told.num_heads
     if width in HEADS:
         return HEADS[width]
     if width % USUAL_HEAD:
         raise ValueError(
-            f"nothing beside them says how many heads share the width {width}; give --heads, or put a config.json with "
+            f"nothing beside them says how many heads divide the width {width}; give --heads, or a config.json with "
             "num_heads beside them"
         )
     return width // USUAL_HEAD
 
 
 def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> tuple[int, int]:
-    """Rows and columns of patches that the positions are for.
+    """The rows and columns of patches of the positions.
 
-    Afterwards the class and the distillation token have one each, and registers none. ValueError if they are for no
-    image that can be told, or if they may be for two.
+    Afterwards the class and the distillation token have one position each, and registers none. ValueError if the
+    image size is unknown or ambiguous.
     """
     positions = tensors["pos_embed"]
     own = ("cls_token" in tensors) + ("dist_token" in tensors)
     registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
     count, befores = positions.shape[1], {own}
-    if dialect == "timm" and "dist_token" not in tensors:  # the others give the class token a position
+    if dialect == "timm" and "dist_token" not in tensors:  # other libraries give the class token a position
         befores |= {own + registers, 0}
         befores -= {0} if told.class_position and own + registers else set()
         befores = befores if told.class_position is not False else {0}
@@ -166,13 +166,13 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
     ]
     if not asked and not square:
         raise ValueError(
-            f"their {count} positions are of no square image; put a config.json with {HOW_TO_TELL} beside them"
+            f"their {count} positions do not fit a square image; put a config.json with {HOW_TO_TELL} beside them"
         )
     before, grid = (asked or square)[0]
     sure = asked or told.class_position is not None or registers or "blocks.0.ls1.gamma" in tensors
     if len(square) > 1 and not asked:
         raise ambiguous(count, square, side)
-    if before < own and not sure:  # DeiT III and models with registers give it none; any other may be for a wide image
+    if before < own and not sure:  # DeiT III and models with registers have none for it; others may be for a wide image
         raise ambiguous(count, [(before, grid), (own, None)], side)
     place = positions[:, :0].new_zeros(1, own, positions.shape[2]) if before == 0 else positions[:, :own]
     if before > own:
@@ -182,13 +182,13 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
 
 
 def usual_grid(told: Told, side: int) -> tuple[int, int]:
-    """The grid of the images that a model without learned positions was made for; any other would do as well."""
+    """The grid for the usual image size of a model without learned positions; any other would work, too."""
     height, width = told.image_sizes[0] if told.image_sizes else (USUAL_SIDE, USUAL_SIDE)
     return height // side, width // side
 
 
 def ambiguous(count: int, readings: Sequence[tuple[int, tuple[int, int] | None]], side: int) -> ValueError:
-    """The error for positions that may be for one image or another: tokens that have one, and rows and columns."""
+    """The error for ambiguous positions; `readings` are the numbers of prefix positions and the grids."""
     said = [
         (f"{grid[0]} x {grid[1]} patches (an image {grid[0] * side} high and {grid[1] * side} wide)"
          if grid else f"{count - before} patches (an image that is not square)")
@@ -196,5 +196,5 @@ def ambiguous(count: int, readings: Sequence[tuple[int, tuple[int, int] | None]]
         for before, grid in readings
     ]  # fmt: skip
     return ValueError(
-        f"their {count} positions may be of {', or of '.join(said)}; put a config.json with {HOW_TO_TELL} beside them"
+        f"their {count} positions may be for {', or for '.join(said)}; put a config.json with {HOW_TO_TELL} beside them"
     )

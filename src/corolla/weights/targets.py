@@ -1,4 +1,4 @@
-"""What writing for another library comes to, whichever writer does it."""
+"""The common parts of the writers for other libraries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ POOLINGS = {"token": "a class token", "avg": "average pooling", "token+avg": BOT
 
 @dataclass(frozen=True)
 class Target:
-    """A dialect to write, what it cannot say, and its `config.json`."""
+    """A format to write, the features that it cannot represent, and its `config.json`."""
 
     dialect: CheckpointFormat
     faults: list[str]
@@ -28,7 +28,7 @@ def timm_arguments(config: ViTConfig) -> dict[str, Any]:
         "depth": config.depth,
         "num_heads": config.num_heads,
         "mlp_ratio": (config.mlp_dim + 0.25)
-        / config.embed_dim,  # timm cuts its product with the width to a whole number
+        / config.embed_dim,  # timm truncates its product with the width to an integer
         "global_pool": config.global_pool,
         "class_token": config.global_pool == "token",
     }

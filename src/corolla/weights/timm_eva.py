@@ -1,7 +1,7 @@
-"""timm's class Eva, which has rotary positions: EVA-02, DINOv3, RoPE-ViT; what its settings tell, and what we compute.
+"""The settings of timm's class Eva with rotary positions (EVA-02, DINOv3, RoPE-ViT), and which of them we support.
 
-As in `timm_settings`, an architecture's name stands for arguments that no key shows. Those that tell something are in
-`ENTRIES`, which `tests/weights/test_rotary.py` holds against timm itself.
+As in `timm_settings`, an architecture's name implies arguments that no key shows. The relevant ones are in
+`ENTRIES`, which `tests/weights/test_rotary.py` compares with timm itself.
 """
 
 import re
@@ -21,7 +21,7 @@ SIZE = f"(?P<size>{'|'.join(HEADS)})"
 
 @dataclass(frozen=True)
 class Entry:
-    """Architectures that begin with the same arguments."""
+    """Architectures with the same default arguments."""
 
     names: str  # a pattern
     pooling: Literal["token", "avg"]
@@ -46,7 +46,7 @@ ENTRIES = (
     Entry(r"eva_giant_patch14_clip_224", "token", {"num_heads": 16}),
 )
 
-# What is in the shapes or the names of the tensors: a key that says otherwise does not load in timm either.
+# Visible in the shapes or names of the tensors: a contradicting key does not load in timm, either.
 IN_SHAPES = {"patch_size", "num_classes", "embed_dim", "depth", "mlp_ratio", "init_values", "class_token",
              "num_reg_tokens", "qkv_bias", "qkv_fused", "scale_mlp", "scale_attn_inner", "swiglu_align_to",
              "use_abs_pos_emb", "use_fc_norm", "use_post_transformer_norm"}  # fmt: skip
@@ -54,7 +54,7 @@ READ = {"global_pool", "img_size", "num_heads", "rope_temperature", "ref_feat_sh
 EITHER = (True, False)
 ONLY: dict[str, Collection[Any]] = {
     "in_chans": (3,),
-    "attn_type": ("eva", "rope"),  # which keep the biases in other tensors
+    "attn_type": ("eva", "rope"),  # which store the biases in other tensors
     "swiglu_mlp": EITHER,
     "no_embed_class": EITHER,
     "use_rot_pos_emb": EITHER,
@@ -65,7 +65,7 @@ ONLY: dict[str, Collection[Any]] = {
     **dict.fromkeys(("qk_norm", "attn_only_layer_scale", "use_post_norm", "use_pre_transformer_norm"), (False,)),
     **dict.fromkeys(("num_kv_heads", "norm_layer", "rope_mrope_section"), ()),
 }
-OF_NO_MATTER = {  # to the answers of a trained model: training's, and those of an attention pooling, which is refused
+OF_NO_MATTER = {  # for inference: keys of training, and of attention pooling, which is rejected
     "rope_shift_coords", "rope_jitter_coords", "rope_rescale_coords", "head_init_scale", "attn_pool_num_heads",
     "attn_pool_mlp_ratio",
 }  # fmt: skip
@@ -73,7 +73,7 @@ KNOWN = IN_SHAPES | READ | ONLY.keys() | OF_NO_MATTER
 
 
 def entry_of(name: Any) -> Entry | None:
-    """The entry of an architecture, its arguments with the heads of its size; None for one that is none of these."""
+    """The entry of an architecture, with the heads of its size in the arguments; None for another architecture."""
     for entry in ENTRIES if isinstance(name, str) else ():
         if found := re.fullmatch(entry.names, name.partition(".")[0]):
             heads = {"num_heads": HEADS[size]} if (size := found.groupdict().get("size")) else {}
@@ -82,7 +82,7 @@ def entry_of(name: Any) -> Entry | None:
 
 
 def told_by_eva(arguments: Mapping[str, Any], entry: Entry | None) -> Told:
-    """What `arguments`, which are known, tell in place of those of `entry`; ValueError for what we do not compute."""
+    """The settings of `arguments` on top of those of `entry`; ValueError for an unsupported one."""
     merged = (entry.arguments if entry else {}) | dict(arguments)
     gated, apart = merged.get("swiglu_mlp"), merged.get("no_embed_class", False if entry else None)
     return Told(
@@ -96,12 +96,12 @@ def told_by_eva(arguments: Mapping[str, Any], entry: Entry | None) -> Told:
 
 
 def turning_in(arguments: Mapping[str, Any]) -> Turning:
-    """How queries and keys are turned."""
+    """How queries and keys are rotated."""
     if not arguments.get("use_rot_pos_emb"):
         return Turning()
     kind, indexing = arguments.get("rope_type", "cat"), arguments.get("rope_grid_indexing", "ij")
     for key, value in (("rope_type", kind), ("rope_grid_indexing", indexing)):
-        if value is None:  # which stands for the usual elsewhere, and for nothing here
+        if value is None:  # the default elsewhere, but not valid here
             raise refused(f"model_args.{key}", value, " or ".join(shown(each) for each in ONLY[key]), LIBRARY)
     base = base_in(arguments, "rope_temperature", 10_000.0, "model_args.")
     order = {"neighbors": not arguments.get("rope_rotate_half"), "columns_first": indexing == "xy"}
@@ -110,5 +110,5 @@ def turning_in(arguments: Mapping[str, Any]) -> Turning:
     reference = arguments.get("ref_feat_shape")
     grid = pixels(reference)
     if reference is not None and grid is None:
-        raise ValueError(f"its model_args.ref_feat_shape is {shown(reference)}; it should be two whole numbers, or one")
+        raise ValueError(f"its model_args.ref_feat_shape is {shown(reference)}; it should be one or two integers")
     return Turning("counted", base, grid, **order)

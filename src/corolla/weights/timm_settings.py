@@ -1,8 +1,8 @@
-"""timm's `config.json`: what of it makes another model of the same tensors, what we compute, and what is of no matter.
+"""timm's `config.json`: which settings change the model, which values we support, and which keys do not matter.
 
-timm builds the entry that `architecture` names, with `model_args` over the entry's own arguments. So the name says a
-lot that no key does (`vit_large_patch16_siglip_gap_512` has another GELU); those in `ARCHITECTURES` are built as ours
-is, which `tests/weights/test_timm_settings.py` asks timm itself. Those with rotary positions are in `timm_eva`.
+timm builds the architecture named `architecture`, with `model_args` over its default arguments. So the name implies a
+lot that no key shows (`vit_large_patch16_siglip_gap_512` has another GELU); those in `ARCHITECTURES` are built as ours
+is, which `tests/weights/test_timm_settings.py` checks with timm itself. Those with rotary positions are in `timm_eva`.
 """
 
 import re
@@ -27,16 +27,16 @@ ARCHITECTURES = re.compile(
     r"|vit_(wee|little|medium|mediumd|betwixt|huge|giant|so150m|so150m2)_patch1[46](_reg\d)?_gap_\d+|vit_base_patch16_reg4_gap_256"
     r"|vit_base_patch16_siglip_gap_\d+|vit_large_patch16_siglip_gap_(256|384)|vit_so400m_patch14_siglip_gap_\d+"
 )
-MEAN = re.compile(r"_gap_|^eva_large")  # entries whose head reads the mean of the patches
+MEAN = re.compile(r"_gap_|^eva_large")  # architectures whose head reads the mean of the patches
 NO_CLASS_POSITION = re.compile(r"^deit3_|^flexivit_|^(?!vit_so150m).*_reg\d_")
 POOLINGS: dict[str, Literal["token", "avg"]] = {"token": "token", "avg": "avg"}
 
-# Of model_args. What is in the shapes is read there: a key that says otherwise does not load in timm either.
+# Of model_args. Visible in the shapes: a contradicting key does not load in timm, either.
 IN_SHAPES = {"patch_size", "num_classes", "embed_dim", "depth", "mlp_ratio", "init_values", "class_token", "reg_tokens",
              "fc_norm"}  # fmt: skip
 READ = {"global_pool", "img_size", "num_heads", "no_embed_class", "act_layer", "qkv_bias"}
 ONLY: dict[str, Collection[Any]] = {
-    "act_layer": ("gelu", "silu", "swish"),  # the last two in an MLP with a gate, which its shape tells
+    "act_layer": ("gelu", "silu", "swish"),  # the last two in a gated MLP, which its shape shows
     "norm_layer": ("layernorm", "layernormfp32"),
     "in_chans": (3,),
     "qkv_bias": (True, False),
@@ -53,18 +53,18 @@ ONLY: dict[str, Collection[Any]] = {
     "no_embed_class": (True, False),
     **dict.fromkeys(("embed_layer", "embed_norm_layer", "block_fn", "mlp_layer", "attn_layer"), ()),
 }
-OF_NO_MATTER = {  # to the answers of a trained model for images that its patches divide
+OF_NO_MATTER = {  # for inference on images whose sides are multiples of the patch size
     "dynamic_img_size", "dynamic_img_pad", "strict_img_size", "drop_rate", "pos_drop_rate", "patch_drop_rate",
     "proj_drop_rate", "attn_drop_rate", "drop_path_rate", "weight_init", "fix_init", "device", "dtype", "scriptable",
     "exportable", "no_jit", "pretrained", "pretrained_strict", "cache_dir", "out_indices",
 }  # fmt: skip
-PRETRAINED_ONLY: dict[str, Collection[Any]] = {"label_offset": (0,)}  # timm drops the head's first rows by it
+PRETRAINED_ONLY: dict[str, Collection[Any]] = {"label_offset": (0,)}  # by which timm drops the head's first rows
 PRETRAINED = {
-    # how images are prepared: corolla.weights.images
+    # preprocessing: corolla.weights.images
     "input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std",
-    # for other images than the usual ones
+    # for other image sizes
     "test_input_size", "test_crop_pct", "test_pool_size", "min_input_size", "fixed_input_size", "pool_size",
-    # where it comes from, and what it is called
+    # source and name
     "url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source", "architecture", "tag", "custom_load",
     "num_classes", "num_features", "label_names", "labels", "label_descriptions", "first_conv", "classifier",
     "license", "description", "origin_url", "paper_name", "paper_ids", "notes", "global_pool",
@@ -72,14 +72,14 @@ PRETRAINED = {
 
 
 def is_timms(settings: Mapping[str, Any]) -> bool:
-    """Whether a `config.json` is one of timm's."""
+    """Whether a `config.json` is from timm."""
     return isinstance(settings.get("architecture"), str) or any(
         isinstance(settings.get(key), dict) for key in ("pretrained_cfg", "model_args")
     )
 
 
 def told_by_timm(settings: Mapping[str, Any]) -> Told:
-    """What timm's settings tell; ValueError, by name, for what we do not compute. timm reads no other key of them."""
+    """timm's settings; ValueError with the name of an unsupported one. timm itself reads no other keys."""
     arguments, pretrained = part(settings, "model_args"), part(settings, "pretrained_cfg")
     name = settings.get("architecture")
     entry = timm_eva.entry_of(name)
@@ -113,7 +113,7 @@ def told_by_timm(settings: Mapping[str, Any]) -> Told:
 
 
 def told_by_plain(arguments: Mapping[str, Any], name: Any) -> Told:
-    """What the arguments of timm's class VisionTransformer tell of the architecture `name`, or of one without."""
+    """The settings in the arguments of timm's class VisionTransformer, for the architecture `name` if there is one."""
     act, positions = arguments.get("act_layer"), arguments.get("no_embed_class")
     if positions is None and isinstance(name, str):
         positions = bool(NO_CLASS_POSITION.search(name))
@@ -127,9 +127,9 @@ def told_by_plain(arguments: Mapping[str, Any], name: Any) -> Told:
 
 
 def built_with(name: Any, entry: timm_eva.Entry | None, pretrained: Any) -> Any:
-    """What the head reads if no argument says it; None without a name.
+    """The default pooling if no argument sets it; None without a name.
 
-    `pretrained` is what `pretrained_cfg` says of it, which counts where the architecture itself says nothing.
+    `pretrained` is the value in `pretrained_cfg`, which applies if the architecture itself has none.
     """
     if pretrained is None or (entry is not None and entry.pooling == "token"):
         if entry is not None:
@@ -139,7 +139,7 @@ def built_with(name: Any, entry: timm_eva.Entry | None, pretrained: Any) -> Any:
 
 
 def global_pool_in(settings: Mapping[str, Any], built: Any) -> Literal["token", "avg"] | None:
-    """What the head reads, as timm has `built` it; `global_pool` at the top is a remark, which may contradict that."""
+    """The pooling as timm has `built` it; timm ignores a top-level `global_pool`, which may contradict it."""
     remark = settings.get("global_pool")
     said = remark if built is None else built
     if said == "" and settings.get("num_classes") == 0:
@@ -149,14 +149,14 @@ def global_pool_in(settings: Mapping[str, Any], built: Any) -> Literal["token", 
             raise refused("global_pool", asked, '"token" or "avg"', LIBRARY)
     if remark is not None and remark != said:
         raise ValueError(
-            f'its global_pool is "{remark}" at the top, and timm builds {settings.get("architecture") or "it"} '
+            f'its global_pool is "{remark}" at the top level, but timm builds {settings.get("architecture") or "it"} '
             f'with "{said}"; put the right one into model_args'
         )
     return None if said is None else POOLINGS[said]
 
 
 def part(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The settings under `key`, or none; those of timm's first files, which have only one level, are all pretrained."""
+    """The settings under `key`, or {}; timm's first files have only one level, which counts as `pretrained_cfg`."""
     found = settings.get(key)
     if found is None and key == "pretrained_cfg" and isinstance(settings.get("architecture"), str):
         return {name: value for name, value in settings.items() if name in PRETRAINED | PRETRAINED_ONLY.keys()}

@@ -1,8 +1,8 @@
-"""A model's tensors by name, wherever a training script has put them and whatever it has put in front of their names.
+"""Finds a model's tensors in any structure of a training script, and removes prefixes from their names.
 
-Scripts save the state dict under a key beside optimizer and arguments, twice where they average weights, and the names
-have words in front for every module around the model. All of that comes off, in any order and nesting; what was
-chosen, and what was left out, is said.
+Scripts save the state dict under a key beside optimizer and arguments, twice if they average weights, and the names
+have prefixes for every module around the model. All of that is removed, in any order and nesting; notes report what
+was chosen and what was left out.
 """
 
 import re
@@ -18,28 +18,28 @@ from corolla.weights.dialects import spoken
 from corolla.weights.in_memory import as_saved
 
 MOST_TENSORS = 20_000
-DEEPEST = 6  # state dicts inside one another
-AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema")  # first, as timm does
+DEEPEST = 6  # nested state dicts
+AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema")  # preferred, as in timm
 USUAL = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params", "teacher",
          "student", "backbone", "encoder", "module")  # fmt: skip
-# What torch.compile, FSDP and checkpointing put into names, in front or in the middle.
+# Parts of names that torch.compile, FSDP and checkpointing add, at the start or in the middle.
 TRANSPARENT = re.compile(r"(?:(?<=\.)|^)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 BOOKKEEPING = ("n_averaged",)  # torch.optim.swa_utils.AveragedModel's
 
 
 @dataclass(frozen=True)
 class Unwrapped:
-    """The tensors by the names of their dialect, and a line for each choice that was made on the way."""
+    """The tensors by the names of their format, and a line for each choice."""
 
     tensors: dict[str, Tensor]
     notes: tuple[str, ...] = ()
-    outside: tuple[str, ...] = field(default=())  # names of what lies beside the model and was left out
+    outside: tuple[str, ...] = field(default=())  # names of tensors outside the model, which were left out
 
 
 def unwrapped(raw: Any) -> Unwrapped:
-    """The tensors of the one model in `raw`; `CorollaError` if there are two that nothing tells apart.
+    """The tensors of the model in `raw`; `CorollaError` if there are several and the choice is ambiguous.
 
-    What holds no model that is recognized comes back as it is, for an error that shows its names.
+    Without a recognized model, returns `raw` unchanged, for an error that shows its names.
     """
     tensors, notes = opened(raw)
     check(tensors)
@@ -47,7 +47,7 @@ def unwrapped(raw: Any) -> Unwrapped:
 
 
 def opened(raw: Any) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors of the state dict within `raw`, and a line if there was a choice."""
+    """The tensors of the state dict in `raw`, and a line if there was a choice."""
     found = state_dicts(raw)
     known = {path: state for path, state in found.items() if models(state)}
     if not known:
@@ -60,11 +60,11 @@ def opened(raw: Any) -> tuple[dict[str, Tensor], list[str]]:
         return known[chosen], []
     why = ", the averaged weights, as timm does" if set(chosen) & set(AVERAGED) else ""
     name = ".".join(chosen)
-    return known[chosen], [f"it holds {name} and {few(map('.'.join, others))}; taken is {name}{why}"]
+    return known[chosen], [f"it holds {name} and {few(map('.'.join, others))}; using {name}{why}"]
 
 
 def state_dicts(raw: Any) -> dict[tuple[str, ...], dict[str, Tensor]]:
-    """All tensors by name in `raw`, by the keys that lead to them; what holds itself is looked at once."""
+    """All state dicts in `raw`, by the path of keys; cyclic structures are visited once."""
     found: dict[tuple[str, ...], dict[str, Tensor]] = {}
     waiting: list[tuple[tuple[str, ...], Any]] = [((), raw)]
     seen: set[int] = set()
@@ -80,33 +80,33 @@ def state_dicts(raw: Any) -> dict[tuple[str, ...], dict[str, Tensor]]:
 
 
 def standing(path: tuple[str, ...]) -> tuple[int, ...]:
-    """What comes first: averages, the keys that scripts use, and any others alike."""
+    """The priority of a path: averages first, then the usual keys of scripts, then all others."""
     order = (*AVERAGED, *USUAL)
     return tuple(order.index(name) if name in order else len(order) for name in path)
 
 
 def models(names: Collection[str]) -> list[str]:
-    """What stands in front of the names of each model that is recognized."""
+    """The name prefix of each recognized model."""
     return list(spoken(as_saved(plain(names)).values()))
 
 
 def plain(names: Collection[str]) -> list[str]:
-    """The names without what may stand in the middle of them, and only of what belongs to a model."""
+    """The names without wrapper parts in the middle, and only those of a model."""
     return [TRANSPARENT.sub("", name) for name in names if name not in BOOKKEEPING]
 
 
 def check(tensors: Mapping[str, Tensor]) -> None:
-    """`CorollaError` for more tensors than any model has, and for what a pickle only claims to hold."""
+    """Raise `CorollaError` for more tensors than any model has, and for tensors larger than their storage."""
     if len(tensors) > MOST_TENSORS:
         raise CorollaError(f"the checkpoint holds {len(tensors)} tensors, more than any Vision Transformer")
     for name, tensor in tensors.items():
-        # A pickle can claim any shape over a few bytes; it would be filled in when it is copied.
+        # A pickle can claim any shape over a few bytes; a copy would allocate it.
         if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
-            raise CorollaError(f"the checkpoint's {name} is no ordinary tensor; save it again as safetensors")
+            raise CorollaError(f"the checkpoint's {name} is not a regular tensor; save it again as safetensors")
 
 
 def peeled(tensors: Mapping[str, Tensor], notes: list[str]) -> Unwrapped:
-    """Names without what stands in front of all of a model's, and without the names that stand beside them."""
+    """The model's tensors without their common prefix, and without tensors outside the model."""
     bare = {TRANSPARENT.sub("", name): tensor for name, tensor in tensors.items() if name not in BOOKKEEPING}
     saved = as_saved(bare)
     bare = {saved[name]: tensor for name, tensor in bare.items()}
@@ -120,15 +120,15 @@ def peeled(tensors: Mapping[str, Tensor], notes: list[str]) -> Unwrapped:
     outside = [name for name in bare if not name.startswith(wrapper)]
     if len(wrappers) > 1:
         others = [each for each in wrappers if each != wrapper]
-        notes = [*notes, f"it holds {few(wrappers)}; taken is {wrapper}"]
+        notes = [*notes, f"it holds {few(wrappers)}; using {wrapper}"]
         outside = [name for name in outside if not any(name.startswith(other) for other in others if other)]
     if outside:
-        notes = [*notes, f"left out, for they lie outside of {wrapper}: {few(outside)}"]
+        notes = [*notes, f"left out, because they are outside {wrapper}: {few(outside)}"]
     return Unwrapped(inside, tuple(notes), tuple(outside))
 
 
 def rank(wrapper: str) -> int:
-    """Which of two models is taken: an average, DINO's teacher, any other, and last a student or MoCo's key encoder."""
+    """The priority of a model: an average, DINO's teacher, any other, and last a student or MoCo's key encoder."""
     words = wrapper.split(".")
     if any(word == "ema" or word.endswith("_ema") for word in words):
         return 0

@@ -1,4 +1,4 @@
-"""From our Vision Transformer to a folder that another library loads: its names, and the settings it expects."""
+"""Writes our Vision Transformer to a folder for another library, with that library's names and settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,34 +33,34 @@ from corolla.weights.rotary_writing import for_dinov3, for_eva, is_evas
 from corolla.weights.targets import BOTH, POOLINGS, Target, timm_arguments, timm_settings
 
 OURS = CheckpointFormat("corolla", "", ())  # for the bridges
-TOLERANCE = 1e-5  # of the largest answer: what another order of the same sums may change
+TOLERANCE = 1e-5  # of the largest output: the possible effect of another order of summation
 
 
 @dataclass(frozen=True)
 class Written:
     """A folder that was written and read back."""
 
-    difference: float  # the largest of its answers to those of the weights, as a share of the largest answer
-    needs: str | None = None  # what has to be imported before its library can load it
-    notes: tuple[str, ...] = ()  # a line for each library that computed the same, or could not be asked, or differs
+    difference: float  # the largest difference of an output, relative to the largest output
+    needs: str | None = None  # the module to import before its library can load it
+    notes: tuple[str, ...] = ()  # a line for each library: verified, or why not
 
     def lines(self, out: object, source: object, to: str) -> tuple[str, ...]:
-        """What was proved, for whoever has `out` of the weights `source` in the dialect `to`."""
+        """The results of the verification of `out`, written from `source` for `to`."""
         difference = f"{self.difference:.1e} of the largest at most"
-        proved = f"{out}: read back, its answers differ from those of {source} by {difference}"
-        needs = (f"{to} has no words for this model; load it after `import {self.needs}`",) if self.needs else ()
+        proved = f"{out}: read back, its outputs differ from those of {source} by {difference}"
+        needs = (f"{to} cannot represent this model; load it after `import {self.needs}`",) if self.needs else ()
         return (proved, *needs, *self.notes)
 
 
 def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
-    """Write `weights` in the dialect of `to` into the folder `out`, which should not exist or be empty.
+    """Write `weights` in the format `to` into the folder `out`, which should not exist or be empty.
 
-    `model.safetensors` (for `google` `model.npz`) holds the tensors, `config.json` and `preprocessor_config.json` what
-    `timm` and `huggingface` need besides. What those two have no words for, such as a convolutional stem, is written
-    for `corolla.bridges`; other dialects raise `CorollaError` for it, and nothing is written. What was written is read
-    back and run; `CorollaError` too if its answers differ by more than `TOLERANCE`. Both the library that `weights`
-    come from and the one that they are for are asked for their answers as well, from the settings as each of them
-    reads them, where they are installed (`corolla.weights.proof`); the notes say which were.
+    `model.safetensors` (for `google` `model.npz`) has the tensors, `config.json` and `preprocessor_config.json` what
+    `timm` and `huggingface` need besides. What these two cannot represent, such as a convolutional stem, is written
+    for `corolla.bridges`; other formats raise `CorollaError`, and nothing is written. The folder is read
+    back and run; raises `CorollaError` if its outputs differ by more than `TOLERANCE`. If installed, the library that
+    `weights` come from and the one that they are for also compute their outputs, each from the settings as it
+    reads them (`corolla.weights.proof`); the notes say which did.
     """
     out = at(out)
     if to not in WRITERS:
@@ -71,7 +71,7 @@ def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
         target = Target(OURS, [], bridging.settings_for(to, weights.config))
         tensors = {bridging.PREFIX[to] + name: tensor for name, tensor in weights.tensors.items()}
     if target.faults:
-        raise CorollaError(f"{to} has no words for {', '.join(target.faults)} of {weights.source}; nothing was written")
+        raise CorollaError(f"{to} cannot represent {', '.join(target.faults)} of {weights.source}; nothing was written")
     notes = proof.of_source(weights)
     if target.dialect is GOOGLE:
         write_npz(out / "model.npz", tensors, weights.config.num_heads)
@@ -83,12 +83,12 @@ def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
     difference = proved(weights, out)
     notes += proof.of_written(weights, out, to, needs)
     if to == "huggingface" and weights.preprocessing is not None and not said_by_hugging_face(weights.preprocessing):
-        notes += ("transformers has no words for the largest crop of this shape; it squashes images of another shape",)
+        notes += ("transformers cannot represent the largest crop of this shape; it squashes images of another shape",)
     return Written(difference, needs, notes)
 
 
 def translated(weights: Weights, to: str) -> tuple[Target, dict[str, Tensor]]:
-    """The settings and tensors in the dialect's own words, as far as it has any; the target's faults say the rest."""
+    """The settings and tensors in the target format; the target's faults list what it cannot represent."""
     tensors, config = with_positions(weights), weights.config
     target = WRITERS[to](config, tensors, weights.has_head)
     named = to_theirs(tensors, target.dialect.table, config.activation)
@@ -122,7 +122,7 @@ def beside(target: Target, weights: Weights) -> dict[str, dict[str, Any]]:
 
 @torch.inference_mode()
 def proved(weights: Weights, out: Path) -> float:
-    """The difference that reading `out` back makes; `CorollaError` if it is more than rounding."""
+    """The difference of the outputs after reading `out` back; `CorollaError` if it is more than rounding."""
     file = out / "model.npz" if (out / "model.npz").is_file() else out
     again = read_weights(file, heads=weights.config.num_heads)
     images = torch.randn(2, 3, *weights.config.image_size, generator=torch.Generator().manual_seed(0))
@@ -130,12 +130,12 @@ def proved(weights: Weights, out: Path) -> float:
     answers = [each.logits if weights.has_head else each.pooled for each in seen]  # a new head's logits are all zeros
     difference = float((answers[0] - answers[1]).abs().max() / answers[0].abs().max().clamp_min(1e-30))
     if not difference <= TOLERANCE:
-        raise CorollaError(f"{out} answers otherwise than {weights.source}, by {difference:.1e}; do not use it")
+        raise CorollaError(f"{out} predicts differently from {weights.source}, by {difference:.1e}; do not use it")
     return difference
 
 
 def with_positions(weights: Weights) -> dict[str, Tensor]:
-    """The tensors, with the fixed positions written out where there are no learned ones."""
+    """The tensors, with the fixed positions as a tensor if there are no learned ones."""
     config, tensors = weights.config, dict(weights.tensors)
     if config.pos_embed == "sincos":
         grid = config.grid(config.image_size)
@@ -153,14 +153,14 @@ def for_timm(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> T
     faults = [BOTH] if config.global_pool == "token+avg" else []
     faults += [] if config.norm_eps == 1e-6 else [f"norms with an epsilon of {config.norm_eps:g}"]
     base = "deit_base_distilled_patch16_224" if config.distilled else "vit_base_patch16_224"
-    if config.activation == "swiglu":  # only this entry of timm's brings the MLP; its sizes are all overridden
+    if config.activation == "swiglu":  # only this timm architecture has the MLP; all its sizes are overridden
         base = "vit_giant_patch14_dinov2"
         arguments["mlp_ratio"] *= 2
         faults += ["a distillation token beside a SwiGLU"] if config.distilled else []
     if config.layer_scale is not None:
         arguments["init_values"] = config.layer_scale
     if config.num_reg_tokens:
-        # timm wants positions for the registers too, or for none of the tokens that are not patches.
+        # timm requires positions for the registers, too, or for no prefix token.
         arguments |= {"reg_tokens": config.num_reg_tokens, "no_embed_class": True}
         if config.global_pool == "token":
             tensors["cls_token"] = tensors["cls_token"] + tensors["pos_embed"][:, :1]
@@ -187,7 +187,7 @@ def for_torchvision(config: ViTConfig, tensors: dict[str, Tensor], has_head: boo
 
 
 def for_google(config: ViTConfig, tensors: dict[str, Tensor], has_head: bool) -> Target:
-    """A `.npz` as the paper's code writes it."""
+    """A `.npz` in the format of the paper's code."""
     return replace(for_torchvision(config, tensors, True), dialect=GOOGLE)
 
 
@@ -215,14 +215,14 @@ def for_hugging_face(config: ViTConfig, tensors: dict[str, Tensor], has_head: bo
         name = "ViTForImageClassification" if has_head else "ViTModel"
         return Target(HUGGING_FACE_VIT, faults, settings | {"model_type": "vit", "architectures": [name]})
     faults = faults if config.global_pool == "avg" else []
-    if has_head and config.global_pool == "token":  # the head reads the patches' mean too; here it makes nothing of it
+    if has_head and config.global_pool == "token":  # the head also reads the patches' mean; here with zero weights
         tensors["head.weight"] = torch.cat([tensors["head.weight"], torch.zeros_like(tensors["head.weight"])], dim=1)
     gated = config.activation == "swiglu"
     if gated and config.mlp_dim % 8:
         faults.append(f"a SwiGLU {config.mlp_dim} wide")
     ratio = (
         config.mlp_dim * (1.5 if gated else 1) / config.embed_dim
-    )  # it makes a gated MLP two thirds as wide as it says
+    )  # its gated MLP has two thirds of the configured width
     name = (
         f"Dinov2{'WithRegisters' if config.num_reg_tokens else ''}{'ForImageClassification' if has_head else 'Model'}"
     )

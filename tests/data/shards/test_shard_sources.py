@@ -226,7 +226,7 @@ def test_damage_is_told_and_what_lies_before_it_is_used(tmp_path: Path, members:
     manifest = load_data(tmp_path / "w")
     assert 20 < sum(manifest.size(split) for split in SPLITS) < 40
     assert [skipped.path for skipped in manifest.skipped] == ["1.tar"]
-    assert "cut short" in manifest.skipped[0].reason or "unexpected end" in manifest.skipped[0].reason
+    assert "truncated" in manifest.skipped[0].reason or "unexpected end" in manifest.skipped[0].reason
     assert "1.tar" in refusal(tmp_path / "w", strict=True)
 
 
@@ -394,5 +394,5 @@ def test_a_run_finds_its_stream_again(tree: Path, tmp_path: Path, own_cache: Pat
     with pytest.raises(CorollaError, match="not there any more"):
         again()
     write_shards(tree, tmp_path / "shards", images=4)
-    with pytest.raises(CorollaError, match="has changed since this run was begun"):
+    with pytest.raises(CorollaError, match="has changed since this run started"):
         again()

@@ -153,7 +153,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_whole(
 
     with monkeypatch.context() as patch:
         patch.setattr(writing, "write_tar", full)
-        with pytest.raises(CorollaError, match=r"No space left on device; whole ones are kept") as caught:
+        with pytest.raises(CorollaError, match=r"No space left on device; complete shards stay") as caught:
             write_shards(tree, tmp_path / "out", images=10)
     assert "\n" not in str(caught.value)
     assert sorted(state(tmp_path / "out")) == ["train-00000.tar", writing.JOURNAL]

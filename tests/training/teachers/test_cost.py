@@ -43,8 +43,8 @@ def test_features_that_are_kept_cost_nothing() -> None:
 def test_one_line_says_what_is_left_out() -> None:
     assert plan_teacher(FLOWERS, 600.0, 3).told(600.0, 3, FLOWERS) == ""
     said = plan_teacher(FLOWERS, 30.0, 3).told(30.0, 3, FLOWERS)
-    left_out = "0 of 3 epochs of fine-tuning (50 s each), one view of each image, 49% of the images"
-    assert said == f"the teacher has 30 s: {left_out}"
+    left_out = "0 of 3 epochs of fine-tuning (50 s each), no horizontal flips, 49% of the images"
+    assert said == f"the teacher gets 30 s: {left_out}"
 
 
 def test_more_work_is_measured_as_more(swatches: Path) -> None:

@@ -1,12 +1,12 @@
-"""Five kinds of flower painted by rule: images to train on where there is no network.
+"""Procedurally painted images of five kinds of flower, to train on without a network.
 
-Shape tells the kinds apart; color, light, place, size and background are shared between them. Each flower is built
-in space, turned, lit and drawn with a depth buffer:
+The kinds differ in shape; color, light, position, size and background are shared between them. Each flower is modeled
+in 3D, rotated, lit and drawn with a depth buffer:
 
-- `sheets` bends petals, leaves and stems; `flowers` puts them together, one file a kind;
-- `greenery`, `visitors` and `backdrop` are what else is in the image;
+- `sheets` bends petals, leaves and stems; `flowers` assembles them, one file per kind;
+- `greenery`, `visitors` and `backdrop` are the rest of the image;
 - `splat` lights and draws; `scene` arranges and takes the photograph;
-- `dataset` writes files, on several cores by `painters`; `kept` is the set in the cache.
+- `dataset` writes files, on several cores with `painters`; `kept` is the set in the cache.
 """
 
 from corolla.data.painted.dataset import KINDS, paint, paint_dataset

@@ -1,4 +1,4 @@
-"""What lies behind the flowers: sky, meadow, soil, lawn, lights out of focus, a wall, boards, plain paper."""
+"""The background of the flowers: sky, meadow, soil, lawn, lights out of focus, a wall, boards, plain paper."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def noise(rng: np.random.Generator, size: Size, cells: float, octaves: int = 1) 
 
 
 def smooth(rng: np.random.Generator, grid: Size, size: Size) -> Floats:
-    """Random numbers on a `grid` = (columns, rows), drawn out to (height, width) of `size`."""
+    """Random numbers on a `grid` = (columns, rows), interpolated to (height, width) of `size`."""
     coarse = Image.fromarray(rng.standard_normal(grid[::-1], dtype=np.float32))
     return np.asarray(coarse.resize(size, BICUBIC))
 
@@ -131,7 +131,7 @@ def paper(rng: np.random.Generator, size: Size) -> Floats:
     return base * (1.0 + glow)[..., None]
 
 
-# the painter, its chance, and whether shadows fall on it
+# the painter, its probability, and whether shadows fall on it
 BACKDROPS: tuple[tuple[Callable[[np.random.Generator, Size], Floats], float, bool], ...] = (
     (sky, 1.5, False),
     (meadow, 2.5, False),

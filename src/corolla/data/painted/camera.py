@@ -1,4 +1,4 @@
-"""From layers to a photograph: laying them over each other, and what a camera adds."""
+"""Turns layers into a photograph: composites them and simulates the camera."""
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -9,7 +9,7 @@ from corolla.data.painted.sheets import floats
 
 
 def paste(image: Image.Image, layer: Image.Image, blur: float = 0.0) -> None:
-    """Lay a premultiplied layer over an RGB image, in place, out of focus by `blur` pixels."""
+    """Composite a premultiplied layer onto an RGB image, in place, blurred by `blur` pixels."""
     if blur > 0.0:
         layer = layer.filter(ImageFilter.GaussianBlur(blur))
     layer = layer.convert("RGBA")
@@ -17,7 +17,7 @@ def paste(image: Image.Image, layer: Image.Image, blur: float = 0.0) -> None:
 
 
 def cast(image: Image.Image, layer: Image.Image, light: Light, rng: np.random.Generator) -> None:
-    """Darken a surface where the plants of a layer keep the sun from it, in place."""
+    """Darken a surface where the plants of a layer shadow it, in place."""
     unit = min(image.size)
     distance = unit * rng.uniform(0.03, 0.2)
     mask = Image.new("L", image.size)
@@ -28,7 +28,7 @@ def cast(image: Image.Image, layer: Image.Image, light: Light, rng: np.random.Ge
 
 
 def develop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """What the camera adds: focus, shake, color, exposure, contrast, vignette and grain."""
+    """The effects of a camera: focus, shake, color, exposure, contrast, vignette and grain."""
     unit = min(image.size)
     if rng.random() < 0.4:
         image = image.filter(ImageFilter.GaussianBlur(unit * rng.uniform(0.0, 0.009)))

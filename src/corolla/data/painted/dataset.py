@@ -1,4 +1,4 @@
-"""The data set: one image by kind and seed, or a class-per-folder tree of them."""
+"""The painted data set: one image by kind and seed, or a class-per-folder tree of images."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -31,20 +31,20 @@ PAINTERS: Mapping[str, Painter] = {
 }
 KINDS: tuple[str, ...] = tuple(PAINTERS)
 SIZES = (16, 1024)
-SEED_STRIDE = 1_000_000  # a data set of one seed shares no image with that of the next
-FEWEST = 100  # images that are worth the second a process takes to start
+SEED_STRIDE = 1_000_000  # data sets of different seeds have no common images
+FEWEST = 100  # images per process that outweigh its start time of one second
 
 
 def paint(kind: str, seed: int, size: int = 160) -> Image.Image:
-    """Paint one RGB image of flowers of one kind, its longer side `size` pixels, the other at least 3/4 of it.
+    """Paint one RGB image of flowers of one kind; its longer side is `size` pixels, the other at least 3/4 of that.
 
-    The same kind, seed and size give the same pixels, and another size the same scene (but for its grain).
+    The same kind, seed and size give the same pixels; another size gives the same scene (except its grain).
     Raises `CorollaError` for an unknown kind, a negative seed or a size outside 16 to 1024.
     """
     if kind not in PAINTERS:
         raise CorollaError(f"no painter for {kind!r}; choose one of {', '.join(KINDS)}")
     if seed < 0:
-        raise CorollaError(f"the seed is {seed}; choose a whole number from 0 up")
+        raise CorollaError(f"the seed is {seed}; choose an integer of 0 or more")
     if not SIZES[0] <= size <= SIZES[1]:
         raise CorollaError(f"cannot paint at {size} pixels; choose a size from {SIZES[0]} to {SIZES[1]}")
     return compose(PAINTERS[kind], np.random.default_rng([KINDS.index(kind), seed]), size)
@@ -59,19 +59,19 @@ def paint_dataset(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Paint `count` JPEG images into `folder`, one folder a kind (`daisy/painted-00000.jpg`, ...), and return it.
+    """Paint `count` JPEG images into `folder`, one folder per kind (`daisy/painted-00000.jpg`, ...), and return it.
 
-    The kinds differ by one image at most. Large sets are painted by a process on each core, or by as many as
-    `processes` says; the files are the same. `progress` is called with (painted, count) at first and after each
-    image. Every file appears whole or not at all, and painting again finishes what was broken off. Raises
-    `CorollaError` if the folder holds anything else, so that no foreign image ends up in a class, and if another
-    process paints there.
+    The counts of the kinds differ by at most one. Large sets are painted by one process per core, or by
+    `processes`; the files are the same. `progress` is called with (painted, count) at the start and after each
+    image. Files are written atomically, and a second call resumes an interrupted one. Raises
+    `CorollaError` if the folder contains other files, so that no foreign image ends up in a class, or if another
+    process is painting there.
     """
     folder = at(folder)
     if count < len(KINDS):
         raise CorollaError(f"cannot paint {count} images; ask for {len(KINDS)} or more, one of each kind")
     if processes is not None and processes < 1:
-        raise CorollaError(f"cannot paint with {processes} processes; choose a whole number from 1 up")
+        raise CorollaError(f"cannot paint with {processes} processes; choose an integer of 1 or more")
     images = places(count)
     refuse_strangers(folder, images)
     with locked(folder, "painting"):
@@ -82,7 +82,7 @@ def paint_dataset(
 
 
 def places(count: int) -> list[Path]:
-    """The files of a set of `count` images, relative to its folder, the kinds by turns."""
+    """The files of a set of `count` images, relative to its folder; the kinds alternate."""
     numbers = range(-(-count // len(KINDS)))
     return [Path(kind) / f"painted-{number:05d}.jpg" for number in numbers for kind in KINDS][:count]
 
@@ -96,7 +96,7 @@ def paint_files(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Paint those of the `places` of a set, over what is there; the rest as for `paint_dataset`."""
+    """Paint the files `places` of a set, replacing existing ones; otherwise like `paint_dataset`."""
     first = seed * SEED_STRIDE
     wanted = [(file.parent.name, first + int(file.stem.removeprefix("painted-")), size) for file in files]
     if processes is None:
@@ -112,7 +112,7 @@ def paint_files(
 
 
 def jpeg(kind: str, seed: int, size: int) -> bytes:
-    """The file of what `paint` paints."""
+    """The JPEG file of an image that `paint` paints."""
     file = io.BytesIO()
     paint(kind, seed, size).save(file, "JPEG", quality=92)
     return file.getvalue()
@@ -121,7 +121,7 @@ def jpeg(kind: str, seed: int, size: int) -> bytes:
 def refuse_strangers(folder: Path, ours: Sequence[Path], advice: str = "give a new or empty folder") -> None:
     """Raise `CorollaError` if `folder` is a file, or holds a file that is not one of `ours` (relative paths).
 
-    What systems leave behind, and no training takes for an image, does not count.
+    Files of the operating system do not count.
     """
     if folder.exists() and not folder.is_dir():
         raise CorollaError(f"{folder} is a file; {advice} to paint into")
@@ -132,5 +132,5 @@ def refuse_strangers(folder: Path, ours: Sequence[Path], advice: str = "give a n
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """Files that a killed process was about to write, under the names that `corolla.atomic` gives them."""
+    """Temporary files of a killed process, by the names that `corolla.atomic` gives them."""
     return [path for kind in KINDS for path in (folder / kind).glob(".painted-?????-????????.jpg")]

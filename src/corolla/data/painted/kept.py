@@ -1,4 +1,4 @@
-"""The set that the word `painted` stands for: painted once into the cache, and looked over each time it is used."""
+"""The data set `painted`: painted once into the cache, and verified at each use."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,10 +16,10 @@ SUMS = "images.sha256"  # as `sha256sum` writes it
 
 
 def kept_set(count: int, progress: Callable[[int, int], None] | None = None) -> Path:
-    """The folder of `count` images of seed 0, which are painted if they are not there or not as they were.
+    """The folder of `count` images of seed 0; missing or changed ones are painted.
 
-    `progress` is called with (painted, to paint). Raises `CorollaError` if the folder has other files as well, which a
-    training would take for images.
+    `progress` is called with (painted, to paint). Raises `CorollaError` if the folder has other files, which a
+    training would use as images.
     """
     folder = cache_folder() / f"painted-{count}-{painter()}"
     if not folder.is_dir():
@@ -37,7 +37,7 @@ def kept_set(count: int, progress: Callable[[int, int], None] | None = None) -> 
 
 
 def painter() -> str:
-    """What the pixels depend on, in twelve digits: another painter's images are never mistaken for this one's."""
+    """A hash of everything that determines the pixels: images of another version are never reused."""
     made = hashlib.sha256(f"{numpy.__version__} {PIL.__version__}".encode())
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         made.update(file.read_bytes())
@@ -45,12 +45,12 @@ def painter() -> str:
 
 
 def note_sums(folder: Path, sums: dict[Path, str]) -> None:
-    """Write down the sha256 of each file (relative to `folder`)."""
+    """Write the sha256 of each file (relative to `folder`)."""
     write_text(folder / SUMS, "".join(f"{digest}  {file.as_posix()}\n" for file, digest in sums.items()))
 
 
 def noted_sums(folder: Path) -> dict[Path, str]:
-    """What `note_sums` wrote; nothing for what cannot be read any more."""
+    """What `note_sums` wrote, without unreadable lines."""
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

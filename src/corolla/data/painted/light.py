@@ -1,4 +1,4 @@
-"""Light on sheets: the sun and the sky, shade of one petal on another, and petals that glow against the sun."""
+"""Lighting: sun and sky, shadows between petals, and light that shines through petals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from corolla.data.painted.sheets import Floats, Sheets, cross, floats
 
 @dataclass(frozen=True)
 class Light:
-    """A sun and a sky: `towards` is the unit vector (3,) to the sun, the colors (3,) scale what they light."""
+    """A sun and a sky: `towards` is the unit vector (3,) to the sun; the colors (3,) scale the lit surfaces."""
 
     towards: Floats
     sun: Floats
     sky: Floats
-    shadow: float  # the share of the sun that a petal takes from those below it
+    shadow: float  # the fraction of sunlight that a petal blocks
 
 
-# chance, height of the sun in radians, colors of sun and sky, depth of shadows
+# probability, height of the sun in radians, colors of sun and sky, depth of shadows
 WEATHER = (
     (0.32, 0.75, (0.84, 0.80, 0.74), (0.41, 0.44, 0.49), 0.55),  # noon
     (0.20, 0.50, (0.92, 0.74, 0.55), (0.45, 0.44, 0.47), 0.50),  # a low sun
@@ -29,7 +29,7 @@ WEATHER = (
 
 
 def daylight(rng: np.random.Generator) -> Light:
-    """A light of some weather, from the left, from above or from the right."""
+    """The light of a random weather, from the left, from above or from the right."""
     _, height, sun, sky, shadow = WEATHER[rng.choice(len(WEATHER), p=[row[0] for row in WEATHER])]
     azimuth = rng.uniform(0.0, np.pi)
     flat = np.cos(height)
@@ -53,7 +53,7 @@ def normals(points: Floats) -> Floats:
 
 
 def lit(sheets: Sheets, light: Light, shade: Floats) -> Floats:
-    """The colors (P, A, B, 3) of sheets under a light, `shade` (P, A, B) of the sun being taken away."""
+    """The colors (P, A, B, 3) of sheets under a light, without the fraction `shade` (P, A, B) of the sun."""
     normal = normals(sheets.points)
     facing = normal @ light.towards
     front = np.maximum((facing + 0.25) / 1.25, 0.0)  # light wraps around thin, rough petals
@@ -69,7 +69,7 @@ def lit(sheets: Sheets, light: Light, shade: Floats) -> Floats:
 
 
 def shadows(plant: Sequence[Sheets], light: Light, cells: int = 44) -> list[Floats]:
-    """How much of the sun each node misses, (P, A, B) per batch, by a coarse depth buffer seen from the sun."""
+    """The fraction of the sun that each node lacks, (P, A, B) per batch, by a coarse depth buffer seen from the sun."""
     nodes = np.concatenate([sheets.points.reshape(-1, 3) for sheets in plant])
     aside = cross(light.towards, floats([0.31, 0.95, 0.05]))
     aside /= np.linalg.norm(aside)

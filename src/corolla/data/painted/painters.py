@@ -1,8 +1,8 @@
-"""Files of images painted in several processes, in the order in which they are asked for.
+"""Paints image files in several processes and yields them in the requested order.
 
-A painter is a fresh Python that reads what to paint from a pipe and writes the file into another. It copies neither
-the threads nor the script of the process that asks, so a script without a main guard can have some; it hears no Ctrl-C
-and ends when that process does, however it ends.
+A painter is a new Python process that reads requests from one pipe and writes files to another. It copies neither
+the threads nor the script of its parent, so a script without a main guard can use it; it does not receive Ctrl-C
+and ends when its parent ends, for any reason.
 """
 
 import os
@@ -17,16 +17,16 @@ from queue import SimpleQueue
 Asked = tuple[str, int, int]  # kind, seed and size
 Paint = Callable[[str, int, int], bytes]
 
-AHEAD = 8  # images that may be painted, for each painter, before somebody takes them
+AHEAD = 8  # images that each painter may paint in advance
 ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-NEW_GROUP = 0x200 if sys.platform == "win32" else 0  # apart from the terminal, as a session of its own is elsewhere
-LENGTH = 4  # bytes that say how many follow
+NEW_GROUP = 0x200 if sys.platform == "win32" else 0  # detached from the terminal, like a new session elsewhere
+LENGTH = 4  # bytes of the length prefix
 
 
 def painted(paint: Paint, asked: Sequence[Asked], processes: int) -> Generator[bytes, None, None]:
-    """`paint(*image)` for each of `asked`, in its order, by so many painters; by this process if one is enough.
+    """`paint(*image)` for each of `asked`, in order, by `processes` painters; by this process if that is one.
 
-    What a painter cannot do, because the system has killed it or does not let it start, this process does. Closing
+    If a painter was killed or cannot be started, this process takes over its work. Closing
     the iterator ends the painters.
     """
     if processes == 1:
@@ -61,7 +61,7 @@ def painted(paint: Paint, asked: Sequence[Asked], processes: int) -> Generator[b
 
 
 class Painter:
-    """A process that paints; where none can be started, or it was killed, it paints nothing."""
+    """A process that paints; if it cannot be started or was killed, it returns nothing."""
 
     def __init__(self) -> None:
         path = os.pathsep.join(place for place in sys.path if place)
@@ -78,7 +78,7 @@ class Painter:
             )
 
     def paint(self, image: Asked) -> bytes:
-        """The file, or nothing."""
+        """The file, or b""."""
         if self.process is None or self.process.stdin is None or self.process.stdout is None:
             return b""
         try:
@@ -91,14 +91,14 @@ class Painter:
         return file if len(file) == length else b""
 
     def end(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process."""
         if self.process is not None:
             with suppress(OSError), self.process:  # which closes the pipes and waits
                 self.process.kill()
 
 
 def work() -> None:
-    """What a painter does: until nobody asks any more, a line with kind, seed and size in, a file out."""
+    """The main loop of a painter: reads lines with kind, seed and size, and writes files, until the input ends."""
     from corolla.data.painted.dataset import jpeg
 
     orders, files = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")

@@ -1,4 +1,4 @@
-"""One image: flowers of one kind somewhere, in some light, with things behind, beside and before them."""
+"""Composes one image: flowers of one kind in random positions and light, with a background and occlusions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from corolla.data.painted.sheets import Floats, Sheets, cross, floats, spokes, s
 from corolla.data.painted.splat import render
 from corolla.data.painted.visitors import visitor
 
-# From a generator for the shape and one for the colors, so that flowers of one variety can share the second.
+# From an RNG for the shape and one for the colors, so that flowers of one variety can share the second.
 Painter = Callable[[np.random.Generator, np.random.Generator], Head]
 Plant = list[Sheets]
 Frame = tuple[float, float]  # width and height of the image, the shorter being 1
@@ -23,7 +23,7 @@ Frame = tuple[float, float]  # width and height of the image, the shorter being 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a flower's head is wanted: its middle, its radius and its depth, in units of the shorter side."""
+    """The position of a flower's head: its center, its radius and its depth, in units of the shorter side."""
 
     x: float
     y: float
@@ -40,7 +40,7 @@ def compose(painter: Painter, rng: np.random.Generator, size: int) -> Image.Imag
     spots = places(rng, frame)
     far, middle, near = behind(rng, frame), flowers(painter, rng, spots, frame), before(rng, frame, spots)
     far_blur, near_blur = rng.uniform(0.008, 0.045), rng.uniform(0.0, 0.022)
-    ground, camera = rng.spawn(2)  # how much they draw depends on the size; the scene must not
+    ground, camera = rng.spawn(2)  # the number of their random values depends on the size; the scene must not
 
     image, surface = backdrop(ground, pixels)
     if far:
@@ -79,7 +79,7 @@ def flowers(painter: Painter, rng: np.random.Generator, spots: list[Spot], frame
         dye = np.random.default_rng(dyes[rng.integers(varieties)])
         plants += flower(painter(rng, dye), rng, spot, frame)
     if rng.random() < 0.3:
-        depth = 0.6 if rng.random() < 0.5 else -0.7  # before or behind the heads, not through them
+        depth = 0.6 if rng.random() < 0.5 else -0.7  # in front of or behind the heads, not through them
         plants.append([grass(rng, int(rng.integers(6, 30)), frame, rng.uniform(0.3, 0.8), depth)])
     return plants
 
@@ -90,7 +90,7 @@ def flower(head: Head, rng: np.random.Generator, spot: Spot, frame: Frame) -> li
     rotation = pose(rng, nod)
     flat = np.concatenate([sheets.points.reshape(-1, 3) for sheets in head.sheets]) @ floats(rotation[:2].T)
     low, high = flat.min(axis=0), flat.max(axis=0)
-    # Every kind fills its spot alike, so that size and place tell nothing.
+    # Every kind fills its spot equally, so that size and position do not reveal the kind.
     breadth = 0.5 * float(np.max(high - low) + np.sqrt(np.prod(high - low)))
     scale = 2.0 * spot.radius / breadth
     center = np.append(0.5 * (low + high) * scale, 0.0)
@@ -126,7 +126,7 @@ def pose(rng: np.random.Generator, nod: float) -> Floats:
 
 
 def behind(rng: np.random.Generator, frame: Frame) -> list[Plant]:
-    """Leaves, grass and other flowers far away, of any color, none of them telling the kind."""
+    """Leaves, grass and distant flowers of any color, none of which reveals the kind."""
     far: list[Plant] = []
     if rng.random() < 0.5:
         middles = rng.uniform(0.0, 1.0, (int(rng.integers(4, 26)), 2)) * frame
@@ -150,7 +150,7 @@ def posies(rng: np.random.Generator, frame: Frame, depth: float) -> Sheets:
 
 
 def before(rng: np.random.Generator, frame: Frame, spots: list[Spot]) -> list[Plant]:
-    """What hides a part of the flowers: leaves over a rim, blades of grass, a twig."""
+    """Occlusions of the flowers: leaves over a rim, blades of grass, a twig."""
     near: list[Plant] = []
     if rng.random() < 0.3:
         aims = [spots[index] for index in rng.integers(0, len(spots), int(rng.integers(1, 4)))]

@@ -1,7 +1,7 @@
-"""Petals, leaves and stems as bent sheets: batches of coarse grids of points in space.
+"""Petals, leaves and stems as bent sheets: batches of coarse grids of 3D points.
 
 A sheet has a direction along it (`t`, 0 at the root, 1 at the tip) and one across it (`s`, -1 to 1). Every part
-of every plant is a batch of such sheets with one shape of grid, so a flower of two hundred florets is built by
+of every plant is a batch of sheets with one grid shape, so a flower of two hundred florets is built by
 a handful of array operations. Plants are built in their own frame, where the z axis is the axis of the flower.
 """
 
@@ -16,22 +16,22 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.floating[Any]]
 Relief = Callable[[Floats, Floats], Floats]
 
-GOLDEN_ANGLE = np.pi * (3.0 - 5.0**0.5)  # Vogel 1979: seeds that turn by it never line up
+GOLDEN_ANGLE = np.pi * (3.0 - 5.0**0.5)  # Vogel 1979: seeds at multiples of it never line up
 
 
 @dataclass(frozen=True)
 class Sheets:
-    """`P` sheets of `A` x `B` nodes: where they are and which color they have before light falls on them.
+    """`P` sheets of `A` x `B` nodes: their positions and their colors before lighting.
 
-    The nodes lie at `along(A)` and `across(B)`. Colors may be given in any shape that broadcasts to that of the
-    points. `relief(t, s)` is the fine pattern that the coarse grid cannot hold (veins, teeth): from `t` of
+    The nodes are at `along(A)` and `across(B)`. Colors may have any shape that broadcasts to the shape of the
+    points. `relief(t, s)` is the fine pattern that the coarse grid cannot represent (veins, teeth): from `t` of
     shape (n, 1) and `s` of shape (1, m) to brightness factors (n, m); where it is 0 the sheet is cut away.
     """
 
     points: Floats  # (P, A, B, 3)
     colors: Floats  # (P, A, B, 3), 0 to 1
     relief: Relief | None = None
-    sheer: float = 0.35  # the share of light from behind that shines through
+    sheer: float = 0.35  # the fraction of light from behind that shines through
     gloss: float = 0.0  # the strength of the highlight
 
     def __post_init__(self) -> None:
@@ -45,19 +45,19 @@ class Sheets:
 
 
 def floats(values: ArrayLike) -> NDArray[np.float32]:
-    """The values as `float32`, in which everything large is computed."""
+    """The values as `float32`, the type of all large arrays."""
     return np.asarray(values, np.float32)
 
 
 @lru_cache
 def along(nodes: int) -> Floats:
-    """Places of the nodes along a sheet, (A,) from 0 to 1, denser at the tip, where outlines are round."""
+    """Positions of the nodes along a sheet, (A,) from 0 to 1, denser at the tip, where outlines are round."""
     return 1.0 - floats(1.0 - np.linspace(0.0, 1.0, nodes)) ** 1.5
 
 
 @lru_cache
 def across(nodes: int) -> Floats:
-    """Places of the nodes across a sheet, (B,) from -1 to 1."""
+    """Positions of the nodes across a sheet, (B,) from -1 to 1."""
     return floats(np.linspace(-1.0, 1.0, nodes))
 
 

@@ -1,7 +1,7 @@
-"""From sheets in space to an image, with a depth buffer and no loop over pixels.
+"""Renders 3D sheets to an image with a depth buffer, without a loop over pixels.
 
 The image plane is x to the right, y down and z towards the viewer, the shorter side of the image being 1.
-Colors are lit on the coarse nodes of the sheets; nodes are then interpolated to points about as close as the
+Lighting is computed on the coarse nodes of the sheets; the nodes are then interpolated to points about as close as the
 pixels of a twice larger buffer, and in each pixel the nearest point wins.
 """
 
@@ -16,17 +16,17 @@ from corolla.data.painted.light import Light, lit, shadows
 from corolla.data.painted.sheets import Floats, Relief, Sheets, across, along, floats
 
 SUPERSAMPLE = 2
-DEPTHS = 1 << 22  # depth levels, 64 a pixel
+DEPTHS = 1 << 22  # depth levels, 64 per pixel
 BATCH = 20_000  # points at a time: they stay in the processor's cache
-LADDER = 1.3  # from one number of points along a sheet to the next
+LADDER = 1.3  # ratio between successive numbers of points along a sheet
 HOLE = 3 * 64  # depth levels behind its neighbors that make a pixel a hole
-SPACING = 1.0  # pixels between points; `close` fills what sheets drawn out unevenly leave open
+SPACING = 1.0  # pixels between points; `close` fills the holes of unevenly stretched sheets
 
 
 def render(
     layer: Sequence[Sequence[Sheets]], size: tuple[int, int], light: Light, finer: int = SUPERSAMPLE
 ) -> Image.Image:
-    """Paint plants on nothing: a premultiplied `RGBa` image of `size` = (width, height) pixels.
+    """Draw plants on a transparent background: a premultiplied `RGBa` image of `size` = (width, height) pixels.
 
     A layer is a list of plants, a plant a list of sheets that throw shadows on each other. The buffer is
     `finer` times larger than the image.
@@ -43,10 +43,10 @@ def render(
 
 
 def splat(nearest: NDArray[np.int64], sheets: Sheets, colors: Floats) -> None:
-    """Let the points of sheets compete for the pixels of `nearest` (height, width).
+    """Draw the points of sheets into the depth buffer `nearest` (height, width).
 
-    A pixel holds depth, blue, green and red of its winner in one number, so that the larger number is the nearer
-    point and `maximum` is all that is needed.
+    A pixel holds depth, blue, green and red of its nearest point in one integer; the larger integer is the nearer
+    point and `maximum` is enough.
     """
     height, width = nearest.shape
     unit = np.float32(min(width, height))
@@ -91,9 +91,9 @@ def close(nearest: NDArray[np.int64]) -> None:
 def batches(
     rows: NDArray[np.intp], columns: NDArray[np.intp], seen: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[np.intp], int, int]]:
-    """Groups of sheets with the numbers of points along and across that do for all of a group.
+    """Groups of sheets with the numbers of points along and across that are enough for the whole group.
 
-    Sheets of about one size go together, so that the largest does not decide for all, and few points at a time.
+    Sheets of similar size form a group, so that the largest does not decide for all; a batch has few points.
     """
     if len(seen) and len(seen) * rows[seen].max() * columns[seen].max() <= BATCH:
         yield seen, int(rows[seen].max()), int(columns[seen].max())
@@ -118,17 +118,17 @@ def steps(edges: Floats, gaps: Floats) -> NDArray[np.intp]:
     """How many points a line of nodes needs on each sheet, (P,), from edges (2, P, E, L): E along each of L lines.
 
     Points are even in `t` and `s`, the edges being `gaps` (E,) of their range; the longest line decides. The
-    counts are rungs of a ladder, so that sheets of about one size come out alike.
+    counts are rounded up to a geometric series, so that sheets of similar size have equal counts.
     """
     squares = (edges[0] * edges[0] + edges[1] * edges[1]) / gaps[:, None]
-    stretch = np.sqrt(squares.sum(axis=1).max(axis=1))  # root mean square over `t`: drawn out parts weigh more
+    stretch = np.sqrt(squares.sum(axis=1).max(axis=1))  # root mean square over `t`: stretched parts weigh more
     rung = np.ceil(np.log(np.maximum(stretch / SPACING, 1.0)) / np.log(LADDER))
     return np.asarray(np.minimum(np.ceil(LADDER**rung), 8192.0), np.intp)
 
 
 @lru_cache(maxsize=256)
 def carved(relief: Relief, rows: int, columns: int) -> tuple[Floats, NDArray[np.bool_] | None]:
-    """A relief at `rows` x `columns` points, and where it leaves the sheet standing, if not everywhere."""
+    """A relief at `rows` x `columns` points, and the mask of points that it does not cut away, None if all remain."""
     t, s = middles(0.0, 1.0, rows)[:, None], middles(-1.0, 1.0, columns)[None, :]
     pattern = floats(relief(t, s))
     return pattern, None if pattern.all() else pattern > 0
@@ -136,12 +136,12 @@ def carved(relief: Relief, rows: int, columns: int) -> tuple[Floats, NDArray[np.
 
 @lru_cache(maxsize=512)
 def interpolation(nodes: int, points: int, places: Callable[[int], Floats]) -> Floats:
-    """The (points, nodes) matrix that draws lines through nodes at `places`, to points that are even there."""
+    """The (points, nodes) matrix of linear interpolation from nodes at `places` to evenly spaced points."""
     at = places(nodes)
     place = np.interp(middles(float(at[0]), float(at[-1]), points), at, np.arange(nodes))
     return floats(np.maximum(1.0 - np.abs(place[:, None] - np.arange(nodes)[None, :]), 0.0))
 
 
 def middles(low: float, high: float, count: int) -> Floats:
-    """`count` numbers from `low` to `high`, both included; a single one lies in the middle."""
+    """`count` numbers from `low` to `high`, both included; a single one is in the middle."""
     return floats(np.linspace(low, high, count) if count > 1 else [0.5 * (low + high)])

@@ -6,7 +6,7 @@ from corolla.data.painted.sheets import Floats, Sheets, across, along, floats, h
 
 
 def visitor(rng: np.random.Generator) -> list[Sheets]:
-    """One of them around the origin, about 1 in size, seen from above."""
+    """A random animal around the origin, about 1 in size, seen from above."""
     return (ladybird, bee, butterfly)[int(rng.integers(3))](rng)
 
 

@@ -1,1 +1,1 @@
-"""Sets that are read in order and never unpacked whole: tar shards, and Parquet and Arrow with images inside."""
+"""Data sets that are read sequentially and never unpacked as a whole: tar shards, Parquet and Arrow with images."""

@@ -1,4 +1,4 @@
-"""What files of many images hold, piece by piece, and the names that their words for classes mean."""
+"""The contents of shards, piece by piece, and the class names of their labels."""
 
 import hashlib
 import json
@@ -24,14 +24,14 @@ _MAX_INDEX = 2**30  # bytes of a shards.json
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a file that is read from its beginning on: a tar, a row group, an Arrow file."""
+    """A part of a file that is read sequentially: a tar, a row group, an Arrow file."""
 
     path: Path
     number: int
-    split: Split | Literal[""]  # "" where no file says one and none is to be made up
-    counts: Mapping[str, int]  # samples by the word for their class
-    content: str  # a hash of what is in it, as far as that is known without reading the images
-    bytes: int  # about so many in the file
+    split: Split | Literal[""]  # "" if no file has a split and none is to be made
+    counts: Mapping[str, int]  # number of samples by label
+    content: str  # a hash of everything in it except the images
+    bytes: int  # approximate size in the file
 
     @property
     def total(self) -> int:
@@ -41,7 +41,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class ShardIndex:
-    """All pieces, and from a word to the name of its class."""
+    """All pieces, and the class name of each label."""
 
     source: str
     pieces: tuple[Piece, ...]
@@ -53,26 +53,26 @@ class ShardIndex:
         return [piece for piece in self.pieces if piece.split == split]
 
     def classes(self) -> dict[str, frozenset[str]]:
-        """The class names that occur in each split that there is."""
+        """The class names in each existing split."""
         found = {split: Counter(word for piece in self.of(split) for word in piece.counts) for split in ("", *SPLITS)}
         return {split: frozenset(self.names[word] for word in words) for split, words in found.items() if words}
 
 
 def catalog_of(found: Found, progress: Progress | None = None, unsplit: Literal["", "train"] = "train") -> ShardIndex:
-    """Look at every file, at headers and labels only; `unsplit` is the split of files that say none.
+    """Index every file by headers and labels only; `unsplit` is the split of files without one in their names.
 
-    Raises `CorollaError`, also where no file has a labeled image.
+    Raises `CorollaError`, also if no file has a labeled image.
     """
     return written_here(found) if found.written_here else by_others(found, progress, unsplit)
 
 
 def written_here(found: Found) -> ShardIndex:
-    """The shards that `shards.json` lists, which must be there in their sizes."""
+    """The shards listed in `shards.json`, which must exist with the listed sizes."""
     content = read_index(found.folder / INDEX)
     try:
         classes = content["classes"]
         if not all(isinstance(name, str) for name in classes) or sorted(set(classes)) != classes:
-            raise ValueError("its classes are not different names in their order")
+            raise ValueError("its classes are not unique and sorted")
         pieces = tuple(shard(found.folder, said, classes) for said in content["shards"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorollaError(f"{found.folder / INDEX} is damaged ({error}); make the shards again") from None
@@ -81,7 +81,7 @@ def written_here(found: Found) -> ShardIndex:
 
 
 def read_index(file: Path) -> dict[str, Any]:
-    """What a `shards.json` says; raises `CorollaError` if it is none."""
+    """The content of a `shards.json`; raises `CorollaError` if it is not one."""
     try:
         if file.stat().st_size > _MAX_INDEX:
             raise ValueError("it is too large")
@@ -91,7 +91,7 @@ def read_index(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise CorollaError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise CorollaError(f"{file} is no list of shards made by `corolla data shard`: {error}") from None
+        raise CorollaError(f"{file} is not a list of shards made by `corolla data shard`: {error}") from None
     return content
 
 
@@ -100,22 +100,22 @@ def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> Piece:
     name, counts = said["name"], dict(said["counts"])
     split = next((split for split in SPLITS if split == said["split"]), None)
     if split is None or not _SHARD.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a shard")
+        raise ValueError(f"{name!r} is not the name of a shard")
     place = {label: str(number) for number, label in enumerate(classes)}
     if not all(isinstance(count, int) and count > 0 for count in counts.values()):
-        raise ValueError(f"the counts of {name} are no whole numbers")
+        raise ValueError(f"the counts of {name} are not integers")
     path = folder / name
     try:
         size = path.stat().st_size
     except OSError as error:
         raise CorollaError(f"cannot read the shard {path}: {error.strerror}; it belongs to {folder / INDEX}") from None
     if size != said["bytes"]:
-        raise CorollaError(f"the shard {path} has {size:,} bytes and not the {said['bytes']:,} that it was made with")
+        raise CorollaError(f"the shard {path} has {size:,} bytes, but was written with {said['bytes']:,}")
     return Piece(path, 0, split, {place[label]: n for label, n in counts.items()}, str(said["sha256"]), size)
 
 
 def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "train"]) -> ShardIndex:
-    """Files that came without an index of ours: each is counted once, and what it is not is said."""
+    """Index files without a `shards.json`: each is counted once, and what is unusable is reported."""
     pieces: list[Piece] = []
     misplaced: list[Skipped] = []
     splits = splits_of(found)
@@ -123,7 +123,7 @@ def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "tra
     for done, file in enumerate(found.files, start=1):
         index, where = index_of(file), file.relative_to(found.folder).as_posix()
         if index.fault:
-            misplaced.append(Skipped(where, f"{index.fault}; what lies before that is used"))
+            misplaced.append(Skipped(where, f"{index.fault}; the samples before that are used"))
         misplaced += left_out(index.left, where)
         rows, size = sum(len(piece) for piece in index.pieces), file.stat().st_size
         content = hashlib.sha256(f"{where} {size} {index.digest}".encode()).hexdigest()
@@ -143,7 +143,7 @@ def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "tra
 
 
 def left_out(left: LeftOut, where: str) -> Iterator[Skipped]:
-    """What a file holds beside its samples: each by its name if they are few, or else how many for which reason."""
+    """What a file contains besides its samples: by name if they are few, otherwise a count for each reason."""
     for reason, count in left.counts.items():
         names = left.names[reason]
         if count <= len(names):
@@ -153,7 +153,7 @@ def left_out(left: LeftOut, where: str) -> Iterator[Skipped]:
 
 
 def nothing_labeled(found: Found, misplaced: Sequence[Skipped]) -> str:
-    """What to say of files without a single labeled image."""
+    """The error for files without a single labeled image."""
     said = f"{found.source} has no image with a class"
     if misplaced:
         said += (
@@ -168,18 +168,18 @@ def nothing_labeled(found: Found, misplaced: Sequence[Skipped]) -> str:
 
 
 def names_of(words: Sequence[str], found: Found) -> dict[str, str]:
-    """The class that each word means; numbers are looked up in `classes.txt` or the file's own list, if any."""
+    """The class name of each label; numbers are looked up in `classes.txt` or the file's own list, if any."""
     listed = listed_names(found)
     numbers = {word: int(word) for word in words if word.isdecimal() and len(word) < 10}
     if not listed or len(numbers) < len(words):
         return {word: class_name(word) for word in words}
     if too_large := [word for word, number in numbers.items() if number >= len(listed)]:
-        raise CorollaError(f"{found.source} has a class {too_large[0]}, but names for {len(listed)} only, from 0 on")
+        raise CorollaError(f"{found.source} has a class {too_large[0]}, but only {len(listed)} names, from 0 on")
     return {word: class_name(listed[number]) for word, number in numbers.items()}
 
 
 def listed_names(found: Found) -> list[str]:
-    """The names of the classes by number, if a file says them."""
+    """The class names by number, if a file lists them."""
     file = found.folder / "classes.txt"
     if file.is_file():
         try:

@@ -1,8 +1,8 @@
-"""Parquet and Arrow files as Hugging Face `datasets` writes them: a column of images and one of labels.
+"""Reads Parquet and Arrow files of Hugging Face `datasets`: a column of images and one of labels.
 
-They are read with pyarrow, which `datasets` itself reads them with: a row group or a record batch can be gone to at
-once, so that a training resumes in the middle of an epoch without reading what came before, and only a few images
-are in the memory at a time. `datasets` in streaming mode counts rows from the beginning instead.
+They are read with pyarrow, as in `datasets`: it can seek to a row group or a record batch,
+so that training resumes in the middle of an epoch without reading the earlier part, and only a few images
+are in memory at a time. `datasets` in streaming mode skips rows from the beginning instead.
 """
 
 import json
@@ -20,12 +20,12 @@ from corolla.errors import CorollaError
 _IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
 _LABEL_NAMES = (*LABEL_NAMES, "labels", "cls")
 _NONE = re.compile(r"-\d+")
-_ROWS = 16  # images in the memory at a time
+_ROWS = 16  # images in memory at a time
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where images and labels stand, and the names that numbers of classes stand for, if the file says."""
+    """The columns of images and labels, and the class names of numeric labels, if the file has them."""
 
     image: str
     label: str
@@ -33,13 +33,13 @@ class Columns:
 
 
 def columns_of(path: Path) -> Columns | None:
-    """The columns of a file; None if it has none of images and labels, such as a table of paths."""
+    """The columns of a file; None if it lacks images or labels, such as a table of paths."""
     with arrow_errors():
         return find_columns(schema_of(path))
 
 
 def find_columns(schema: Any) -> Columns | None:
-    """The columns by what `datasets` wrote about them, or else by their names and types."""
+    """The columns by the metadata of `datasets`, otherwise by their names and types."""
     features = features_of(schema.metadata or {})
     images = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
     images += [name for name in schema.names if holds_files(schema.field(name).type)]
@@ -56,7 +56,7 @@ def find_columns(schema: Any) -> Columns | None:
 
 
 def read_words(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
-    """The labels of every piece: a row group of a Parquet file, the whole of an Arrow file; `left` gets the others."""
+    """The labels of every piece (a Parquet row group, a whole Arrow file); `left` gets the rows without one."""
     with arrow_errors():
         columns = needed(path)
         if path.suffix == ".arrow":
@@ -71,7 +71,7 @@ def read_words(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
 
 
 def labels(batches: Iterable[Any], columns: Columns, path: Path, piece: int, left: LeftOut) -> Iterator[str]:
-    """The words of the rows that have one."""
+    """The labels of the rows that have one."""
     row = 0
     for batch in batches:
         for number, word in enumerate(words(batch, columns)):
@@ -83,12 +83,12 @@ def labels(batches: Iterable[Any], columns: Columns, path: Path, piece: int, lef
 
 
 def row_name(row: int, piece: int, path: Path) -> str:
-    """What a row is called, without its file."""
+    """The name of a row, without its file."""
     return f"row {row}" if path.suffix == ".arrow" else f"row {row} of row group {piece}"
 
 
 def read_columns(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
-    """The samples of a piece; a row without a label is none."""
+    """The samples of a piece; a row without a label is not a sample."""
     with arrow_errors():
         columns, place, row = needed(path), 0, 0
         for batch in batches_of(path) if path.suffix == ".arrow" else group_batches(path, piece, columns):
@@ -102,7 +102,7 @@ def read_columns(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
 
 
 def group_batches(path: Path, piece: int, columns: Columns) -> Iterator[Any]:
-    """A row group a few rows at a time, however large it is."""
+    """A row group in batches of a few rows."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
@@ -111,7 +111,7 @@ def group_batches(path: Path, piece: int, columns: Columns) -> Iterator[Any]:
 
 
 def batches_of(path: Path) -> Iterator[Any]:
-    """The record batches of an Arrow file, of either kind, mapped and not read."""
+    """The memory-mapped record batches of an Arrow file, in file or stream format."""
     pa = pyarrow(path)
     with pa.memory_map(str(path)) as source:
         try:
@@ -139,35 +139,35 @@ def schema_of(path: Path) -> Any:
 
 
 def needed(path: Path) -> Columns:
-    """The columns of a file that must have them."""
+    """The columns of a file; raises `DamageError` if it lacks them."""
     columns = find_columns(schema_of(path))
     if columns is None:
-        raise DamageError("it has no column of images (their bytes) beside one of labels")
+        raise DamageError("it does not have a column of images (their bytes) and one of labels")
     return columns
 
 
 def words(batch: Any, columns: Columns) -> list[str]:
-    """The word of every row, "" where the cell is empty."""
+    """The label of every row, "" for an empty cell."""
     return ["" if value is None else str(value).strip() for value in batch.column(columns.label).to_pylist()]
 
 
 def no_label(word: str) -> str:
-    """Why a word names no class, "" if it does; a negative number is the usual sign for none."""
+    """Why a label is not a class, "" if it is one; a negative number usually means no label."""
     if not word:
         return "it has no label"
     if _NONE.fullmatch(word):
-        return f"its label is {word[:20]}, which stands for none"
+        return f"its label is {word[:20]}, which means no label"
     return TOO_LONG if len(word) > MAX_WORD else ""
 
 
 def bytes_of(value: Any) -> bytes:
-    """The file in a cell; empty if there is only a path, which may point anywhere and is not followed."""
+    """The file in a cell; empty if it has only a path, which is untrusted and not followed."""
     content = value.get("bytes") if isinstance(value, dict) else value
     return content if isinstance(content, bytes) else b""
 
 
 def features_of(metadata: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:
-    """What `datasets` says of the columns in a schema's metadata."""
+    """The features that `datasets` stores in a schema's metadata."""
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
         return {name: said for name, said in features.items() if isinstance(said, dict)}
@@ -176,7 +176,7 @@ def features_of(metadata: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:
 
 
 def holds_files(kind: Any) -> bool:
-    """Whether a column's cells are files: their bytes and a path."""
+    """Whether a column's cells are structs of bytes and a path."""
     import pyarrow as pa
 
     return bool(pa.types.is_struct(kind)) and any(part.name == "bytes" and is_bytes(part.type) for part in kind)
@@ -190,7 +190,7 @@ def is_bytes(kind: Any) -> bool:
 
 
 def is_word(kind: Any) -> bool:
-    """Whether a column may name classes."""
+    """Whether a column may contain class labels."""
     import pyarrow as pa
 
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
@@ -198,7 +198,7 @@ def is_word(kind: Any) -> bool:
 
 
 def pyarrow(path: Path) -> Any:
-    """The package, or a line that says how to get it."""
+    """Import pyarrow, or raise an error that says how to install it."""
     try:
         import pyarrow
     except ImportError:
@@ -208,7 +208,7 @@ def pyarrow(path: Path) -> Any:
 
 @contextmanager
 def arrow_errors() -> Iterator[None]:
-    """pyarrow's exceptions as `DamageError`; those of the operating system stay what they are."""
+    """Turn pyarrow's exceptions into `DamageError`; exceptions of the operating system pass unchanged."""
     try:
         yield
     except (CorollaError, DamageError, GeneratorExit):
@@ -216,7 +216,7 @@ def arrow_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise
-        raise DamageError(str(error).splitlines()[0]) from None  # so pyarrow reports damaged pages
+        raise DamageError(str(error).splitlines()[0]) from None  # how pyarrow reports damaged pages
     except Exception as error:
         if not type(error).__module__.startswith("pyarrow"):
             raise

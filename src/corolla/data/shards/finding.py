@@ -1,4 +1,4 @@
-"""Whether a source means files of many images, and which files those are."""
+"""Recognizes a source of shards (files of many images) and finds the files."""
 
 import glob
 import itertools
@@ -16,19 +16,19 @@ from corolla.data.tree import list_entries, named_like_image
 from corolla.errors import CorollaError
 from corolla.paths import AnyPath, at
 
-INDEX = "shards.json"  # what `corolla data shard` leaves beside its shards
+INDEX = "shards.json"  # which `corolla data shard` writes beside its shards
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _MOST_FILES = 1_000_000
-_INNER = {*SPLIT_WORDS, "data"}  # folders that files may lie in, beside the top one
+_INNER = {*SPLIT_WORDS, "data"}  # subfolders that may contain the files
 _NUMBERING = ("of", "part", "shard")  # words around a number: test-00000-of-00001
 
 
 @dataclass(frozen=True)
 class Found:
-    """Files of many images, sorted by path, and the folder that describes them."""
+    """Shards, sorted by path, and the folder with their description."""
 
-    source: str  # an absolute path or pattern, which finds them again
+    source: str  # an absolute path or pattern that finds them again
     folder: Path
     files: tuple[Path, ...]
 
@@ -39,9 +39,9 @@ class Found:
 
 
 def find(source: AnyPath) -> Found | None:
-    """The files that a folder, a file, a pattern (`*`, `?`, `[…]`) or a range (`{000..099}`) means, if of this kind.
+    """The shards of a folder, a file, a pattern (`*`, `?`, `[…]`) or a range (`{000..099}`); None without shards.
 
-    A plain Parquet table of paths is not. Raises `CorollaError` for a pattern of such files that matches none.
+    A Parquet table of paths is not a shard. Raises `CorollaError` for a pattern of shards without a match.
     """
     path = at(source).absolute()
     if path.is_dir():
@@ -58,7 +58,7 @@ def find(source: AnyPath) -> Found | None:
 
 
 def matching(pattern: str) -> list[Path]:
-    """The files of one pattern without braces; `CorollaError` if there are none."""
+    """The files of one pattern without braces; `CorollaError` without a match."""
     names = glob.glob(pattern)  # noqa: PTH207 - Path.glob refuses absolute patterns
     if not names:
         raise CorollaError(f"no file matches {pattern}")
@@ -66,12 +66,12 @@ def matching(pattern: str) -> list[Path]:
 
 
 def in_folder(folder: Path) -> Found | None:
-    """The files right in a folder, or in its `data` and its folders of splits."""
+    """The shards directly in a folder, or in its `data` and split folders."""
     if (folder / INDEX).is_file():
         return Found(str(folder), folder, ())
     inner, files = list_entries(folder)
     if any(each.name.lower() not in _INNER for each in inner) or any(map(is_other_data, files)):
-        return None  # folders of classes, or images with a table: an archive that lies beside them is none of it
+        return None  # class folders, or images with a table: an archive beside them is not part of the data
     files += [file for each in inner for file in list_entries(each)[1]]
     for suffix in SUFFIXES:
         some = tuple(sorted(file for file in files if file.suffix == suffix))
@@ -86,7 +86,7 @@ def is_other_data(file: Path) -> bool:
 
 
 def has_images(file: Path) -> bool:
-    """Whether a file holds images, and not their paths."""
+    """Whether a file contains images, and not their paths."""
     if file.suffix == ".tar":
         return True
     from corolla.data.shards.columns import columns_of
@@ -99,9 +99,9 @@ def has_images(file: Path) -> bool:
 
 
 def splits_of(found: Found) -> dict[Path, Split | None]:
-    """The split that each file's name or its folder's says: `train-00000-of-00002.parquet`, `validation/0.tar`.
+    """The split in each file's name or its folder's name: `train-00000-of-00002.parquet`, `validation/0.tar`.
 
-    Where all files say the same, a word inside a longer name is part of the name: `contest-test-animals.tar`.
+    If all files have the same split word inside a longer name, it is part of the name: `contest-test-animals.tar`.
     """
     said = {file: split_of(file, found.folder) for file in found.files}
     if len(set(said.values())) == 1 and not all(alone for _, alone in said.values()):
@@ -110,7 +110,7 @@ def splits_of(found: Found) -> dict[Path, Split | None]:
 
 
 def split_of(file: Path, folder: Path) -> tuple[Split | None, bool]:
-    """The split that a name says, and whether it says nothing else."""
+    """The split in a name, and whether the name contains nothing else."""
     for part in (file.stem, *file.parent.relative_to(folder).parts[::-1]):
         words = [word for word in re.split("[^a-z]+", part.lower()) if word]
         if splits := [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]:
@@ -119,7 +119,7 @@ def split_of(file: Path, folder: Path) -> tuple[Split | None, bool]:
 
 
 def expand(pattern: str) -> Iterator[str]:
-    """`{000..010}` and `{train,val}` written out, as WebDataset's users know them from their shell."""
+    """Brace expansion of `{000..010}` and `{train,val}`, as in WebDataset and the shell."""
     braces = _BRACES.search(pattern)
     if braces is None:
         yield pattern
@@ -127,7 +127,7 @@ def expand(pattern: str) -> Iterator[str]:
     if numbers := _RANGE.fullmatch(braces[1]):
         first, last = int(numbers[1]), int(numbers[2])
         if last - first >= _MOST_FILES:
-            raise CorollaError(f"{pattern!r} means more than {_MOST_FILES:,} files")
+            raise CorollaError(f"{pattern!r} expands to more than {_MOST_FILES:,} files")
         words = [f"{number:0{len(numbers[1])}}" for number in range(first, last + 1)]
     else:
         words = braces[1].split(",")

@@ -1,4 +1,4 @@
-"""The headers of a tar one after another, read without trusting them and without unpacking anything."""
+"""Reads the headers of an untrusted tar one by one, without unpacking anything."""
 
 import tarfile
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import BinaryIO
 
 from corolla.data.shards.samples import DamageError
 
-LONGEST = 2**20  # bytes of a header at most; a hostile one promises gigabytes, and Python would read them
+LONGEST = 2**20  # largest header in bytes; a malicious one claims gigabytes, and Python would read them
 
 
 @dataclass
 class Careful:
-    """What `tarfile` reads headers through: one that claims to be enormous is not read."""
+    """The file object that `tarfile` reads headers from; it rejects oversized headers."""
 
     file: BinaryIO
 
@@ -27,30 +27,30 @@ class Careful:
         return self.file.seek(place)
 
     def tell(self) -> int:
-        """Where it stands."""
+        """The position in the file."""
         return self.file.tell()
 
 
 def headers(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """Every header of an open tar in its order; raises `DamageError` where it does not go on as one."""
+    """Every header of an open tar in order; raises `DamageError` where the tar is invalid."""
     try:
         with tarfile.open(fileobj=Careful(file), mode="r:", errorlevel=1) as content:  # type: ignore[call-overload]
             before = -1
             while (member := content.next()) is not None:
-                content.members.clear()  # it would remember them all
+                content.members.clear()  # otherwise it stores them all
                 if content.offset <= before:
-                    raise DamageError("its headers lead back")
+                    raise DamageError("its headers point backwards")
                 before = content.offset
                 yield member
             file.seek(content.offset)
             if not (end := file.read(tarfile.BLOCKSIZE)):  # a tar ends with zeros
-                raise DamageError("it is cut short")
-            if any(end):  # `next` takes a header that it cannot read for the end
+                raise DamageError("it is truncated")
+            if any(end):  # `next` treats an unreadable header as the end
                 raise DamageError(f"its header at byte {content.offset:,} is damaged")
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         raise DamageError(str(error) or type(error).__name__) from None
 
 
 def is_ordinary(member: tarfile.TarInfo) -> bool:
-    """Whether it is a file with bytes of its own, and no link, device or file with holes."""
+    """Whether it is a regular file, and not a link, a device or a sparse file."""
     return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()

@@ -1,8 +1,8 @@
-"""Which samples of a stream are no training images, and which of those stand for it where files are needed.
+"""Selects the held-out samples of a stream, and the training samples that are unpacked where files are needed.
 
-Validation and test images that the data does not have are taken from its training images, class by class, by a
-seeded draw. Only labels are known before an image is read, so copies of one photograph are not kept on one side here;
-`corolla data shard` does that, for it opens every image.
+Missing validation and test splits are sampled from the training images, class by class, by a
+seeded RNG. Only labels are known before an image is read, so near-duplicates are not kept in one split here;
+`corolla data shard` does that, because it opens every image.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from corolla.data.shards.index import index_of
 from corolla.data.splitting import Fractions
 from corolla.errors import CorollaError
 
-MOST_HELD = 10_000  # images taken for a split, beside one a class
-SAMPLE = 2048  # training images that stand for all, beside `FEW` a class
+MOST_HELD = 10_000  # images held out for a split, plus one per class
+SAMPLE = 2048  # unpacked training images, plus `FEW` per class
 FEW = 2
 
-Places = dict[int, NDArray[np.int64]]  # from a piece's place in the catalog to samples of it, in rising order
+Places = dict[int, NDArray[np.int64]]  # from a piece's index in the catalog to its sample numbers, ascending
 
 
 def hold_out(catalog: ShardIndex, seed: int, fractions: Fractions) -> dict[Split, Places]:
-    """The training samples that become validation or test images, where there are none."""
+    """The training samples that become validation or test images, if these splits are missing."""
     missing = [split for split in SPLITS if not catalog.of(split)]
-    if not missing or "train" in missing:  # also where no split is to be made up
+    if not missing or "train" in missing:  # also if no split is to be made
         return {}
     training = [(place, piece) for place, piece in enumerate(catalog.pieces) if piece.split == "train"]
     names = sorted(set(catalog.names.values()))
@@ -35,7 +35,7 @@ def hold_out(catalog: ShardIndex, seed: int, fractions: Fractions) -> dict[Split
     rolls = [roll(seed, piece, len(some)) for (_, piece), some in zip(training, labels, strict=True)]
     label, ends = np.concatenate(labels), np.cumsum([0, *map(len, labels)])
     counts = np.bincount(label, minlength=len(names))
-    order = np.lexsort((np.concatenate(rolls), label))  # class by class, each in the drawn order
+    order = np.lexsort((np.concatenate(rolls), label))  # class by class, each in random order
     begins = np.cumsum(counts) - counts
     held: dict[Split, Places] = {}
     for split, numbers in shares(counts, names, missing, fractions).items():
@@ -51,25 +51,25 @@ def hold_out(catalog: ShardIndex, seed: int, fractions: Fractions) -> dict[Split
 def shares(
     counts: NDArray[np.int64], names: Sequence[str], missing: Sequence[Split], fractions: Fractions
 ) -> dict[Split, NDArray[np.int64]]:
-    """How many samples of each class go to each missing split."""
+    """The number of samples of each class for each missing split."""
     share = dict(zip(SPLITS, fractions, strict=True))
     whole, total = sum(share[split] for split in missing) + share["train"], int(counts.sum())
     for name, count in zip(names, counts, strict=True):
         if 0 < count <= len(missing):
             raise CorollaError(
                 f"class {name!r} has too few images ({count}) to be split into train, {', '.join(missing)}; "
-                f"{len(missing) + 1} are the least: add some, or bring shards of every split"
+                f"at least {len(missing) + 1} are needed: add some, or give shards of every split"
             )
     found: dict[Split, NDArray[np.int64]] = {}
     for split in missing:
         part = min(share[split] / whole, MOST_HELD / total)
-        most = (counts - 1) // len(missing)  # one is left to train on
+        most = (counts - 1) // len(missing)  # one must remain for training
         found[split] = np.minimum(np.maximum(np.round(counts * part), 1), most).astype(np.int64)
     return found
 
 
 def sample_of(catalog: ShardIndex, held: dict[Split, Places], seed: int) -> Places:
-    """Training samples of every class, as even as there are, from as few pieces as it takes."""
+    """Training samples of every class, as balanced as possible, from as few pieces as possible."""
     names = sorted(set(catalog.names.values()))
     training = [place for place, piece in enumerate(catalog.pieces) if piece.split == "train"]
     wanting = np.full(len(names), max(FEW, SAMPLE // max(len(names), 1)), np.int64)
@@ -94,7 +94,7 @@ def sample_of(catalog: ShardIndex, held: dict[Split, Places], seed: int) -> Plac
 
 
 def labels_of(piece: Piece, catalog: ShardIndex, names: Sequence[str]) -> NDArray[np.int64]:
-    """The class of every sample of a piece, as its place in `names`."""
+    """The class of every sample of a piece, as an index into `names`."""
     index, number = index_of(piece.path), {name: place for place, name in enumerate(names)}
     if piece.number >= len(index.pieces) or not set(index.vocabulary) <= catalog.names.keys():
         raise CorollaError(f"{piece.path} is damaged ({index.fault or 'its labels are unknown'}); make it again")
@@ -103,7 +103,7 @@ def labels_of(piece: Piece, catalog: ShardIndex, names: Sequence[str]) -> NDArra
 
 
 def roll(seed: int, piece: Piece, count: int) -> NDArray[np.float64]:
-    """A number of chance for each sample of a piece, which the seed and the file's name decide."""
+    """A random number for each sample of a piece, determined by the seed and the file's name."""
     drawn = _digest(seed, "held", piece.path.name, piece.number)
     return np.random.Generator(np.random.Philox(key=drawn)).random(count)
 

@@ -1,6 +1,6 @@
-"""What a file of many images holds, counted once: only headers and labels are read for it, never an image.
+"""The index of a shard, built once from headers and labels, without reading an image.
 
-The index is remembered in the cache by path, size and time of change.
+It is cached by path, size and mtime.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from corolla.data.shards.samples import DamageError, LeftOut, words_of
 from corolla.errors import CorollaError
 
 VERSION = 2
-MAX_WORDS = 100_000  # classes; more are no classes
+MAX_WORDS = 100_000  # classes; more cannot be real classes
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """The words of a file's samples, as numbers into `vocabulary`, piece by piece; `fault` is where it broke off.
+    """The labels of a file's samples, as indices into `vocabulary`, piece by piece; `fault` says where reading failed.
 
-    `left` is what in it is no sample.
+    `left` is what was not a sample.
     """
 
     vocabulary: tuple[str, ...]
@@ -45,30 +45,30 @@ class Index:
         return digest.hexdigest()
 
     def counts(self, piece: int) -> dict[str, int]:
-        """How many samples of a piece have each word."""
+        """How many samples of a piece have each label."""
         counted = np.bincount(self.pieces[piece], minlength=len(self.vocabulary))
         return {word: count for word, count in zip(self.vocabulary, counted.tolist(), strict=True) if count}
 
 
 def index_of(path: Path) -> Index:
-    """The index of a file, remembered or made; raises `CorollaError` in one line if it cannot be opened."""
+    """The index of a file, cached or built; raises `CorollaError` if the file cannot be opened."""
     try:
         status = path.stat()
     except OSError as error:
         raise CorollaError(f"cannot read {path}: {error.strerror}") from None
     key = f"{VERSION}\n{path}\n{status.st_size}\n{status.st_mtime_ns}".encode("utf-8", "surrogateescape")
     file = cache_folder() / "indexed" / f"{hashlib.sha256(key).hexdigest()[:32]}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError):  # not there, or damaged: made anew
+    with suppress(OSError, ValueError, KeyError, EOFError):  # missing or damaged: built again
         return load(file)
     index = made(path)
-    if not index.fault:  # the user may be about to mend it
-        with suppress(OSError):  # a cache that cannot be written to costs only time
+    if not index.fault:  # the user may be about to fix it
+        with suppress(OSError):  # without a writable cache, the next run only takes longer
             write_with(file, lambda temporary: save(index, temporary))
     return index
 
 
 def made(path: Path) -> Index:
-    """The index of a file, read from it."""
+    """Build the index of a file."""
     numbers: dict[str, int] = {}
     pieces: list[NDArray[np.int32]] = []
     fault, left = "", LeftOut()
@@ -79,7 +79,7 @@ def made(path: Path) -> Index:
                 for word in words:
                     found.append(numbers.setdefault(word, len(numbers)))
                     if len(numbers) > MAX_WORDS:
-                        raise CorollaError(f"{path} has more than {MAX_WORDS:,} different labels; they are no classes")
+                        raise CorollaError(f"{path} has more than {MAX_WORDS:,} different labels, not classes")
             finally:
                 pieces.append(np.array(found, np.int32))
     except DamageError as error:
@@ -99,14 +99,14 @@ def save(index: Index, path: Path) -> None:
         np.savez(file, vocabulary=vocabulary, numbers=numbers, ends=ends, left=left)
 
 
-@lru_cache(maxsize=4)  # a file of many pieces is asked for once a piece
+@lru_cache(maxsize=4)  # called once per piece
 def load(path: Path) -> Index:
-    """Read what `save` wrote; ValueError, KeyError, EOFError or OSError if it is not that."""
+    """Read what `save` wrote; raises ValueError, KeyError, EOFError or OSError for anything else."""
     with np.load(path, allow_pickle=False) as arrays:
         vocabulary = json.loads(arrays["vocabulary"].tobytes())
         left = json.loads(arrays["left"].tobytes())
         numbers, ends = arrays["numbers"], arrays["ends"]
     if numbers.dtype != np.int32 or ends[-1] != len(numbers) or (len(numbers) and numbers.max() >= len(vocabulary)):
-        raise ValueError("not an index that was written here")
+        raise ValueError("not an index written by corolla")
     pieces = tuple(numbers[start:end] for start, end in pairwise(ends))
     return Index(tuple(vocabulary), pieces, left=LeftOut(Counter(left["counts"]), left["names"]))

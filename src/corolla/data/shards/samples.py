@@ -1,4 +1,4 @@
-"""What lies in a file of many images: its pieces, and the samples of a piece one after another."""
+"""The contents of a shard: its pieces, and the samples of each piece in order."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -6,32 +6,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SUFFIXES = (".tar", ".parquet", ".arrow")
-MAX_WORD = 1000  # characters of a class's name
-MAX_IMAGE = 2**28  # bytes of an image's file; more is not read into the memory
-MOST_NAMED = 20  # samples of a file that are left out for one reason; of more only the first is named
+MAX_WORD = 1000  # characters of a class name
+MAX_IMAGE = 2**28  # bytes of an image file; larger ones are not read into memory
+MOST_NAMED = 20  # names of skipped samples per file and reason; beyond that only the first is named
 TOO_LONG = f"its class has more than {MAX_WORD:,} characters"
 
-Wanted = Callable[[int], bool]  # whether the image of the sample of this number is to be read
+Wanted = Callable[[int], bool]  # whether to read the image of the sample with this number
 
 
 class DamageError(Exception):
-    """A file is not what it should be from some place on; what came before is good."""
+    """A file is invalid from some position on; the samples before it are good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One labeled image of a piece; `place` counts from 0 those that have both an image and a label."""
+    """One labeled image of a piece; `place` counts the samples with both an image and a label, from 0."""
 
     place: int
     key: str
-    word: str  # what the file calls its class: a name, or a number as text
-    content: bytes | None  # the image's file, if it was wanted
+    word: str  # its label in the file: a name, or a number as text
+    content: bytes | None  # the image file, if it was requested
     group: str = ""
 
 
 @dataclass
 class LeftOut:
-    """What in a file is no labeled image: how many for which reason, and the first of them by name."""
+    """What in a file is not a labeled image: a count for each reason, and the first ones by name."""
 
     counts: Counter[str] = field(default_factory=Counter)
     names: dict[str, list[str]] = field(default_factory=dict)
@@ -44,9 +44,9 @@ class LeftOut:
 
 
 def read_samples(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
-    """The samples of one piece of a file in their order; images that are not `wanted` are passed over unread.
+    """The samples of one piece of a file in order; images that are not `wanted` are skipped unread.
 
-    Raises `DamageError` where it cannot go on, `OSError`, and `CorollaError` if a package is missing.
+    Raises `DamageError` where the file is invalid, `OSError`, and `CorollaError` if a package is missing.
     """
     if path.suffix == ".tar":
         from corolla.data.shards.tars import read_tar
@@ -58,9 +58,9 @@ def read_samples(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
 
 
 def words_of(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
-    """The words of the samples of every piece of a file, without reading an image; raises as `read_samples` does.
+    """The labels of the samples of every piece of a file, without reading an image; raises like `read_samples`.
 
-    What is no sample is added to `left`.
+    Anything else in the file is added to `left`.
     """
     if path.suffix == ".tar":
         from corolla.data.shards.tars import read_tar

@@ -1,11 +1,11 @@
-"""WebDataset tars: the members of one key, side by side, are a sample (`000123.jpg`, `000123.cls`, `000123.json`).
+"""Reads WebDataset tars: adjacent members with one key are a sample (`000123.jpg`, `000123.cls`, `000123.json`).
 
-The key is the name up to its first dot, so that a sample may have several parts of a kind (`1.left.jpg`). People's own
-names hold dots too (`trip.2019.jpg`, `trip.2019.cls`): where an image and a label agree up to their last dot, they are
-a sample of their own. What is no sample for all that is told with its reason.
+The key is the name up to its first dot, so that a sample may have several parts of one type (`1.left.jpg`). Other
+names contain dots, too (`trip.2019.jpg`, `trip.2019.cls`): if an image and a label agree up to their last dot, they are
+a separate sample. Members that are not part of a sample are reported with the reason.
 
-Nothing about a tar is trusted. Only ordinary files are looked at, none is ever written under the name that it has in
-there, and neither a header nor a member can make the reader take more memory than its limit.
+The tar is untrusted: only regular files are read, none is written under its name in the tar,
+and neither a header nor a member can exceed the memory limit.
 """
 
 import json
@@ -29,42 +29,42 @@ from corolla.data.shards.samples import (
 from corolla.data.table_columns import LABEL_NAMES
 
 IMAGES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
-_LABELS = ("cls", "json", "txt")  # the first that says something counts
+_LABELS = ("cls", "json", "txt")  # the first one with a label counts
 _MAX_LABEL = 2**20
 _JSON_LABELS = (*LABEL_NAMES, "cls")
-_MOST_PARTS = 100_000  # of one key that are looked at together
-_MOST_WAITING = 1_000_000  # halves of samples whose other half may come yet
+_MOST_PARTS = 100_000  # of one key
+_MOST_WAITING = 1_000_000  # incomplete samples whose other part may follow
 
 NO_CLASS = "it has no class: a part .cls, .json or .txt beside the image"
 NO_IMAGE = "it has a class and no image"
-APART = "its image and its class lie apart in the tar; pack it in the order of names (tar --sort=name)"
+APART = "its image and its class are not adjacent in the tar; pack it sorted by name (tar --sort=name)"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A member that may belong to a sample, and where its bytes lie."""
+    """A member that may belong to a sample, and the position of its bytes."""
 
     stem: str  # its name up to the last dot
-    ending: str  # what comes after that, in small letters
+    ending: str  # the rest, in lower case
     start: int
     size: int
-    fault: str  # why it cannot be used, empty if it can
+    fault: str  # why it cannot be used, or ""
 
 
 @dataclass(slots=True)
 class Draft:
-    """What goes by one stem: the parts that a sample is made of."""
+    """The parts with one stem, which form a sample."""
 
     image: Part | None = None
     labels: dict[str, Part] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)  # endings that mean nothing here
+    others: list[str] = field(default_factory=list)  # endings that are neither images nor labels
 
 
 def read_tar(path: Path, wanted: Wanted, left: LeftOut | None = None) -> Iterator[Sample]:
-    """The samples of a tar in their order; raises `DamageError` where it does not go on as a tar.
+    """The samples of a tar in order; raises `DamageError` where the tar is invalid.
 
-    What is no sample is added to `left` at the end.
+    Incomplete samples are added to `left` at the end.
     """
     place, halves = 0, Halves()
     with path.open("rb") as file:
@@ -88,7 +88,7 @@ def read_tar(path: Path, wanted: Wanted, left: LeftOut | None = None) -> Iterato
 
 @dataclass
 class Halves:
-    """Samples that lack something, by their stem, and labels alone that are worth a word only if an image has none."""
+    """Incomplete samples by stem, and lone labels, which are reported only if an image lacks its label."""
 
     left: dict[str, str] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
@@ -99,7 +99,7 @@ class Halves:
             self.left[stem] = APART if stem in self.texts or self.left.get(stem) == NO_IMAGE else NO_CLASS
 
     def label(self, stem: str, draft: Draft) -> None:
-        """A class without an image; a text that stands alone may be anything, a list of classes or a license."""
+        """A class without an image; a lone text may be anything, such as a list of classes or a license."""
         if self.left.get(stem) == NO_CLASS:
             self.left[stem] = APART
         elif len(self.left) + len(self.texts) >= _MOST_WAITING:
@@ -117,7 +117,7 @@ class Halves:
 
 
 def groups(file: BinaryIO) -> Iterator[tuple[str, list[Part]]]:
-    """The parts of each key, side by side as they lie; `DamageError` after those that lie before the damage."""
+    """The adjacent parts of each key; raises `DamageError` after the parts before the damage."""
     key, parts, damage = "", [], None  # type: str, list[Part], DamageError | None
     try:
         for member in members(file):
@@ -137,21 +137,21 @@ def groups(file: BinaryIO) -> Iterator[tuple[str, list[Part]]]:
 
 
 def part_of(member: tarfile.TarInfo) -> Part:
-    """A member as a part, and what is wrong with it if it is an image or a label."""
+    """A member as a part, with the reason if it is an unusable image or label."""
     folder, slash, base = member.name.rpartition("/")
     stem, dot, ending = base.rpartition(".")
     ending = ending.lower() if dot else ""
     most = MAX_IMAGE if ending in IMAGES else _MAX_LABEL
     fault = ""
     if not is_ordinary(member):
-        fault = f"its {ending} is a link or no file"
+        fault = f"its {ending} is a link or not a file"
     elif not 0 <= member.size <= most:
         fault = f"its {ending} has {member.size:,} bytes, more than {most:,}"
     return Part(folder + slash + (stem if dot else base), ending, member.offset_data, member.size, fault)
 
 
 def drafts_of(key: str, parts: Sequence[Part], halves: Halves) -> Iterator[tuple[str, Draft]]:
-    """The samples among the parts of one key, each with an image and labels; `halves` gets what is none."""
+    """The samples among the parts of one key, each with an image and labels; `halves` gets the incomplete ones."""
     found: dict[str, Draft] = {}
     for part in parts:
         draft = found.setdefault(part.stem, Draft())
@@ -173,9 +173,9 @@ def drafts_of(key: str, parts: Sequence[Part], halves: Halves) -> Iterator[tuple
     whole = [(stem, draft) for stem, draft in found.items() if draft.image and draft.labels]
     yield from whole
     if any(stem == key for stem, _ in whole):
-        return  # what else has this key belongs to it
+        return  # all other parts with this key belong to it
     if own and own.labels and len(images) > 1 and not whole:
-        halves.left[key] = f"its class stands beside {len(images)} images, none of which is called {key}.jpg"
+        halves.left[key] = f"its class is beside {len(images)} images, none of which is named {key}.jpg"
         return
     for stem, draft in found.items():
         if draft.image and draft.labels:
@@ -189,7 +189,7 @@ def drafts_of(key: str, parts: Sequence[Part], halves: Halves) -> Iterator[tuple
 
 
 def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """The headers of everything but folders, one after another."""
+    """Iterate over the headers, except folders."""
     for member in headers(file):
         if not member.isdir() and not is_system_file(member.name.rpartition("/")[2]):
             yield member
@@ -200,12 +200,12 @@ def content_of(file: BinaryIO, part: Part) -> bytes:
     file.seek(part.start)
     content = file.read(part.size)
     if len(content) < part.size:
-        raise DamageError("it is cut short")
+        raise DamageError("it is truncated")
     return content
 
 
 def word_of(labels: dict[str, bytes], facts: dict[str, object]) -> str:
-    """What the labels call the class; "" if they name none."""
+    """The class in the labels; "" if they have none."""
     said = next((facts[name] for name in _JSON_LABELS if isinstance(facts.get(name), str | int)), "")
     words = {
         "cls": labels.get("cls", b"").decode("utf-8", "replace"),
@@ -216,7 +216,7 @@ def word_of(labels: dict[str, bytes], facts: dict[str, object]) -> str:
 
 
 def facts_of(text: bytes) -> dict[str, object]:
-    """What a JSON member says, if it is an object."""
+    """The content of a JSON member, if it is an object."""
     try:
         facts = json.loads(text) if text else {}
     except (ValueError, RecursionError):

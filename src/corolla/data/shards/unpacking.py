@@ -1,7 +1,7 @@
-"""A source of many images as a listing: validation, test and some training images as ordinary files in the cache.
+"""Lists a source of shards: validation, test and some training images are unpacked as files into the cache.
 
-Everything but the training itself (checking, evaluating, reports, explanations, first heads, teachers) works on those
-files as on any others. They are named by their content, and their folder by the content of the source.
+Everything except training itself (checks, evaluation, reports, explanations, linear probes, teachers) works on these
+files as on any others. They are named by their hash, and their folder by the hash of the source.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ from corolla.data.shards.stream import ImageStream, Part, gone
 from corolla.data.splitting import Fractions
 from corolla.errors import CorollaError
 
-MEASURED: Fractions = (0.0, 0.0, 1.0)  # nothing is to be trained on
-VERSION = 2  # of what is unpacked and how it is called
+MEASURED: Fractions = (0.0, 0.0, 1.0)  # no training images
+VERSION = 2  # of the unpacked files and their names
 STREAM_FILE = "stream.json"  # beside the images
 
 
 @dataclass(frozen=True)
 class Order:
-    """Samples of one piece that are to be unpacked for a split; all of them if `places` is None."""
+    """Samples of one piece to unpack for a split; all of them if `places` is None."""
 
     piece: int
     split: Split | Literal[""]
@@ -43,9 +43,9 @@ class Order:
 
 
 def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progress | None = None) -> RawDataset:
-    """The listing of a source of many images; its `stream` has all the training images. Raises `CorollaError`.
+    """List a source of shards; the `stream` has all training images. Raises `CorollaError`.
 
-    With the fractions `MEASURED` files that say no split have none, and all their images are there as files.
+    With the fractions `MEASURED`, files without a split in their names have none, and all their images are unpacked.
     """
     catalog = catalog_of(found, progress, "" if fractions == MEASURED else "train")
     held = hold_out(catalog, seed, fractions)
@@ -56,7 +56,7 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
     try:
         examples = unpacked(folder)
         if examples is None:
-            shutil.rmtree(folder, ignore_errors=True)  # what is left of a damaged one
+            shutil.rmtree(folder, ignore_errors=True)  # the rest of a damaged folder
             with new_folder(folder) as unfinished:
                 orders = orders_of(catalog, held, sample_of(catalog, held, seed))
                 examples = tuple(unpack(catalog, orders, unfinished, progress))
@@ -75,7 +75,7 @@ def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progres
 
 
 def unpacked(folder: Path) -> tuple[Example, ...] | None:
-    """The images that were unpacked into a folder, or None if they are not all there."""
+    """The images unpacked into a folder, or None if any is missing."""
     try:
         examples = Manifest.load(folder / "manifest.csv", folder).examples
     except (CorollaError, OSError):
@@ -84,16 +84,16 @@ def unpacked(folder: Path) -> tuple[Example, ...] | None:
 
 
 def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
-    """A run's manifest with the stream that `origin` tells of; emptied caches are filled again.
+    """A run's manifest with the stream described by `origin`; fills an emptied cache again.
 
-    Raises `CorollaError` if the source is not there any more, or is another by now.
+    Raises `CorollaError` if the source is missing or has changed.
     """
     try:
         source, seed, digest = str(origin["source"]), int(origin["seed"]), str(origin["digest"])
         train, val, test = map(float, origin["fractions"])
     except (ValueError, TypeError, KeyError):
         raise CorollaError(f"the run of {manifest.root} does not say which images it streamed") from None
-    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # the cache was emptied, or is another's
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # the cache is empty, or another user's
         stream = ImageStream.load(manifest.root / STREAM_FILE)
         if stream.digest == digest and unpacked(manifest.root) is not None:
             return replace(manifest, stream=stream)
@@ -102,12 +102,12 @@ def restore(manifest: Manifest, origin: dict[str, Any]) -> Manifest:
         raise CorollaError(f"the images of this run were read from {source}, which is not there any more")
     listing = list_stream(found, seed, (train, val, test))
     if listing.stream is None or listing.stream.digest != digest:
-        raise CorollaError(f"{source} has changed since this run was begun; bring the old files back, or train anew")
+        raise CorollaError(f"{source} has changed since this run started; restore the old files, or train anew")
     return replace(manifest, root=listing.root, stream=listing.stream)
 
 
 def stream_of(catalog: ShardIndex, held: dict[Split, Places], seed: int, fractions: Fractions) -> ImageStream:
-    """The training images: those of the training pieces that are not held out."""
+    """The images of the training pieces that are not held out."""
     classes = tuple(sorted(set(catalog.names.values())))
     number = {name: place for place, name in enumerate(classes)}
     counts: Counter[str] = Counter()
@@ -130,7 +130,7 @@ def stream_of(catalog: ShardIndex, held: dict[Split, Places], seed: int, fractio
 
 
 def orders_of(catalog: ShardIndex, held: dict[Split, Places], sample: Places) -> list[Order]:
-    """What is to be unpacked, piece by piece."""
+    """The samples to unpack, piece by piece."""
     orders = [Order(place, piece.split, None) for place, piece in enumerate(catalog.pieces) if piece.split != "train"]
     for split, places in (*held.items(), ("train", sample)):
         orders += [Order(place, split, frozenset(some.tolist())) for place, some in places.items()]
@@ -138,13 +138,13 @@ def orders_of(catalog: ShardIndex, held: dict[Split, Places], sample: Places) ->
 
 
 def unpack(catalog: ShardIndex, orders: list[Order], folder: Path, progress: Progress | None) -> Iterator[Example]:
-    """Write the images into a new folder, and say what they are."""
+    """Write the images into a new folder and yield their examples."""
     seen: Counter[str] = Counter()
     for done, order in enumerate(orders, start=1):
         for sample, content in ordered(catalog.pieces[order.piece], order.places):
             sha256 = hashlib.sha256(content).hexdigest()
             seen[sha256] += 1
-            # A copy is a row and a file of its own: every image is counted as often as it is there.
+            # A copy gets its own row and file: an image counts as often as it occurs.
             copy = f"-{seen[sha256]}" if seen[sha256] > 1 else ""
             path = f"{sha256[:2]}/{sha256}{copy}{suffix_of(content)}"
             (folder / path).parent.mkdir(exist_ok=True)
@@ -155,12 +155,12 @@ def unpack(catalog: ShardIndex, orders: list[Order], folder: Path, progress: Pro
 
 
 def ordered(piece: Piece, places: frozenset[int] | None) -> Iterator[tuple[Sample, bytes]]:
-    """The samples of a piece at `places`, or all, with their images, as far as it goes on."""
+    """The samples of a piece at `places`, or all, with their images, up to the first damage."""
     try:
         for sample in read_samples(piece.path, piece.number, lambda place: places is None or place in places):
             if sample.content is not None:
                 yield sample, sample.content
     except DamageError:
-        pass  # the catalog has said so
+        pass  # the catalog has reported it
     except OSError as error:
         raise gone(piece.path, error) from None

@@ -1,7 +1,7 @@
-"""`corolla data shard`: any source as WebDataset tars, with a list of what is in them.
+"""`corolla data shard`: writes any source as WebDataset tars, with a list of their contents.
 
-Images go in as the bytes that they are. Headers carry neither times nor owners, so that the same data gives the same
-files. What was written whole is written down in a journal, and a command that was stopped goes on after it.
+Image bytes are copied unchanged. Headers have neither times nor owners, so that the same data gives the same
+files. A journal lists the complete shards, so that an interrupted command resumes after them.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ MEGABYTES = 256.0
 
 @dataclass(frozen=True)
 class Shard:
-    """A tar to be written: its name, its split, and its images, the first of which is number `first` of the split."""
+    """A tar to write: its name, its split, and its images, the first of which has the number `first` in the split."""
 
     name: str
     split: Split
@@ -54,16 +54,16 @@ def write_shards(
     duplicates: Duplicates = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write the images of a source into tar shards in `folder`, and return what `shards.json` says of them.
+    """Write the images of a source into tar shards in `folder`, and return the content of `shards.json`.
 
-    The source is checked and split as `load_data` does, and the training images are shuffled by `seed` so that every
-    shard has all classes. A shard is full at so many `images` or `megabytes`, `MEGABYTES` if neither is given. What
-    an interrupted call has left there is kept. Raises `CorollaError`, also for a folder with anything else in it.
+    The source is checked and split as in `load_data`, and the training images are shuffled by `seed` so that every
+    shard has all classes. A shard has at most `images` or `megabytes`, `MEGABYTES` if neither is given. Complete
+    shards of an interrupted call stay. Raises `CorollaError`, also for a folder with other files in it.
     """
     folder = at(folder)
     manifest = load_data(source, seed=seed, class_folders=class_folders, duplicates=duplicates, progress=progress)
     if manifest.stream:
-        raise CorollaError(f"{source} is read in order as it is; train on it, or give the images it was made from")
+        raise CorollaError(f"{source} consists of shards already; train on it, or give the images it was made from")
     limit = (images, megabytes or (None if images else MEGABYTES))
     key = {
         "format": FORMAT,
@@ -82,14 +82,14 @@ def write_shards(
         (folder / JOURNAL).unlink(missing_ok=True)
     except OSError as error:
         raise CorollaError(
-            f"cannot write shards into {folder}: {error.strerror or error}; whole ones are kept, and the same command "
-            "goes on after them"
+            f"cannot write shards into {folder}: {error.strerror or error}; complete shards stay, and the same command "
+            "resumes after them"
         ) from None
     return content
 
 
 def begin(folder: Path, key: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The shards that are whole already, by name, of the same data and options; refuses a folder of anything else."""
+    """The complete shards of the same data and options, by name; rejects a folder with other files."""
     for file in (folder / INDEX, folder / JOURNAL):
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ def begin(folder: Path, key: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if content != key:
             raise CorollaError(f"{folder} holds shards of other data or options; choose another folder")
         for pattern in (f".{Path(JOURNAL).stem}-*.json", f".{Path(INDEX).stem}-*.json", ".*.tar"):
-            for left in folder.glob(pattern):  # by a process that was killed
+            for left in folder.glob(pattern):  # by a killed process
                 left.unlink(missing_ok=True)
         return {name: row for name, row in said.items() if is_whole(folder / name, row)}
     if not folder.is_dir() or any(not is_system_file(entry.name) for entry in folder.iterdir()):
@@ -109,7 +109,7 @@ def begin(folder: Path, key: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def is_whole(file: Path, row: dict[str, Any]) -> bool:
-    """Whether a shard still is what was written."""
+    """Whether a shard is unchanged since it was written."""
     try:
         return (file.stat().st_size, sha256_of(file)) == (row["bytes"], row["sha256"])
     except OSError:
@@ -117,7 +117,7 @@ def is_whole(file: Path, row: dict[str, Any]) -> bool:
 
 
 def plan(manifest: Manifest, images: int | None, megabytes: float | None, seed: int) -> Iterator[Shard]:
-    """Which image goes into which shard."""
+    """Assign the images to shards."""
     for split in SPLITS:
         examples = manifest.split(split)
         examples = spread(examples, seed) if split == "train" else examples
@@ -134,7 +134,7 @@ def plan(manifest: Manifest, images: int | None, megabytes: float | None, seed: 
 
 
 def spread(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
-    """The images shuffled, but so that every stretch of them has each class in its share."""
+    """The images shuffled so that every stretch has each class in its proportion."""
     dice = np.random.default_rng(seed)
     order = dice.permutation(len(examples))
     count, seen = Counter(example.label for example in examples), Counter[str]()
@@ -154,7 +154,7 @@ def write_all(
     done: dict[str, dict[str, Any]],
     progress: Progress | None,
 ) -> None:
-    """Write what is not there yet, and add it to `done` and to the journal."""
+    """Write the missing shards, and add them to `done` and to the journal."""
     total, written = len(manifest.examples), 0
 
     def tell(images: int) -> None:
@@ -179,7 +179,7 @@ def write_all(
 
 
 def write_tar(path: Path, shard: Shard, manifest: Manifest, tell: Callable[[int], None]) -> None:
-    """One shard: of every image its file, its class's number and what is known of it, under one key."""
+    """Write one shard: for every image its file, its class index and its metadata, under one key."""
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for place, example in enumerate(shard.examples):
             content = read_unchanged(manifest, example)
@@ -192,7 +192,7 @@ def write_tar(path: Path, shard: Shard, manifest: Manifest, tell: Callable[[int]
 
 
 def read_unchanged(manifest: Manifest, example: Example) -> bytes:
-    """The file of an image, which must be the one that was checked."""
+    """The bytes of an image file, which must be unchanged since the check."""
     path = manifest.locate(example)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != example.sha256:
@@ -201,7 +201,7 @@ def read_unchanged(manifest: Manifest, example: Example) -> bytes:
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """One member, whose header holds its name and size only."""
+    """Add one member, whose header has only its name and size."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))

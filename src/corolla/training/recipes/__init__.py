@@ -1,4 +1,4 @@
-"""The recipes by name; each one's file holds its papers, its command and what to expect of it."""
+"""The recipes by name; each recipe's file lists its papers, its command and its expected results."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class NamedRecipe:
     presets: tuple[Preset, ...]
     most_epochs: int
     needs: frozenset[str] = frozenset()  # of "weights" and "teacher"
-    from_weights: "NamedRecipe | None" = None  # the same where it begins with weights that it does not need
+    from_weights: "NamedRecipe | None" = None  # the variant for optional pretrained weights
 
 
 RECIPES = {
@@ -34,7 +34,7 @@ RECIPES = {
 
 
 def named_recipe(name: str) -> NamedRecipe:
-    """The recipe called `name`; `CorollaError` with the names there are."""
+    """The recipe called `name`; `CorollaError` with the available names."""
     if name not in RECIPES:
         raise CorollaError(f"no recipe is called {name!r}; there is {', '.join(sorted(RECIPES))}")
     return RECIPES[name]

@@ -1,11 +1,11 @@
-"""distill: the scratch recipe's model beside a teacher that was pretrained on a million images.
+"""distill: the scratch recipe's model with a teacher that was pretrained on a million images.
 
-Papers: DeiT's distillation (arXiv 2012.12877), a patient teacher that sees the student's own mixed views (2106.05237),
-its feature maps as guidance for the patches (2207.10026); the rest is the scratch recipe's.
+Papers: DeiT's distillation (arXiv 2012.12877), a patient teacher that sees the student's own mixed crops (2106.05237),
+feature distillation into the patches (2207.10026); the rest is the scratch recipe's.
 
-Where the student begins with pretrained weights (--weights beside --teacher) it is trained as a fine-tune is, from a
-head fitted to its frozen features and by small steps: the rates of random weights would undo what it knows. The
-teacher's answers are half of the loss, and its feature maps are left out, for the student has good ones of its own.
+If the student starts from pretrained weights (--weights with --teacher), it is fine-tuned, from a head fitted to its
+frozen features and with small learning rates: the rates for random weights would destroy what it knows. The teacher's
+predictions are half of the loss, and its feature maps are not used, because the student has good features of its own.
 
 Command: corolla train DATA --out RUN --teacher efficientnet-lite0 --minutes 45
 Expect: on 2,558 training photographs of five flowers and two cores of an AMD EPYC with AVX512-BF16, 42 to 44 minutes
@@ -26,7 +26,7 @@ RECIPE = Recipe(
     epochs=80,
     progressive_resizing=scratch.GROWTH,
     auto_augment="trivial",
-    label_smoothing=0.0,  # the teacher's answers are soft already
+    label_smoothing=0.0,  # the teacher's predictions are already soft
     drop_path=0.0,
     distill_alpha=0.8,
     feature_distill_weight=8.0,

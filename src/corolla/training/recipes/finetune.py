@@ -1,7 +1,7 @@
-"""finetune: pretrained weights, first a head for their frozen features, then all of it, the lower layers slowly.
+"""finetune: pretrained weights, first a head for their frozen features, then the whole model, lower layers slowly.
 
-Papers: linear probe, then fine-tune (arXiv 2202.10054), a learning rate that falls from block to block (2106.08254),
-AugReg's advice to regularize little when a pretrained model learns from few images (2106.10270), averaged weights.
+Papers: linear probing, then fine-tuning (arXiv 2202.10054), layer-wise learning rate decay (2106.08254), AugReg's
+advice to regularize little when a pretrained model learns from few images (2106.10270), averaged weights.
 
 Command: corolla train DATA --out RUN --weights NAME_OR_PATH [--minutes 10]
 """

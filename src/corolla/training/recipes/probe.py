@@ -1,7 +1,7 @@
-"""probe: pretrained weights as they are, with a head fitted to their frozen features.
+"""probe: frozen pretrained weights, with a head fitted to their features.
 
-Features of every image and its mirror image are computed once and kept in corolla's cache; the head is logistic
-regression by L-BFGS, its strength chosen on validation.
+The features of every image and its horizontal flip are computed once and cached; the head is logistic regression by
+L-BFGS, its strength chosen on validation.
 
 Command: corolla train DATA --out RUN --weights NAME_OR_PATH --recipe probe
 """

@@ -1,9 +1,9 @@
 """scratch: a hybrid Vision Transformer from random weights, for a few thousand images and a CPU.
 
 Papers: ViT's hybrid (arXiv 2010.11929, section 3.1) with a residual convolutional stem (2106.14881, 1512.03385),
-average pooling and fixed positions (2205.01580), Muon on the blocks' matrices and the stem (2502.16982), small images
-first, TrivialAugment (2103.10158), MixUp (1710.09412), CutMix (1905.04899), stochastic depth (1603.09382), averaged
-weights.
+average pooling and fixed position embeddings (2205.01580), Muon on the blocks' matrices and the stem (2502.16982),
+progressive resizing, TrivialAugment (2103.10158), MixUp (1710.09412), CutMix (1905.04899), stochastic depth
+(1603.09382), averaged weights.
 
 Command: corolla train DATA --out RUN --minutes 30
 Expect: on 2,558 training photographs of five flowers and two cores of an AMD EPYC with AVX512-BF16, 30 to 35 minutes
@@ -23,7 +23,7 @@ RECIPE = Recipe(
     auto_augment="trivial",
     mixup_cutmix_prob=0.8,
 )
-# Where images are seen a few times only: a small model, fine tokens, many steps, and little that makes learning harder.
+# If images are seen only a few times: a small model, a small patch size, many steps, and little regularization.
 FEW_VIEWS = {
     "batch_size": 32, "auto_augment": "none", "mixup_cutmix_prob": 0.0, "random_resized_crop_scale": 0.5,
     "random_erasing_prob": 0.0, "drop_path": 0.0

@@ -1,4 +1,4 @@
-"""Teachers for distillation: a run of ours, a model of timm, or an EfficientNet-Lite, each fitted to the images."""
+"""Teachers for distillation: a corolla run, a timm model, or an EfficientNet-Lite, each fitted to the images."""
 
 from corolla.training.teachers.fitting import FittedTeacher, fit_teacher, keep_teacher, save_teacher
 from corolla.training.teachers.teacher import Pretrained, Teacher

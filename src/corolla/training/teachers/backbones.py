@@ -1,4 +1,4 @@
-"""The networks that teach, each without its head: EfficientNet-Lite, timm's models, and our own Vision Transformers."""
+"""The teachers' backbones, without their heads: EfficientNet-Lite, timm's models, and corolla's Vision Transformers."""
 
 import importlib
 import math
@@ -17,14 +17,14 @@ from corolla.weights import load_weights
 from corolla.weights.images import from_timm
 
 LITE_PIXELS = 192  # on the flowers as good as the 224 it was trained at, in two thirds of the time
-TOKENS_NEEDED = "it has no map of features to teach from; choose another model"
+TOKENS_NEEDED = "it has no feature map to distill from; choose another model"
 
 
 Seen = tuple[tuple[Tensor, ...], Tensor]  # feature maps (B, C, h, w), the last one last, and a feature (B, F)
 
 
 class Features(nn.Module):
-    """A network as a backbone: `extract` gives its feature maps and its feature."""
+    """A network as a backbone: `extract` returns its feature maps and its pooled feature."""
 
     def __init__(self, network: nn.Module, extract: Callable[[Any, Tensor], Seen]) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def load_backbone(name: str) -> Pretrained:
 
 
 def efficientnet_lite(name: str) -> Pretrained:
-    """EfficientNet-Lite 0, 1 or 2 with ImageNet weights, from packages that bring them along (Apache-2.0)."""
+    """EfficientNet-Lite 0, 1 or 2 with ImageNet weights, from packages that include them (Apache-2.0)."""
     check_lite(name)
     number = name[-1]
     network = importlib.import_module("efficientnet_lite_pytorch").EfficientNet.from_name(name)
@@ -58,7 +58,7 @@ def efficientnet_lite(name: str) -> Pretrained:
 
     def extract(network: Any, images: Tensor) -> Seen:
         stage = network._swish(network._bn0(network._conv_stem(images)))
-        latest = {stage.shape[-1]: stage}  # of each size; to keep all of them takes half a gigabyte
+        latest = {stage.shape[-1]: stage}  # the last map of each size; all maps would take half a gigabyte
         for block in network._blocks:
             stage = block(stage)
             latest[stage.shape[-1]] = stage
@@ -71,7 +71,7 @@ def efficientnet_lite(name: str) -> Pretrained:
 
 
 def vision_transformer(path: str) -> Pretrained:
-    """A run of ours or any Vision Transformer checkpoint; one with a head knows its classes already."""
+    """A corolla run or any Vision Transformer checkpoint; one with a head already knows its classes."""
     weights = load_weights(path)
     model = weights.model(None if weights.has_head else 1)
     preprocessing = weights.preprocessing or Preprocessing(
@@ -99,14 +99,14 @@ def timm_model(name: str) -> Pretrained:
 
     try:
         network: Any = timm.create_model(name, pretrained=True, num_classes=0)
-    except Exception as error:  # its own, the Hub's and the network's are all kinds
+    except Exception as error:  # timm, the Hub and the network raise exceptions of many types
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CorollaError(f"cannot get the teacher {name!r} from timm: {reason}") from None
     return Pretrained(Features(network, extract_from_timm), preprocessing_of_timm(name, network), multiple=None)
 
 
 def preprocessing_of_timm(name: str, network: nn.Module) -> Preprocessing:
-    """How timm prepares images for this model; `CorollaError`, by name, for what we do not do."""
+    """timm's preprocessing for this model; `CorollaError` names what corolla does not support."""
     import timm
 
     asked: dict[str, Any] = timm.data.config.resolve_model_data_config(network)  # type: ignore[no-untyped-call]
@@ -119,7 +119,7 @@ def preprocessing_of_timm(name: str, network: nn.Module) -> Preprocessing:
 
 
 def extract_from_timm(network: Any, images: Tensor) -> Seen:
-    """Feature maps and feature of a timm model, whichever way round it keeps its channels."""
+    """Feature maps and pooled feature of a timm model, with channels first or last."""
     stages: list[Tensor] = []
     if hasattr(network, "forward_intermediates"):
         features, stages = network.forward_intermediates(images, output_fmt="NCHW")
@@ -130,19 +130,20 @@ def extract_from_timm(network: Any, images: Tensor) -> Seen:
         tokens = features[:, getattr(network, "num_prefix_tokens", 0) :]
         side = math.isqrt(tokens.shape[1])
         if side * side != tokens.shape[1]:
-            raise CorollaError(f"the teacher's {tokens.shape[1]} tokens are no square; {TOKENS_NEEDED}")
+            raise CorollaError(f"the teacher's {tokens.shape[1]} tokens form no square; {TOKENS_NEEDED}")
         features = tokens.transpose(1, 2).reshape(len(tokens), -1, side, side)
     elif features.ndim == 4 and features.shape[1] != feature.shape[1] and features.shape[3] == feature.shape[1]:
         features = features.permute(0, 3, 1, 2)
     if features.ndim != 4:
-        raise CorollaError(f"the teacher is no image model of a known kind; {TOKENS_NEEDED}")
+        raise CorollaError(f"the teacher is not an image model of a known kind; {TOKENS_NEEDED}")
     return maps_of(stages, features), feature
 
 
 def maps_of(stages: Sequence[Tensor], last: Tensor) -> tuple[Tensor, ...]:
-    """The map of the middle and the last one, or the last alone where no stages are known.
+    """The middle map and the last one, or the last one alone if no stages are known.
 
-    The middle is where maps are last finer than at the end; in networks that never make them coarser, half way.
+    The middle map is the last one with a finer grid than the final map; in networks without downsampling, the map
+    half way.
     """
     finer = [stage for stage in stages if stage.shape[-1] > last.shape[-1]]
     middle = finer[-1:] or stages[(len(stages) - 1) // 2 :][:1]

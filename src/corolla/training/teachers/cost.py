@@ -1,4 +1,4 @@
-"""What fitting a teacher takes on this machine, from a few measured batches, and what of it the time is enough for."""
+"""The time to fit a teacher on this machine, from a few measured batches, and a plan that fits into a time limit."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from corolla.text import count
 from corolla.training.features import Extract, compute_features
 
 TRIAL_IMAGES, TRIAL_STEPS = 24, 2
-FEATURES_SHARE = 0.6  # of the time a teacher has, at most, for looking at the images
+FEATURES_SHARE = 0.6  # of the teacher's time, at most, for computing features
 HEAD_SHARE = 0.25  # and for fitting its head
 TUNING_SHARE = 0.5  # and for its fine-tuning: more of it serves the student better
 MARGIN = 1.15  # a training's steps also wait for images
@@ -22,62 +22,62 @@ MARGIN = 1.15  # a training's steps also wait for images
 
 @dataclass(frozen=True)
 class TeacherCost:
-    """Seconds, each measured here; `images` counts those of training and validation whose features are not kept yet."""
+    """Measured seconds; `images` is the number of training and validation images without cached features."""
 
-    view: float  # an image seen once, reading included
-    both: float  # an image and its mirror image
-    step: float  # an image in a step of fine-tuning
+    view: float  # per image, reading included
+    both: float  # per image and its horizontal flip
+    step: float  # per image in a fine-tuning step
     images: int
     train: int  # images of the split
     val: int
 
     def features(self, views: int = 2) -> float:
-        """Looking at all that is not kept, in one view or two."""
+        """Seconds to compute the features that are not cached, with one view or two."""
         return self.images * (self.view if views == 1 else self.both)
 
     def tuning(self, epochs: int, views: int = 2) -> float:
-        """Fine-tuning for some epochs: decoding, the steps, and one look at the validation images."""
+        """Seconds of fine-tuning for some epochs: decoding, the steps, and one pass over the validation images."""
         each = self.view if views == 1 else self.both
         return self.decoding + epochs * self.epoch + self.val * each if epochs else 0.0
 
     @property
     def decoding(self) -> float:
-        """Decoding the training images once; little beside a look at them, which holds it."""
+        """Seconds to decode the training images once, estimated from `view`, which includes decoding."""
         return self.train * self.view / 2
 
     @property
     def epoch(self) -> float:
-        """One epoch of fine-tuning."""
+        """Seconds of one fine-tuning epoch."""
         return MARGIN * self.train * self.step
 
 
 @dataclass(frozen=True)
 class TeacherPlan:
-    """What is done in the time there is."""
+    """What to do in the given time."""
 
-    views: int  # in which features are computed
-    share: float  # of the images that are looked at, 1 unless even one view of all takes too long
-    head: float | None  # seconds for fitting the head; None: as many as it takes
+    views: int  # per image: 2 with its horizontal flip, 1 without
+    share: float  # fraction of the images used, 1 unless even one view of all images takes too long
+    head: float | None  # seconds for fitting the head; None: no limit
     epochs: int  # of fine-tuning
 
     def told(self, seconds: float, wanted: int, cost: TeacherCost) -> str:
-        """One line that says what is left out of a whole fitting; empty where nothing is."""
+        """One line that says what is left out of a complete fitting; empty if nothing is."""
         left_out = []
         if self.epochs < wanted:
             each = f"{math.ceil(cost.epoch)} s each"
             left_out.append(f"{self.epochs} of {count(wanted, 'epoch')} of fine-tuning ({each})")
         if self.views == 1:
-            left_out.append("one view of each image")
+            left_out.append("no horizontal flips")
         if self.share < 1:
             left_out.append(f"{self.share:.0%} of the images")
-        return f"the teacher has {seconds:.0f} s: {', '.join(left_out)}" if left_out else ""
+        return f"the teacher gets {seconds:.0f} s: {', '.join(left_out)}" if left_out else ""
 
 
 def plan_teacher(cost: TeacherCost, seconds: float | None, epochs: int) -> TeacherPlan:
-    """What to do in `seconds`, of at most `epochs` of fine-tuning; everything where there is no limit.
+    """What to do in `seconds`, with at most `epochs` of fine-tuning; everything if there is no limit.
 
-    Left out are, in this order: epochs of fine-tuning, some of the head's strengths (by its seconds), the mirror
-    images, and images at last.
+    It leaves out, in this order: epochs of fine-tuning, some of the head's strengths (by its seconds), the horizontal
+    flips, and finally images.
     """
     if seconds is None:
         return TeacherPlan(2, 1.0, None, epochs)
@@ -94,9 +94,9 @@ def plan_teacher(cost: TeacherCost, seconds: float | None, epochs: int) -> Teach
 def measure_features(
     paths: Sequence[Path], extract: Extract, preprocessing: Preprocessing, device: torch.device | str
 ) -> tuple[float, float]:
-    """Seconds for one view and for both of an image, from the first and the last of `paths` and some between."""
+    """Seconds per image for one view and for both views, from a few images spread evenly over `paths`."""
     some = [paths[round(place)] for place in torch.linspace(0, len(paths) - 1, min(TRIAL_IMAGES, len(paths))).tolist()]
-    compute_features(some[:4], extract, preprocessing, device)  # the first pass of all is slower
+    compute_features(some[:4], extract, preprocessing, device)  # warm-up: the first pass is slower
     times = []
     for views in (1, 2):
         started = time.monotonic()
@@ -106,7 +106,7 @@ def measure_features(
 
 
 def measure_step(loss: Callable[[Tensor, Tensor], Tensor], count: int, pixels: int, device: torch.device) -> float:
-    """Seconds an image takes in a step of `count` images of `pixels`: forward and backward, the second of two."""
+    """Seconds per image in a step of `count` images of `pixels`, forward and backward; the faster of two."""
     images = torch.zeros(count, 3, pixels, pixels, device=device)
     labels = torch.zeros(count, dtype=torch.long, device=device)
     times = []

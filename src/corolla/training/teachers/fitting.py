@@ -1,4 +1,4 @@
-"""A teacher is fitted to the images before it teaches: its head on frozen features first, then all of it."""
+"""Fit a teacher to the images before distillation: first its head on frozen features, then the whole network."""
 
 import json
 import math
@@ -39,11 +39,11 @@ from corolla.training.views.mixing import mixer
 from corolla.training.views.randomness import seed_of
 
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-4, 0.05, 0.1
-LATE = 1.2  # times the seconds there are, after which a fine-tuning that turns out too slow is given up
+LATE = 1.2  # a fine-tuning that takes longer than this multiple of its seconds is given up
 
 
 class FittedTeacher:
-    """The teacher that `recipe` names with a head for one manifest's classes; `facts` say how well it does."""
+    """The teacher that `recipe` names, with a head for one manifest's classes; `facts` has its accuracies."""
 
     def __init__(self, manifest: Manifest, recipe: Recipe, machine: Runtime, seed: int, progress: Progress) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
@@ -52,7 +52,7 @@ class FittedTeacher:
         self.plan = TeacherPlan(2, 1.0, None, recipe.teacher_epochs)
         self.measured: TeacherCost | None = None
         self.together = TOGETHER if self.accelerator.device.type == "cpu" else recipe.batch_size
-        self.frozen = True  # the backbone is as it was loaded, so its features may be kept for other trainings
+        self.frozen = True  # the backbone is as it was loaded, so its features may be cached for other trainings
         pretrained = load_backbone(recipe.teacher)
         teacher = Teacher(pretrained, len(manifest.classes))
         self.teacher = teacher.to(self.accelerator.device).to(memory_format=torch.channels_last)
@@ -72,11 +72,11 @@ class FittedTeacher:
 
     @property
     def key(self) -> str:
-        """A name for what computes the features, under which they are kept; none where it was trained here."""
+        """The cache key of the features, which identifies the network; empty if it was fine-tuned."""
         return f"{digest(self.teacher.backbone)} {self.accelerator.mixed_precision}" if self.frozen else ""
 
     def some(self, split: Split) -> tuple[Example, ...]:
-        """The examples of a split that the teacher looks at: all where there is time, and those for the test always."""
+        """The examples of a split that the teacher uses: all if there is time, and always all of the test split."""
         examples = self.manifest.split(split)
         return (
             examples
@@ -88,7 +88,7 @@ class FittedTeacher:
         """The backbone's features (images, views, C) of `some` of a split."""
 
         def tell(done: int, total: int) -> None:
-            self.progress.stage(f"the teacher looks at {split}", done, total)
+            self.progress.stage(f"teacher features of {split}", done, total)
 
         return image_features(
             self.manifest.root, self.some(split), self.extract, self.teacher.preprocessing, self.accelerator.device,
@@ -96,7 +96,7 @@ class FittedTeacher:
         )  # fmt: skip
 
     def measure(self) -> TeacherCost:
-        """What fitting takes here, from a few batches."""
+        """Measure the time of fitting on this machine with a few batches."""
         paths = [self.manifest.locate(example) for example in self.manifest.split("train")]
         preprocessing, pixels = self.teacher.preprocessing, max(self.teacher.preprocessing.image_size)
         view, both = measure_features(paths, self.extract, preprocessing, self.accelerator.device)
@@ -118,7 +118,7 @@ class FittedTeacher:
         return self.measured
 
     def fit_head(self) -> float:
-        """Give the frozen backbone its head; returns the accuracy on validation."""
+        """Fit the head to the frozen backbone; returns the accuracy on validation."""
 
         def tell(done: int, total: int) -> None:
             self.progress.stage("fitting the teacher's head", done, total)
@@ -134,15 +134,15 @@ class FittedTeacher:
         return head.accuracy
 
     def accuracy(self, split: Split) -> float:
-        """The share of a split that the teacher answers rightly, each image averaged with its mirror image."""
+        """The teacher's accuracy on a split, each prediction averaged over the image and its horizontal flip."""
         with torch.inference_mode():
             chances = self.teacher.head(self.features(split).to(self.accelerator.device)).softmax(dim=-1).mean(dim=1)
         return float((chances.argmax(dim=1).cpu() == self.labels(split)).float().mean())
 
     def fine_tune(self, epochs: int, seconds: float | None = None) -> tuple[int, float]:
-        """Train all of it for `epochs`, and keep what validates better; returns epochs and accuracy on validation.
+        """Fine-tune the whole teacher for `epochs` and keep the better weights; returns epochs and validation accuracy.
 
-        Where it turns out that `seconds` will not do, there are fewer epochs, or none and the weights are as before.
+        If `seconds` turn out too short, it trains fewer epochs, or none and restores the weights.
         """
         was = self.accuracy("val")
         if epochs < 1:
@@ -180,19 +180,19 @@ class FittedTeacher:
                 each, left = (time.monotonic() - begun) / epoch, seconds - (time.monotonic() - started)
                 epochs = min(epochs, epoch + max(math.floor(left / each + 0.1), 0))
         now = self.accuracy("val")
-        if not now > was:  # nothing was gained, or the weights are not finite
+        if not now > was:  # no improvement, or the weights are not finite
             self.restore(before)
         return epochs, max(now, was)
 
     def restore(self, before: dict[str, Tensor]) -> None:
-        """Have the weights that were there before the fine-tuning."""
+        """Restore the weights from before the fine-tuning."""
         self.teacher.load_state_dict(before)
         self.frozen = True
 
     def step(self, views: Tensor, labels: Tensor, optimizer: AdamW) -> float:
-        """One step on uint8 views (B, 3, H, W), a few images at a time; returns the loss of all.
+        """One step on uint8 views (B, 3, H, W), a few images at a time; returns the loss of the whole batch.
 
-        Its batch norms keep their statistics, so the gradients of the parts add up to those of the whole.
+        The batch norms keep their statistics, so the gradients of the parts add up to those of the whole batch.
         """
         images = self.teacher.preprocessing.normalize(views.to(self.accelerator.device))
         targets = labels.to(self.accelerator.device)
@@ -212,7 +212,7 @@ class FittedTeacher:
 
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """Cross entropy of a normalized batch (B, 3, H, W) with targets (B,) or (B, classes)."""
-        # On a CPU the backward of depthwise convolutions takes longer in bfloat16 than in float32.
+        # On a CPU the backward pass of depthwise convolutions is slower in bfloat16 than in float32.
         lower = nullcontext() if images.device.type == "cpu" else self.accelerator.autocast()
         with lower:
             logits, _ = self.teacher(images.contiguous(memory_format=torch.channels_last))
@@ -230,12 +230,12 @@ def fit_teacher(
     key: str = "",
     progress: Progress,
 ) -> FittedTeacher:
-    """Load the teacher that `recipe` names and fit it to the training split; one that knows the classes stays as it is.
+    """Load the teacher that `recipe` names and fit it to the training split, unless it already knows the classes.
 
-    `kept` is where `save_teacher` left it when the training was interrupted; with `key` only if it was kept with that.
-    Of several processes the main one fits it, while the others wait. It takes about `seconds` at most, leaving out what
-    `plan_teacher` says, and says so.
-    Raises `CorollaError` for a teacher that cannot be had.
+    `kept` is the file of `save_teacher` from an interrupted training; with `key` it is used only if saved with that.
+    With several processes, the main one fits it while the others wait. It takes about `seconds` at most: it leaves out
+    what `plan_teacher` says, and prints that.
+    Raises `CorollaError` if the teacher is not available.
     """
     started = time.monotonic()
     fitted = FittedTeacher(manifest, recipe, machine, seed, progress)
@@ -252,7 +252,7 @@ def fit_teacher(
 
 
 def fit_or_read(fitted: FittedTeacher, kept: Path | None, key: str, until: float | None) -> None:
-    """The fitting itself, in one process, `until` that time (`time.monotonic`); its facts are told to `fitted`."""
+    """The fitting itself, in one process, `until` that time (`time.monotonic`); stores its facts in `fitted`."""
     manifest, recipe, progress = fitted.manifest, fitted.recipe, fitted.progress
 
     def left() -> float | None:
@@ -274,8 +274,8 @@ def fit_or_read(fitted: FittedTeacher, kept: Path | None, key: str, until: float
         fitted.facts["val_accuracy"] = fitted.accuracy("val")
         return
     probed = fitted.facts["probe_val_accuracy"] = fitted.fit_head()
-    progress.note(f"teacher {recipe.teacher}, its head fitted to frozen features: val {probed:.1%}")
-    if until is None and manifest.split("test"):  # a figure for comparisons, and no small part of a short time
+    progress.note(f"teacher {recipe.teacher}, head fitted to frozen features: val {probed:.1%}")
+    if until is None and manifest.split("test"):  # for comparisons only, and expensive if the time is short
         fitted.facts["probe_test_accuracy"] = fitted.accuracy("test")
     fitted.facts["epochs"], fitted.facts["val_accuracy"] = fitted.fine_tune(fitted.plan.epochs, left())
     if fitted.facts["epochs"]:
@@ -284,18 +284,18 @@ def fit_or_read(fitted: FittedTeacher, kept: Path | None, key: str, until: float
 
 
 def save_teacher(teacher: Teacher, file: Path, words: Mapping[str, str] | None = None) -> None:
-    """Keep a fitted teacher, and `words` about it, for a training that may be interrupted."""
+    """Save a fitted teacher, with `words` as metadata, for a training that may be interrupted."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.state_dict().items()}
     save_sealed(state, file, words)
 
 
 def keep_teacher(fitted: FittedTeacher, file: Path, key: str) -> None:
-    """Keep a fitted teacher of a training that is stopped before it has begun; `key` says of which one."""
+    """Save the fitted teacher of a training that is stopped before it starts; `key` identifies the training."""
     save_teacher(fitted.teacher, file, {"key": key, "facts": json.dumps(fitted.facts)})
 
 
 def words_of(file: Path) -> dict[str, str]:
-    """What is kept with a teacher; nothing if the file is not there or not whole."""
+    """The metadata of a saved teacher; empty if the file is missing or damaged."""
     try:
         return load_sealed(file)[1]
     except (OSError, DamagedError):
@@ -303,11 +303,11 @@ def words_of(file: Path) -> dict[str, str]:
 
 
 def read_teacher(teacher: Teacher, file: Path) -> None:
-    """Put a kept teacher's weights back; `CorollaError` if they are damaged."""
+    """Load a saved teacher's weights; `CorollaError` if they are damaged."""
     try:
         teacher.load_state_dict(load_sealed(file)[0])
     except (OSError, DamagedError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise CorollaError(
-            f"cannot continue with the teacher in {file}: {first}; start anew with another --out"
+            f"cannot continue with the teacher in {file}: {first}; start again with another --out"
         ) from None

@@ -1,4 +1,4 @@
-"""What a teacher is to a student: a network that answers for a view and shows its feature maps."""
+"""The teacher of a student: a network that predicts logits and feature maps for an augmented crop."""
 
 import math
 from dataclasses import dataclass
@@ -9,29 +9,28 @@ from torch import Tensor, nn
 
 from corolla.preprocessing import Preprocessing
 
-TOGETHER = 16  # images that a CPU computes at a time: memory grows with them, and speed does not
+TOGETHER = 16  # images per forward pass on a CPU: more take more memory but are not faster
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A backbone, what it expects, and its head if it already answers for named classes.
+    """A backbone, its preprocessing, and its head if it already predicts named classes.
 
-    The backbone gives, for images (B, 3, H, W), feature maps, each (B, C, h, w), of its middle and its end, and one
-    feature (B, F), which a head reads.
+    For images (B, 3, H, W) the backbone returns feature maps, each (B, C, h, w), from its middle and its end, and one
+    feature (B, F), the head's input.
     """
 
     backbone: nn.Module
     preprocessing: Preprocessing
-    multiple: int | None  # images of any multiple of so many pixels are fine; None: only those of its own size
+    multiple: int | None  # the image size may be any multiple of this, in pixels; None: only its own size
     head: nn.Linear | None = None
     classes: tuple[str, ...] | None = None
 
 
 class Teacher(nn.Module):
-    """A pretrained backbone with a linear head for the classes of the data, never in training mode.
+    """A pretrained backbone with a linear head for the classes of the data, always in evaluation mode.
 
-    Its batch norms keep the statistics of the images it was pretrained on: a few thousand images are too few to
-    replace them.
+    Its batch norms keep the statistics of pretraining: a few thousand images are too few to replace them.
     """
 
     def __init__(self, pretrained: Pretrained, num_classes: int) -> None:
@@ -48,7 +47,7 @@ class Teacher(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> "Teacher":
-        """Stays in evaluation mode whatever is asked."""
+        """Stays in evaluation mode, whatever `mode` is."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -65,9 +64,9 @@ class Teacher(nn.Module):
         return torch.cat(logits), tuple(torch.cat(of_one_place) for of_one_place in zip(*maps, strict=True))
 
     def as_own(self, images: Tensor, normalized_by: Preprocessing) -> Tensor:
-        """A student's batch as this teacher would have been given it: its size, its mean and deviation.
+        """A student's batch converted to this teacher's preprocessing: size, mean and standard deviation.
 
-        A view smaller than the student's full size is smaller for the teacher too, where it can be.
+        If a crop is smaller than the student's full size, it is also smaller for the teacher, if possible.
         """
         own, device = self.preprocessing, images.device
         mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (normalized_by.mean, normalized_by.std))

@@ -1,1 +1,1 @@
-"""Random views of training images: crop, mirror, policy, erasing, mixing, as batches of uint8."""
+"""Augmentation: random crop, horizontal flip, auto-augment policy, erasing, mixing, as batches of uint8."""

@@ -1,4 +1,4 @@
-"""The random crop: a share of the image's area at a slightly changed aspect, brought to the view's size."""
+"""Random resized crop: a fraction of the image's area with a slightly changed aspect ratio, resized."""
 
 import cv2
 import numpy as np
@@ -9,14 +9,14 @@ from corolla.training.views.operations import View
 from corolla.training.views.randomness import SampleRng, between
 
 TRIES = 10
-ASPECT = 4 / 3  # a crop's sides differ by this factor at most
+ASPECT = 4 / 3  # largest ratio of a crop's sides
 
 
 def crop_boxes(sizes: NDArray[np.int64], least: float, dice: SampleRng) -> NDArray[np.int64]:
-    """A box (top, left, height, width) for each image of `sizes` (B, 2), as Inception drew them (arXiv 1409.4842).
+    """A box (top, left, height, width) for each image of `sizes` (B, 2), as in Inception (arXiv 1409.4842).
 
-    Its area is `least` to all of the image's. The first of ten tries that lies inside counts; where none does, the
-    largest centered box of a permitted aspect.
+    Its area is between `least` and the whole image's. The first of ten tries that lies inside the image is used; if
+    none does, the largest center crop with an allowed aspect ratio.
     """
     tries, place = dice.roll(2 * TRIES), dice.roll(2)
     area = sizes.prod(axis=1, keepdims=True) * between(tries[:, :TRIES], least, 1.0)
@@ -33,10 +33,10 @@ def crop_boxes(sizes: NDArray[np.int64], least: float, dice: SampleRng) -> NDArr
 
 
 def cut(image: ImageArray, box: NDArray[np.int64], mirror: bool, size: int) -> View:
-    """The box (top, left, height, width) of an image, mirrored or not, at (size, size, 3)."""
+    """The box (top, left, height, width) of an image, flipped or not, resized to (size, size, 3)."""
     top, left, height, width = box
     shrinks = max(height, width) > size
     whole = image[top : top + height, left : left + width]
-    # The mean over an area where it shrinks, so that nothing between the pixels is lost.
+    # Area interpolation for downscaling, so that no pixel is skipped.
     view = cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return cv2.flip(view, 1) if mirror else view  # type: ignore[return-value]

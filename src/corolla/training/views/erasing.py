@@ -1,4 +1,4 @@
-"""Random erasing (arXiv 1708.04896): a rectangle of some views becomes the mean color."""
+"""Random erasing (arXiv 1708.04896): fills a rectangle of some views with the mean color."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from corolla.training.views.operations import MEAN_COLOR, View
 from corolla.training.views.randomness import SampleRng, between
 
-AREA = (0.02, 0.33)  # share of the view
+AREA = (0.02, 0.33)  # fraction of the view
 ASPECT = (0.3, 3.3)  # height over width
 
 
 def rectangles(dice: SampleRng, size: int, share: float) -> NDArray[np.int64]:
-    """What each view of `size` pixels loses (B, 4): top, left, height, width; nothing but for `share` of the views."""
+    """The rectangle to erase in each view of `size` pixels (B, 4): top, left, height, width; empty but in `share`."""
     rolls = dice.roll(5)
     area = size * size * between(rolls[:, 1], *AREA)
     aspect = np.exp(between(rolls[:, 2], *np.log(ASPECT)))

@@ -1,4 +1,4 @@
-"""What a policy does to one view, uint8 (S, S, 3), by OpenCV: what torchvision does, in a third of its time."""
+"""A policy's operations on one view, uint8 (S, S, 3), by OpenCV: the same as torchvision's, in a third of the time."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from corolla.preprocessing import IMAGENET_MEAN
 
-# One core is as quick for so small an image, and a process that was forked cannot use the threads of its parent.
+# One core is as fast for such small images, and a forked process cannot use the threads of its parent.
 cv2.setNumThreads(1)
 
-MEAN_COLOR = [round(255 * value) for value in IMAGENET_MEAN]  # what turned corners and erased pixels become
+MEAN_COLOR = [round(255 * value) for value in IMAGENET_MEAN]  # fills the corners of rotations and erased pixels
 GRAY = np.array([0.2989, 0.587, 0.114])  # of red, green and blue (ITU-R 601)
 GEOMETRY = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
 COLOR = ("brightness", "contrast", "saturation")
 View = NDArray[np.uint8]
-Op = tuple[str, float]  # what is done, and how much of it
+Op = tuple[str, float]  # an operation and its amount
 
 
 def apply(view: View, ops: Sequence[Op]) -> View:
-    """The view after one operation and the next; ("identity", 0) does nothing."""
+    """The view after all operations in order; ("identity", 0) does nothing."""
     for colored, some in groupby(ops, key=lambda op: op[0] in COLOR):
         if colored:
             view = recolor(view, list(some))
@@ -33,7 +33,7 @@ def apply(view: View, ops: Sequence[Op]) -> View:
 
 
 def once(view: View, op: Op) -> View:
-    """The view after an operation that is not one of color."""
+    """The view after an operation that is not a color operation."""
     kind, amount = op
     if kind in GEOMETRY:
         return warp(view, op)
@@ -41,7 +41,7 @@ def once(view: View, op: Op) -> View:
 
 
 def warp(view: View, op: Op) -> View:
-    """Turn, shear or move a view; what comes in from outside is the mean color."""
+    """Rotate, shear or translate a view; the outside is filled with the mean color."""
     size = view.shape[0]
     return cv2.warpAffine(  # type: ignore[return-value]
         view,
@@ -54,7 +54,7 @@ def warp(view: View, op: Op) -> View:
 
 
 def geometry(op: Op, size: int) -> NDArray[np.float64]:
-    """Where the pixel (x, y, 1) of the new view comes from: a matrix (2, 3)."""
+    """The matrix (2, 3) from the pixel (x, y, 1) of the new view to its source."""
     kind, amount = op
     if kind == "rotate":  # degrees, counterclockwise, about the middle
         cos, sin = math.cos(math.radians(amount)), math.sin(math.radians(amount))
@@ -63,7 +63,7 @@ def geometry(op: Op, size: int) -> NDArray[np.float64]:
     moved = float(int(amount))  # whole pixels
     return np.array(
         {
-            "shear_x": [[1.0, amount, amount / 2], [0.0, 1.0, 0.0]],  # pixels for each row below the upper edge
+            "shear_x": [[1.0, amount, amount / 2], [0.0, 1.0, 0.0]],  # pixels per row below the upper edge
             "shear_y": [[1.0, 0.0, 0.0], [amount, 1.0, amount / 2]],
             "translate_x": [[1.0, 0.0, -moved], [0.0, 1.0, 0.0]],
             "translate_y": [[1.0, 0.0, 0.0], [0.0, 1.0, -moved]],
@@ -74,8 +74,8 @@ def geometry(op: Op, size: int) -> NDArray[np.float64]:
 def recolor(view: View, ops: Sequence[Op]) -> View:
     """Change brightness, contrast and saturation, one after another.
 
-    Each one blends the view x with black, its mean gray or its gray y; any chain of them is a x + b y + c, so the
-    pixels are passed once, and clamped once, at the end.
+    Each operation blends the view x with black, its mean gray or its gray y; any chain of them is a x + b y + c, so
+    the pixels are processed once, and clamped once, at the end.
     """
     a, b, c = chain(ops, float(np.dot(GRAY, cv2.mean(view)[:3])))
     matrix = np.column_stack([a * np.eye(3) + b * GRAY, np.full(3, c)])  # (3, 4)
@@ -97,7 +97,7 @@ def chain(ops: Sequence[Op], mean: float) -> tuple[float, float, float]:
 
 
 def sharpen(view: View, amount: float) -> View:
-    """Blend a view with its blur, away from it for an amount above 0; the border stays, as torchvision has it."""
+    """Blend a view with its blur, or away from it for an amount above 0; the border stays, as in torchvision."""
     kernel = np.full((3, 3), -amount / 13)
     kernel[1, 1] = 1 + amount - 5 * amount / 13
     changed = view.copy()
@@ -106,18 +106,18 @@ def sharpen(view: View, amount: float) -> View:
 
 
 def posterize(view: View, bits: float) -> View:
-    """Keep so many of the 8 bits of each color."""
+    """Keep `bits` of the 8 bits of each color."""
     return view & np.uint8(256 - 2 ** (8 - int(bits)))
 
 
 def solarize(view: View, above: float) -> View:
-    """Turn every color that is not darker than `above`, a share of the brightest, into its negative."""
+    """Invert every value that is at least `above`, a fraction of the maximum."""
     levels = np.arange(256)
     return cv2.LUT(view, np.where(levels >= 255 * above, 255 - levels, levels).astype(np.uint8))  # type: ignore[return-value]
 
 
 def autocontrast(view: View, _: float) -> View:
-    """Stretch each color's values to all that there are."""
+    """Stretch each channel's values to the full range."""
     ends = np.array([cv2.minMaxLoc(channel)[:2] for channel in cv2.split(view)])  # (3, 2)
     darkest, brightest = ends.T
     flat = darkest == brightest
@@ -126,7 +126,7 @@ def autocontrast(view: View, _: float) -> View:
 
 
 def equalize(view: View, _: float) -> View:
-    """Spread each color's values so that all are about as frequent."""
+    """Equalize the histogram of each channel."""
     return cv2.merge([cv2.equalizeHist(channel) for channel in cv2.split(view)])  # type: ignore[return-value]
 
 

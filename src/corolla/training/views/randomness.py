@@ -1,4 +1,4 @@
-"""Numbers of chance that belong to an image and not to the batch it falls into."""
+"""Random numbers per image, independent of the batch that the image is in."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 
 def seed_of(*parts: int | str) -> int:
-    """A seed that is a function of `parts` and looks random in each of them."""
+    """A seed that depends only on `parts` and looks random in each of them."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1  # torch takes 63 bits
 
 
 class SampleRng:
-    """A stream of uniform numbers for each image of a batch, which its seed alone decides."""
+    """A stream of uniform random numbers for each image of a batch, which depends on its seed alone."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self.streams = [np.random.Generator(np.random.Philox(key=seed)) for seed in seeds]
@@ -25,5 +25,5 @@ class SampleRng:
 
 
 def between(rolls: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Numbers in [0, 1) spread evenly from `low` to `high`."""
+    """Uniform numbers in [0, 1) scaled to `low` to `high`."""
     return low + rolls * (high - low)

@@ -1,7 +1,7 @@
-"""The random views of a batch of images.
+"""The augmentation of a batch of images: one random view of each.
 
-A view depends on the run's seed, the epoch and the image, and on nothing else: not on the batch it falls into, the
-worker that makes it or what was drawn before. So a resumed run sees what an unbroken one would have seen.
+A view depends only on the run's seed, the epoch and the image: not on the batch, the worker or earlier random numbers.
+So a resumed run sees the same views as an uninterrupted one.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from corolla.training.views.randomness import SampleRng
 
 
 class TrainTransform:
-    """Crop, mirror, policy, erasing, as the recipe says."""
+    """Crop, horizontal flip, policy, erasing, as the recipe says."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.random_resized_crop_scale, self.erasing = recipe.random_resized_crop_scale, recipe.random_erasing_prob
         self.policy = POLICIES[recipe.auto_augment]
 
     def __call__(self, images: Sequence[ImageArray], size: int, seeds: Sequence[int]) -> Tensor:
-        """The views of the images that `seeds` stand for: uint8 (B, 3, size, size), channels last in memory."""
+        """The views of the images for their `seeds`: uint8 (B, 3, size, size), channels last in memory."""
         dice = SampleRng(seeds)
         sizes = np.array([image.shape[:2] for image in images], np.int64)
         boxes = crop_boxes(sizes, self.random_resized_crop_scale, dice)

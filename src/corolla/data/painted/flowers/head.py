@@ -1,4 +1,4 @@
-"""What the five kinds share: the head, the disc of florets, and colors that wander between kinds."""
+"""The common parts of the five kinds: the head, the disc of florets, and the colors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from corolla.data.painted.sheets import (
     floats,
 )
 
-# Colors are shared on purpose: no kind owns one, so that shape has to be looked at.
+# All kinds share the colors, so that a model must look at the shape.
 PIGMENTS: Mapping[str, tuple[float, float, float]] = {
     "white": (0.96, 0.95, 0.93),
     "cream": (0.97, 0.92, 0.74),
@@ -53,7 +53,7 @@ class Head:
 
 
 def pigment(dye: np.random.Generator, weights: Mapping[str, float]) -> Floats:
-    """A color (3,) by weighted chance, a little off its name."""
+    """A color (3,), sampled by `weights` and slightly varied."""
     names = list(weights)
     chances = np.array([weights[name] for name in names])
     base = np.array(PIGMENTS[names[dye.choice(len(names), p=chances / chances.sum())]])
@@ -71,7 +71,7 @@ def about(rng: np.random.Generator, count: int, center: float, spread: float) ->
 
 
 def gloom(shade: Floats) -> Floats:
-    """Color factors (..., 3) of light that has come to a depth between petals where `shade` (...) of it is left."""
+    """Color factors (..., 3) of the light between petals, where the fraction `shade` (...) of it is left."""
     return shade[..., None] ** WARM
 
 

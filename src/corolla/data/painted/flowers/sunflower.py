@@ -48,7 +48,7 @@ def mane_of(
     reach: float,
     level: float,
 ) -> Sheets:
-    """One ring of pointed rays, each with a will of its own."""
+    """One ring of pointed rays, each slightly different."""
     t = along(10)
     points = straps(
         spokes(rays, rng.uniform(0, 2 * np.pi)) + rng.normal(0.0, 0.07, rays),
