@@ -37,6 +37,7 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # The tests open pages in a real browser: one that is installed, or else Debian's or Playwright's, fetched once.
 browser: $(READY)

@@ -27,8 +27,8 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from corolla.data.shards.catalog import FORMAT
-from corolla.data.shards.writing import add
+from corolla.data.sharding import add
+from corolla.data.streams.catalog import FORMAT
 
 CLASSES = [f"class {number:03d}" for number in range(100)]
 SHARD = 1000  # images

@@ -151,12 +151,12 @@ def main() -> None:
         print(row("the run, float32", reference, reference, labels, classes), flush=True)
         own = f"the run, {usual.precision.mixed}"
         print(row(own, answers_of(usual, paths), reference, labels, classes), flush=True)
-        speeds = {own: usual.output, "the run, float32": single.output}
+        speeds = {own: usual.infer, "the run, float32": single.infer}
         for precision, file in files.items():
             for backend in BACKENDS:
                 portable = OnnxPredictor.load(file, backend)
                 name = f"{precision}, {backend}"
-                speeds[name] = portable.output
+                speeds[name] = portable.infer
                 print(row(name, answers_of(portable, paths), reference, labels, classes), flush=True)
         whole = answers_of_whole(OnnxPredictor.load(files["fp32"]), paths)
         print(row("fp32, sized by the file itself", whole, reference, labels, classes), flush=True)

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import psutil
 from PIL import Image
 
-from corolla.data.painted import paint
+from corolla.painted import paint
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 MAY_BE_IMAGES = ("cut off", "bytes changed", "two in one")  # by luck, or because only the end is missing

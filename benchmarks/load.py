@@ -35,7 +35,7 @@ import httpx
 import psutil
 
 from contender import processor
-from corolla.data.painted import KINDS, paint
+from corolla.painted import KINDS, paint
 
 HERE = Path(__file__).parent
 WARM = 3.0  # seconds of load that do not count

@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import corolla
-from corolla.data.painted import KINDS, paint, paint_dataset
 from corolla.evaluation.metrics import wilson
+from corolla.painted import KINDS, paint, paint_dataset
 from corolla.progress import progress_for
 
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)

@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from corolla.data.decoding import read_image
-from corolla.data.painted import KINDS, paint
+from corolla.painted import KINDS, paint
 from corolla.preprocessing import Preprocessing
 from corolla.weights import Weights, load_weights, write_weights
 from references import BRIDGED, REFERENCES, SIZES, Reference, asked, error, hybrid, ours, save_pth, shaken, timm_again

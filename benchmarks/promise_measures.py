@@ -15,7 +15,7 @@ from pathlib import Path
 import dial
 from corolla.bench.epochs import EpochCost, measure_epochs
 from corolla.bench.images import gather
-from corolla.data.painted import paint
+from corolla.painted import paint
 from corolla.progress import Progress
 from corolla.training.machine import Runtime, choose_device, usual_workers
 from referee import Hall, wall_seconds

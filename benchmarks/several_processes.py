@@ -164,7 +164,7 @@ def weights_apart(one: Result, other: Result) -> float:
 
 def main() -> None:
     """Train every way and print a table."""
-    from corolla.data.painted import paint_dataset
+    from corolla.painted import paint_dataset
     from corolla.training.machine import processor
 
     with TemporaryDirectory(prefix="corolla-") as scratch:

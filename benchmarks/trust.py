@@ -20,9 +20,9 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from corolla.classifier import Classifier
-from corolla.data.painted import backdrop
 from corolla.evaluation.evaluate import evaluate
 from corolla.evaluation.metrics import Evaluation
+from corolla.painted import backdrop
 from corolla.progress import progress_for
 
 SIDE = 256

@@ -82,7 +82,7 @@ def test_what_is_told_of_a_mistake_is_told_so(capsys: pytest.CaptureFixture[str]
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Word for word, but on few images and a model that takes seconds."""
-    from corolla.data.painted import paint, paint_dataset
+    from corolla.painted import paint, paint_dataset
 
     monkeypatch.chdir(tmp_path)
     paint_dataset(tmp_path / "few", 60, size=48)

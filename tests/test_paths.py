@@ -16,20 +16,20 @@ from PIL import Image
 import corolla
 from corolla.audit.audit import audit
 from corolla.bulk.predict import predict as predict_many
+from corolla.cache import cache_folder
 from corolla.classifier import Classifier
 from corolla.cli import main
 from corolla.cli.app import app
-from corolla.data.cache import cache_folder
 from corolla.data.given import read_given
-from corolla.data.painted import paint_dataset
-from corolla.data.shards.finding import find
-from corolla.data.shards.writing import write_shards
+from corolla.data.sharding import write_shards
 from corolla.data.sources import glance, is_word, list_source, refuse_untrainable
+from corolla.data.streams.finding import find
 from corolla.evaluation.evaluate import asked_about, asked_of, evaluate_data, read_labeled
 from corolla.explanations.maps import explain, explain_all
 from corolla.export.export import card_of, export
 from corolla.export.images import labeled_images
 from corolla.export.images import refuse as refuse_export
+from corolla.painted import paint_dataset
 from corolla.paths import at, word
 from corolla.portable.explaining import explain_by_file
 from corolla.portable.predictor import OnnxPredictor
@@ -69,11 +69,9 @@ CALLS: dict[str, Callable[[], object]] = {
     ),
     "corolla.classifier.Classifier.load": lambda: classifier().classes,
     "corolla.data.given.read_given": lambda: read_given(PHOTO).size == read_given(Path(PHOTO)).size == (48, 40),
-    "corolla.data.painted.dataset.paint_dataset": lambda: paint_dataset("~/new/painted", 5, size=16).is_relative_to(
-        at("~")
-    ),
-    "corolla.data.shards.finding.find": lambda: find("~/shards/*.tar"),
-    "corolla.data.shards.writing.write_shards": lambda: write_shards(PHOTOS, "~/new/shards")["shards"],
+    "corolla.painted.dataset.paint_dataset": lambda: paint_dataset("~/new/painted", 5, size=16).is_relative_to(at("~")),
+    "corolla.data.streams.finding.find": lambda: find("~/shards/*.tar"),
+    "corolla.data.sharding.write_shards": lambda: write_shards(PHOTOS, "~/new/shards")["shards"],
     "corolla.data.sources.glance": lambda: glance(PHOTOS).examples,  # type: ignore[union-attr]
     "corolla.data.sources.is_word": lambda: not is_word(PHOTOS),
     "corolla.data.sources.list_source": lambda: len(list_source(PHOTOS).examples) == 60,

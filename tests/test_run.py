@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from corolla.data.shards.writing import write_shards
+from corolla.data.sharding import write_shards
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.models.config import ViTConfig

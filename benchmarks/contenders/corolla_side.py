@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from contender import BATCH, CLASSES, PIXELS, Answer, Asked, Trial, batch_of_chance, serve, through, trial
+from corolla.cache import sha256_of
 from corolla.classifier import Classifier
-from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest
-from corolla.data.painted import paint_dataset
 from corolla.models.names import vit_config
 from corolla.models.vit import ViT
+from corolla.painted import paint_dataset
 from corolla.precision import choose_precision
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress

@@ -204,7 +204,7 @@ class Run:
         manifest = Manifest.load(self.manifest_file, Path(data["root"]))
         if not data.get("stream"):
             return manifest
-        from corolla.data.shards.unpacking import restore
+        from corolla.data.streams.unpacking import restore
 
         return restore(manifest, data["stream"])
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from corolla.bench import images
 from corolla.bench.images import BATCH, decode_rate, gather, how_many, view_rates, views
-from corolla.data.painted import KINDS
 from corolla.errors import CorollaError
+from corolla.painted import KINDS
 from corolla.progress import Progress
 from corolla.training.machine import Runtime
 from corolla.training.trainer import Trainer

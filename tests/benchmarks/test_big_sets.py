@@ -9,8 +9,8 @@ import pytest
 
 import big_sets
 from corolla.data import checking
-from corolla.data.shards.stream import ImageStream
 from corolla.data.sources import list_source, load_data
+from corolla.data.stream import ImageStream
 from corolla.training import lanes
 from corolla.training.recipe import Recipe
 from corolla.training.streams import StreamingLoader

@@ -9,7 +9,7 @@ import torch
 import transformers
 
 import corolla.bridges.transformers
-from corolla.data.painted import paint
+from corolla.painted import paint
 from corolla.preprocessing import Preprocessing
 from corolla.weights import Weights, load_weights, write_weights
 from references import BRIDGED, SIZES, asked, error, hybrid, ours

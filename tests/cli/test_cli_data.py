@@ -50,7 +50,7 @@ def test_fetch_says_that_a_named_folder_holds_none(
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """150 painted images."""
-    from corolla.data.painted import paint_dataset
+    from corolla.painted import paint_dataset
 
     return paint_dataset(tmp_path_factory.mktemp("painted") / "my images", 150, size=24)
 
@@ -72,7 +72,7 @@ def test_shard_packs_painted_images_and_tells_how_many(corolla: Callable, painte
 
 
 def test_shard_tells_what_it_leaves_out(corolla: Callable, tmp_path: Path) -> None:
-    from corolla.data.painted import paint_dataset
+    from corolla.painted import paint_dataset
 
     paint_dataset(tmp_path / "some", 60, size=24)
     (tmp_path / "some" / "rose" / "notes.txt").write_text("water daily")

@@ -12,9 +12,9 @@ from PIL import Image
 from corolla.cli import demo
 from corolla.cli.demo import Hurried, choose_data, reachable, training_minutes
 from corolla.data import flowers, sources
-from corolla.data.painted import dataset
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
+from corolla.painted import dataset
 from corolla.progress import Progress
 from corolla.text import decimals_of
 from corolla.training import recipes

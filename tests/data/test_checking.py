@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from corolla.cache import sha256_of
 from corolla.data import checking
 from corolla.data.checking import check, refuse_changed
 from corolla.data.decoding import Header
-from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from corolla.cache import cache_folder, sha256_of
 from corolla.data import pixels
-from corolla.data.cache import cache_folder
 from corolla.data.decoding import ImageError
-from corolla.data.hashing import sha256_of
 from corolla.data.pixels import DecodedImageCache, PixelStream, cache_decoded, resize_for_cache
 from corolla.lock import locked
 
@@ -175,7 +174,7 @@ def test_the_longest_unused_stores_go_first(paths: list[Path], monkeypatch: pyte
 ASK = """
 import sys
 from pathlib import Path
-from corolla.data.hashing import sha256_of
+from corolla.cache import sha256_of
 from corolla.data.pixels import keep_pixels
 paths = [Path(path) for path in sys.argv[1:]]
 print(keep_pixels(paths, [sha256_of(path) for path in paths], 32)[0].sum())

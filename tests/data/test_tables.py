@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corolla.data.table_columns import LABEL_NAMES, PATH_NAMES
 from corolla.data.tables import is_table, read_table
+from corolla.data.vocabulary import LABEL_NAMES, PATH_NAMES
 from corolla.errors import CorollaError
 
 

@@ -69,7 +69,7 @@ def test_every_image_is_read_once_and_answered_for_as_often_as_was_said(
     read: Counter[object] = Counter()
     seen: list[int] = []
     told: list[tuple[int, int]] = []
-    pixels, compute = Classifier.pixels, Classifier.compute
+    pixels, compute = Classifier.pixels, Classifier.raw_outputs
     monkeypatch.setattr(Classifier, "pixels", lambda self, path: (read.update([path]), pixels(self, path))[1])
     monkeypatch.setattr(Classifier, "raw_outputs", lambda self, rows: (seen.append(len(rows)), compute(self, rows))[1])
     calibration = calibrate(classifier, manifest, lambda _, done, of: told.append((done, of)), most)

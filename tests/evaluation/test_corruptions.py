@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from corolla.data.painted import paint_dataset
 from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, Pixels, Robustness, corrupted, rotate
+from corolla.painted import paint_dataset
 
 
 @pytest.fixture(scope="module")

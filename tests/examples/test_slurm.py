@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from corolla.data.painted import paint_dataset
+from corolla.painted import paint_dataset
 from several_processes import free_port, output_of
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "slurm.sh"

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from corolla.classifier import Classifier
-from corolla.data.painted import paint
 from corolla.errors import CorollaError
 from corolla.explanations.maps import explain_pixels
 from corolla.export.graph import Graph
 from corolla.export.onnx import LARGEST, OPSET, build, by_program, free, hushed, scope, with_card
+from corolla.painted import paint
 from corolla.portable.backends import BACKENDS, INPUT, Backend
 from corolla.portable.predictor import OnnxPredictor
 from shapes import build_chance, calibrate_by_chance, noises

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from corolla.data.painted import paint
 from corolla.export.resize import Resize
+from corolla.painted import paint
 from corolla.preprocessing import Preprocessing
 
 PREPARATIONS = [

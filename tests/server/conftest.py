@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import expect
 
-from corolla.data.painted import paint
+from corolla.painted import paint
 from corolla.predictor import ModelOutput, Predictor
 from corolla.server.app import create_app
 from corolla.server.limits import Limits

@@ -117,7 +117,7 @@ def test_a_model_that_fails_fails_those_who_asked_and_nobody_after(
 
     with serving(replace(flowers, predictor=watched)) as server:
         with monkeypatch.context() as patch:
-            patch.setattr(watched, "reply", broken)
+            patch.setattr(watched, "infer", broken)
             failed = server.post(painted["daisy"])
         assert failed.status_code == 500
         assert "secret" not in failed.text

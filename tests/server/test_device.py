@@ -16,8 +16,8 @@ from playwright.sync_api import Page, expect
 
 from browser import opened
 from corolla.classifier import Classifier
-from corolla.data.painted import paint
 from corolla.export.onnx import build, with_card
+from corolla.painted import paint
 from corolla.portable.card import OnnxMetadata
 from corolla.preprocessing import CropMode, Preprocessing
 from corolla.server.app import PAGE

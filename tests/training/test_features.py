@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from corolla.data.cache import cache_folder
+from corolla.cache import cache_folder
 from corolla.data.decoding import read_image
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data

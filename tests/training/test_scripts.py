@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from corolla.data.shards.writing import write_shards
+from corolla.data.sharding import write_shards
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = 'epochs=2, model="vit_pico_conv8_16", batch_size=8, workers=1, device="cpu"'

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import several_processes
-from corolla.data.painted import paint_dataset
+from corolla.painted import paint_dataset
 from launching import together
 from several_processes import FIRST, WAYS, Result, Way, apart, commands_of, output_of, run, start, weights_apart
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 import corolla
-from corolla.data.cache import cache_folder
-from corolla.data.shards.writing import write_shards
+from corolla.cache import cache_folder
+from corolla.data.sharding import write_shards
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.progress import Progress

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from corolla.data import stream as streams
 from corolla.data.manifest import Manifest
-from corolla.data.shards import stream as streams
-from corolla.data.shards.stream import ImageStream, Part
-from corolla.data.shards.writing import write_shards
+from corolla.data.sharding import write_shards
 from corolla.data.sources import load_data
+from corolla.data.stream import ImageStream, Part
 from corolla.errors import CorollaError
 from corolla.training import lanes as lanes_module
 from corolla.training.lanes import InterleavedShuffle, lanes_of

@@ -233,7 +233,7 @@ def test_the_dial_keeps_its_minutes_even_when_half_of_the_machine_is_taken_away(
 
     monkeypatch.setattr(clock, "now", lambda: machine["now"])
     monkeypatch.setattr(Trainer, "step", takes(0.4, Trainer.step))
-    monkeypatch.setattr(Classifier, "compute", takes(0.2, Classifier.compute))
+    monkeypatch.setattr(Classifier, "raw_outputs", takes(0.2, Classifier.raw_outputs))
     monkeypatch.setattr(finishing, "write_report", takes(4.0, finishing.write_report))
     notes: list[str] = []
     progress = Progress()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from corolla.data.painted import paint
+from corolla.painted import paint
 from corolla.trust.outliers import OUTLIERS, Pixels, scrambled, shuffled
 
 

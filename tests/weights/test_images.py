@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from corolla.data.painted import paint
+from corolla.painted import paint
 from corolla.preprocessing import Preprocessing
 from corolla.weights.images import from_hugging_face, from_timm, said_by_hugging_face, sides, to_hugging_face, to_timm
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corolla.data.painted import KINDS
 from corolla.errors import CorollaError
 from corolla.models.config import ViTConfig
 from corolla.models.names import vit_config
+from corolla.painted import KINDS
 
 if TYPE_CHECKING:  # a wrong name is rejected without torch
     from torch import Tensor

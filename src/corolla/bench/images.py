@@ -17,9 +17,9 @@ from PIL import ImageOps
 from corolla.bench.timing import timed
 from corolla.data.decoding import ImageError, read_image
 from corolla.data.manifest import Example, Manifest
-from corolla.data.painted import KINDS, paint
 from corolla.data.sources import list_source
 from corolla.errors import CorollaError
+from corolla.painted import KINDS, paint
 from corolla.progress import Progress
 from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE

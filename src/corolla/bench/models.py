@@ -14,9 +14,9 @@ from corolla.bench.memory import peak_memory
 from corolla.bench.timing import Timing, settler, timed
 from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
-from corolla.data.painted import KINDS, paint_dataset
 from corolla.models.summary import model_summary
 from corolla.models.vit import ViT
+from corolla.painted import KINDS, paint_dataset
 from corolla.precision import name_of
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress

@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from corolla.data.table_columns import PATH_NAMES, plain
+from corolla.data.table_columns import plain
+from corolla.data.vocabulary import PATH_NAMES
 from corolla.errors import CorollaError
 from corolla.portable.backends import needed
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corolla.data.hashing import sha256_of
+from corolla.cache import sha256_of
 from corolla.pretrained import is_exported, run_folder
 
 if TYPE_CHECKING:

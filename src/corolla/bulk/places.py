@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from corolla.data.listing import is_system_file
 from corolla.errors import CorollaError
+from corolla.paths import is_system_file
 from corolla.portable.backends import needed
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from corolla.data.listing import is_system_file
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import DamageError
 from corolla.data.tree import named_like_image
+from corolla.paths import is_system_file
 
 SUFFIX = ".tar"
 

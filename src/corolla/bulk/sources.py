@@ -16,7 +16,7 @@ from typing import Any
 from corolla.bulk import places
 from corolla.bulk.lists import paths_in
 from corolla.bulk.shards import SUFFIX, members
-from corolla.data.hashing import sha256_of
+from corolla.cache import sha256_of
 from corolla.data.rows import NAMED_SUFFIXES
 from corolla.data.tree import files_below
 from corolla.errors import CorollaError

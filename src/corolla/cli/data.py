@@ -45,7 +45,7 @@ def paint(
 
     They are made by rule, without network, and the same command paints the same images again.
     """
-    from corolla.data.painted import paint_dataset
+    from corolla.painted import paint_dataset
     from corolla.progress import progress_for
 
     with progress_for(quiet) as progress:
@@ -87,7 +87,7 @@ def shard(
     refuse_infinite(megabytes=megabytes)
 
     from corolla.data.manifest import Skipped, lines_of
-    from corolla.data.shards.writing import write_shards
+    from corolla.data.sharding import write_shards
     from corolla.progress import progress_for
 
     with progress_for(quiet) as progress:

@@ -94,7 +94,7 @@ def system_line(error: OSError) -> str:
 
 def in_cache(file: Any) -> bool:
     """Whether a file lies in corolla's cache."""
-    from corolla.data.cache import cache_folder
+    from corolla.cache import cache_folder
 
     return isinstance(file, str) and os.path.abspath(file).startswith(str(cache_folder()))  # noqa: PTH100 - need not exist
 

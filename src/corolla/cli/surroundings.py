@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 
-from corolla.data.cache import cache_folder, home_folder, may_write, usual_caches
+from corolla.cache import cache_folder, home_folder, may_write, usual_caches
 from corolla.errors import CorollaError
 
 # Libraries that keep something in the folder for caches, by the variable that names another place for it.

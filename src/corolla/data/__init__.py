@@ -1,5 +1,5 @@
 """Turns the user's data into a `Manifest`: images checked, hashed and split without leakage."""
 
-from corolla.data.cache import cache_folder
+from corolla.cache import cache_folder
 
 __all__ = ["cache_folder"]

@@ -17,13 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from corolla.data.cache import cache_folder, new_folder
-from corolla.data.hashing import sha256_of
-from corolla.data.listing import is_system_file
+from corolla.cache import cache_folder, new_folder, sha256_of
 from corolla.data.progress import Progress
 from corolla.data.shards.tars import IMAGES
 from corolla.data.zipnames import names_of
 from corolla.errors import CorollaError, few
+from corolla.paths import is_system_file
 
 MAX_FILES = 1_000_000
 MAX_RATIO = 100  # unpacked size / packed size; photographs hardly shrink at all

@@ -18,11 +18,10 @@ from pathlib import Path
 import PIL
 
 from corolla.atomic import write_with
-from corolla.data.cache import cache_folder
+from corolla.cache import cache_folder, sha256_of
 from corolla.data.decoding import ImageError, read_with_header
 from corolla.data.depths import note_on
 from corolla.data.duplicates import FINGERPRINT_BYTES, fingerprint
-from corolla.data.hashing import sha256_of
 from corolla.data.manifest import Example, Manifest, Skipped
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError, few

@@ -11,9 +11,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from corolla.cache import cache_folder, new_folder, sha256_of
 from corolla.data.archives import untar
-from corolla.data.cache import cache_folder, new_folder
-from corolla.data.hashing import sha256_of
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError
 from corolla.paths import at

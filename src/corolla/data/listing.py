@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corolla.data.manifest import Example, Skipped, Split
-from corolla.data.shards.stream import ImageStream
+from corolla.data.stream import ImageStream
 
 SPLIT_WORDS: dict[str, Split] = {
     "train": "train",
@@ -21,8 +21,6 @@ SPLIT_WORDS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-
-_NOISE = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon\r", "$recycle.bin"}
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,3 @@ def classes_by_split(examples: Iterable[Example]) -> dict[str, frozenset[str]]:
     for example in examples:
         found.setdefault(example.split, set()).add(example.label)
     return {split: frozenset(names) for split, names in found.items()}
-
-
-def is_system_file(name: str) -> bool:
-    """Whether the operating system and not the user creates files or folders with this name."""
-    return name.startswith(".") or name.lower() in _NOISE

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from corolla.atomic import write_with
-from corolla.data.shards.stream import ImageStream
+from corolla.data.stream import ImageStream
 from corolla.errors import CorollaError
 
 Split = Literal["train", "val", "test"]

@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from corolla.data.cache import DAY, cache_folder, new_folder
+from corolla.cache import DAY, cache_folder, new_folder, sha256_of
 from corolla.data.decoding import ImageError, read_image
-from corolla.data.hashing import sha256_of
 from corolla.lock import in_use, locked
 from corolla.sealed import load_sealed, save_sealed
 

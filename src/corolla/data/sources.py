@@ -27,9 +27,9 @@ from corolla.data.listing import RawDataset, classes_by_split
 from corolla.data.manifest import SPLITS, Example, Manifest, Skipped
 from corolla.data.progress import Progress
 from corolla.data.reading import kind_of, read_path, read_unpacked, skim
-from corolla.data.shards.finding import find
-from corolla.data.shards.unpacking import list_stream
 from corolla.data.splitting import FRACTIONS, Fractions, TooFewError, split
+from corolla.data.streams.finding import find
+from corolla.data.streams.unpacking import list_stream
 from corolla.data.tables import read_table
 from corolla.errors import CorollaError, few
 from corolla.paths import AnyPath, at
@@ -154,9 +154,9 @@ def at_hand(word: str, progress: Progress | None = None) -> Path:
 
         folder = flowers.fetch(progress)
         return folder / "splits.csv" if (folder / "splits.csv").is_file() else folder
-    from corolla.data.painted import kept_set
+    from corolla.painted import cached_set
 
-    return kept_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
+    return cached_set(PAINTED_COUNT, lambda done, of: progress("painting", done, of) if progress else None)
 
 
 def glance(source: AnyPath, class_folders: ClassFolders = "") -> RawDataset | None:

@@ -10,16 +10,9 @@ from pathlib import Path
 
 from corolla.data.listing import SPLIT_WORDS
 from corolla.data.tree import named_like_image
+from corolla.data.vocabulary import LABEL_NAMES, PATH_NAMES
 from corolla.errors import CorollaError
 
-PATH_NAMES = (
-    *("path", "filepath", "file_path", "filename", "file_name", "file", "image", "image_path", "img", "image_name"),
-    *("img_name", "image_id", "img_id", "id", "filepaths", "id_code"),
-)
-LABEL_NAMES = (
-    *("label", "class", "class_name", "category", "target", "labels", "class_id", "species", "breed", "dx"),
-    *("diagnosis",),
-)
 OPTIONAL_NAMES = ("split", "group", "note")
 _SPLIT_NAMES = ("set", "subset", "partition", "dataset", "data_set")
 # Names of columns whose images often show the same object, which would leak between the splits.

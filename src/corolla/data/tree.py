@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corolla import lock
-from corolla.data.listing import is_system_file
 from corolla.errors import CorollaError
+from corolla.paths import is_system_file
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
 DOCUMENT_SUFFIXES = {

@@ -11,8 +11,8 @@ import numpy as np
 from corolla.data.checking import check
 from corolla.data.manifest import SPLITS, Example, Manifest, Split
 from corolla.data.progress import Progress
-from corolla.data.shards.unpacking import MEASURED
 from corolla.data.sources import list_source
+from corolla.data.streams.unpacking import MEASURED
 from corolla.errors import CorollaError
 from corolla.evaluation.metrics import Evaluation
 from corolla.paths import AnyPath

@@ -107,7 +107,7 @@ def verify_export(
     whole = [exported.compute(np.asarray(read_image(path))[None], ["probabilities"])[0] for path in paths[:WHOLE]]
     prepared = np.concatenate(whole)
     batch = pixels[:BATCH]
-    speeds = measure_speeds([exported.output, reference.output, single.output], batch, progress)
+    speeds = measure_speeds([exported.infer, reference.infer, single.infer], batch, progress)
     return ParityReport(
         precision=exported.card.precision,
         n=len(pixels),

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from corolla.data.cache import cache_folder
+from corolla.cache import cache_folder
 from corolla.data.decoding import read_image
 from corolla.data.manifest import Example
 from corolla.models.vit import ViT

@@ -14,7 +14,7 @@ from itertools import accumulate
 
 import torch
 
-from corolla.data.shards.stream import ImageStream, StreamedImage
+from corolla.data.stream import ImageStream, StreamedImage
 from corolla.training.views.randomness import seed_of
 
 MOST_LANES = 16

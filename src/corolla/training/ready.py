@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.data.cache import cache_folder
+from corolla.cache import cache_folder
 from corolla.data.decoding import read_image
 from corolla.predictor import BATCH, batches_of
 from corolla.preprocessing import Preprocessing

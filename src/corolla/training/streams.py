@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from corolla.data.decoding import ImageError
 from corolla.data.pixels import ImageArray, resize_for_cache
-from corolla.data.shards.stream import ImageStream
+from corolla.data.stream import ImageStream
 from corolla.errors import CorollaError
 from corolla.text import count
 from corolla.training.images import MARGIN

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from corolla.data.manifest import SPLITS, Manifest
-from corolla.data.shards import holding
-from corolla.data.shards.unpacking import restore
-from corolla.data.shards.writing import write_shards
+from corolla.data.sharding import write_shards
 from corolla.data.sources import load_data
+from corolla.data.streams import holding
+from corolla.data.streams.unpacking import restore
 from corolla.errors import CorollaError
 
 LABELS = ("rose", "tulip")

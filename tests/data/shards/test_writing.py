@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from corolla.data.shards import writing
-from corolla.data.shards.writing import write_shards
+from corolla.data import sharding as writing
+from corolla.data.sharding import write_shards
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 

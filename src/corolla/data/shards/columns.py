@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from corolla.data.shards.samples import MAX_WORD, TOO_LONG, DamageError, LeftOut, Sample, Wanted
-from corolla.data.table_columns import LABEL_NAMES
+from corolla.data.vocabulary import LABEL_NAMES
 from corolla.errors import CorollaError
 
 _IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")

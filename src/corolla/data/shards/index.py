@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.atomic import write_with
-from corolla.data.cache import cache_folder
-from corolla.data.shards.samples import DamageError, LeftOut, words_of
+from corolla.cache import cache_folder
+from corolla.data.shards.reading import words_of
+from corolla.data.shards.samples import DamageError, LeftOut
 from corolla.errors import CorollaError
 
 VERSION = 2

@@ -1,9 +1,8 @@
 """The contents of a shard: its pieces, and the samples of each piece in order."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 SUFFIXES = (".tar", ".parquet", ".arrow")
 MAX_WORD = 1000  # characters of a class name
@@ -41,32 +40,3 @@ class LeftOut:
         self.counts[reason] += 1
         if len(named := self.names.setdefault(reason, [])) < MOST_NAMED:
             named.append(name)
-
-
-def read_samples(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
-    """The samples of one piece of a file in order; images that are not `wanted` are skipped unread.
-
-    Raises `DamageError` where the file is invalid, `OSError`, and `CorollaError` if a package is missing.
-    """
-    if path.suffix == ".tar":
-        from corolla.data.shards.tars import read_tar
-
-        return read_tar(path, wanted)
-    from corolla.data.shards.columns import read_columns
-
-    return read_columns(path, piece, wanted)
-
-
-def words_of(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
-    """The labels of the samples of every piece of a file, without reading an image; raises like `read_samples`.
-
-    Anything else in the file is added to `left`.
-    """
-    if path.suffix == ".tar":
-        from corolla.data.shards.tars import read_tar
-
-        yield (sample.word for sample in read_tar(path, lambda place: False, left))
-        return
-    from corolla.data.shards.columns import read_words
-
-    yield from read_words(path, left)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from corolla.data.listing import is_system_file
 from corolla.data.shards.headers import headers, is_ordinary
 from corolla.data.shards.samples import (
     MAX_IMAGE,
@@ -26,7 +25,8 @@ from corolla.data.shards.samples import (
     Sample,
     Wanted,
 )
-from corolla.data.table_columns import LABEL_NAMES
+from corolla.data.vocabulary import LABEL_NAMES
+from corolla.paths import is_system_file
 
 IMAGES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
 _LABELS = ("cls", "json", "txt")  # the first one with a label counts
