@@ -16,7 +16,7 @@ from torch import Tensor
 
 from corolla.models.vit import eager_attention
 from corolla.precision import name_of
-from corolla.training.machine import choose_device, hardware
+from corolla.training.runtime import choose_device, hardware
 
 HEADS = {"ViT-Ti/16": 3, "ViT-S/16": 6}
 SIDE, TOKENS = 64, (65, 197, 401, 577, 1025)  # width of a head; patches and class token, 576 at 384 pixels

@@ -1,12 +1,11 @@
-"""How much memory sets of many images take: tables and checks of ordinary files, and a training's epoch from shards.
+"""How much memory large data sets take: tables and checks of ordinary files, and a training epoch from shards.
 
     python benchmarks/big_sets.py [--largest] [listing] [checking] [streaming]
 
-Every figure is of a process of its own and of all processes that it starts, by the sum of their resident memory,
-looked at every 20 ms; what they share is counted in each. Data is made in a temporary folder first. Rows of a table
-and images that are checked are kept one by one, so memory grows with them, by so many bytes a row; what is streamed
-is not kept. With --largest a million rows, 100,000 files and 200,000 images in shards are among them; without, a
-tenth of each.
+Every figure is the sum of the resident memory of a new process and of all processes that it starts, sampled every
+20 ms; shared memory counts in each process. Data is made in a temporary folder first. Table rows and checked images are
+stored individually, and memory grows by a number of bytes per row; streamed images are not stored. With --largest the
+largest cases are a million rows, 100,000 files and 200,000 images in shards; without it, a tenth of each.
 """
 
 import argparse
@@ -38,7 +37,7 @@ SIDE = 64
 
 @dataclass(frozen=True)
 class Peak:
-    """What one process and its children took at most."""
+    """Peak memory of one process and its children, and its wall time."""
 
     megabytes: float
     seconds: float
@@ -53,7 +52,7 @@ def jpeg(number: int, side: int) -> bytes:
 
 
 def write_table(folder: Path, rows: int) -> Path:
-    """A table with a label, a split and a group for each of so many paths."""
+    """Write a table of `rows` paths, each with a label, a split and a group."""
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "table.csv"
     with table.open("w") as file:
@@ -66,7 +65,7 @@ def write_table(folder: Path, rows: int) -> Path:
 
 
 def write_files(folder: Path, count: int) -> Path:
-    """So many small images, each its own, and a table of them."""
+    """Write `count` different small images, and a table of them."""
     for number in range(count):
         path = folder / "images" / f"{number // 1000:04d}" / f"image-{number:08d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +74,7 @@ def write_files(folder: Path, count: int) -> Path:
 
 
 def write_images(folder: Path, count: int) -> Path:
-    """So many training images in shards as `corolla data shard` writes them, and a few to validate and test with."""
+    """Write `count` training images in shards like `corolla data shard`, and a few for validation and test."""
     folder.mkdir(parents=True, exist_ok=True)
     contents, shards = [jpeg(number, SIDE) for number in range(500)], []
     sizes = [("train", min(SHARD, count - first)) for first in range(0, count, SHARD)] + [("val", 200), ("test", 200)]
@@ -95,7 +94,7 @@ def write_images(folder: Path, count: int) -> Path:
 
 
 def listing(source: Path) -> None:
-    """Read a table's rows, and keep them with a run as a training does."""
+    """Read the rows of a table, and save them like a training does in its run."""
     from corolla.data.manifest import Manifest
     from corolla.data.sources import list_source
 
@@ -106,17 +105,17 @@ def listing(source: Path) -> None:
 
 
 def checking(source: Path) -> None:
-    """Open every image, hash it, look for copies: all that comes before a training."""
+    """Open and hash every image and find copies: everything before a training."""
     from corolla.data.sources import load_data
 
     load_data(source)
 
 
 def streaming(source: Path) -> None:
-    """One epoch of random views from shards."""
+    """One epoch of augmented images from shards."""
     from corolla.data.sources import load_data
     from corolla.training.recipe import Recipe
-    from corolla.training.streams import StreamingLoader
+    from corolla.training.streaming_loader import StreamingLoader
 
     stream = load_data(source).stream
     assert stream is not None
@@ -133,7 +132,7 @@ TASKS = {
 
 
 def peak_of(task: str, source: Path, cache: Path) -> Peak:
-    """Run a task in a process of its own, and watch it."""
+    """Run a task in a separate process, and sample its memory."""
     environment = os.environ | {"COROLLA_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, __file__, "--task", task, str(source)]
     begun, most = time.monotonic(), 0.0
@@ -163,7 +162,7 @@ def held(pid: int) -> float:
 
 
 def measured(task: str, count: int) -> Peak:
-    """Make the data of a task in so many rows or images, and measure it."""
+    """Make the data of a task with `count` rows or images, and measure it."""
     with tempfile.TemporaryDirectory() as scratch:
         source = TASKS[task][1](Path(scratch) / "data", count)
         return peak_of(task, source, Path(scratch) / "cache")
@@ -171,11 +170,11 @@ def measured(task: str, count: int) -> Peak:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", nargs="*", metavar="WHAT", help="some of listing, checking and streaming; all if none")
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="any of listing, checking and streaming (default: all)")
     parser.add_argument("--largest", action="store_true")
     parser.add_argument("--task", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.task:  # which must not load more than it needs
+    if asked.task:  # a measured process, which must not load more than it needs
         TASKS[asked.task[0]][0](Path(asked.task[1]))
         return
     from contender import processor
@@ -183,7 +182,7 @@ def main() -> None:
     scale = 10 if asked.largest else 1
     begun = time.monotonic()
     print(f"{os.cpu_count()} cores of {processor()}, Python {platform.python_version()}\n")
-    print("| what | how many | peak memory | each more | seconds |\n|---|--:|--:|--:|--:|")
+    print("| task | number | peak memory | per additional item | seconds |\n|---|--:|--:|--:|--:|")
     for task, what, largest in (
         ("listing", "rows of a table listed, saved and loaded", 100_000),
         ("checking", "files checked and split", 10_000),
@@ -198,7 +197,7 @@ def main() -> None:
             more = f"{growth:,.0f} bytes" if before else ""
             print(f"| {what} | {count:,} | {peak.megabytes:,.0f} MB | {more} | {peak.seconds:.0f} |", flush=True)
             before = count, peak.megabytes
-    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, the data's making included")
+    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, including the time to make the data")
 
 
 if __name__ == "__main__":

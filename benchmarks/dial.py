@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from corolla.training.machine import processor
+from corolla.training.runtime import processor
 
 MINUTES = {"two classes": 1.0, "102 classes": 3.0, "small images": 2.0, "photographs": 3.0, "six images": 1.0}
 

@@ -31,7 +31,7 @@ from corolla.explanations.deletion import STEPS, Curves, center_map, measure, ra
 from corolla.explanations.maps import METHODS, explain_pixels
 from corolla.progress import Progress, progress_for
 from corolla.report.curves import PRINTED
-from corolla.training.machine import hardware
+from corolla.training.runtime import hardware
 
 RESAMPLES = 10_000
 CHANCE, CENTER = "chance", "center of the image"

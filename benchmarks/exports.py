@@ -1,13 +1,12 @@
-"""The same images through everything that answers: the run, its exported files, the server, the page in a browser.
+"""The same images through every predictor: the run, its exported files, the server, the page in a browser.
 
     python benchmarks/exports.py flowers splits.csv
 
-Exports the run three times, asks about every image of the test split by each way, and prints one table: how many
-images each class got, how many are right, how many got the same answer as the run in single precision, and by how
-much a probability differs at most. The page computes a sample of 20 in a real browser (it decodes JPEGs itself). The
-size of each file and the seconds of an image follow, one at a time and in batches of 32, the median of interleaved
-rounds on this machine; and what `corolla predict` takes from its start to its end for one image, in seconds of CPU
-and of waiting, the median of interleaved rounds too.
+Exports the run three times, predicts the test split with each predictor, and prints one table: how many images each
+class got, how many predictions are correct, how many equal those of the run in single precision, and the largest
+difference of a probability. The page computes a sample of 20 in a real browser (it decodes JPEGs itself). Two more
+tables have the CPU time and wall time of `corolla predict` for one image, from start to end, and for each file its size
+and the time per image, one at a time and in batches of 32. Times are medians of interleaved rounds on this machine.
 """
 
 import argparse
@@ -30,11 +29,11 @@ from contender import processor
 from corolla.classifier import Classifier
 from corolla.data.decoding import read_image
 from corolla.data.sources import load_data
-from corolla.export.export import export
-from corolla.export.proof import measure_speeds
-from corolla.portable.backends import BACKENDS
-from corolla.portable.card import PRECISIONS
-from corolla.portable.predictor import OnnxPredictor
+from corolla.export.parity import measure_speeds
+from corolla.export.run_export import export
+from corolla.onnx_runtime.backends import BACKENDS
+from corolla.onnx_runtime.metadata import PRECISIONS
+from corolla.onnx_runtime.predictor import OnnxPredictor
 from corolla.precision import SINGLE, choose_precision
 from corolla.predictor import Predictor
 from corolla.progress import progress_for
@@ -51,14 +50,14 @@ def answers_of(predictor: Predictor, paths: Sequence[Path]) -> Rows:
 
 
 def answers_of_whole(predictor: OnnxPredictor, paths: Sequence[Path]) -> Rows:
-    """The same, of images that the file itself crops and resizes."""
+    """The same, for images that the file itself crops and resizes."""
     rows = [predictor.compute(np.asarray(read_image(path))[None], ["probabilities"])[0] for path in paths]
     return np.concatenate(rows).astype(np.float64)
 
 
 @contextmanager
 def serving(what: str) -> Iterator[str]:
-    """The address of a server."""
+    """Start a server; yields its address."""
     command = [sys.executable, "-m", "corolla", "serve", what, "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
@@ -83,7 +82,7 @@ def answers_of_server(address: str, paths: Sequence[Path], classes: Sequence[str
 
 
 def answers_of_page(address: str, paths: Sequence[Path], classes: Sequence[str]) -> Rows:
-    """The same, by the page that computes in a browser; it tells tenths of a percent."""
+    """The same, by the page that computes in a browser; it shows tenths of a percent."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from browser import opened
 
@@ -103,9 +102,9 @@ def answers_of_page(address: str, paths: Sequence[Path], classes: Sequence[str])
 
 
 def cold_starts(ways: dict[str, list[str]], photo: Path) -> dict[str, tuple[float, float]]:
-    """Seconds of CPU and of waiting of a whole process, the medians of interleaved rounds."""
+    """CPU seconds and wall seconds of a whole process, medians of interleaved rounds."""
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for turn in range(ROUNDS + 1):  # the first brings the files into memory
+    for turn in range(ROUNDS + 1):  # the first round brings the files into memory
         for name, (what, *options) in ways.items():
             before, begun = os.times(), time.perf_counter()
             command = [sys.executable, "-m", "corolla", "predict", what, str(photo), *options]
@@ -128,14 +127,14 @@ def row(name: str, rows: Rows, reference: Rows, labels: NDArray[np.int64], class
 
 
 def main() -> None:
-    """Export, ask, and print the tables."""
+    """Export, predict, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
     parser.add_argument("data", help="labeled images with training, validation and test splits")
     arguments = parser.parse_args()
     manifest = load_data(arguments.data)
     single = Classifier.load(arguments.run, precision=SINGLE)
-    usual = Classifier.load(arguments.run, precision=choose_precision("cpu"))  # what `--precision bf16` is for
+    usual = Classifier.load(arguments.run, precision=choose_precision("cpu"))  # the choice of `--precision bf16`
     classes, examples = single.classes, manifest.split("test")
     paths = [manifest.locate(example) for example in examples]
     labels = np.array([classes.index(example.label) for example in examples])
@@ -146,7 +145,7 @@ def main() -> None:
             export(arguments.run, file, precision, arguments.data, progress.stage)
         reference = answers_of(single, paths)
         print(f"{processor()}\n")
-        print(f"| way | images | answers: {' / '.join(classes)} | right | the same as the run | largest difference |")
+        print(f"| predictor | images | predictions: {' / '.join(classes)} | correct | same as the run | largest difference |")
         print("|---|---|---|---|---|---|")
         print(row("the run, float32", reference, reference, labels, classes), flush=True)
         own = f"the run, {usual.precision.mixed}"
@@ -159,14 +158,14 @@ def main() -> None:
                 speeds[name] = portable.infer
                 print(row(name, answers_of(portable, paths), reference, labels, classes), flush=True)
         whole = answers_of_whole(OnnxPredictor.load(files["fp32"]), paths)
-        print(row("fp32, sized by the file itself", whole, reference, labels, classes), flush=True)
+        print(row("fp32, cropped and resized by the file itself", whole, reference, labels, classes), flush=True)
         with serving(str(files["fp32"])) as address:
             served = answers_of_server(address, paths, classes)
             print(row("fp32, the server", served, reference, labels, classes), flush=True)
             page = answers_of_page(address, paths[sample][:ON_THE_PAGE], classes)
             chosen = reference[sample][:ON_THE_PAGE], labels[sample][:ON_THE_PAGE]
             print(row("fp32, the page in a browser", page, *chosen, classes))
-            print(row("the run, float32, of the same", chosen[0], *chosen, classes), flush=True)
+            print(row("the run, float32, on the same images", chosen[0], *chosen, classes), flush=True)
         batch = np.stack([np.asarray(single.read(path)) for path in paths[:32]])
         cold = cold_starts(
             {"the run": [arguments.run]}
@@ -177,10 +176,10 @@ def main() -> None:
             },
             paths[0],
         )
-        print("\n| `corolla predict`, one image | CPU | waiting |\n|---|---|---|")
+        print("\n| `corolla predict`, one image | CPU time | wall time |\n|---|---|---|")
         for name, (cpu, wall) in cold.items():
             print(f"| {name} | {cpu:.2f} s | {wall:.2f} s |")
-        print("\n| way | size of the file | one image | one of a batch of 32 |\n|---|---|---|---|")
+        print("\n| predictor | size of the file | one image | one of a batch of 32 |\n|---|---|---|---|")
         for name, speed in zip(speeds, measure_speeds(list(speeds.values()), batch, progress.stage), strict=True):
             file = files.get(name.partition(",")[0])  # type: ignore[call-overload]
             size = f"{file.stat().st_size / 1e6:.1f} MB" if file else ""

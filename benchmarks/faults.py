@@ -1,10 +1,11 @@
-"""What may break while corolla works, done to real processes and real files, and what is left afterwards.
+"""Breaks real processes and real files while corolla works, and checks the result.
 
     python benchmarks/faults.py [--only kill full ...] [--tries 20] [--seed 0]
 
-Every experiment trains a small model on painted images, breaks something at a moment or place drawn by the seed, goes
-on with `--resume`, and holds weights, calibration, history and figures of the run against those of an unbroken one, to
-the last bit. Ends with 1 if anything was lost. Small disks and read-only folders need root, or `unshare -Urm` in front.
+Every experiment trains a small model on painted images, breaks something at a random moment or place drawn by the seed,
+resumes with `--resume`, and compares weights, calibration, history and figures of the run bit by bit with those of an
+uninterrupted one. Exit status 1 if anything was lost. Small disks and read-only folders need root, or `unshare -Urm` in
+front.
 """
 
 import argparse
@@ -20,10 +21,10 @@ from breaking import clocks, disks, flips, killing
 from breaking.flips import Flips
 from breaking.process import commands
 from breaking.setting import Setting, Tally
-from corolla.training.machine import hardware
+from corolla.training.runtime import hardware
 
 INTERRUPTS, TERMINATES = (signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGTERM)
-# By name: how often it is tried unless told otherwise, whether it needs a disk of its own, and what is done.
+# By name: the default number of tries, whether it needs its own disk, and the function that does it.
 EXPERIMENTS: dict[str, tuple[int, bool, Callable[[Setting, int], Tally]]] = {
     "kill": (20, False, killing.kill_at_random_moments),
     "interrupt": (5, False, lambda s, n: killing.stop_twice(s, n, INTERRUPTS, 130, "Ctrl-C twice, then `--resume`")),
@@ -48,8 +49,8 @@ FLIPS: dict[str, tuple[int, Callable[[Setting, int], list[Flips]]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=[*EXPERIMENTS, *FLIPS], help="these experiments")
-    parser.add_argument("--tries", type=int, help="so many of each")
+    parser.add_argument("--only", nargs="+", choices=[*EXPERIMENTS, *FLIPS], help="only these experiments")
+    parser.add_argument("--tries", type=int, help="number of tries of each experiment")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     wanted, mounts = set(asked.only or [*EXPERIMENTS, *FLIPS]), disks.can_mount()
@@ -61,7 +62,7 @@ def main() -> int:
             if name not in wanted:
                 continue
             if needs_disk and not mounts:
-                print(f"{name} needs a disk of its own: run as root, or with `unshare -Urm` in front", file=sys.stderr)
+                print(f"{name} needs its own disk: run as root, or with `unshare -Urm` in front", file=sys.stderr)
                 continue
             tallies.append(experiment(setting, asked.tries or tries))
             print(tallies[-1].row(), *tallies[-1].wrong, sep="\n", file=sys.stderr, flush=True)
@@ -78,7 +79,7 @@ def main() -> int:
         print("\n| one bit flipped in | tried | refused | made again | harmless | wrong | seconds |")
         print("|---|--:|--:|--:|--:|--:|--:|")
         print(*(count.row() for count in counts), sep="\n")
-    print(f"\nOn {hardware(torch.device('cpu'))}; one unbroken training takes {setting.seconds:.1f} s.")
+    print(f"\nOn {hardware(torch.device('cpu'))}; one uninterrupted training takes {setting.seconds:.1f} s.")
     return 0 if all(each.good for each in (*tallies, *counts)) else 1
 
 

@@ -1,12 +1,12 @@
-"""What a training on a GPU spends its time on, and whether the minutes hold there.
+"""What a training on a GPU spends its time on, and whether it keeps the time budget.
 
     python benchmarks/gpu.py splits.csv --out runs/gpu
 
-Trains the scratch recipe's model for a few epochs at 64, 96 and 160 px, and by the dial for one and three minutes,
-each in a process of its own, and prints Markdown tables: images a second over whole epochs, the share of an epoch that
-is not training steps, what a validation takes, and the minutes asked for beside those the whole command took.
-`--source FOLDER` measures another checkout's `src` beside this one, in turns. Without a GPU nothing is measured,
-unless `--device cpu` asks for it.
+Trains the scratch recipe's model for a few epochs at 64, 96 and 160 px, and with budgets of one and three minutes,
+each in a separate process, and prints Markdown tables: images per second over whole epochs, the fraction of an epoch
+outside training steps, the time of a validation, and the minutes requested and taken by the whole command.
+`--source FOLDER` also measures the `src` of another checkout, in turns. Without a GPU nothing is measured,
+except with `--device cpu`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ MINUTES = (1.0, 3.0)
 
 
 def train(data: str, run: Path, source: str, *options: str) -> float:
-    """Run `corolla train` of the code in `source` and return the wall seconds of the whole process."""
+    """Run `corolla train` with the code in `source` and return the wall seconds of the whole process."""
     started = time.monotonic()
     command = [sys.executable, "-m", "corolla", "train", data, "--out", str(run), *options]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": source}, capture_output=True, text=True)
@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--source", help="the src folder of another checkout, measured beside this one's")
+    parser.add_argument("--source", help="the src folder of another checkout, measured in turns with this one")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--minutes", type=float, nargs="*", default=MINUTES)
@@ -99,14 +99,14 @@ def main() -> None:
     import torch
 
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("there is no GPU here; --device cpu measures the same on the processor")
+        raise SystemExit("there is no GPU on this machine; --device cpu runs the same measurements on the CPU")
     name = torch.cuda.get_device_name() if arguments.device == "cuda" else arguments.device
     print(f"torch {torch.__version__} on {name}, {os.cpu_count()} processor cores\n", flush=True)
     sources = ({"before": arguments.source} if arguments.source else {}) | {"now": here}
     table = overheads(arguments.data, arguments.out, sources, arguments.device, arguments.epochs)
-    show("code, px, images/s, s an epoch, not steps, s a validation, s the whole command", table)
+    show("code, px, images/s, s per epoch, outside steps, s per validation, s in total", table)
     show(
-        "minutes asked, taken, off, model, epochs, test",
+        "minutes requested, minutes taken, difference, model, epochs, test",
         dial(arguments.data, arguments.out, here, arguments.device, arguments.minutes),
     )
 

@@ -1,13 +1,13 @@
-"""How many wrong labels `corolla audit` finds: some are planted, and the most suspicious are looked at.
+"""How many wrong labels `corolla audit` finds: errors are planted and compared with the most suspicious labels.
 
     python benchmarks/planted_errors.py splits.csv --weights flowers --weights efficientnet-lite0
     python benchmarks/planted_errors.py painted --weights flowers
 
-A share of all labels, drawn anew for each seed, is changed to another class at random, and the audit is run on a table
-with these labels. "At the planted count" looks at as many of the most suspicious labels as were planted, so that
-precision and recall are one figure. "As told" is the list that the audit itself calls likely wrong. Labels that were
-wrong before anything was planted count against both. The bundled `flowers` learned from the training images of
-flower_photos by their right labels, so errors planted in the others stand in a row of their own.
+For each seed, a random fraction of all labels is changed to another class, and the audit runs on a table with these
+labels. "At the planted count" takes as many of the most suspicious labels as errors were planted, which makes precision
+and recall equal. "Reported" is the list that the audit itself calls likely wrong. Labels that were wrong before lower
+both. The bundled `flowers` was trained on the training images of flower_photos with their correct labels; errors planted
+in the other splits therefore have a row of their own.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from corolla.audit.audit import audit
 from corolla.audit.labels import LabelCheck
+from corolla.audit.run_audit import audit
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
 from corolla.progress import Progress, progress_for
-from corolla.training.machine import hardware
+from corolla.training.runtime import hardware
 
 PARTS = {"all": ("train", "val", "test"), "train": ("train",), "val and test": ("val", "test")}
 
@@ -37,35 +37,35 @@ class Found:
     """How many of the errors planted in one part of the images were found."""
 
     planted: int
-    first: int  # of them among as many of the most suspicious
-    told: int  # labels that are called likely wrong
-    right: int  # of these that were planted
+    first: int  # of them, among the `planted` most suspicious labels
+    told: int  # labels reported as likely wrong
+    right: int  # of the reported labels, those that were planted
 
     @property
     def recall(self) -> float:
-        """At the planted count, where precision is the same."""
+        """At the planted count, where precision equals recall."""
         return self.first / self.planted
 
     @property
     def told_precision(self) -> float:
-        """Of the list that is told; 1 of an empty one."""
+        """Of the reported list; 1 for an empty one."""
         return self.right / self.told if self.told else 1.0
 
     @property
     def told_recall(self) -> float:
-        """Of the list that is told."""
+        """Of the reported list."""
         return self.right / self.planted
 
 
 def plant(manifest: Manifest, share: float, seed: int) -> dict[str, str]:
-    """Paths and wrong labels of `share` of all images, drawn at random, each of another class at random."""
+    """Paths and wrong labels of a random `share` of all images; each label is another class at random."""
     dice = random.Random(seed)
     chosen = dice.sample(manifest.examples, round(share * len(manifest.examples)))
     return {e.path: dice.choice([name for name in manifest.classes if name != e.label]) for e in chosen}
 
 
 def write_table(manifest: Manifest, wrong: dict[str, str], table: Path) -> None:
-    """The images with their splits and groups, and the wrong labels where there are some."""
+    """Write the images with their splits and groups, with the wrong labels where planted."""
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("path", "label", "split", "group"))
@@ -100,7 +100,7 @@ def one_seed(
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and range, in per cent."""
+    """Mean and range in percent."""
     return f"{statistics.mean(values):.1%} ({min(values):.1%} to {max(values):.1%})"
 
 
@@ -123,10 +123,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--weights", action="append", required=True)
-    parser.add_argument("--share", type=float, default=0.05, help="of the labels that are made wrong")
+    parser.add_argument("--share", type=float, default=0.05, help="fraction of the labels that is made wrong")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
-    print("| features of | images | planted | at the planted count | told | precision | recall |")
+    print("| features of | images | planted | at the planted count | reported | precision | recall |")
     print("|---|---|---|---|---|---|---|")
     minutes = {}
     with TemporaryDirectory() as folder, progress_for() as progress:

@@ -17,7 +17,7 @@ from corolla.bench.epochs import EpochCost, measure_epochs
 from corolla.bench.images import gather
 from corolla.painted import paint
 from corolla.progress import Progress
-from corolla.training.machine import Runtime, choose_device, usual_workers
+from corolla.training.runtime import Runtime, choose_device, usual_workers
 from referee import Hall, wall_seconds
 
 READY = 192  # painted images that the epochs are measured on

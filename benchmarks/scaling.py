@@ -30,9 +30,9 @@ from corolla.bench.models import PASSES, measure_training, one_a_class
 from corolla.models.names import vit_config
 from corolla.models.summary import model_summary
 from corolla.progress import Progress
-from corolla.training.machine import Runtime, hardware
 from corolla.training.muon import ITERATIONS
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime, hardware
 from corolla.training.trainer import Trainer
 from several_processes import Way
 

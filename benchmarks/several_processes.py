@@ -123,7 +123,7 @@ def worker(data: str, out: str, asked: str) -> None:
     """One process of a training: float32, with every step's loss written down by the main one."""
     import corolla
     from corolla.precision import Precision
-    from corolla.training import machine
+    from corolla.training import runtime as machine
     from corolla.training.trainer import Trainer
 
     machine.choose_precision = lambda device: Precision("no", "two trainings are compared")
@@ -165,7 +165,7 @@ def weights_apart(one: Result, other: Result) -> float:
 def main() -> None:
     """Train every way and print a table."""
     from corolla.painted import paint_dataset
-    from corolla.training.machine import processor
+    from corolla.training.runtime import processor
 
     with TemporaryDirectory(prefix="corolla-") as scratch:
         data = Path(scratch) / "painted"

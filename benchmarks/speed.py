@@ -1,13 +1,13 @@
-"""How fast corolla is beside timm, transformers, torchvision and a notebook's loop, on the CPU of this machine.
+"""The speed of corolla, timm, transformers, torchvision and a notebook's loop, on the CPU of this machine.
 
     python benchmarks/speed.py
     python benchmarks/speed.py --images flower_photos
     python benchmarks/speed.py --measures train predict --repeats 7 --environment here
 
-The contenders (`contenders/`) are processes of their own that take turns, so what slows the machine slows all alike.
-Each has ViT-Ti/16 or ViT-S/16 with random weights, 224 px, 5 classes, and its library's documented defaults. The peers
-run in a virtual environment of their own, made at the first call, or with `--environment here` in this one. A cell is
-the median of the rounds; in brackets is how many times as good corolla is. Every figure follows as one line of JSON.
+The contenders (`contenders/`) are separate processes that take turns, and a slow phase of the machine affects all of
+them. Each has ViT-Ti/16 or ViT-S/16 with random weights, 224 px, 5 classes, and its library's documented defaults. The
+peers run in their own virtual environment, made at the first call, or in this one with `--environment here`. A cell is
+the median of the rounds; the number in brackets is the advantage of corolla. The last line has all figures as JSON.
 Linux or macOS.
 """
 
@@ -30,7 +30,7 @@ MEASURES = ("train", "predict", "images", "cold", "memory")
 
 
 class Speed:
-    """The measures by name, each giving lines of the table."""
+    """The measurements by name; each yields lines of the table."""
 
     def __init__(self, hall: Hall, folder: Path, work: Path, repeats: int, seconds: float, workers: int) -> None:
         self.hall, self.folder, self.work = hall, folder, work
@@ -39,18 +39,18 @@ class Speed:
         self.files = files[:: max(len(files) // ASKED, 1)][:ASKED]
 
     def rounds(self, names: Sequence[str], do: str, **request: object) -> dict[str, list[Answer]]:
-        """Each contender's answers, one a round, all rounds from the same process."""
+        """Each contender's results, one per round, all rounds from the same process."""
         with self.hall.called(names) as contenders:
             return in_turns(names, self.repeats, lambda name: contenders[name].ask(do, **request))
 
     def train(self) -> Iterator[Measured]:
-        """Steps on tensors at hand."""
+        """Training steps on tensors in memory."""
         for model, name in MODELS.items():
             answers = self.rounds(COLUMNS, "train", model=model, seconds=self.seconds, steps=3)
             yield Measured(f"training {name}, batches of 32, images/s", True, each(answers, "images_per_second"))
 
     def predict(self) -> Iterator[Measured]:
-        """From JPEG files to class probabilities, many and one at a time."""
+        """From JPEG files to class probabilities, in batches and one at a time."""
         for model, name in MODELS.items():
             for batch, asked in ((32, "batches of 32"), (1, "one at a time")):
                 request = {"model": model, "seconds": self.seconds, "steps": 1, "batch": batch, "files": self.files}
@@ -58,21 +58,21 @@ class Speed:
                 yield Measured(f"prediction {name}, {asked}, images/s", True, each(answers, "images_per_second"))
 
     def images(self) -> Iterator[Measured]:
-        """Training images from the files, without a model."""
+        """Augmented training images from the files, without a model."""
         for policy in ("none", "light", "trivial"):
             request = {"folder": str(self.folder), "policy": policy, "workers": self.workers}
             answers = self.rounds(("corolla", "torchvision"), "images", **request)
             for key, epoch in (("first", "first epoch"), ("later", "later epochs")):
-                yield Measured(f"views, policy {policy}, {epoch}, images/s", True, each(answers, key))
+                yield Measured(f"augmentation, policy {policy}, {epoch}, images/s", True, each(answers, key))
 
     def cold(self) -> Iterator[Measured]:
-        """Whole processes that answer for one image."""
+        """Whole processes that predict one image."""
         commands = self.hall.starts(("corolla", "transformers", "timm"), self.work, self.files[0])
         answers = in_turns(tuple(commands), self.repeats, lambda name: {"seconds": wall_seconds(commands[name])})
         yield Measured("cold start, ViT-S/16, one image, s", False, each(answers, "seconds"))
 
     def memory(self) -> Iterator[Measured]:
-        """The most that a process of its own ever holds."""
+        """The peak memory of a separate process."""
 
         def peak(do: str, **request: object) -> dict[str, list[Answer]]:
             names = COLUMNS if do == "train" else ANSWERING
@@ -87,12 +87,12 @@ class Speed:
 
 
 def each(answers: dict[str, list[Answer]], key: str) -> dict[str, list[float]]:
-    """One figure of every answer."""
+    """One figure of every result."""
     return {name: [answer[key] for answer in given] for name, given in answers.items()}
 
 
 def gathered(hall: Hall, source: Path | None, work: Path, count: int) -> Path:
-    """A tree of `count` JPEG images, as many of each of the first five classes of `source`, or painted once."""
+    """A tree of `count` JPEG images, evenly from the first five classes of `source`, or painted once."""
     if source is None:
         folder = work / f"painted_{count}"
         if len(list(folder.glob("*/*"))) < count:
@@ -112,7 +112,7 @@ def gathered(hall: Hall, source: Path | None, work: Path, count: int) -> Path:
 
 
 def versions(hall: Hall) -> str:
-    """Hardware and versions, in words."""
+    """Hardware and versions as text."""
     facts = [hall.asked_once(name, "about") for name in COLUMNS]
     named: dict[str, str] = {}
     for fact in facts:
@@ -129,12 +129,12 @@ def main() -> None:
     """Print the table as it grows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
-    parser.add_argument("--repeats", type=int, default=5, help="rounds of every measure")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of training or predicting in a round, at least")
-    parser.add_argument("--images", type=Path, help="a tree of five class folders of JPEGs; else they are painted")
-    parser.add_argument("--count", type=int, default=960, help="images of an epoch")
-    parser.add_argument("--work", type=Path, default=Path("runs/speed"), help="where the environment and the logs go")
-    parser.add_argument("--environment", help="the peers' virtual environment, WORK/peers by default; here: this one")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds of every measurement")
+    parser.add_argument("--seconds", type=float, default=8.0, help="minimum time of training or prediction in a round")
+    parser.add_argument("--images", type=Path, help="a tree of five class folders of JPEGs; by default images are painted")
+    parser.add_argument("--count", type=int, default=960, help="images per epoch")
+    parser.add_argument("--work", type=Path, default=Path("runs/speed"), help="folder for the environment and the logs")
+    parser.add_argument("--environment", help="virtual environment of the peers (default: WORK/peers); `here` is this one")
     arguments = parser.parse_args()
     work = arguments.work.absolute()
     if arguments.environment == "here":
@@ -146,7 +146,7 @@ def main() -> None:
     workers = max(min((os.cpu_count() or 1) // 2, 8), 1)  # as `corolla train` chooses
     speed = Speed(hall, folder, work, arguments.repeats, arguments.seconds, workers)
     made = sum(1 for _ in folder.glob("*/*"))
-    print(f"{versions(hall)}; {made} images; processes for views: {workers}; rounds: {arguments.repeats}\n")
+    print(f"{versions(hall)}; {made} images; data loading processes: {workers}; rounds: {arguments.repeats}\n")
     print(header(), flush=True)
     samples = {}
     for measure in arguments.measures:

@@ -1,4 +1,4 @@
-"""The table of `speed.py`: medians, and how many times as good corolla is."""
+"""The table of `speed.py`: medians, and the advantage of corolla."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ COLUMNS = (OURS, "timm", "transformers", "torchvision", "notebook")
 
 @dataclass(frozen=True)
 class Measured:
-    """One line: what was measured and in which unit, and each contender's figures, one a round."""
+    """One line: what was measured, in which unit, and each contender's figures, one per round."""
 
     what: str
     more_is_better: bool
@@ -18,23 +18,23 @@ class Measured:
 
 
 def advantage(ours: Sequence[float], theirs: Sequence[float], more_is_better: bool) -> float:
-    """How many times as good ours is: the median over the rounds, since what slows a round slows both."""
+    """How many times better ours is: the median of the ratios per round, because a slow round slows both."""
     pairs = zip(ours, theirs, strict=True)
     return statistics.median(mine / other if more_is_better else other / mine for mine, other in pairs)
 
 
 def shown(value: float) -> str:
-    """A figure to three digits or so, never with an exponent."""
+    """A figure with about three digits, never with an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def header() -> str:
-    """The first two lines."""
+    """The first two lines of the table."""
     return f"| | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}"
 
 
 def row(measured: Measured) -> str:
-    """One line: the median of each contender, and in brackets how many times as good corolla is."""
+    """One line: the median of each contender, and in brackets the advantage of corolla."""
     cells = []
     for name in COLUMNS:
         if name not in measured.samples:

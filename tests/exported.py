@@ -8,9 +8,9 @@ import onnx
 import pytest
 
 from corolla.classifier import Classifier
-from corolla.export import export
+from corolla.export import run_export as export
 from corolla.export.onnx import build
-from corolla.portable.card import OnnxMetadata, Precision
+from corolla.onnx_runtime.metadata import OnnxMetadata, Precision
 from shapes import build_chance, calibrate_by_chance
 
 

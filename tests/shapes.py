@@ -8,9 +8,9 @@ from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.precision import Precision
 from corolla.preprocessing import Preprocessing
-from corolla.trust.calibration import Calibration
-from corolla.trust.conformal import Conformal
-from corolla.trust.novelty import KINDS, Kind, Novelty, Score
+from corolla.uncertainty.calibration import Calibration
+from corolla.uncertainty.conformal import Conformal
+from corolla.uncertainty.novelty import KINDS, Kind, Novelty, Score
 
 SIZE = (16, 40)
 SINGLE = Precision("no", "numbers are compared")

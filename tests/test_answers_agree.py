@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import corolla
-from corolla.bulk.predict import predict as predict_many
+from corolla.batch_inference.run import predict as predict_many
 from corolla.classifier import Classifier
 from corolla.cli import main
 from corolla.errors import CorollaError
-from corolla.export.export import export
+from corolla.export.run_export import export
 from corolla.precision import SINGLE, choose_precision
 from corolla.run import Run
 from corolla.server.model import load_served

@@ -14,26 +14,26 @@ import typer
 from PIL import Image
 
 import corolla
-from corolla.audit.audit import audit
-from corolla.bulk.predict import predict as predict_many
+from corolla.audit.run_audit import audit
+from corolla.batch_inference.run import predict as predict_many
 from corolla.cache import cache_folder
 from corolla.classifier import Classifier
 from corolla.cli import main
 from corolla.cli.app import app
-from corolla.data.given import read_given
+from corolla.data.image_input import read_given
 from corolla.data.sharding import write_shards
 from corolla.data.sources import glance, is_word, list_source, refuse_untrainable
 from corolla.data.streams.finding import find
 from corolla.evaluation.evaluate import asked_about, asked_of, evaluate_data, read_labeled
 from corolla.explanations.maps import explain, explain_all
-from corolla.export.export import card_of, export
 from corolla.export.images import labeled_images
 from corolla.export.images import refuse as refuse_export
+from corolla.export.run_export import card_of, export
+from corolla.onnx_runtime.explaining import explain_by_file
+from corolla.onnx_runtime.predictor import OnnxPredictor
 from corolla.painted import paint_dataset
 from corolla.paths import at, word
-from corolla.portable.explaining import explain_by_file
-from corolla.portable.predictor import OnnxPredictor
-from corolla.pretrained import run_folder
+from corolla.pretrained import is_exported, run_folder
 from corolla.run import find_run
 from corolla.server.model import load_served
 from corolla.training.resuming import added, place_of
@@ -61,14 +61,14 @@ def pushed() -> None:
 # Every function that takes a path, and a call with paths in the home directory: what it gives is true.
 CALLS: dict[str, Callable[[], object]] = {
     "corolla.loading.load": lambda: corolla.load(RUN).classes == ("blue", "green", "red") == corolla.load(FILE).classes,
-    "corolla.audit.audit.audit": lambda: audit(PHOTOS, RUN).labels,
-    "corolla.bulk.predict.predict": lambda: (
+    "corolla.audit.run_audit.audit": lambda: audit(PHOTOS, RUN).labels,
+    "corolla.batch_inference.run.predict": lambda: (
         predict_many(RUN, PHOTOS, "~/new/all.parquet").rows == 60
         and predict_many(FILE, ["~/photos/red", Path("~/photos/bl*/*.png")], "~/new/two.parquet").rows == 40
         and at("~/new/two.parquet").is_file()
     ),
     "corolla.classifier.Classifier.load": lambda: classifier().classes,
-    "corolla.data.given.read_given": lambda: read_given(PHOTO).size == read_given(Path(PHOTO)).size == (48, 40),
+    "corolla.data.image_input.read_given": lambda: read_given(PHOTO).size == read_given(Path(PHOTO)).size == (48, 40),
     "corolla.painted.dataset.paint_dataset": lambda: paint_dataset("~/new/painted", 5, size=16).is_relative_to(at("~")),
     "corolla.data.streams.finding.find": lambda: find("~/shards/*.tar"),
     "corolla.data.sharding.write_shards": lambda: write_shards(PHOTOS, "~/new/shards")["shards"],
@@ -86,16 +86,16 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.explanations.maps.explain_all": lambda: isinstance(
         next(explain_all(classifier(), [PHOTO], ["rollout"]))[1], list
     ),
-    "corolla.export.export.export": lambda: (
+    "corolla.export.run_export.export": lambda: (
         export(RUN, "~/new/file.onnx", data=PHOTOS).n and at("~/new/file.onnx").is_file()
     ),
-    "corolla.export.export.card_of": lambda: card_of(RUN, classifier(), "fp32").name == "run",
+    "corolla.export.run_export.card_of": lambda: card_of(RUN, classifier(), "fp32").name == "run",
     "corolla.export.images.labeled_images": lambda: labeled_images(RUN, PHOTOS, quiet).examples,
     "corolla.export.images.refuse": lambda: refuse_export(RUN, Path("new.onnx"), PHOTOS) is None,
-    "corolla.portable.explaining.explain_by_file": lambda: isinstance(
+    "corolla.onnx_runtime.explaining.explain_by_file": lambda: isinstance(
         next(explain_by_file(OnnxPredictor.load(FILE), [PHOTO]))[1], list
     ),
-    "corolla.portable.predictor.OnnxPredictor.load": lambda: OnnxPredictor.load(FILE).classes,
+    "corolla.onnx_runtime.predictor.OnnxPredictor.load": lambda: OnnxPredictor.load(FILE).classes,
     "corolla.predictor.Predictor.predict": lambda: classifier().predict([PHOTO, Path(PHOTO)]),
     "corolla.predictor.Predictor.predict_proba": lambda: classifier().predict_proba([PHOTO]).shape == (1, 3),
     "corolla.predictor.Predictor.outputs": lambda: classifier().outputs([PHOTO]),
@@ -105,6 +105,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "corolla.predictor.Predictor.predict_iter": lambda: bool(next(classifier().predict_iter([PHOTO])).label),  # type: ignore[union-attr]
     "corolla.predictor.Predictor.read": lambda: hasattr(classifier().read(PHOTO), "shape"),
     "corolla.predictor.Predictor.pixels": lambda: classifier().pixels(PHOTO).shape == (16, 16, 3),
+    "corolla.pretrained.is_exported": lambda: is_exported(FILE) and not is_exported(RUN),
     "corolla.pretrained.run_folder": lambda: (run_folder(RUN) / "config.json").is_file(),
     "corolla.run.find_run": lambda: find_run(RUN).check().classes,
     "corolla.server.model.load_served": lambda: load_served(FILE).file.is_file(),  # type: ignore[union-attr]
@@ -128,8 +129,9 @@ CALLS: dict[str, Callable[[], object]] = {
 }
 # What the path is for there is an error's text, or it was expanded before.
 ONLY_TOLD = {
-    "corolla.audit.audit.refusal", "corolla.data.sources.split_listing", "corolla.evaluation.evaluate.check_unchanged",
-    "corolla.training.beforehand.refuse", "corolla.training.resuming.told_of",
+    "corolla.audit.run_audit.refusal", "corolla.data.sources.split_listing",
+    "corolla.evaluation.evaluate.check_unchanged", "corolla.training.preflight.refuse",
+    "corolla.training.resuming.told_of",
 }  # fmt: skip
 COMMANDS = {
     "predict": ["predict", RUN, "~/photos/red", "--csv", "~/new/answers.csv", "--plot", "~/new/grid.png"],

@@ -8,9 +8,9 @@ import torch
 from corolla.data.sources import load_data
 from corolla.precision import Precision, choose_precision, name_of
 from corolla.progress import Progress
-from corolla.training import machine
-from corolla.training.machine import Runtime
+from corolla.training import runtime as machine
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 HALF = Precision("bf16", "the test asks for it")

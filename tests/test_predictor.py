@@ -14,7 +14,7 @@ from corolla.classifier import Classifier
 from corolla.data.decoding import ImageError
 from corolla.errors import CorollaError
 from corolla.export.onnx import with_card
-from corolla.portable.predictor import OnnxPredictor
+from corolla.onnx_runtime.predictor import OnnxPredictor
 from corolla.predictor import Predictor
 from shapes import noises
 
@@ -96,7 +96,7 @@ def test_images_of_any_series_are_predicted_one_after_the_other(predictor: Predi
     rest = list(predictions)
     assert len(rest) == 199
     assert isinstance(rest[2], ImageError)
-    assert first == predictor.predict(IMAGES[:32], top=2)[0]
+    assert first.label == predictor.predict(IMAGES[0]).label
     proba = predictor.predict_proba(IMAGES)
     assert proba.shape == (len(IMAGES), len(predictor.classes))
     assert [predictor.classes[row.argmax()] for row in proba] == [one.label for one in predictor.predict(IMAGES)]

@@ -202,7 +202,7 @@ def test_weights_of_another_shape_are_named(run: Run) -> None:
     save_file(state, run.weights)
     with pytest.raises(CorollaError) as caught:
         run.load_model()
-    for words in ("1 missing (norm.bias)", "1 unexpected (registers)", "3 of another shape", "(48,), should be (32,)"):
+    for words in ("1 missing (norm.bias)", "1 unexpected (reg_token)", "3 of another shape", "(48,), should be (32,)"):
         assert words in str(caught.value)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from breaking.process import Ended
 from breaking.setting import Setting, Tally
+from corolla.checksummed import load_sealed
 from corolla.run import Run
-from corolla.sealed import load_sealed
 
 MEGABYTES = 8  # of the small disk: room for one run and a half
 PAGE = 4096

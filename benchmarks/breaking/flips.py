@@ -13,15 +13,15 @@ import torch
 from breaking.disks import killed_after
 from breaking.setting import Setting, Tally
 from corolla.bench.images import cache_at
+from corolla.checksummed import DamagedError, load_sealed
 from corolla.data.checking import check
+from corolla.data.decoded_cache import cache_decoded
 from corolla.data.manifest import Manifest
-from corolla.data.pixels import cache_decoded
 from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
 from corolla.run import Run
-from corolla.sealed import DamagedError, load_sealed
 from corolla.training.features import image_features
-from corolla.trust.calibration import Calibration
+from corolla.uncertainty.calibration import Calibration
 
 HEAD = 0.5  # the share of flips in the first bytes, where names, types and checksums are
 HEAD_BYTES = 2048

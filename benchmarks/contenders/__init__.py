@@ -1,1 +1,1 @@
-"""The contenders of `speed.py`, a process each: `python -m contenders.timm_side`, from the folder above."""
+"""The contenders of `speed.py`, one process each: `python -m contenders.timm_side`, from the parent folder."""

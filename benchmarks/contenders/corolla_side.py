@@ -1,4 +1,4 @@
-"""corolla as `speed.py` asks it: its own training step, its own classifier, its own images."""
+"""corolla as a contender of `speed.py`: its own training step, classifier and data loading."""
 
 import gc
 import os
@@ -21,12 +21,12 @@ from corolla.precision import choose_precision
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Config, Run
-from corolla.training.machine import Runtime
 from corolla.training.recipe import Policy, Recipe
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 NAMES = tuple(f"class {number}" for number in range(CLASSES))
-# The peers train with an optimizer of one kind on unmixed images, and so does this.
+# Like the peers: a single optimizer, no MixUp or CutMix.
 PLAIN = Recipe(
     name="speed",
     model="",
@@ -40,7 +40,7 @@ PLAIN = Recipe(
 
 
 def named(model: str) -> str:
-    """The size as corolla calls it."""
+    """The model name of this size in corolla."""
     return f"vit_{model}_patch16_{PIXELS}"
 
 
@@ -55,8 +55,8 @@ def trainer_of(folder: Path, recipe: Recipe, workers: int) -> Trainer:
 
 
 def training(model: str) -> Trial:
-    """The step of `corolla train`, from uint8 views to the averaged weights."""
-    with TemporaryDirectory() as temporary:  # a trainer wants images, and the step is timed without any
+    """The step of `corolla train`, from uint8 images to the averaged weights."""
+    with TemporaryDirectory() as temporary:  # a trainer needs image files, but the timed step reads none
         for name in NAMES:
             (Path(temporary) / name).mkdir()
             Image.new("RGB", (32, 32)).save(Path(temporary) / name / "black.jpg")
@@ -68,17 +68,17 @@ def training(model: str) -> Trial:
 
 
 def asked(model: str) -> Asked:
-    """The classifier of `corolla predict --precision bf16`, or of fp32 where the processor has no units for it."""
+    """The classifier of `corolla predict --precision bf16`, or fp32 if the processor has no bfloat16 units."""
     shape, numbers = vit_config(named(model), CLASSES), choose_precision("cpu")
     classifier = Classifier(ViT(shape), Preprocessing((PIXELS, PIXELS)), NAMES, flip=False, precision=numbers)
     return lambda files, batch: (
-        classifier.predict(files[0]) if batch == 1 else classifier.predict_proba(files)  # in batches of its own: 32
+        classifier.predict(files[0]) if batch == 1 else classifier.predict_proba(files)  # in its own batches of 32
     )
 
 
 def images(folder: str, policy: Policy, workers: int) -> Answer:
-    """Images a second in the first epoch, with everything before it, and in the second, from an empty cache."""
-    gc.collect()  # the workers of the trainer before
+    """Images per second in the first epoch, with everything before it, and in the second; starts with an empty cache."""
+    gc.collect()  # ends the workers of the previous trainer
     begun = time.perf_counter()
     with TemporaryDirectory() as cache:
         os.environ["COROLLA_CACHE"] = cache
@@ -92,7 +92,7 @@ def images(folder: str, policy: Policy, workers: int) -> Answer:
 
 
 def paint(folder: str, count: int, size: int) -> Answer:
-    """JPEG files for all contenders, where no photographs were given."""
+    """JPEG files for all contenders, if no photographs were given."""
     paint_dataset(Path(folder), count, size=size)
     return {}
 

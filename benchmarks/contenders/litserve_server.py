@@ -17,7 +17,7 @@ from corolla.predictor import ModelOutput
 
 
 class Classify(litserve.LitAPI):
-    """Decodes, batches and computes in the one process that LitServe starts for it."""
+    """Decodes, batches and predicts in the single process that LitServe starts for it."""
 
     def __init__(self, run: str, batch: int) -> None:
         super().__init__(max_batch_size=batch, batch_timeout=0.005, api_path="/v1/predict")

@@ -1,9 +1,9 @@
-"""One photograph's classes in a process of its own, as short as each library lets a user write it.
+"""Predict one photograph in a separate process, with the shortest code of each library.
 
     python -m contenders.once transformers FOLDER PHOTO
     python -m contenders.once timm FOLDER PHOTO
 
-What it imports and how long that takes is what is measured, so nothing is imported before it is needed.
+The import time is part of the measurement; nothing is imported before it is needed.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""timm as its users have it: the step of its train.py with the defaults of that script, and its own transform."""
+"""timm as a contender: the step of its train.py with the defaults of that script, and its own transform."""
 
 from pathlib import Path
 

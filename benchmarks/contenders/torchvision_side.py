@@ -1,4 +1,4 @@
-"""torchvision as its references/classification/train.py has it, and ImageFolder with transforms.v2."""
+"""torchvision as a contender: the step of references/classification/train.py, ImageFolder with transforms.v2."""
 
 import gc
 import time
@@ -55,7 +55,7 @@ def training(model: str) -> Trial:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        # The reference tells loss and accuracy of every batch.
+        # The reference prints loss and accuracy of every batch.
         told.update(loss=loss.item(), right=(output.argmax(dim=1) == labels).float().mean().item())
 
     return trial(step, BATCH, warm=2)
@@ -67,11 +67,11 @@ def asked(model: str) -> Asked:
 
 
 def images(folder: str, policy: str, workers: int) -> Answer:
-    """Images a second in the first epoch, with everything before it, and in the second.
+    """Images per second in the first epoch, with everything before it, and in the second.
 
-    The order is that of the reference's presets, on Pillow's images; as ours, a batch is left as uint8.
+    The transforms have the order of the reference's presets, on Pillow images; like ours, a batch stays uint8.
     """
-    gc.collect()  # the workers of the loader before
+    gc.collect()  # ends the workers of the previous loader
     begun = time.perf_counter()
     transform = v2.Compose(
         [

@@ -1,4 +1,4 @@
-"""transformers as its run_image_classification.py and its pipeline have it."""
+"""transformers as a contender: the training of run_image_classification.py, and its pipeline."""
 
 import time
 from pathlib import Path
@@ -35,7 +35,7 @@ def made(model: str) -> ViTForImageClassification:
 
 
 class Batch(Dataset[dict[str, torch.Tensor]]):
-    """The images of one batch, over and over."""
+    """The images of one batch, repeated."""
 
     def __init__(self) -> None:
         self.images, self.labels = batch_of_chance()
@@ -48,19 +48,19 @@ class Batch(Dataset[dict[str, torch.Tensor]]):
 
 
 class Clock(TrainerCallback):
-    """Times each step, from the batch at hand to the gradients set back, and stops when that was enough."""
+    """Times each step, from the loaded batch to the zeroed gradients, and stops after enough steps and seconds."""
 
     def __init__(self) -> None:
         self.start(0.0, 1)
 
     def start(self, seconds: float, steps: int) -> None:
-        """Begin anew."""
+        """Reset the clock."""
         self.seconds, self.steps, self.begun = seconds, steps, 0.0
         self.taken: list[float] = []
 
     @property
     def counted(self) -> list[float]:
-        """The steps after the first few."""
+        """The steps after the warm-up."""
         return self.taken[WARM:]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -72,7 +72,7 @@ class Clock(TrainerCallback):
 
 
 def training(model: str) -> Trial:
-    """`Trainer.train` with its defaults: float32, its AdamW, clipped to a norm of 1, no average."""
+    """`Trainer.train` with its defaults: float32, its AdamW, gradients clipped to a norm of 1, no weight averaging."""
     folder = TemporaryDirectory()
     clock = Clock()
     arguments = TrainingArguments(
@@ -90,7 +90,7 @@ def training(model: str) -> Trial:
 
 
 def save(folder: str, model: str) -> Answer:
-    """A folder as the hub has them, with random weights."""
+    """A folder like a Hub repository, with random weights."""
     made(model).save_pretrained(folder)
     ViTImageProcessor().save_pretrained(folder)
     return {}

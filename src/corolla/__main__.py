@@ -10,7 +10,7 @@ def run() -> NoReturn:
     """Run the command that this process was given and end with its exit status."""
     try:
         try:
-            from corolla.cli.surroundings import settle
+            from corolla.cli.environment import settle
 
             settle()
             from corolla.cli import main

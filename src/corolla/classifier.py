@@ -15,9 +15,9 @@ from corolla.precision import SINGLE, Precision
 from corolla.predictor import ModelOutput, Predictor
 from corolla.preprocessing import Preprocessing
 from corolla.run import find_run
-from corolla.trust.calibration import Calibration
-from corolla.trust.outputs import Outputs
-from corolla.trust.temperature import apply_temperature
+from corolla.uncertainty.calibration import Calibration
+from corolla.uncertainty.outputs import Outputs
+from corolla.uncertainty.temperature import apply_temperature
 
 TOGETHER = 8  # with fewer images than this, one forward pass computes their horizontal flips too
 

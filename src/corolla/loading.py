@@ -7,7 +7,7 @@ from corolla.paths import AnyPath
 from corolla.pretrained import is_exported
 
 if TYPE_CHECKING:
-    from corolla.portable.backends import Backend
+    from corolla.onnx_runtime.backends import Backend
     from corolla.predictor import Numbers, Predictor
 
 
@@ -26,7 +26,7 @@ def load(
     Raises `CorollaError` if it is none of them, or damaged.
     """
     if is_exported(path):
-        from corolla.portable.predictor import OnnxPredictor
+        from corolla.onnx_runtime.predictor import OnnxPredictor
 
         if precision != "fp32":
             raise CorollaError(f"an exported file computes as it was exported; leave the precision {precision} out")

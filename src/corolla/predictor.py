@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from corolla.data.decoding import ImageError
-from corolla.data.given import ImageInput, kind_of, read_given
+from corolla.data.image_input import ImageInput, kind_of, read_given
 from corolla.errors import CorollaError
 from corolla.preprocessing import Preprocessing
-from corolla.trust.calibration import ConformalCalibration
-from corolla.trust.conformal import refuse_coverage
+from corolla.uncertainty.calibration import ConformalCalibration
+from corolla.uncertainty.conformal import refuse_coverage
 
 Numbers = Literal["fp32", "bf16"]  # the precision in which a run predicts
 BATCH = 32

@@ -1,7 +1,7 @@
 """The processes that work on one command, on one machine or on many, and their communication.
 
 `torchrun` and `accelerate launch` start the command several times; accelerate connects the processes (see
-`corolla.training.machine`), and the rest of corolla sees only this module. A single process is the usual case: then
+`corolla.training.runtime`), and the rest of corolla sees only this module. A single process is the usual case: then
 every method returns at once and torch is not loaded.
 """
 

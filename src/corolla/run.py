@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from corolla import lock
 from corolla.atomic import write_json, write_text
+from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError, few
 from corolla.formats import FORMAT, upgraded, upgraded_tensors
@@ -20,7 +21,6 @@ from corolla.models.config import ViTConfig, check_size, config_from
 from corolla.paths import AnyPath
 from corolla.preprocessing import Preprocessing
 from corolla.pretrained import is_exported, run_folder
-from corolla.sealed import DamagedError, load_sealed, save_sealed
 
 if TYPE_CHECKING:  # a run's files are read and rejected without them
     import torch

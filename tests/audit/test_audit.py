@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from corolla.audit.audit import audit
 from corolla.audit.concerns import concerns, counts
 from corolla.audit.findings import Findings
+from corolla.audit.run_audit import audit
 from corolla.errors import CorollaError
 
 NOTES = ("label_conflict", "exact_duplicate")  # of the rows that flower_photos' own table leaves out

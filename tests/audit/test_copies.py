@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from corolla.audit.audit import audit
 from corolla.audit.copies import exact_copies, groups_across_splits, near_copies, tied
 from corolla.audit.findings import AuditedImage, Copies
 from corolla.audit.images import Look
+from corolla.audit.run_audit import audit
 from corolla.data.duplicates import FINGERPRINT_BYTES
 from corolla.data.manifest import Example
 

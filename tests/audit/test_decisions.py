@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corolla.audit.audit import audit
 from corolla.audit.decisions import Decision, decide, write_decisions
 from corolla.audit.findings import Findings
 from corolla.audit.labels import LabelCheck
+from corolla.audit.run_audit import audit
 from corolla.data.manifest import SPLITS
 from corolla.data.sources import load_data
 from corolla.errors import CorollaError

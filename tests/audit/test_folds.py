@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from corolla.audit.audit import audit
 from corolla.audit.findings import AuditedImage, Copies
 from corolla.audit.folds import FOLDS, out_of_fold, sets_of
 from corolla.audit.images import Look
 from corolla.audit.labels import margins
+from corolla.audit.run_audit import audit
 from corolla.data.manifest import Example
 from corolla.errors import CorollaError
 from corolla.progress import Progress

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corolla.audit.audit import audit
 from corolla.audit.charts import size_charts
 from corolla.audit.findings import Findings
 from corolla.audit.images import Look
 from corolla.audit.labels import LabelCheck
 from corolla.audit.page import IN_A_SET, SETS, SUSPECTS, write_page
+from corolla.audit.run_audit import audit
 from webpage import Page, asks_for_nothing
 
 

@@ -11,8 +11,8 @@ import pytest
 from corolla.bench.epochs import EpochCost, divided, measure_epochs
 from corolla.data.manifest import Manifest
 from corolla.data.sources import list_source
-from corolla.training.images import CachedLoader
-from corolla.training.machine import Runtime
+from corolla.training.cached_loader import CachedLoader
+from corolla.training.runtime import Runtime
 
 
 @pytest.fixture(scope="module")

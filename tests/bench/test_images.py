@@ -11,7 +11,7 @@ from corolla.bench.images import BATCH, decode_rate, gather, how_many, view_rate
 from corolla.errors import CorollaError
 from corolla.painted import KINDS
 from corolla.progress import Progress
-from corolla.training.machine import Runtime
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 

@@ -11,9 +11,9 @@ import big_sets
 from corolla.data import checking
 from corolla.data.sources import list_source, load_data
 from corolla.data.stream import ImageStream
-from corolla.training import lanes
+from corolla.training import interleaving as lanes
 from corolla.training.recipe import Recipe
-from corolla.training.streams import StreamingLoader
+from corolla.training.streaming_loader import StreamingLoader
 
 
 def peak(work: Callable[[], object]) -> int:

@@ -13,7 +13,7 @@ from corolla.bench.images import ImageSpeed
 from corolla.bench.models import Measured, speed
 from corolla.bench.report import Report
 from corolla.bench.timing import Timing
-from corolla.cli.speeds import counted, print_report
+from corolla.cli.bench_table import counted, print_report
 
 TINY = ["--model", "vit_pico_patch8_64", "--size", 32, "--batch", 2, "--seconds", 0.02, "--workers", 0, "--threads", 1]
 

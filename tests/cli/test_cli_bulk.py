@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from corolla.bulk import plan
-from corolla.bulk.predict import Told
+from corolla.batch_inference import job as plan
+from corolla.batch_inference.run import Told
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_is_not_installed_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "ray":
-        monkeypatch.setattr("corolla.bulk.predict.find_spec", lambda _: None)
+        monkeypatch.setattr("corolla.batch_inference.run.find_spec", lambda _: None)
     ended = corolla("predict", model, images, "--out", tmp_path / "a.parquet", "--engine", "ray", "--quiet")
     assert f"pip install 'corolla[{'parquet' if missing == 'pyarrow' else 'ray'}]'" in ended.line
 
@@ -123,7 +123,7 @@ def test_ctrl_c_before_the_list_is_there(
     def stop(*_: object, told: Told, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("corolla.bulk.predict.predict", stop)
+    monkeypatch.setattr("corolla.batch_inference.run.predict", stop)
     ended = corolla("predict", model, images, "--out", tmp_path / "a.parquet")
     assert (ended.status, ended.out) == (130, "")
     assert ended.err == "corolla: stopped before the images were listed; the same command begins again\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import corolla as api
-from corolla.cli.figures import print_figures
+from corolla.cli.evaluation_table import print_figures
 from corolla.evaluation.facts import facts_of
 from corolla.evaluation.metrics import Evaluation
 from corolla.run import Run

@@ -106,7 +106,7 @@ def test_the_defaults_of_a_recipe_are_those_of_the_recipes(corolla: Callable, mo
 def test_every_value_of_a_recipe_has_its_default_from_there() -> None:
     from dataclasses import fields
 
-    from corolla.cli.usual import usual
+    from corolla.cli.recipe_defaults import usual
     from corolla.training.recipe import Recipe
     from corolla.training.recipes import RECIPES
 
@@ -139,7 +139,7 @@ def test_a_shell_can_complete_a_command() -> None:
 
 def test_answering_loads_nothing_of_the_training() -> None:
     code = (
-        "import sys, corolla.classifier, corolla.cli.answers, corolla.cli.inputs, corolla.evaluation.evaluate\n"
+        "import sys, corolla.classifier, corolla.cli.predictions, corolla.cli.inputs, corolla.evaluation.evaluate\n"
         "from corolla.cli.options import usable_device\n"
         "usable_device(None)\n"
         "print(*sorted(set(sys.modules) & {'torchvision', 'accelerate', 'corolla.training.loop', 'matplotlib'}))"

@@ -12,7 +12,7 @@ from corolla.models.config import ViTConfig
 from corolla.models.names import vit_config
 from corolla.models.vit import ViT
 from corolla.run import Run
-from corolla.weights.dialects import TIMM
+from corolla.weights.formats import TIMM
 from corolla.weights.renaming import to_theirs
 from hub_standin import Hub
 from references import REFERENCES

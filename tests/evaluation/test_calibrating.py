@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from corolla.checksummed import load_sealed
 from corolla.classifier import Classifier
 from corolla.data.manifest import SPLITS, Example, Manifest
 from corolla.evaluation.calibrating import amount_of, calibrate, some
-from corolla.sealed import load_sealed
-from corolla.trust.outliers import OUTLIERS
+from corolla.uncertainty.outliers import OUTLIERS
 from shapes import build_chance
 
 

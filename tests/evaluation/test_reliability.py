@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from corolla.evaluation.reliability import brier, ece, measure_trust, reliability
-from corolla.trust.calibration import Calibration
-from corolla.trust.conformal import Conformal
-from corolla.trust.novelty import Novelty, Score
-from corolla.trust.outputs import Outputs
+from corolla.uncertainty.calibration import Calibration
+from corolla.uncertainty.conformal import Conformal
+from corolla.uncertainty.novelty import Novelty, Score
+from corolla.uncertainty.outputs import Outputs
 
 
 def rows(*confidences: float) -> np.ndarray:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from corolla import model as vit
 from corolla.classifier import Classifier
 from corolla.explanations.relevance import relevance
+from corolla.models import vit
 
 
 def test_two_blocks_by_hand() -> None:
@@ -62,7 +62,7 @@ def test_the_gradient_is_how_the_logit_moves_with_an_attention_weight(
             met.append(weights)
             return weights @ v, weights
 
-        monkeypatch.setattr(vit, "attend_written", nudged)
+        monkeypatch.setattr(vit, "eager_attention", nudged)
         return float(model.forward_intermediates(images).logits[0, 1])
 
     with torch.no_grad():

@@ -10,8 +10,8 @@ import torch
 import corolla
 from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
-from corolla.export.export import chosen, export
-from corolla.export.proof import ParityReport, Speed
+from corolla.export.parity import ParityReport, Speed
+from corolla.export.run_export import chosen, export
 from corolla.run import Run
 from corolla.training.train import train
 
@@ -57,7 +57,7 @@ def test_a_graph_that_answers_differently_is_not_written(
         return probabilities.roll(1, dims=-1), logits, *others
 
     monkeypatch.setattr(Graph, "forward", turned)
-    monkeypatch.setattr("corolla.export.export.build", build)  # not the graph that another test had built
+    monkeypatch.setattr("corolla.export.run_export.build", build)  # not the graph that another test had built
     with pytest.raises(CorollaError, match=r"predicts as the run on .* less than 99\.5%.*nothing was written"):
         export(run, tmp_path / "mine.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import torch
 
 from corolla.explanations.maps import explain_pixels
 from corolla.export.graph import Graph
-from corolla.trust.novelty import KINDS, Kind, mixtures
+from corolla.uncertainty.novelty import KINDS, Kind, mixtures
 from shapes import SHAPES, build_chance, calibrate_by_chance, noises
 
 

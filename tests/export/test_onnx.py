@@ -14,9 +14,9 @@ from corolla.errors import CorollaError
 from corolla.explanations.maps import explain_pixels
 from corolla.export.graph import Graph
 from corolla.export.onnx import LARGEST, OPSET, build, by_program, free, hushed, scope, with_card
+from corolla.onnx_runtime.backends import BACKENDS, INPUT, Backend
+from corolla.onnx_runtime.predictor import OnnxPredictor
 from corolla.painted import paint
-from corolla.portable.backends import BACKENDS, INPUT, Backend
-from corolla.portable.predictor import OnnxPredictor
 from shapes import build_chance, calibrate_by_chance, noises
 
 

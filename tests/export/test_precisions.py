@@ -10,9 +10,9 @@ import pytest
 from corolla.classifier import Classifier
 from corolla.export.onnx import scope, with_card
 from corolla.export.precisions import MODEL, quantize
-from corolla.portable.backends import BACKENDS, Backend
-from corolla.portable.card import Precision
-from corolla.portable.predictor import OnnxPredictor
+from corolla.onnx_runtime.backends import BACKENDS, Backend
+from corolla.onnx_runtime.metadata import Precision
+from corolla.onnx_runtime.predictor import OnnxPredictor
 from shapes import noises
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from corolla.audit.audit import audit
 from corolla.audit.concerns import concerns, counts
+from corolla.audit.run_audit import audit
 from corolla.data.hints import class_hints, hints, named_like_placeholder, no_class, spelled_alike
 from corolla.data.sources import load_data
 

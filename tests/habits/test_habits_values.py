@@ -13,7 +13,7 @@ from PIL import Image
 
 from corolla.data.checking import check
 from corolla.data.decoding import ImageError, read_image, read_with_header
-from corolla.data.given import read_given
+from corolla.data.image_input import read_given
 from corolla.data.manifest import Example
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2

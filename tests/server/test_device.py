@@ -17,8 +17,8 @@ from playwright.sync_api import Page, expect
 from browser import opened
 from corolla.classifier import Classifier
 from corolla.export.onnx import build, with_card
+from corolla.onnx_runtime.metadata import OnnxMetadata
 from corolla.painted import paint
-from corolla.portable.card import OnnxMetadata
 from corolla.preprocessing import CropMode, Preprocessing
 from corolla.server.app import PAGE
 from corolla.server.model import Served, load_served

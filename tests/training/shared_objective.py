@@ -15,10 +15,10 @@ from corolla.precision import Precision
 from corolla.preprocessing import Preprocessing
 from corolla.processes import Processes, processes_here
 from corolla.training.distillation import Distillation
-from corolla.training.objective import TrainingLoss
+from corolla.training.loss import TrainingLoss
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.scratch import RECIPE
-from corolla.training.shared_norm import share_norms
+from corolla.training.sync_batch_norm import share_norms
 from corolla.training.teachers.teacher import Pretrained, Teacher
 
 PLAIN, PREPARED = Precision("no", ""), Preprocessing((16, 16))

@@ -16,8 +16,8 @@ from corolla.progress import Progress
 from corolla.training import compiling
 from corolla.training.compiling import Compiling, choose_compiling, compile_blocks
 from corolla.training.loop import Loop
-from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 SINGLE = Precision("no", "")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
-from corolla.training.average import ModelEma
+from corolla.training.ema import ModelEma
 from corolla.training.muon import Muon
 from corolla.training.optimization import build_optimizers, learning_rate_factor
 from corolla.training.recipes.scratch import RECIPE

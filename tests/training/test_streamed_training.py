@@ -16,11 +16,11 @@ from corolla.data.sources import load_data
 from corolla.errors import CorollaError
 from corolla.progress import Progress
 from corolla.run import Run
-from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.stopping import Stopped
-from corolla.training.streams import StreamingLoader
-from corolla.training.trial import Trial
+from corolla.training.streaming_loader import StreamingLoader
+from corolla.training.timing import Trial
 
 QUICK: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 3}
 

@@ -22,10 +22,10 @@ from corolla.evaluation.facts import Facts, facts_of
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training import clock, finishing
-from corolla.training.guard import NotFiniteError
 from corolla.training.loop import Loop
-from corolla.training.machine import Runtime
+from corolla.training.nonfinite import NotFiniteError
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 QUICK: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu"}

@@ -16,8 +16,8 @@ from corolla.models.vit import ViT
 from corolla.preprocessing import IMAGENET_MEAN
 from corolla.progress import Progress
 from corolla.weights import load_weights, registry
-from corolla.weights.dialects import TIMM
 from corolla.weights.fetching import cached, place
+from corolla.weights.formats import TIMM
 from corolla.weights.registry import PUBLISHED, Published, find
 from corolla.weights.renaming import to_theirs
 from hub_standin import COMMIT, Hub

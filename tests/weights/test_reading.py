@@ -18,7 +18,7 @@ from corolla.errors import CorollaError
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.weights import load_weights
-from corolla.weights.dialects import TIMM
+from corolla.weights.formats import TIMM
 from corolla.weights.reading import READ
 from corolla.weights.renaming import to_theirs
 

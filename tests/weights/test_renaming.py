@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
-from corolla.weights.dialects import (
+from corolla.weights.formats import (
     DIALECTS,
     GOOGLE,
     HUGGING_FACE_DEIT,
@@ -39,7 +39,7 @@ def config_for(dialect: CheckpointFormat) -> ViTConfig:
     if dialect in (TIMM, HUGGING_FACE_DINOV2, HUGGING_FACE_REGISTERS, *dinov3):
         more["layer_scale"] = 0.1
     if dialect in (TIMM, HUGGING_FACE_REGISTERS, *dinov3):
-        more["registers"] = 2
+        more["num_reg_tokens"] = 2
     if dialect is TIMM:
         more |= {"norm_in_attention": True, "norm_in_mlp": True}
     if dialect in dinov3:
@@ -47,7 +47,7 @@ def config_for(dialect: CheckpointFormat) -> ViTConfig:
     if dialect is HUGGING_FACE_DINOV3_GATED:
         more["activation"] = "swiglu"
     if dialect in (HUGGING_FACE_DINOV2, HUGGING_FACE_REGISTERS):
-        more["pooling"] = "token+average"
+        more["global_pool"] = "token+avg"
     return ViTConfig(**PLAIN | more)
 
 

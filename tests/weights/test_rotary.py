@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from corolla.errors import CorollaError
 from corolla.models.config import ViTConfig
 from corolla.weights import Weights, load_weights, write_weights
-from corolla.weights.dialects import TIMM
+from corolla.weights.formats import TIMM
+from corolla.weights.hints import Turning
 from corolla.weights.loading import read_weights
 from corolla.weights.renaming import to_ours
 from corolla.weights.rotary import completed, reordered
 from corolla.weights.timm_eva import entry_of
 from corolla.weights.timm_settings import ARCHITECTURES, told_by_timm
-from corolla.weights.told import Turning
 from references import (
     DINOV3,
     OURS,
@@ -235,7 +235,7 @@ def test_a_bare_file_that_may_be_of_two_architectures_says_as_which_it_is_read(t
     ({"ref_feat_shape": [7]}, "ref_feat_shape is [7]; it should be one or two integers"),
     ({"rope_temperature": None}, "rope_temperature is null; it should be a number above 1"),
     ({"rope_temperature": True}, "rope_temperature is true; it should be a number above 1"),
-    ({"num_heads": 24}, "multiple of 4 wide"),
+    ({"num_heads": 24}, "multiple of 4, not"),
     ({"swiglu_mlp": True}, "its settings have a SiLU with a gate, but its tensors are for a GELU"),
     ({"depth": 3}, "its settings say depth 3, but its tensors have 2"),
     ({"rope_theta": 7}, "it has model_args.rope_theta: 7, and corolla does not know whether that changes what timm"),

@@ -12,10 +12,10 @@ from corolla.errors import CorollaError
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.weights import load_weights
-from corolla.weights.dialects import TIMM
+from corolla.weights.formats import TIMM
+from corolla.weights.hints import Told
 from corolla.weights.renaming import to_theirs
 from corolla.weights.shapes import num_heads_of
-from corolla.weights.told import Told
 from references import asked, error, ours, shaken
 
 SMALL: dict[str, Any] = {"embed_dim": 64, "depth": 1, "num_heads": 1, "patch_size": 16, "num_classes": 3}

@@ -105,7 +105,7 @@ def test_old_configurations_are_known() -> None:
            "torch_dtype": "float32", "transformers_version": "4.28.0", "_name_or_path": "google/vit",
            "finetuning_task": None, "problem_type": "single_label_classification", "chunk_size_feed_forward": 0,
            "pruned_heads": {}}  # fmt: skip
-    assert told(old).heads == 12
+    assert told(old).num_heads == 12
 
 
 def test_a_pooler_beside_a_head_is_asked_about(tmp_path: Path) -> None:

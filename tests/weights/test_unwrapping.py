@@ -16,8 +16,9 @@ from corolla.errors import CorollaError
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.progress import Progress
-from corolla.weights import load_weights, proof
-from corolla.weights.dialects import HUGGING_FACE_VIT, TIMM, spoken
+from corolla.weights import load_weights
+from corolla.weights import parity as proof
+from corolla.weights.formats import HUGGING_FACE_VIT, TIMM, spoken
 from corolla.weights.renaming import to_theirs
 from corolla.weights.unwrapping import unwrapped
 from references import DINO, PAPERS, asked, error, ours, shaken, torchvision_model
@@ -108,7 +109,7 @@ def test_averaged_weights_are_preferred_and_said(name: str, tmp_path: Path) -> N
 
 def test_an_average_of_torch_s_own_is_read() -> None:
     model = ViT(CONFIG)
-    averaged = torch.optim.swa_utils.ModelEma(model).state_dict()
+    averaged = torch.optim.swa_utils.AveragedModel(model).state_dict()
     assert "n_averaged" in averaged
     theirs = {
         f"module.{name}": tensor

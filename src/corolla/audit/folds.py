@@ -24,7 +24,7 @@ from corolla.memory import tune_malloc
 from corolla.precision import choose_precision
 from corolla.progress import Progress
 from corolla.training.features import digest, image_features
-from corolla.training.head import STRENGTHS, answers, fit_head
+from corolla.training.linear_probe import STRENGTHS, answers, fit_head
 from corolla.training.pretrained import LITE
 from corolla.training.teachers.backbones import efficientnet_lite, vision_transformer
 

@@ -16,9 +16,9 @@ from corolla.data.manifest import Manifest
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training.loop import Loop
-from corolla.training.machine import Runtime
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 SIZES = (64, 96, 160)  # pixels

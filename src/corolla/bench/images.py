@@ -21,8 +21,8 @@ from corolla.data.sources import list_source
 from corolla.errors import CorollaError
 from corolla.painted import KINDS, paint
 from corolla.progress import Progress
-from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 PAINTED = (640, 480)  # pixels, about the size of flower_photos

@@ -20,8 +20,8 @@ from corolla.painted import KINDS, paint_dataset
 from corolla.precision import name_of
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
-from corolla.training.machine import Runtime
 from corolla.training.recipes.scratch import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
 
 Task = Literal["prediction", "training"]

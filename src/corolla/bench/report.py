@@ -23,7 +23,7 @@ from corolla.bench.models import Speed, measure_prediction, measure_training, sp
 from corolla.data.manifest import Manifest
 from corolla.precision import name_of
 from corolla.progress import Progress
-from corolla.training.machine import Runtime, choose_device, hardware, usual_workers
+from corolla.training.runtime import Runtime, choose_device, hardware, usual_workers
 
 SECONDS = 3.0
 BUSY = 0.25  # load per processor

@@ -18,10 +18,10 @@ from corolla.models.vit import Intermediates, ViT
 class CorollaViT(ViT):
     """Our model with the interface of timm's models."""
 
-    def __init__(self, num_classes: int = 1000, in_chans: int = 3, global_pool: str = "", **shape: Any) -> None:
-        """`shape` is a `ViTConfig` as plain values, without the number of classes; 0 classes omit the head.
+    def __init__(self, num_classes: int = 1000, in_chans: int = 3, **shape: Any) -> None:
+        """The rest is a `ViTConfig` as plain values, without the number of classes; 0 classes omit the head.
 
-        `global_pool` exists for timm's interface and has no effect. Accepts images of any size.
+        Accepts images of any size.
         """
         for unneeded in ("img_size", "dynamic_img_size"):
             shape.pop(unneeded, None)

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from corolla.cli.app import app
+from corolla.cli.environment import check_current_folder
 from corolla.cli.failures import tell
 from corolla.cli.output import make_streams_safe
-from corolla.cli.surroundings import check_current_folder
 
 STOPPED_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program whose reader went away
 

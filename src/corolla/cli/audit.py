@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.naming import called
 from corolla.cli.options import FLAG, ClassFolders, Device, Json, Quiet, check_device, usable_device
 from corolla.cli.output import print_json
+from corolla.cli.run_names import called
 from corolla.errors import CorollaError
 from corolla.paths import at
 from corolla.text import count
@@ -97,10 +97,10 @@ def command(
         check_features(weights)
 
     from corolla.atomic import write_json
-    from corolla.audit.audit import audit
     from corolla.audit.decisions import decide, write_decisions
     from corolla.audit.page import write_page
-    from corolla.cli.findings import print_findings
+    from corolla.audit.run_audit import audit
+    from corolla.cli.audit_table import print_findings
     from corolla.progress import progress_for
 
     with progress_for(quiet) as progress:

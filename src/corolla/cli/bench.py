@@ -87,7 +87,7 @@ def command(
 
     from corolla.bench.epochs import SIZES as EPOCH_SIZES
     from corolla.bench.report import bench
-    from corolla.cli.speeds import print_report
+    from corolla.cli.bench_table import print_report
 
     with progress_for(quiet) as progress:
         report = bench(

@@ -35,7 +35,7 @@ def write(
 ) -> None:
     """Write the table, or as much of it as there is time for; `Interrupted` says what is kept."""
     with quick_imports():
-        from corolla.bulk.predict import TOP, Told, predict, refuse
+        from corolla.batch_inference.run import TOP, Told, predict, refuse
         from corolla.progress import progress_for
 
     refuse(words, out, engine)

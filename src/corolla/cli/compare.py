@@ -62,7 +62,7 @@ def command(
     if data is not None:
         glance(data)
 
-    from corolla.cli.figures import print_comparison
+    from corolla.cli.evaluation_table import print_comparison
     from corolla.evaluation.evaluate import evaluate
     from corolla.pretrained import run_folder
     from corolla.progress import progress_for

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corolla.cli import evaluate, predict, train
-from corolla.cli.naming import fresh
 from corolla.cli.options import Quiet
 from corolla.cli.repeating import shell_line
+from corolla.cli.run_names import fresh
 from corolla.errors import CorollaError
 
 if TYPE_CHECKING:

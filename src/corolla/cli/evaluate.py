@@ -109,7 +109,7 @@ def command(
             from corolla.evaluation.robustness import measure_robustness
 
             robust = measure_robustness(predictor, evaluation, partial(progress.stage, "damaging"))
-    from corolla.cli.figures import print_figures, print_robustness
+    from corolla.cli.evaluation_table import print_figures, print_robustness
 
     figures = evaluation.to_json() | ({"robustness": robust.to_json()} if robust else {})
     if json:
@@ -137,7 +137,7 @@ def joined(device: str | None) -> "Processes":
 
     if not is_distributed():
         return ALONE
-    from corolla.training.machine import Runtime
+    from corolla.training.runtime import Runtime
 
     return Runtime(usable_device(device), 0).processes
 

@@ -68,9 +68,9 @@ def command(
     refuse_label(label, classes)
 
     with quick_imports():
-        from corolla.cli.answers import Lines
         from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_for
         from corolla.cli.overlays import write_overlays, write_sheet
+        from corolla.cli.predictions import Lines
         from corolla.progress import progress_for
 
     methods: list[Method] = list(get_args(Method)) if method == "all" else [method]

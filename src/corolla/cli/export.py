@@ -12,7 +12,7 @@ from corolla.cli.process import quick_imports
 from corolla.text import count
 
 if TYPE_CHECKING:
-    from corolla.export.proof import ParityReport
+    from corolla.export.parity import ParityReport
 
 EXAMPLES = (
     "Examples:\n"
@@ -65,7 +65,7 @@ def command(
     file = out or Path(f"{name}{EXPORTED}")
     refuse(run, file, data)
     with quick_imports():
-        from corolla.export.export import export
+        from corolla.export.run_export import export
 
     with progress_for(quiet) as progress:
         proof = export(run, file, precision, data, progress.stage)

@@ -66,7 +66,7 @@ def check_running(
         check_run(run, device)
     if coverage is not None:
         from corolla.run import find_run
-        from corolla.trust.conformal import refuse_coverage
+        from corolla.uncertainty.conformal import refuse_coverage
 
         # Whether a file is calibrated, it says itself when it is opened.
         refuse_coverage(coverage, calibrated=is_exported(run) or find_run(run).calibration.is_file())

@@ -81,10 +81,10 @@ def explained_by(
     predictor: Predictor, paths: Sequence[Path], methods: Sequence[Method], label: str | None
 ) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
     """The explanations of each image, by the way that its predictor has: an exported file knows rollout alone."""
-    from corolla.portable.predictor import OnnxPredictor
+    from corolla.onnx_runtime.predictor import OnnxPredictor
 
     if isinstance(predictor, OnnxPredictor):
-        from corolla.portable.explaining import explain_by_file
+        from corolla.onnx_runtime.explaining import explain_by_file
 
         return explain_by_file(predictor, paths)
     from corolla.classifier import Classifier

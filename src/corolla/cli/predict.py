@@ -108,7 +108,7 @@ def command(
         return
 
     with quick_imports():
-        from corolla.cli import answers
+        from corolla.cli import predictions as answers
         from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_for
         from corolla.progress import progress_for
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from corolla.cli.options import FLAG
-from corolla.cli.usual import usual
+from corolla.cli.recipe_defaults import usual
 from corolla.training.recipe import Recipe, kinds
 from corolla.training.values import Growth, Help
 

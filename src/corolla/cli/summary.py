@@ -24,8 +24,8 @@ def command(
 
     config = vit_config(name, classes)
 
-    from corolla.cli.layers import layer_table
     from corolla.cli.output import answer_console
+    from corolla.cli.summary_table import layer_table
     from corolla.models.summary import model_summary
 
     layers = model_summary(config)

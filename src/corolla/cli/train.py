@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from corolla.cli.failures import Interrupted
-from corolla.cli.naming import called, fresh
 from corolla.cli.options import (
     FLAG,
     RUNNING,
@@ -26,6 +25,7 @@ from corolla.cli.options import (
 )
 from corolla.cli.recipe_options import recipe_options
 from corolla.cli.repeating import shell_line, words_of
+from corolla.cli.run_names import called, fresh
 from corolla.errors import CorollaError
 from corolla.training.values import growth_of
 
@@ -141,7 +141,7 @@ def command(
     check_device(device)
     with resumable(given):
         from corolla.progress import progress_for
-        from corolla.training.beforehand import refuse
+        from corolla.training.preflight import refuse
 
         with progress_for(quiet) as progress:
             refuse(

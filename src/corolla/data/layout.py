@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from corolla.data.beside import Aside, set_aside
 from corolla.data.listing import SPLIT_WORDS, class_name
 from corolla.data.manifest import Split
+from corolla.data.other_folders import Aside, set_aside
 from corolla.data.tree import Tree, grow
 from corolla.errors import CorollaError, few
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
-from corolla.data.beside import IMAGES
 from corolla.data.folders import list_folder
 from corolla.data.layout import ClassFolders, split_of
 from corolla.data.listing import RawDataset, classes_by_split
 from corolla.data.locating import portable
 from corolla.data.manifest import SPLITS
+from corolla.data.other_folders import IMAGES
 from corolla.data.rows import NAMED_SUFFIXES, SUFFIXES, open_table
 from corolla.data.tables import labels_sampled, read_table, read_tables, tables_in
 from corolla.data.tree import files_below, list_entries

@@ -17,12 +17,12 @@ from corolla.data.manifest import Example, Manifest
 from corolla.data.progress import Progress
 from corolla.errors import CorollaError
 from corolla.predictor import batches_of
-from corolla.trust.calibration import Calibration
-from corolla.trust.conformal import Conformal
-from corolla.trust.novelty import KINDS, Novelty, Score, mixtures
-from corolla.trust.outliers import OUTLIERS, Pixels
-from corolla.trust.outputs import Outputs
-from corolla.trust.temperature import apply_temperature, fit_temperature
+from corolla.uncertainty.calibration import Calibration
+from corolla.uncertainty.conformal import Conformal
+from corolla.uncertainty.novelty import KINDS, Novelty, Score, mixtures
+from corolla.uncertainty.outliers import OUTLIERS, Pixels
+from corolla.uncertainty.outputs import Outputs
+from corolla.uncertainty.temperature import apply_temperature, fit_temperature
 
 FEWEST = 20  # validation images; with fewer no coverage can be guaranteed
 # How many images are used by default, and the least numbers under a time limit. Measured on the bundled run

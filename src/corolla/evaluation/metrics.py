@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from corolla.evaluation.reliability import Trust, measure_trust, surprise
 from corolla.evaluation.selective import Selective, selective
 from corolla.text import count, decimals_of
-from corolla.trust.calibration import ConformalCalibration
+from corolla.uncertainty.calibration import ConformalCalibration
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.trust.calibration import ConformalCalibration
-from corolla.trust.temperature import apply_temperature
+from corolla.uncertainty.calibration import ConformalCalibration
+from corolla.uncertainty.temperature import apply_temperature
 
 BINS = 15  # of equal width, as in the paper
 COVERAGES = (0.8, 0.9, 0.95, 0.99)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from corolla.classifier import Classifier
 from corolla.data.decoding import ImageError
-from corolla.data.given import ImageInput
+from corolla.data.image_input import ImageInput
 from corolla.errors import CorollaError
 from corolla.explanations import DEFAULT, Method, refuse_label
 from corolla.explanations.explanation import Explanation

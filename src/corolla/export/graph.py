@@ -9,8 +9,8 @@ from corolla.classifier import Classifier
 from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
 from corolla.export.resize import Resize
-from corolla.trust.novelty import Novelty, Score
-from corolla.trust.temperature import SMALLEST
+from corolla.uncertainty.novelty import Novelty, Score
+from corolla.uncertainty.temperature import SMALLEST
 
 
 class Graph(nn.Module):

@@ -14,8 +14,8 @@ import torch
 from corolla.classifier import Classifier
 from corolla.errors import CorollaError
 from corolla.export.graph import Graph
-from corolla.portable.backends import INPUT
-from corolla.portable.card import KEY, OnnxMetadata
+from corolla.onnx_runtime.backends import INPUT
+from corolla.onnx_runtime.metadata import KEY, OnnxMetadata
 
 OPSET = 18  # supported by every runtime of recent years
 LARGEST = 2**31 - 2**24  # the format's limit for one file in bytes, minus the card

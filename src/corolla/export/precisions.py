@@ -9,8 +9,8 @@ import onnx
 from numpy.typing import NDArray
 
 from corolla.export.onnx import hushed, scope
-from corolla.portable.backends import INPUT
-from corolla.portable.card import Precision
+from corolla.onnx_runtime.backends import INPUT
+from corolla.onnx_runtime.metadata import Precision
 
 MODEL = ("model.patch_embed", "model.blocks")  # the parts with large matrices
 LARGE = 1024  # minimum number of elements of a constant to convert

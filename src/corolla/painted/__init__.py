@@ -3,10 +3,10 @@
 The kinds differ in shape; color, light, position, size and background are shared between them. Each flower is modeled
 in 3D, rotated, lit and drawn with a depth buffer:
 
-- `sheets` bends petals, leaves and stems; `flowers` assembles them, one file per kind;
-- `greenery`, `visitors` and `backdrop` are the rest of the image;
-- `splat` lights and draws; `scene` arranges and takes the photograph;
-- `dataset` writes files, on several cores with `painters`; `cached` is the set in the cache.
+- `surfaces` bends petals, leaves and stems; `flowers` assembles them, one file per kind;
+- `greenery`, `insects` and `backdrop` are the rest of the image;
+- `rasterize` lights and draws; `scene` arranges and takes the photograph;
+- `dataset` writes files, on several cores with `painters`, each image by `image`; `cached` is the set in the cache.
 """
 
 from corolla.painted.cached import cached_set

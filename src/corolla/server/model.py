@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from corolla.errors import CorollaError
 from corolla.evaluation.facts import Facts, facts_of
 from corolla.loading import load
+from corolla.onnx_runtime.backends import Backend
+from corolla.onnx_runtime.predictor import OnnxPredictor
 from corolla.paths import AnyPath, at
-from corolla.portable.backends import Backend
-from corolla.portable.predictor import OnnxPredictor
 from corolla.predictor import Numbers, Predictor
 from corolla.server.limits import Limits
 

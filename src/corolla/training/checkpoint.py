@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from corolla.checksummed import load_sealed, save_sealed
 from corolla.errors import CorollaError
-from corolla.sealed import load_sealed, save_sealed
 from corolla.training.pace import Pace
 from corolla.training.sharding import placed, whole
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from corolla.models.vit import Intermediates, ViT
 from corolla.preprocessing import Preprocessing
 from corolla.training.recipe import Recipe
-from corolla.training.shared_norm import shared_standard
+from corolla.training.sync_batch_norm import shared_standard
 from corolla.training.teachers.teacher import Teacher
 
 

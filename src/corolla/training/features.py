@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from corolla.cache import cache_folder
+from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.decoding import read_image
 from corolla.data.manifest import Example
 from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
-from corolla.sealed import DamagedError, load_sealed, save_sealed
 
 BATCH = 32
 

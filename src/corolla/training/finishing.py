@@ -18,7 +18,7 @@ from corolla.report.curves import draw_curves, learned
 from corolla.report.page import write_report
 from corolla.run import Run
 from corolla.training import clock
-from corolla.training.machine import Runtime
+from corolla.training.runtime import Runtime
 from corolla.training.verdict import Outcome, say_after, say_unlike
 
 

@@ -19,7 +19,7 @@ from corolla.training import clock
 from corolla.training.budget import validates
 from corolla.training.checkpoint import TrainState, gather_state, load_checkpoint, save_checkpoint
 from corolla.training.features import digest, image_features
-from corolla.training.head import fit_head
+from corolla.training.linear_probe import fit_head
 from corolla.training.lora import merged
 from corolla.training.pace import Pace
 from corolla.training.replanning import TimeBudget

@@ -23,21 +23,21 @@ from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.training import clock
-from corolla.training.beforehand import begun, check_tensorboard
 from corolla.training.budget import Plan
-from corolla.training.choice import fit_to_minutes, resolve_recipe, suited, weights_of
 from corolla.training.compiling import Compiling, compile_blocks
-from corolla.training.describing import describe, describe_computing, warn_before
 from corolla.training.finishing import finish
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
-from corolla.training.machine import Runtime, choose_device, hardware, usual_workers
+from corolla.training.preflight import begun, check_tensorboard
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
+from corolla.training.resolving import fit_to_minutes, resolve_recipe, suited, weights_of
 from corolla.training.resuming import Asked, added, class_folders_of, recipe_of, told_of
+from corolla.training.runtime import Runtime, choose_device, hardware, usual_workers
 from corolla.training.stopping import GracefulShutdown, Watched
+from corolla.training.summary import describe, describe_computing, warn_before
 from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, keep_teacher, save_teacher
+from corolla.training.timing import Trial
 from corolla.training.trainer import Trainer
-from corolla.training.trial import Trial
 from corolla.weights import load_weights
 
 if TYPE_CHECKING:

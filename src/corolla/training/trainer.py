@@ -19,25 +19,25 @@ from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
 from corolla.models.vit import ViT
 from corolla.progress import Progress
-from corolla.training.average import ModelEma
-from corolla.training.beginning import begin
+from corolla.training.cached_loader import CachedLoader, ImageLoader, TrainingImages
 from corolla.training.compiling import Compiling, choose_compiling
 from corolla.training.distillation import Distillation
-from corolla.training.guard import explain
-from corolla.training.images import CachedLoader, ImageLoader, TrainingImages
+from corolla.training.ema import ModelEma
 from corolla.training.lora import adapt
-from corolla.training.machine import Runtime
-from corolla.training.objective import TrainingLoss
+from corolla.training.loss import TrainingLoss
+from corolla.training.model_init import begin
+from corolla.training.nonfinite import explain
 from corolla.training.optimization import build_optimizers, layer_of, learning_rate_factor, set_learning_rate
 from corolla.training.pace import Pace
-from corolla.training.ready import ReadyImages
 from corolla.training.recipe import Recipe
+from corolla.training.runtime import Runtime
 from corolla.training.sharding import shard, whole
-from corolla.training.shared_norm import share_norms
-from corolla.training.streams import StreamingLoader
+from corolla.training.streaming_loader import StreamingLoader
+from corolla.training.sync_batch_norm import share_norms
 from corolla.training.teachers.teacher import Teacher
-from corolla.training.views.mixing import mixer
-from corolla.training.views.randomness import seed_of
+from corolla.training.transforms.mixing import mixer
+from corolla.training.transforms.sample_rng import seed_of
+from corolla.training.validation_images import ReadyImages
 from corolla.weights import Weights
 
 

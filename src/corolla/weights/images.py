@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from corolla.preprocessing import FILTERS, IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from corolla.weights.hints import check, pixels, refused, shown, unknown
 from corolla.weights.timm_settings import LIBRARY as TIMM
 from corolla.weights.timm_settings import part
-from corolla.weights.told import check, pixels, refused, shown, unknown
 from corolla.weights.transformers_settings import LIBRARY as TRANSFORMERS
 
 RESAMPLE = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers

@@ -17,8 +17,8 @@ from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.run import Run, check_fit
 from corolla.weights import bridging
-from corolla.weights.dialects import DIALECTS, CheckpointFormat, is_idle, nearest, recognize
 from corolla.weights.fetching import is_run, located
+from corolla.weights.formats import DIALECTS, CheckpointFormat, is_idle, nearest, recognize
 from corolla.weights.images import from_hugging_face, from_timm
 from corolla.weights.reading import Checkpoint, read_checkpoint
 from corolla.weights.renaming import to_ours

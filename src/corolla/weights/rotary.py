@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from corolla.weights.told import Told, Turning
+from corolla.weights.hints import Told, Turning
 
 EVAS = re.compile(r"blocks\.\d+\.(attn\.(q_bias|q_proj\.weight|norm\.weight)|mlp\.(fc1_g|norm)\.weight)")
 PERIODS = "rope_embed.periods"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from corolla.models.config import ViTConfig
-from corolla.weights.dialects import HUGGING_FACE_DINOV3, HUGGING_FACE_DINOV3_GATED, TIMM
+from corolla.weights.formats import HUGGING_FACE_DINOV3, HUGGING_FACE_DINOV3_GATED, TIMM
 from corolla.weights.renaming import Row
 from corolla.weights.targets import BOTH, POOLINGS, Target, timm_arguments, timm_settings
 

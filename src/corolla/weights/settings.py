@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from corolla.weights.hints import Told, check, epsilon_in, number_of_heads, pixels
 from corolla.weights.timm_settings import POOLINGS, is_timms, told_by_timm
-from corolla.weights.told import Told, check, epsilon_in, number_of_heads, pixels
 from corolla.weights.transformers_settings import is_transformers, told_by_transformers
 
 SOMEBODY = "the library that it comes from"

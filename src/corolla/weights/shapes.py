@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from corolla.models.config import Activation, GlobalPool, ViTConfig
-from corolla.weights.told import Told, Turning
+from corolla.weights.hints import Told, Turning
 
 USUAL_HEAD = 64  # width of a head in most published sizes
 USUAL_SIDE = 224  # pixels

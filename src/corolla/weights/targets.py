@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corolla.models.config import ViTConfig
-from corolla.weights.dialects import CheckpointFormat
+from corolla.weights.formats import CheckpointFormat
 
 BOTH = "a head on class token and mean together"
 POOLINGS = {"token": "a class token", "avg": "average pooling", "token+avg": BOTH}

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from corolla.weights.told import Told, Turning, base_in, pixels, refused, shown, whole
+from corolla.weights.hints import Told, Turning, base_in, pixels, refused, shown, whole
 
 LIBRARY = "timm"
 HEADS = {

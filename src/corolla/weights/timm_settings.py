@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from corolla.weights import timm_eva
-from corolla.weights.told import Told, check, number_of_heads, pixels, refused, unknown, whole
+from corolla.weights.hints import Told, check, number_of_heads, pixels, refused, unknown, whole
 
 LIBRARY = "timm"
 ARCHITECTURES = re.compile(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from corolla.weights.told import (
+from corolla.weights.hints import (
     Told,
     Turning,
     base_in,

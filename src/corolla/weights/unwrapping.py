@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from corolla.errors import CorollaError, few
-from corolla.weights.dialects import spoken
+from corolla.weights.formats import spoken
 from corolla.weights.in_memory import as_saved
 
 MOST_TENSORS = 20_000

@@ -14,8 +14,9 @@ from corolla.models.config import ViTConfig
 from corolla.models.vit import sincos_pos_embed
 from corolla.paths import AnyPath, at
 from corolla.tensors import write_tensors
-from corolla.weights import bridging, proof
-from corolla.weights.dialects import (
+from corolla.weights import bridging
+from corolla.weights import parity as proof
+from corolla.weights.formats import (
     GOOGLE,
     HUGGING_FACE_DEIT,
     HUGGING_FACE_DINOV2,
@@ -60,7 +61,7 @@ def write_weights(weights: Weights, out: AnyPath, to: str) -> Written:
     for `corolla.bridges`; other formats raise `CorollaError`, and nothing is written. The folder is read
     back and run; raises `CorollaError` if its outputs differ by more than `TOLERANCE`. If installed, the library that
     `weights` come from and the one that they are for also compute their outputs, each from the settings as it
-    reads them (`corolla.weights.proof`); the notes say which did.
+    reads them (`corolla.weights.parity`); the notes say which did.
     """
     out = at(out)
     if to not in WRITERS:

@@ -17,7 +17,7 @@ from PIL import Image
 from corolla.data.manifest import SPLITS, Manifest
 from corolla.data.sharding import write_shards
 from corolla.data.sources import load_data
-from corolla.data.streams import holding
+from corolla.data.streams import holdout as holding
 from corolla.data.streams.unpacking import restore
 from corolla.errors import CorollaError
 

@@ -10,9 +10,9 @@ from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
-from corolla.training.machine import Runtime
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.distill import RECIPE
+from corolla.training.runtime import Runtime
 from corolla.training.teachers import fitting
 from corolla.training.teachers.cost import TeacherCost
 from corolla.training.teachers.fitting import FittedTeacher, fit_teacher

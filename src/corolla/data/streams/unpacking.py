@@ -26,7 +26,7 @@ from corolla.data.splitting import Fractions
 from corolla.data.stream import ImageStream, Part, gone
 from corolla.data.streams.catalog import Piece, ShardIndex, catalog_of
 from corolla.data.streams.finding import Found, find
-from corolla.data.streams.holding import Places, hold_out, labels_of, sample_of
+from corolla.data.streams.holdout import Places, hold_out, labels_of, sample_of
 from corolla.errors import CorollaError
 
 MEASURED: Fractions = (0.0, 0.0, 1.0)  # no training images

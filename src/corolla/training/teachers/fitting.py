@@ -13,19 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import AdamW
 
+from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.manifest import Example, Manifest, Split
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import some
 from corolla.memory import give_back_freed_memory
 from corolla.progress import Progress
-from corolla.sealed import DamagedError, load_sealed, save_sealed
 from corolla.text import count
+from corolla.training.cached_loader import EpochSampler, TrainingImages, training_loader
 from corolla.training.features import digest, file_of, image_features
-from corolla.training.head import fit_head
-from corolla.training.images import EpochSampler, TrainingImages, training_loader
-from corolla.training.machine import Runtime
+from corolla.training.linear_probe import fit_head
 from corolla.training.optimization import learning_rate_factor
 from corolla.training.recipe import Recipe
+from corolla.training.runtime import Runtime
 from corolla.training.teachers.backbones import load_backbone
 from corolla.training.teachers.cost import (
     TeacherCost,
@@ -35,8 +35,8 @@ from corolla.training.teachers.cost import (
     plan_teacher,
 )
 from corolla.training.teachers.teacher import TOGETHER, Teacher
-from corolla.training.views.mixing import mixer
-from corolla.training.views.randomness import seed_of
+from corolla.training.transforms.mixing import mixer
+from corolla.training.transforms.sample_rng import seed_of
 
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-4, 0.05, 0.1
 LATE = 1.2  # a fine-tuning that takes longer than this multiple of its seconds is given up

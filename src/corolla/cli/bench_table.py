@@ -1,0 +1,90 @@
+"""What `corolla bench` measured, as small tables on the terminal."""
+
+import torch
+from rich.table import Table
+from rich.text import Text
+
+from corolla.bench.report import Report
+from corolla.cli.evaluation_table import plain_table
+from corolla.cli.output import answer_console, printable
+from corolla.text import rate
+
+
+def print_report(report: Report) -> None:
+    """Write the figures to standard output."""
+    console = answer_console()
+    console.print(Text(report.hardware, "bold"))
+    console.print(
+        f"torch {torch.__version__} on {report.device} with {counted(report.threads, 'thread')}; "
+        f"mixed precision: {report.mixed_precision} ({report.reason})",
+        markup=False,
+        soft_wrap=True,
+    )
+    for table in (ceiling_table(report), model_table(report), image_table(report), epoch_table(report)):
+        console.print()
+        console.print(table)
+
+
+def ceiling_table(report: Report) -> Table:
+    """The fastest product of matrices in each precision."""
+    table = plain_table("product of matrices", "GFLOP/s", "fastest at")
+    for name, ceiling in report.ceilings.items():
+        table.add_row(name, f"{ceiling.rate / 1e9:,.0f}", " x ".join(map(str, ceiling.shape)))
+    return table
+
+
+def model_table(report: Report) -> Table:
+    """Prediction and training, model by model and batch by batch."""
+    known = any(row.measured.memory is not None for row in report.speeds)
+    columns = ["task", "precision", "batch", "images/s", "ms a batch", "GFLOP/s", "share"]
+    table = plain_table("model", *columns, *(["peak memory"] if known else []), text_columns=3)
+    for row in report.speeds:
+        memory = "" if row.measured.memory is None else f"{row.measured.memory / 1e6:,.0f} MB"
+        table.add_row(
+            row.case.model,
+            row.measured.task,
+            row.measured.precision,
+            f"{row.case.batch:,}",
+            rate(row.images_per_second),
+            rate(1000 * row.measured.timing.median),
+            rate(row.rate / 1e9),
+            f"{row.share:.0%}",
+            *([memory] if known else []),
+        )
+    return table
+
+
+def image_table(report: Report) -> Table:
+    """Decoding and views."""
+    read = report.images
+    title = f"{read.images:,} images, {'painted' if read.source == 'painted' else 'of ' + printable(read.source)}"
+    threads, workers = counted(read.threads, "thread"), counted(read.workers, "worker")
+    table = plain_table(title, "", "images/s", text_columns=2)
+    for what, how, speed in (
+        ("decoded whole", threads, read.decoded),
+        (f"decoded with JPEG draft for {read.size} px", threads, read.decoded_draft),
+        (f"views of {read.size} px, first pass from the files", workers, read.first_views),
+        (f"views of {read.size} px, later passes", workers, read.next_views),
+    ):
+        table.add_row(what, how, rate(speed))
+    return table
+
+
+def epoch_table(report: Report) -> Table:
+    """What share of a training's epochs is not training, and what a validation costs."""
+    columns = ("images", "images/s", "not in training steps", "s to validate 1,000")
+    table = plain_table("epochs of ready images", *columns)
+    for cost in report.epochs:
+        table.add_row(
+            f"{cost.size} px",
+            f"{cost.images:,}",
+            rate(cost.images_per_second),
+            f"{cost.overhead:.1%}",
+            rate(cost.validation_per_1000),
+        )
+    return table
+
+
+def counted(number: int, what: str) -> str:
+    """Such as "1 thread", "2 threads" and "no workers"."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,68 @@
+"""Initialization of a training: random weights of a named size, or pretrained weights."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from corolla.models.config import ViTConfig
+from corolla.models.vit import ViT, resize_pos_embed
+from corolla.preprocessing import Preprocessing
+from corolla.training.preflight import shape_of
+from corolla.training.recipe import Recipe
+from corolla.training.transforms.sample_rng import seed_of
+from corolla.weights import Weights
+from corolla.weights.loading import HEADS
+
+
+@dataclass(frozen=True)
+class ModelInit:
+    """The model's config, its initial weights if they are pretrained, and its preprocessing."""
+
+    config: ViTConfig
+    preprocessing: Preprocessing
+    tensors: dict[str, Tensor] | None = None
+
+    def model(self, seed: int) -> ViT:
+        """The model to train; its random weights depend on `seed` alone."""
+        torch.manual_seed(seed_of(seed, "weights"))
+        model = ViT(self.config)
+        if self.tensors is not None:
+            fresh = model.state_dict()
+            new = {name: fresh[name] for name in fresh.keys() - self.tensors.keys()}  # heads, a scale, a token
+            model.load_state_dict(new | self.tensors)
+        return model
+
+
+def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> ModelInit:
+    """The initialization of `recipe` with a head of `num_classes`; `weights` are the ones it names, if any."""
+    if weights is not None:
+        return from_weights(weights, recipe, num_classes)
+    config = shape_of(recipe, num_classes)
+    return ModelInit(config, Preprocessing(config.image_size))
+
+
+def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> ModelInit:
+    """The pretrained model with a new head, its learned position embeddings resized to the recipe's images.
+
+    Fixed position embeddings keep the scale they were trained with and are computed for each image size; rotary ones
+    keep only `rotary_grid`.
+    """
+    config, tensors = weights.config, {k: t for k, t in weights.tensors.items() if not k.startswith(HEADS)}
+    size = (recipe.image_size, recipe.image_size)
+    if config.pos_embed == "learned" and config.image_size != size:
+        own = int("token" in config.global_pool) + config.distilled
+        old, new = config.grid(config.image_size), config.grid(size)
+        positions = tensors["pos_embed"]
+        patches = resize_pos_embed(positions[:, own:], old, new, config.pos_embed_antialias)
+        tensors["pos_embed"] = torch.cat([positions[:, :own], patches], dim=1)
+    if config.pos_embed != "sincos":
+        config = replace(config, image_size=size)
+    config = replace(config, num_classes=num_classes, drop_path=recipe.drop_path)
+    if recipe.distill_token and not config.distilled:
+        config = replace(config, distilled=True)
+        if "pos_embed" in tensors:  # the new token's position is zero, between the class token's and the patches'
+            first, rest = tensors["pos_embed"][:, :1], tensors["pos_embed"][:, 1:]
+            tensors["pos_embed"] = torch.cat([first, torch.zeros_like(first), rest], dim=1)
+    prepared = weights.preprocessing or Preprocessing(size)
+    return ModelInit(config, replace(prepared, image_size=size), tensors)

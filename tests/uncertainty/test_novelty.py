@@ -1,0 +1,81 @@
+"""Scores of novelty: their definitions, their scale, and that strange images get high ones."""
+
+import numpy as np
+import pytest
+
+from corolla.uncertainty.novelty import KEPT, KINDS, Kind, Novelty, Scale, Score, mixtures, raw_score
+from corolla.uncertainty.outputs import Outputs
+
+CLASSES, WIDTH, TOKEN = 3, 6, 4
+CENTERS = np.random.default_rng(99).normal(0, 6, (CLASSES, WIDTH))
+
+
+def outputs_of(features: np.ndarray, texture: np.ndarray) -> Outputs:
+    logits = -np.square(features[:, None] - CENTERS).sum(axis=2) / 20 + 10
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    arrays = (shares / shares.sum(axis=1, keepdims=True), logits, features, texture)
+    return Outputs(*(array.astype(np.float32) for array in arrays))
+
+
+def ordinary(n: int, seed: int) -> Outputs:
+    """Three clouds of features, one of textures."""
+    dice = np.random.default_rng(seed)
+    return outputs_of(CENTERS[labels(n)] + dice.normal(size=(n, WIDTH)), dice.normal(size=(n, TOKEN)))
+
+
+def labels(n: int) -> np.ndarray:
+    return np.arange(n) % CLASSES
+
+
+def fitted(kinds: tuple[Kind, ...], known: Outputs) -> Novelty:
+    return Novelty.fit([Score.fit(kind, ordinary(900, 0), labels(900), known) for kind in kinds], known)
+
+
+def test_the_energy_by_hand() -> None:
+    logits = np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]], np.float32)
+    found = raw_score("energy", Outputs(logits, logits, logits, logits), None)
+    np.testing.assert_allclose(found, [-np.log(3), -100], rtol=1e-5)
+
+
+def test_a_mean_of_scores_by_hand() -> None:
+    known, new = ordinary(400, 1), ordinary(20, 2)
+    parts = [fitted((kind,), known).score(new) for kind in ("energy", "texture")]
+    both = fitted(("energy", "texture"), known)
+    np.testing.assert_allclose(both.score(new), both.scale(np.mean(parts, axis=0)), rtol=1e-4, atol=1e-5)
+
+
+def test_every_mixture_once_and_the_simple_ones_first() -> None:
+    sizes = [len(mixture) for mixture in mixtures(KINDS)]
+    assert sizes == sorted(sizes)
+    assert len(set(mixtures(KINDS))) == len(sizes) == 2 ** len(KINDS) - 1
+
+
+@pytest.mark.parametrize("kinds", mixtures(KINDS))
+def test_its_scale_and_what_it_accepts(kinds: tuple[Kind, ...]) -> None:
+    known = ordinary(400, 1)
+    novelty = fitted(kinds, known)
+    scores = novelty.score(known)
+    assert np.median(scores) == pytest.approx(0, abs=1e-3)
+    assert KEPT <= (scores <= 1).mean() <= KEPT + 0.01
+    assert (novelty.score(ordinary(2000, 2)) <= 1).mean() == pytest.approx(KEPT, abs=0.04)
+
+
+@pytest.mark.parametrize("kinds", mixtures(KINDS))
+def test_what_is_far_from_every_class_is_strange(kinds: tuple[Kind, ...]) -> None:
+    dice = np.random.default_rng(3)
+    strange = outputs_of(dice.normal(0, 40, (200, WIDTH)), dice.normal(0, 40, (200, TOKEN)))
+    assert (fitted(kinds, ordinary(400, 1)).score(strange) > 1).mean() > 0.95
+
+
+def test_a_strange_texture_alone_is_seen_by_the_texture_alone() -> None:
+    known, usual = ordinary(400, 1), ordinary(200, 2)
+    strange = outputs_of(usual.features, usual.texture + 30)
+    texture, distance = fitted(("texture",), known), fitted(("distance",), known)
+    assert (texture.score(strange) > 1).all()
+    np.testing.assert_array_equal(distance.score(strange), distance.score(usual))
+
+
+def test_scores_that_are_all_alike_accept_what_they_were_fitted_on() -> None:
+    alike = np.full(50, 3.0, np.float32)
+    assert (Scale.fit(alike)(alike) <= 1).all()
+    assert (Scale.fit(alike)(alike + 1) > 1).all()
