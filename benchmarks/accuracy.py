@@ -1,13 +1,13 @@
-"""What a recipe reaches: one training a seed, each measured once on the test split at its end.
+"""The accuracy of a recipe: one training per seed, each evaluated once on the test split at its end.
 
     python benchmarks/accuracy.py splits.csv --out runs/scratch --minutes 30
     python benchmarks/accuracy.py splits.csv --out runs/distill --minutes 45 --teacher efficientnet-lite0
     python benchmarks/accuracy.py splits.csv --out runs/tuned --weights NAME_OR_PATH
 
-Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe, --per-class 20 for a training on
-20 images of each class and a validation on 5, drawn anew for each seed. A teacher's own figures stand beside its
-student's. The runs stay in the folder given by --out, a finished one is not trained again, and the tables go to
-standard output as Markdown.
+Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe, or --per-class 20 for training on
+20 images of each class and validation on 5, drawn by the seed. With a teacher, a second table has the teacher's own
+figures. The runs stay in the folder --out, a finished run is not trained again, and the tables go to standard output as
+Markdown.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from corolla.run import Run
 
 
 def few_images(data: str, per_class: int, seed: int, table: Path) -> Path:
-    """Write a table of `per_class` training images of each class, a quarter as many for validation, all for test."""
+    """Write a table: `per_class` training images of each class, a quarter as many for validation, all test images."""
     manifest, dice = load_data(data, seed=seed), random.Random(seed)
     table.parent.mkdir(parents=True, exist_ok=True)
     with table.open("w", newline="", encoding="utf-8") as file:
@@ -40,7 +40,7 @@ def few_images(data: str, per_class: int, seed: int, table: Path) -> Path:
 
 
 def measure(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """Train (or go on with) one seed and return its figures."""
+    """Train or resume one seed and return its figures."""
     run, data = Run(Path(arguments.out) / f"seed{seed}"), arguments.data
     finished = run.config_file.is_file() and run.load_config().training.get("finished")
     if not finished:
@@ -67,11 +67,11 @@ def measure(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print one row a seed, then mean and range."""
+    """Print one row per seed, then mean and range."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--per-class", type=int, help="training images of each class; without it all there are")
+    parser.add_argument("--per-class", type=int, help="training images of each class (default: all)")
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--recipe")
     parser.add_argument("--weights")

@@ -1,9 +1,9 @@
-"""Which way to compute attention is faster in training: written out as two products, or PyTorch's fused kernel.
+"""Which attention is faster in training: eager, as two matrix multiplications, or PyTorch's fused kernel.
 
     python benchmarks/attention.py
 
 Forward and backward of `model.eager_attention` and of `scaled_dot_product_attention`, interleaved, medians of rounds,
-for the widths of ViT-Ti/16 and ViT-S/16 and some lengths of sequence. It is the measurement behind `model.attend`.
+for the widths of ViT-Ti/16 and ViT-S/16 and several sequence lengths. `model.attend` is based on this measurement.
 """
 
 import argparse
@@ -34,20 +34,20 @@ def seconds(ways: dict[str, object], q: Tensor, k: Tensor, v: Tensor, rounds: in
             out.backward(torch.ones_like(out))
             if q.device.type == "cuda":
                 torch.cuda.synchronize()
-            if number:  # the first is a warm-up
+            if number:  # the first round is a warm-up
                 times[name].append(time.perf_counter() - begun)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def main() -> None:
-    """Print one row for each precision, width and length."""
+    """Print one row for each precision, width and sequence length."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default=choose_device())
     arguments = parser.parse_args()
     ways = {"written": lambda *qkv: eager_attention(*qkv)[0], "fused": F.scaled_dot_product_attention}
     print(f"{hardware(torch.device(arguments.device))}; torch {torch.__version__}\n")
-    print("| precision | heads of | tokens | written out, ms | fused, ms | fused / written |")
+    print("| precision | heads of | tokens | eager, ms | fused, ms | fused / eager |")
     print("|---|---|---|---|---|---|")
     for dtype in (torch.float32, torch.bfloat16):
         for name, heads in HEADS.items():

@@ -1,12 +1,11 @@
-"""How many rows a second `corolla predict --out` writes on each engine, and in how much memory.
+"""Rows per second and memory of `corolla predict --out` on each engine.
 
     python benchmarks/bulk.py DATA flowers flowers-int8.onnx --rounds 3
 
-Every job is the command in a process of its own, over all images of DATA with nothing kept from before. Engines and
-models take turns, so that a machine that is busy for a while slows them alike; told are the median and the range.
-Rows a second are those that the command itself tells, from the first image to the last part, with Ray's own start in
-them. Memory is the largest share (PSS) of the process and all that it started. At the end the tables of the engines
-are held against each other.
+Every job runs the command in a separate process over all images of DATA, without earlier results. Engines and models
+take turns, and a busy phase of the machine slows all of them; the table has median and range. Rows per second are those
+that the command prints, from the first image to the last part, including the start of Ray. Memory is the peak PSS of
+the process and all its children. The tables of both engines are compared with each other.
 """
 
 import argparse
@@ -29,20 +28,20 @@ import pyarrow.parquet as pq
 from contender import processor
 
 ENGINES = ("local", "ray")
-EVERY = 0.5  # seconds between looks at the memory
+EVERY = 0.5  # seconds between memory samples
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one command took."""
+    """Speed, wall time and memory of one command."""
 
-    rate: float  # rows a second
+    rate: float  # rows per second
     seconds: float  # from start to end
-    memory: float  # megabytes at most
+    memory: float  # peak, in megabytes
 
 
 def run(model: str, engine: str, data: str, out: Path) -> Job:
-    """The command from start to end."""
+    """Run the command from start to end."""
     command = [
         sys.executable,
         "-m",
@@ -75,7 +74,7 @@ def run(model: str, engine: str, data: str, out: Path) -> Job:
 
 
 def memory(pid: int) -> float:
-    """Megabytes of a process and all below it; what they share is counted once."""
+    """Megabytes of a process and all its children; shared memory is counted once."""
     total = 0
     with suppress(psutil.NoSuchProcess):
         for each in (parent := psutil.Process(pid), *parent.children(recursive=True)):
@@ -94,7 +93,7 @@ def spread(values: list[float], form: str) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", help="a folder of images, or anything else that the command takes")
+    parser.add_argument("data", help="a folder of images, or any other source that the command takes")
     parser.add_argument("models", nargs="+", help="runs and exported files")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
@@ -113,14 +112,14 @@ def main() -> None:
                     tables.append(pq.read_table(out))
                     print(f"{model}, {engine}: {job}", file=sys.stderr, flush=True)
                 same, rows = same and tables[0].equals(tables[1]), len(tables[0])
-    print("| what answers | engine | rows/s | seconds from start to end | memory |\n|---|---|--:|--:|--:|")
+    print("| model | engine | rows/s | seconds from start to end | memory |\n|---|---|--:|--:|--:|")
     for (model, engine), done in jobs.items():
         rates = spread([job.rate for job in done], ",.1f")
         seconds = spread([job.seconds for job in done], ",.0f")
         print(f"| {Path(model).name} | {engine} | {rates} | {seconds} | {max(job.memory for job in done):,.0f} MB |")
     print(
         f"\n{rows:,} rows, rounds: {arguments.rounds}, median and range; the tables of both engines are "
-        f"{'the same bit for bit' if same else 'NOT the same'}. {processor()}, {os.cpu_count()} processors, "
+        f"{'bit-identical' if same else 'NOT identical'}. {processor()}, {os.cpu_count()} processors, "
         f"load before {load:.1f}, ray {version('ray')}; {(time.perf_counter() - begun) / 60:.0f} minutes"
     )
 

@@ -1,7 +1,7 @@
-"""What every contender of `speed.py` shares: lines of JSON in, lines of JSON out, the clock and the same numbers.
+"""Common code of the contenders of `speed.py`: JSON lines in and out, the clock and the same inputs.
 
 A contender is a process that waits for requests on standard input, `{"do": "train", "model": "small", ...}`, and
-answers each with one line on standard output. It is warm before the clock starts, and idle while another works.
+answers each with one line on standard output. It is warmed up before timing, and idle while another one works.
 """
 
 import gc
@@ -33,7 +33,7 @@ CLASSES, PIXELS, BATCH = 5, 224, 32
 
 @dataclass(frozen=True)
 class Shape:
-    """One row of DeiT's table 1 (arXiv 2012.12877), in patches of 16 x 16."""
+    """One row of DeiT's table 1 (arXiv 2012.12877), with patches of 16 x 16."""
 
     width: int
     heads: int
@@ -41,7 +41,7 @@ class Shape:
 
     @property
     def mlp_dim(self) -> int:
-        """The width inside the MLP."""
+        """The hidden width of the MLP."""
         return 4 * self.width
 
 
@@ -49,7 +49,7 @@ SHAPES = {"tiny": Shape(192, 3), "small": Shape(384, 6)}
 
 
 def trial(step: Callable[[], object], images: int, warm: int) -> Trial:
-    """A clock around `step`, which does so many `images`: `warm` steps before the first time, one before others."""
+    """Times `step`, which processes `images` images, after `warm` warm-up steps in the first trial and one in others."""
     first = True
 
     def run(seconds: float, steps: int) -> tuple[int, float]:
@@ -66,14 +66,14 @@ def trial(step: Callable[[], object], images: int, warm: int) -> Trial:
 
 
 def batch_of_chance() -> tuple[Tensor, Tensor]:
-    """Normalized images (B, 3, H, W) and class numbers (B,), as a loader would give them."""
+    """Random normalized images (B, 3, H, W) and class numbers (B,), like a batch of a loader."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(BATCH, 3, PIXELS, PIXELS, generator=generator)
     return images, torch.randint(CLASSES, (BATCH,), generator=generator)
 
 
 def eager(model: nn.Module, transform: Callable[[Image.Image], Tensor]) -> Asked:
-    """What anybody writes who has a model and its transform."""
+    """The plain loop that a user writes around a model and its transform."""
     model.eval()
 
     @torch.inference_mode()
@@ -88,7 +88,7 @@ def eager(model: nn.Module, transform: Callable[[Image.Image], Tensor]) -> Asked
 
 
 def asking(asked: Asked, files: list[str], batch: int) -> Trial:
-    """One image after another, each a question of its own, or all of `files` in batches."""
+    """One image per call, in turn, or all of `files` in batches."""
     if batch == 1:
         turns = itertools.cycle(files)
         return trial(lambda: asked([next(turns)], 1), images=1, warm=5)
@@ -96,19 +96,19 @@ def asking(asked: Asked, files: list[str], batch: int) -> Trial:
 
 
 def through(batches: Iterable[Sequence[Tensor]], begun: float) -> float:
-    """Images a second of a pass through `batches` that began at `begun`."""
+    """Images per second of a pass through `batches` that started at `begun`."""
     images = sum(len(labels) for _, labels in batches)
     return images / (time.perf_counter() - begun)
 
 
 def peak_memory() -> float:
-    """The most memory this process ever held, in megabytes."""
+    """Peak memory of this process, in megabytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def processor() -> str:
-    """The processor's name as people know it, where the system tells."""
+    """The processor's commercial name, if the system provides it."""
     with suppress(OSError, StopIteration):  # Linux's platform.processor() says nothing
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -116,7 +116,7 @@ def processor() -> str:
 
 
 def about(packages: Sequence[str]) -> Answer:
-    """What computes, and with what."""
+    """Hardware, threads and versions."""
     capability = torch.backends.cpu.get_cpu_capability()
     return {
         "versions": {name: version(name) for name in ("torch", "pillow", *packages)},
@@ -132,11 +132,11 @@ def serve(
     asked: Callable[[str], Asked] | None = None,
     **more: Callable[..., Answer],
 ) -> None:
-    """Answer requests until there are no more; a fault ends the process with its traceback on standard error.
+    """Answer requests until the end of input; an error ends the process with a traceback on standard error.
 
-    `training` and `asked` are given the model's size; `more` are tasks of one contender only.
+    `training` and `asked` take the model's size; `more` are tasks of this contender only.
     """
-    # Libraries print, and an answer is one line: what they say goes to standard error.
+    # An answer is one line on standard output; what libraries print goes to standard error.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

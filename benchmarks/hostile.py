@@ -1,11 +1,11 @@
-"""Whether `corolla serve` stands what nobody should send: images and requests that were broken on purpose.
+"""Whether `corolla serve` withstands hostile input: images and requests that are broken on purpose.
 
     python benchmarks/hostile.py flowers --requests 2000 --seed 0
 
-Every request is drawn by the seed: images cut off, with bytes changed, put together from two, with dimensions that no
-memory holds, or bombs; forms and JSON that are not quite; paths that lead elsewhere, names in no encoding, heads that
-are no HTTP. Each must get a 4xx with a reason in one line. Where bytes were changed and it is still an image it may be
-answered instead. An image that is right is asked about before, after and all the time between.
+Every request is drawn by the seed: truncated images, modified bytes, two images joined, dimensions too large for any
+memory, decompression bombs; malformed forms and JSON; path traversal, names with invalid encoding, headers that are not
+HTTP. Each must get a 4xx with a reason in one line. Modified bytes that are still an image may be predicted instead. A
+good image is sent before, after and regularly in between, and must be predicted correctly.
 """
 
 import argparse
@@ -31,18 +31,18 @@ from PIL import Image
 from corolla.painted import paint
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-MAY_BE_IMAGES = ("cut off", "bytes changed", "two in one")  # by luck, or because only the end is missing
-BETWEEN = 50  # attacks between two questions that should be answered right
+MAY_BE_IMAGES = ("cut off", "bytes changed", "two in one")  # by chance, or because only the end is missing
+BETWEEN = 50  # attacks between two requests with the good image
 Maker = Callable[[random.Random, dict[str, bytes]], bytes]
 
 
 @dataclass
 class Outcome:
-    """What became of the attacks, kind by kind."""
+    """The results of the attacks by kind."""
 
     refused: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)  # what should not have happened, in words
+    wrong: list[str] = field(default_factory=list)  # descriptions of what should not have happened
     statuses: Counter[int] = field(default_factory=Counter)
 
     def table(self) -> str:
@@ -51,7 +51,7 @@ class Outcome:
         rows = [f"| {kind} | {self.refused[kind]:,} | {self.answered[kind]:,} |" for kind in kinds]
         total = f"| all | {self.refused.total():,} | {self.answered.total():,} |"
         return "\n".join(
-            ["| attack | refused with 4xx and a reason | still an image, answered |", "|---|--:|--:|", *rows, total]
+            ["| attack | refused with 4xx and a reason | still an image, predicted |", "|---|--:|--:|", *rows, total]
         )
 
 
@@ -77,7 +77,7 @@ def cut_off(dice: random.Random, whole: dict[str, bytes]) -> bytes:
 
 def bytes_changed(dice: random.Random, whole: dict[str, bytes]) -> bytes:
     content = bytearray(whole[dice.choice(FORMATS)])
-    within = len(content) if dice.random() < 0.5 else min(64, len(content))  # the head is where it hurts
+    within = len(content) if dice.random() < 0.5 else min(64, len(content))  # changes in the header do most harm
     for _ in range(dice.choice((1, 2, 8, 64, 512))):
         content[dice.randrange(within)] = dice.randrange(256)
     return bytes(content)
@@ -89,7 +89,7 @@ def two_in_one(dice: random.Random, whole: dict[str, bytes]) -> bytes:
 
 
 def giant(dice: random.Random, whole: dict[str, bytes]) -> bytes:
-    """Dimensions that a header may say and no memory holds."""
+    """Dimensions that a header can state but no memory can hold."""
     wide, high = (dice.choice((8_000, 20_000, 60_000, 65_535)) for _ in range(2))
     kind = dice.choice(("PNG", "BMP", "GIF", "PPM", "TIFF"))
     if kind == "PNG":
@@ -109,7 +109,7 @@ def giant(dice: random.Random, whole: dict[str, bytes]) -> bytes:
 
 
 def bomb(dice: random.Random, whole: dict[str, bytes]) -> bytes:
-    """Small files that are large once decoded: pixels, text and a color profile."""
+    """Small files that become large when decoded: pixels, text or a color profile."""
     kind = dice.randrange(3)
     if kind == 0:
         side = dice.randrange(8_000, 14_000)
@@ -120,7 +120,7 @@ def bomb(dice: random.Random, whole: dict[str, bytes]) -> bytes:
 
 
 def png(wide: int, high: int, content: bytes, *more: tuple[bytes, bytes]) -> bytes:
-    """A gray PNG whose header says so, whatever it holds."""
+    """A gray PNG with these dimensions in its header, whatever its content."""
     header = struct.pack(">IIBBBBB", wide, high, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), *more, (b"IDAT", zlib.compress(content, 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -163,7 +163,7 @@ def form(content: bytes, name: bytes = b"a.jpg", more: bytes = b"") -> bytes:
 
 
 def strange_name(dice: random.Random, whole: dict[str, bytes]) -> bytes:
-    """On what is no image, so that it is quoted in the reason."""
+    """On content that is not an image: the reason then quotes the name."""
     names = (
         b"../" * dice.randrange(1, 30) + b"etc/passwd",
         b"\xff\xfe\x80" * dice.randrange(1, 20),
@@ -327,7 +327,7 @@ REQUESTS: dict[str, Maker] = {
 
 
 def attacks(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """So many kinds with the bytes to send: two of three are images."""
+    """Yield `count` kinds with the bytes to send; two of three are images."""
     whole, dice = originals(), random.Random(seed)
     for _ in range(count):
         if dice.random() < 2 / 3:
@@ -339,7 +339,7 @@ def attacks(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
 
 
 def exchange(address: str, sent: bytes) -> tuple[int, bytes]:
-    """The status and the body that come back."""
+    """Send the bytes; returns the status and the body of the response."""
     place = urlsplit(address)
     with socket.create_connection((place.hostname or "", place.port or 80), timeout=60) as line:
         received = b""
@@ -347,14 +347,14 @@ def exchange(address: str, sent: bytes) -> tuple[int, bytes]:
             line.sendall(sent)
             while chunk := line.recv(1 << 16):
                 received += chunk
-        except ConnectionError:  # the answer was there before all of the request was read
+        except ConnectionError:  # the response came before the whole request was read
             pass
     head, _, body = received.partition(b"\r\n\r\n")
     return int(head.split()[1]) if head else 0, body
 
 
 def attack(address: str, count: int, seed: int) -> Outcome:
-    """Send so many, and ask about an image that is right in between."""
+    """Send `count` attacks, with a good image in between."""
     outcome = Outcome()
     good = form(saved(paint("tulip", 2, 240), "JPEG"))
     for number, (kind, sent) in enumerate(attacks(count, seed)):
@@ -375,11 +375,11 @@ def attack(address: str, count: int, seed: int) -> Outcome:
 def check_right(address: str, good: bytes, outcome: Outcome, number: int) -> None:
     status, body = exchange(address, good)
     if status != 200 or json.loads(body)["predictions"][0]["label"] != "tulips":
-        outcome.wrong.append(f"after {number} a tulip was answered {status} {body[:200]!r}")
+        outcome.wrong.append(f"after {number} attacks, the response for a tulip was {status} {body[:200]!r}")
 
 
 def has_reason(body: bytes) -> bool:
-    """One line in `error`, or the plain line that a server says to what is no HTTP."""
+    """Whether the body has one line in `error`, or the server's plain line for input that is not HTTP."""
     if not body.lstrip().startswith(b"{"):
         return b"Invalid HTTP request received." in body
     said = json.loads(body)
@@ -410,7 +410,7 @@ def main() -> None:
     print(outcome.table())
     print(f"\nmemory {before / 1e6:,.0f} MB before, {after / 1e6:,.0f} MB after")
     print(f"statuses: {dict(sorted(outcome.statuses.items()))}; exit status {process.returncode}")
-    print(f"{len(faults)} faults in the log; {len(outcome.wrong)} answers that should not have been")
+    print(f"{len(faults)} faults in the log; {len(outcome.wrong)} wrong responses")
     print("".join(f"{line}\n" for line in [*outcome.wrong[:20], *faults[:5]]), end="")
     sys.exit(bool(outcome.wrong or faults or process.returncode))
 

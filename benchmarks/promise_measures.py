@@ -1,4 +1,4 @@
-"""How each promise is measured. A measure takes the scene, a folder to work in, and returns one figure in its unit."""
+"""How each promise is measured. A measure takes a `Scene` and returns one figure in the unit of the promise."""
 
 import json
 import os
@@ -21,28 +21,28 @@ from corolla.training.runtime import Runtime, choose_device, usual_workers
 from referee import Hall, wall_seconds
 
 READY = 192  # painted images that the epochs are measured on
-# Of each of them, at least. A training has twenty validations at most and writes little more often than it validates:
-# one of three minutes has both every nine seconds.
+# Minimum length of each epoch. A training has at most twenty validations, and it writes little more often than it
+# validates: in three minutes, both happen every nine seconds.
 EPOCH_SECONDS = 9.0
-LIBRARIES = "import typer.rich_utils, rich.markdown"  # what `--help` is drawn with
-HELPS = 25  # processes of either kind
-# Of the speed beside a peer. Where a process finds its memory makes it up to a seventh faster or slower for as long as
-# it lives, so several of each are asked.
+LIBRARIES = "import typer.rich_utils, rich.markdown"  # the libraries that print `--help`
+HELPS = 25  # processes of each kind
+# Of the comparison with a peer. Memory placement makes a process up to a seventh faster or slower for its whole life,
+# so several processes of each are measured.
 PAIRS, ROUNDS = 3, 3
-STARTS = 5  # of whole processes
+STARTS = 5  # whole processes
 
 
 @dataclass
 class Scene:
-    """Where measures work, and what several of them share."""
+    """The working folder of the measures, and results that several of them use."""
 
     folder: Path
 
     @cached_property
     def demo(self) -> tuple[float, float]:
-        """Minutes of a whole demo on painted images, and its test accuracy in [0, 1]."""
+        """Minutes of a complete demo on painted images, and its test accuracy in [0, 1]."""
         begun = time.monotonic()
-        # A folder without photographs: the demo neither finds them nor asks for a download.
+        # A folder without photographs: the demo neither finds them nor offers a download.
         nothing = self.folder / "no photographs"
         nothing.mkdir()
         environment = os.environ | {"COROLLA_DATA": str(nothing), "COROLLA_CACHE": str(self.folder / "cache")}
@@ -52,14 +52,14 @@ class Scene:
         return minutes, float(json.loads(evaluation)["accuracy"])
 
     def epochs(self, size: int) -> EpochCost:
-        """What epochs of ready images cost at `size` pixels."""
+        """The cost of epochs on decoded images at `size` pixels."""
         images = self.folder / f"images {size}"
         images.mkdir()
         manifest = gather(None, images, READY, Progress())
         return measure_epochs(manifest, size, Runtime(choose_device(), usual_workers()), EPOCH_SECONDS)
 
     def dial(self, name: str) -> float:
-        """How far the minutes of a training were off those asked for, as a share of them."""
+        """The difference between taken and requested minutes of a training, as a fraction of the requested ones."""
         minutes = dial.MINUTES[name]
         data = dial.make(dial.SETS[name], self.folder / name)
         seconds, refused = dial.train(data, self.folder / f"run {name}", minutes, busy=False, options=[])
@@ -69,7 +69,7 @@ class Scene:
 
 
 def run(words: list[str], environment: dict[str, str] | None = None) -> None:
-    """Run `corolla` in a process of its own; RuntimeError with its last words if it fails."""
+    """Run `corolla` in a separate process; RuntimeError with the end of its output if it fails."""
     command = [sys.executable, "-m", "corolla", *words]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -77,9 +77,10 @@ def run(words: list[str], environment: dict[str, str] | None = None) -> None:
 
 
 def help_times(scene: Scene) -> float:
-    """How many times the CPU seconds of importing what it is drawn with `corolla --help` takes.
+    """CPU seconds of `corolla --help` divided by those of importing the libraries that print it.
 
-    The quickest of so many each, in turns: other work only ever makes them slower, and a slow machine makes both so.
+    Both are the fastest of `HELPS` processes, in turns: other work only slows a process down, and a slow machine slows
+    both.
     """
 
     def spent() -> float:
@@ -97,7 +98,7 @@ def help_times(scene: Scene) -> float:
 
 
 def cold_start(scene: Scene) -> float:
-    """How many times as soon as timm we answer for one image, whole processes with ViT-S/16 in turns."""
+    """Speedup over timm for one image: whole processes with ViT-S/16, in turns."""
     photo = scene.folder / "photo.jpg"
     paint("rose", 1, 500).save(photo, quality=92)
     hall = Hall(Path(sys.executable), scene.folder / "logs")
@@ -106,7 +107,7 @@ def cold_start(scene: Scene) -> float:
 
 
 def training_speed(scene: Scene) -> float:
-    """How many times as fast as timm we train: the median of all rounds of all pairs of processes."""
+    """Training speedup over timm: the median of all rounds of all pairs of processes."""
     hall = Hall(Path(sys.executable), scene.folder / "logs")
     ratios = []
     for _ in range(PAIRS):

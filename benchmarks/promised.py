@@ -1,4 +1,4 @@
-"""The promises of `promises.toml`: how they are read, when one is kept, and what has changed since one was measured."""
+"""Reads the promises of `promises.toml`, checks measurements, and finds what has changed since the last measurement."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ HOLDS = ("at most", "at least", "about")
 
 @dataclass(frozen=True)
 class Sentence:
-    """Where a figure stands: a file below the checkout, and the text there, filled in."""
+    """Where the documents state a figure: a file of the checkout, and its text with the figures filled in."""
 
     file: str
     text: str
@@ -27,7 +27,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Promise:
-    """One figure that the documents state; `promises.toml` says what its fields mean."""
+    """One figure that the documents state; `promises.toml` explains the fields."""
 
     name: str
     claim: str
@@ -42,21 +42,21 @@ class Promise:
     seeds: int
     spread: str
     measure: str = ""
-    needs: Sequence[str] = ()  # arithmetic units of the processor, of which the claim is about those with one at least
+    needs: Sequence[str] = ()  # arithmetic units; the claim is about processors with at least one of them
     figures: Mapping[str, str] = field(default_factory=dict)
     where: Sequence[Mapping[str, str]] = ()
 
     def sentences(self) -> list[Sentence]:
-        """The places where the documents should state it, with its figures in them."""
+        """The sentences that the documents should contain, with the figures filled in."""
         known = {"value": self.value, **self.figures}
         return [Sentence(place["file"], place["text"].format(**known)) for place in self.where]
 
     def about(self, units: Collection[str]) -> bool:
-        """Whether it is about processors with these arithmetic units."""
+        """Whether the claim is about processors with these arithmetic units."""
         return not self.needs or any(unit in units for unit in self.needs)
 
     def kept(self, measured: float) -> bool:
-        """Whether this figure keeps the promise; one that is not a number does not."""
+        """Whether this figure keeps the promise; NaN does not."""
         if self.holds == "at most":
             return measured <= self.value * (1 + self.tolerance)
         if self.holds == "at least":
@@ -66,13 +66,13 @@ class Promise:
 
 @dataclass(frozen=True)
 class ConformalCalibration:
-    """All of them, and the files and folders that a long one depends on."""
+    """All promises, and the files and folders that the long measurements depend on."""
 
     depends: tuple[str, ...]
     promises: tuple[Promise, ...]
 
     def chosen(self, names: Sequence[str]) -> tuple[Promise, ...]:
-        """Those of these names, in the file's order; all without any. ValueError for a name that there is not."""
+        """The promises with these names, in file order; all if no name is given. ValueError for an unknown name."""
         known = [promise.name for promise in self.promises]
         if unknown := [name for name in names if name not in known]:
             raise ValueError(f"no promise is called {', '.join(unknown)}; there is {', '.join(known)}")
@@ -80,13 +80,13 @@ class ConformalCalibration:
 
 
 def read(file: Path = FILE) -> ConformalCalibration:
-    """What the file promises; ValueError for a promise that lacks a field, has one too many, or comes twice."""
+    """Read the promises; ValueError for a missing field, an unknown field or a repeated name."""
     content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     known = {each.name for each in fields(Promise)}
     promises = []
     for row in content["claim"]:
         if unknown := sorted(row.keys() - known):
-            raise ValueError(f"the promise {row.get('name')} has {', '.join(unknown)}, which is nothing")
+            raise ValueError(f"the promise {row.get('name')} has {', '.join(unknown)}, an unknown field")
         try:
             promise = Promise(**row)
         except TypeError as error:
@@ -106,7 +106,7 @@ def shown(value: float, unit: str) -> str:
 
 
 def promised(promise: Promise) -> str:
-    """What is promised, with what is still accepted."""
+    """The promised figure with its tolerance."""
     within = f" (± {promise.tolerance:.1%} of it)" if promise.tolerance else ""
     return f"{promise.holds} {shown(promise.value, promise.unit)}{within}"
 
@@ -115,7 +115,7 @@ Git = Callable[..., str]
 
 
 def git(*words: str) -> str:
-    """What git says in this checkout; "" where it says nothing or is not there."""
+    """The output of git in this checkout; "" if it fails or is not installed."""
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
     except OSError:
@@ -124,7 +124,7 @@ def git(*words: str) -> str:
 
 
 def since(promise: Promise, depends: Sequence[str], ask: Git = git) -> str:
-    """How old a figure is: how many commits ago it was measured, and how many files have changed that matter to it."""
+    """The age of a figure: how many commits ago it was measured, and how many relevant files have changed since."""
     if not ask("rev-parse", "--verify", "--quiet", f"{promise.commit}^{{commit}}"):
         return f"measured at {promise.commit}, which this checkout does not know"
     count = ask("rev-list", "--count", f"{promise.commit}..HEAD") or "0"

@@ -1,11 +1,12 @@
-"""Whether the promises of the README's first screen are still kept: each claim beside what is measured now.
+"""Whether the promises on the first screen of the README still hold: each claim and its measurement now.
 
     python benchmarks/promises.py
     python benchmarks/promises.py --only help cold-start
     python benchmarks/promises.py --list
 
-Under 20 minutes on two quiet cores. The claims, with their tolerances, are in `promises.toml`; of those that take more
-it says when they were measured and what has changed since. Ends with 1 if a promise is broken or cannot be measured.
+Takes less than 20 minutes on two idle cores. The claims and their tolerances are in `promises.toml`. For claims that take
+longer, it prints when they were measured and what has changed since. Exit status 1 if a promise is broken or cannot be
+measured.
 """
 
 import argparse
@@ -23,12 +24,12 @@ from typing import Any
 from promised import ConformalCalibration, Promise, git, promised, read, shown, since
 
 CPUINFO = Path("/proc/cpuinfo")
-QUIET = 0.25  # load for each core below which a machine is
+QUIET = 0.25  # load per core below which a machine is idle
 UNITS = {"amx_tile": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX512", "avx2": "AVX2"}
 
 
 def processor(cpuinfo: Path = CPUINFO) -> tuple[str, list[str]]:
-    """The processor, and the arithmetic units that decide how fast it computes."""
+    """The processor, and the arithmetic units that determine its speed."""
     name, flags = platform.processor() or platform.machine(), set[str]()
     with suppress(OSError):
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
@@ -39,7 +40,7 @@ def processor(cpuinfo: Path = CPUINFO) -> tuple[str, list[str]]:
 
 
 def machine(cpuinfo: Path = CPUINFO) -> str:
-    """The processor with its units, and how many cores."""
+    """The processor with its units, and the number of cores."""
     name, units = processor(cpuinfo)
     return f"{os.cpu_count()} cores of {name} with {', '.join(units) or 'units unknown'}"
 
@@ -53,7 +54,7 @@ def surroundings() -> list[str]:
         load = os.getloadavg()[0]
         lines.append(f"load {load:.2f} at the start")
         if load > QUIET * (os.cpu_count() or 1):
-            lines.append("WARNING: other programs use this machine, so a broken promise may be theirs")
+            lines.append("WARNING: other programs use this machine, which may be the cause of a broken promise")
     return lines
 
 
@@ -64,9 +65,9 @@ def check(
     tell: Callable[[str], None] = print,
     units: Collection[str] = (),
 ) -> bool:
-    """Measure the promises that have a measure, a row of a Markdown table each; whether all of them are kept.
+    """Measure the promises that have a measure and print a Markdown table; returns whether all of them hold.
 
-    One that is about other processors than one with these `units` is measured and not held against anything.
+    A promise about processors without any of these `units` is measured but not judged.
     """
     tell("| promise | promised | measured | kept | seconds |\n|---|---|---|---|---|")
     all_kept = True
@@ -77,7 +78,7 @@ def check(
         try:
             measured = measures[promise.measure](scene)
             told, kept = shown(measured, promise.unit), promise.kept(measured)
-        except Exception as error:  # one that cannot be measured is not kept, and the others are measured all the same
+        except Exception as error:  # counts as broken, and the others are still measured
             told, kept = f"failed: {' '.join(str(error).split())[:200] or type(error).__name__}", False
         elsewhere = not promise.about(units)
         all_kept &= kept or elsewhere
@@ -88,7 +89,7 @@ def check(
 
 
 def listed(known: ConformalCalibration) -> list[str]:
-    """A line for each promise."""
+    """One line per promise."""
     return [
         f"{promise.name:<20} {promised(promise):<34} {promise.claim}; {promise.hardware}, {promise.seeds} "
         f"{'seed' if promise.seeds == 1 else 'seeds'} or rounds, {promise.minutes:g} minutes"
@@ -99,7 +100,7 @@ def listed(known: ConformalCalibration) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="measure these alone")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="measure only these")
     parser.add_argument("--list", action="store_true", help="print the promises and measure nothing")
     asked, known = parser.parse_args(arguments), read()
     if asked.list:

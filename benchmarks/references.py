@@ -1,7 +1,7 @@
-"""The libraries' own models, small and with weights of chance, for the tests and for `parity.py` to hold ours against.
+"""Small models of the libraries with random weights, which the tests and `parity.py` compare with ours.
 
-A `Reference` is made by its library, saved as that library saves, and asked as it is asked there. `SIZES` are the
-images to ask with: those it was made for, and two others that its positions are resized to.
+A `Reference` is made, saved and run as its library does it. `SIZES` are the image sizes to run: the size it was made
+for, and two others, to which its position embeddings are resized.
 """
 
 import json
@@ -33,9 +33,9 @@ TIMM: dict[str, Any] = {"embed_dim": 48, "depth": 2, "num_heads": 3, "img_size":
 
 @dataclass(frozen=True)
 class Reference:
-    """How a library's model is made, saved for us to read, and made again from what we wrote."""
+    """How a library's model is made, saved for us to load, and loaded again from what we wrote."""
 
-    to: str  # the dialect that is written back
+    to: str  # the format that we write back
     make: Callable[[], nn.Module]
     save: Callable[[nn.Module, Path], Path]  # into a folder; returns what `load_weights` reads
     again: Callable[[Path], nn.Module]  # from the folder that `write_weights` wrote
@@ -43,7 +43,7 @@ class Reference:
 
 
 def shaken(model: nn.Module) -> nn.Module:
-    """Every weight moved, so that none can be lost unseen behind a zero or a one."""
+    """Add noise to every weight: a lost weight could otherwise hide behind a zero or a one."""
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -53,28 +53,28 @@ def shaken(model: nn.Module) -> nn.Module:
 
 @torch.inference_mode()
 def asked(model: nn.Module, images: Tensor) -> Tensor:
-    """What a library's model says of normalized images (B, 3, H, W): logits, or what its head would read."""
+    """The output of a library's model for normalized images (B, 3, H, W): logits, or the input of its head."""
     if not isinstance(model, transformers.PreTrainedModel):
         return model(images)
-    resizes = model.config.model_type in ("vit", "deit")  # the others resize their positions unasked
+    resizes = model.config.model_type in ("vit", "deit")  # the others resize their position embeddings by default
     output = model(images, **({"interpolate_pos_encoding": True} if resizes else {}))
     return output.logits if "logits" in output else output.last_hidden_state[:, 0]
 
 
 @torch.inference_mode()
 def ours(weights: Weights, images: Tensor) -> Tensor:
-    """The same of ours."""
+    """The same output of our model."""
     seen = weights.model(None if weights.has_head else 1).forward_intermediates(images)
     return seen.logits if weights.has_head else seen.pooled
 
 
 def error(found: Tensor, expected: Tensor) -> float:
-    """The largest difference, as a share of the largest value expected."""
+    """The largest difference, as a fraction of the largest expected value."""
     return float((found - expected).abs().max() / expected.abs().max())
 
 
 def save_pth(model: nn.Module, folder: Path) -> Path:
-    """A bare state dict, and beside it the heads that its shapes do not tell."""
+    """A bare state dict, and a config with the number of heads, which the shapes do not show."""
     torch.save(model.state_dict(), folder / "weights.pth")
     heads = [module.num_heads for module in model.modules() if hasattr(module, "num_heads")]
     (folder / "config.json").write_text(json.dumps({"model_args": {"num_heads": heads[0]}}))
@@ -88,7 +88,7 @@ def save_pretrained(model: nn.Module, folder: Path) -> Path:
 
 
 def timm_model(name: str, **changes: Any) -> Reference:
-    """One of timm's architectures made small."""
+    """One of timm's architectures, small."""
     return Reference(
         "timm",
         lambda: shaken(timm.create_model(name, dynamic_img_size=True, **TIMM | changes)),
@@ -104,7 +104,7 @@ def save_timms(model: nn.Module, folder: Path) -> Path:
 
 
 def attentive(reference: Reference) -> Reference:
-    """The same with queries and keys so long, and branches so strong, that how they are turned shows in the answers."""
+    """The same with longer queries and keys and stronger branches, which make the rotation visible in the outputs."""
 
     def make() -> nn.Module:
         model = reference.make()
@@ -120,7 +120,7 @@ def attentive(reference: Reference) -> Reference:
 
 
 def timm_eva(name: str, **changes: Any) -> Reference:
-    """One of timm's architectures with rotary positions, made small, and saved with what tells how they turn."""
+    """One of timm's architectures with rotary position embeddings, small, saved with the config of the rotation."""
     return attentive(replace(timm_model(name, **changes), save=save_timms))
 
 
@@ -133,7 +133,7 @@ def hugging_face(config: str, model: str, shape: dict[str, Any], **changes: Any)
     """One of transformers' models, small."""
     kind = getattr(transformers, model)
     auto = transformers.AutoModelForImageClassification if "ImageClassification" in model else transformers.AutoModel
-    if "Teacher" in model:  # the automatic class would take the one without the second head
+    if "Teacher" in model:  # the auto class would choose the model without the second head
         auto = kind
     return Reference(
         "huggingface",
@@ -144,7 +144,7 @@ def hugging_face(config: str, model: str, shape: dict[str, Any], **changes: Any)
 
 
 def torchvision_model() -> nn.Module:
-    """torchvision's, small; its code knows no other size of image than the one it was made for."""
+    """torchvision's, small; it accepts only the image size that it was made for."""
     return VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=128, mlp_dim=96, num_classes=4).eval()
 
 
@@ -156,7 +156,7 @@ def torchvision_again(folder: Path) -> nn.Module:
 
 
 def google_model() -> nn.Module:
-    """timm's reader of Google's files stands for Google's own code, which needs JAX."""
+    """timm's loader of Google's files, instead of Google's own code, which needs JAX."""
     return timm.create_model("vit_base_patch16_224", num_classes=4, mlp_ratio=2, dynamic_img_size=True, **TIMM).eval()
 
 
@@ -168,19 +168,19 @@ def google_again(folder: Path) -> nn.Module:
 
 
 def made_google(folder: Path) -> nn.Module:
-    """The archive of chance at `folder`, read by timm."""
+    """An archive of random weights at `folder`, loaded by timm."""
     np.savez(folder / "model.npz", **google_arrays())
     return google_again(folder)
 
 
 def google_arrays() -> dict[str, NDArray[np.float32]]:
-    """A small checkpoint in Flax's names and layout."""
+    """A small checkpoint with the names and layout of Flax."""
     rng = np.random.default_rng(0)
     return {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in google_shapes()}
 
 
 def google_shapes() -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes as Google's code has them: kernels (in, out), heads on an axis of their own."""
+    """Names and shapes of Google's code: kernels (in, out), heads on a separate axis."""
     yield from (("cls", (1, 1, 48)), ("Transformer/posembed_input/pos_embedding", (1, 17, 48)))
     yield from (("embedding/kernel", (8, 8, 3, 48)), ("embedding/bias", (48,)))
     yield from (("Transformer/encoder_norm/scale", (48,)), ("Transformer/encoder_norm/bias", (48,)))
@@ -198,7 +198,7 @@ def google_shapes() -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def save_google(model: nn.Module, folder: Path) -> Path:
-    """The archive that `google` was read from."""
+    """The archive that `google` was loaded from."""
     np.savez(folder / "ViT.npz", **google_arrays())
     return folder / "ViT.npz"
 
@@ -269,7 +269,7 @@ REFERENCES: dict[str, Reference] = {
 
 
 def hybrid(config: ViTConfig) -> Weights:
-    """One of ours, with weights and statistics of chance, as a run would have it."""
+    """One of our models, with random weights and statistics, like in a run."""
     model = shaken(ViT(config))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -282,7 +282,7 @@ def hybrid(config: ViTConfig) -> Weights:
 
 OURS = ViTConfig(num_classes=4, image_size=(32, 32), patch_size=8, embed_dim=48, depth=2, num_heads=3, mlp_dim=96)
 HYBRID: dict[str, Any] = {"stem": (12, 24, 48), "stem_blocks": 1, "global_pool": "avg", "pos_embed": "sincos"}
-BRIDGED: dict[str, ViTConfig] = {  # what neither library has words for
+BRIDGED: dict[str, ViTConfig] = {  # models that neither library can represent
     "hybrid": replace(OURS, **HYBRID),
     "hybrid, SwiGLU and registers": replace(OURS, **HYBRID, activation="swiglu", num_reg_tokens=2),
     "rotary, class token and mean": replace(

@@ -1,11 +1,11 @@
-"""How far a run's answers can be believed: calibration, promised coverage, and images of none of its classes.
+"""How reliable a run's predictions are: calibration, coverage of the conformal prediction sets, OOD detection.
 
     python benchmarks/trust.py flowers splits.csv
     python benchmarks/trust.py runs/scratch/seed0 runs/scratch/seed1 runs/scratch/seed2 splits.csv
 
-Everything was fitted on validation images when the run was calibrated; here it is measured on the test split. The
-strange images are those that scikit-image and scikit-learn bundle (photographs, pages, cells, textures, digits),
-painted backdrops without a flower, and noise; none of these kinds was used to choose anything. scikit-image is needed:
+Everything was fitted on validation images during the run's calibration; here it is measured on the test split. The OOD
+images are those bundled with scikit-image and scikit-learn (photographs, pages, cells, textures, digits), painted
+backdrops without a flower, and noise; none of these kinds was used to choose anything. Needs scikit-image:
 pip install scikit-image. The tables go to standard output as Markdown.
 """
 
@@ -41,7 +41,7 @@ def quarters(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def bundled_by_scikit_image() -> list[Image.Image]:
-    """The photographs, pages, cells and textures in the package itself, whole and in quarters."""
+    """The photographs, pages, cells and textures in the package, whole and in quarters."""
     import skimage.data
 
     folder = Path(skimage.data.__file__).parent
@@ -91,7 +91,7 @@ def textures() -> Iterator[Image.Image]:
 
 
 def strangers() -> dict[str, list[Image.Image]]:
-    """Images that show none of the classes, by kind."""
+    """OOD images, which show none of the classes, by kind."""
     temple, digits = bundled_by_scikit_learn()
     return {
         "scikit-image's images": bundled_by_scikit_image(),
@@ -103,13 +103,13 @@ def strangers() -> dict[str, list[Image.Image]]:
 
 
 def told(values: list[float], write: str = "{:.1%}") -> str:
-    """The mean, and from where to where the runs lie."""
+    """The mean and the range of the runs."""
     mean = write.format(statistics.mean(values))
     return mean if len(values) == 1 else f"{mean} ({write.format(min(values))} to {write.format(max(values))})"
 
 
 def print_calibration(evaluations: list[Evaluation]) -> None:
-    """Before and after the temperature, and the promises."""
+    """Print calibration before and after the temperature, and the coverage of the prediction sets."""
     trusts = [evaluation.trust for evaluation in evaluations if evaluation.trust]
     print("| | uncalibrated | calibrated |\n|---|---|---|")
     for name, field, write in (
@@ -120,19 +120,19 @@ def print_calibration(evaluations: list[Evaluation]) -> None:
         before, after = ([getattr(trust, key) for trust in trusts] for key in (f"uncalibrated_{field}", field))
         print(f"| {name} | {told(before, write)} | {told(after, write)} |")
     print(f"\nTemperature {told([trust.temperature for trust in trusts], '{:.2f}')}.\n")
-    print("| coverage promised | kept | classes in a set | sets of one | empty |\n|---|---|---|---|---|")
+    print("| target coverage | measured coverage | classes per set | sets of one class | empty sets |\n|---|---|---|---|---|")
     for place, promise in enumerate(trusts[0].coverages):
         each = [trust.coverages[place] for trust in trusts]
         seen, single, empty = (told([getattr(one, field) for one in each]) for field in ("seen", "single", "empty"))
         size = told([one.size for one in each], "{:.2f}")
         print(f"| {promise.promised:.0%} | {seen} | {size} | {single} | {empty} |")
-    print(f"\nTaken for one of the classes: {told([trust.accepted for trust in trusts])} of the test images, and")
-    print(f"{told([trust.accepted_accuracy or 0.0 for trust in trusts])} of those named right.\n")
+    print(f"\nAccepted as one of the classes: {told([trust.accepted for trust in trusts])} of the test images;")
+    print(f"{told([trust.accepted_accuracy or 0.0 for trust in trusts])} of the accepted ones are correct.\n")
 
 
 def print_novelty(classifiers: list[Classifier], evaluations: list[Evaluation]) -> None:
-    """How well strange images are told apart, and how many are turned away."""
-    print("| images | how many | AUROC | answered none of these classes |\n|---|---|---|---|")
+    """Print how well OOD images are detected, and how many are rejected."""
+    print("| images | number | AUROC | none of these classes |\n|---|---|---|---|")
     everything: list[list[NDArray[np.float32]]] = [[] for _ in classifiers]
     for kind, images in strangers().items():
         areas, refused = [], []
@@ -150,7 +150,7 @@ def print_novelty(classifiers: list[Classifier], evaluations: list[Evaluation]) 
 
 
 def auroc(evaluation: Evaluation, novelty: NDArray[np.float32]) -> float:
-    """How often a strange image scores higher than a test image."""
+    """How often an OOD image scores higher than a test image."""
     assert evaluation.novelty is not None
     truth = np.repeat([0, 1], [evaluation.n, len(novelty)])
     return float(roc_auc_score(truth, np.concatenate([evaluation.novelty, novelty])))
@@ -172,7 +172,7 @@ def main() -> None:
             for run, classifier in zip(arguments.runs, classifiers, strict=True)
         ]
     kinds = [classifier.calibration.novelty.name for classifier in classifiers if classifier.calibration]
-    print(f"{len(classifiers)} run(s), {evaluations[0].n} test images; novelty by {', '.join(kinds)}\n")
+    print(f"{len(classifiers)} run(s), {evaluations[0].n} test images; OOD score by {', '.join(kinds)}\n")
     print(f"Accuracy {told([evaluation.accuracy for evaluation in evaluations])}.\n")
     print_calibration(evaluations)
     print_novelty(classifiers, evaluations)
