@@ -1,6 +1,6 @@
-# make demo   set everything up and run the main job
-# make test   set everything up and run every check
-# Both need Python (3.10 or newer) and make, and nothing else.
+# make demo   install everything and run the demo
+# make test   install everything and run all checks
+# Both need only Python (3.10 or newer) and make.
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +16,7 @@ READY := $(VENV)/ready-$(shell $(PYTHON) -c "import hashlib, pathlib, sys; print
 
 setup: $(READY)
 
-# uv installs the same versions in a fraction of pip's time; where it cannot be had, or knows no index, pip does it.
+# uv installs the same versions much faster than pip; pip is the fallback if uv is not available or finds no index.
 WANTED := --quiet --constraint constraints.txt
 $(READY):
 	$(PYTHON) -m venv $(VENV)
@@ -28,8 +28,8 @@ $(READY):
 demo: $(READY)
 	$(BIN)/corolla demo
 
-# The tests run two at a time with one computing thread each: threads that fight for cores are slower than either.
-# Every run has another order; `pytest --randomly-seed=N`, with the number it prints, has the same again.
+# Two tests run at a time, with one compute thread each: threads that compete for cores are slower.
+# Every run has a random order; `pytest --randomly-seed=N`, with the printed number, repeats it.
 test: lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -39,11 +39,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# The tests open pages in a real browser: one that is installed, or else Debian's or Playwright's, fetched once.
+# The tests open pages in a real browser: an installed one, or else Debian's or Playwright's, downloaded once.
 browser: $(READY)
 	$(BIN)/python tests/browser.py
 
-# ONNX Runtime Web for the page of `corolla serve`, from npm; its version is the one that page/ort/README.md names.
+# ONNX Runtime Web for the page of `corolla serve`, from npm, in the version of page/ort/README.md.
 ORT := src/corolla/server/page/ort
 web-runtime:
 	rm -rf build/ort && mkdir -p build/ort

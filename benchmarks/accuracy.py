@@ -4,10 +4,10 @@
     python benchmarks/accuracy.py splits.csv --out runs/distill --minutes 45 --teacher efficientnet-lite0
     python benchmarks/accuracy.py splits.csv --out runs/tuned --weights NAME_OR_PATH
 
-Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe, or --per-class 20 for training on
-20 images of each class and validation on 5, drawn by the seed. With a teacher, a second table has the teacher's own
-figures. The runs stay in the folder --out, a finished run is not trained again, and the tables go to standard output as
-Markdown.
+Add --model vit_tiny_patch16_160 for the paper's plain ViT-Ti/16 under the same recipe, or --per-class 20 for training
+on 20 images of each class and validation on 5, drawn by the seed. With a teacher, a second table has the teacher's own
+figures. The runs stay in the folder --out, a finished run is not trained again, and the tables go to standard output
+as Markdown.
 """
 
 import argparse

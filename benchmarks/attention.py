@@ -2,8 +2,9 @@
 
     python benchmarks/attention.py
 
-Forward and backward of `model.eager_attention` and of `scaled_dot_product_attention`, interleaved, medians of rounds,
-for the widths of ViT-Ti/16 and ViT-S/16 and several sequence lengths. `model.attend` is based on this measurement.
+Forward and backward of `models.vit.eager_attention` and of `scaled_dot_product_attention`, interleaved, medians of
+rounds, for the widths of ViT-Ti/16 and ViT-S/16 and several sequence lengths. `models.vit.use_eager_attention` is based
+on this measurement.
 """
 
 import argparse

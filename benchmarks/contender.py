@@ -49,7 +49,7 @@ SHAPES = {"tiny": Shape(192, 3), "small": Shape(384, 6)}
 
 
 def trial(step: Callable[[], object], images: int, warm: int) -> Trial:
-    """Times `step`, which processes `images` images, after `warm` warm-up steps in the first trial and one in others."""
+    """Times `step`, which processes `images` images, after `warm` warm-up steps, or one in all later trials."""
     first = True
 
     def run(seconds: float, steps: int) -> tuple[int, float]:

@@ -1,13 +1,13 @@
-"""Whether `--minutes` holds: the wall time of whole `corolla train` commands beside the minutes asked for.
+"""Whether `--minutes` holds: the wall time of whole `corolla train` commands, compared with the time budget.
 
     python benchmarks/dial.py splits.csv --out runs/dial
     python benchmarks/dial.py splits.csv --out runs/busy --busy
 
-Five sets: 202 images of two classes, 1,020 of 102 with as many for validation, 10,000 of 32 px, the photographs of
-`splits.csv`, and six images; all but the photographs are made here, gratings with noise, because only time is measured.
-With `--busy` another process computes from the middle of each command's minutes to its end, and takes a core away.
-`--sets` and `--minutes` choose some. Prints a Markdown table and ends with 1 where a command is further off than
-`--tolerance`, by default 5 %, and 15 % with `--busy`.
+Five data sets: 202 images of two classes, 1,020 of 102 with as many for validation, 10,000 of 32 px, the photographs of
+`splits.csv`, and six images. All except the photographs are gratings with noise, because only time is measured.
+With `--busy`, another process occupies a core from the middle of each command's minutes to its end. `--sets` selects
+data sets, `--minutes` sets one budget for all of them. Prints a Markdown table. Exit status 1 if a command differs from
+its budget by more than `--tolerance`, by default 5 %, and 15 % with `--busy`.
 """
 
 import argparse
@@ -32,7 +32,7 @@ MINUTES = {"two classes": 1.0, "102 classes": 3.0, "small images": 2.0, "photogr
 
 @dataclass(frozen=True)
 class Made:
-    """A set of gratings: training images and validation images of each class, a fifth as many for test."""
+    """A data set of gratings: training and validation images of each class, and a fifth as many for test."""
 
     classes: int
     train: int
@@ -49,7 +49,7 @@ SETS = {
 
 
 def grating(number: int, of: int, side: int, rng: np.random.Generator) -> Image.Image:
-    """An image of class `number`: stripes of its own direction, width and color, moved and noisy."""
+    """An image of class `number`: stripes with the direction, width and color of the class, random phase and noise."""
     y, x = np.mgrid[0:side, 0:side] / side
     angle, waves = np.pi * number / of, 3 + number % 5
     wave = np.sin(2 * np.pi * (waves * (x * np.cos(angle) + y * np.sin(angle)) + rng.random()))
@@ -59,7 +59,7 @@ def grating(number: int, of: int, side: int, rng: np.random.Generator) -> Image.
 
 
 def make(made: Made, folder: Path) -> Path:
-    """Write the set and its table; one that is there is used again."""
+    """Write the data set and its table; an existing one is reused."""
     table, rng = folder / "splits.csv", np.random.default_rng(0)
     if table.is_file():
         return table
@@ -77,13 +77,13 @@ def make(made: Made, folder: Path) -> Path:
 
 
 def compute() -> None:
-    """Take a core away until somebody ends this process."""
+    """Occupy a core until this process is killed."""
     while True:
         pass
 
 
 def train(data: Path, run: Path, minutes: float, busy: bool, options: list[str]) -> tuple[float, str]:
-    """Seconds that the whole command took, and its last line if it refused."""
+    """Wall seconds of the whole command, and its last line if it failed."""
     started = time.monotonic()
     command = [sys.executable, "-m", "corolla", "train", str(data), "--out", str(run), "--minutes", f"{minutes:g}"]
     other = multiprocessing.get_context("spawn").Process(target=compute, daemon=True)
@@ -107,13 +107,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--busy", action="store_true")
     parser.add_argument("--sets", nargs="*", choices=MINUTES, default=list(MINUTES))
-    parser.add_argument("--minutes", type=float, help="for every set, in place of its own")
+    parser.add_argument("--minutes", type=float, help="for every data set, instead of its own")
     parser.add_argument("--tolerance", type=float)
-    parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="of corolla train, the last of all")
+    parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="of corolla train; must come last")
     arguments = parser.parse_args()
     tolerance = arguments.tolerance or (0.15 if arguments.busy else 0.05)
-    print(f"{os.cpu_count()} cores of {processor()}{', one of them taken half-way' if arguments.busy else ''}\n")
-    print("| set | minutes asked | taken | off | model | epochs planned | trained | test |\n" + "|---" * 8 + "|")
+    print(f"{os.cpu_count()} cores of {processor()}{', one occupied from half-time' if arguments.busy else ''}\n")
+    print("| data set | minutes | taken | difference | model | epochs planned | trained | test |\n" + "|---" * 8 + "|")
     missed = False
     for name in arguments.sets:
         minutes = arguments.minutes or MINUTES[name]

@@ -1,14 +1,14 @@
-"""Does an answer rest on what its explanation shows? The deletion and insertion test of RISE (arXiv 1806.07421).
+"""The faithfulness of explanations: the deletion and insertion test of RISE (arXiv 1806.07421).
 
     python benchmarks/explanations.py flowers splits.csv --split val
     python benchmarks/explanations.py flowers splits.csv --curves docs/images/deletion.png
 
-Photographs are drawn from the split by chance (`--images`, `--seed`), and each is explained by every method for the
-class that the run answers, right or wrong. Beside the methods stand each head of the last block, maps of chance, and a
-Gaussian in the middle of the image, which knows nothing but where photographers put things. Areas lie in [0, 1]:
-deletion is better small, insertion large. "Beyond chance" is how much larger insertion minus deletion is than that of
-the maps of chance for the same photographs; its interval is the bootstrap's over the photographs, 10,000 times. The
-default method was chosen on validation photographs; on those of the test split it is only reported.
+Random photographs of the split (`--images`, `--seed`) are explained by every method for the predicted class,
+correct or not. The methods are compared with each head of the last block, with random maps ("chance"), and with a
+Gaussian in the center of the image, where photographers usually put their subject. Areas are in [0, 1]: smaller is
+better for deletion, larger for insertion. "Above chance" is the difference of insertion minus deletion from that of the
+random maps for the same photographs, with a bootstrap interval over the photographs (10,000 resamples). The default
+method was chosen on validation photographs; the test split is only used for reporting.
 """
 
 import argparse
@@ -40,7 +40,7 @@ CHANCE, CENTER = "chance", "center of the image"
 def maps_of(
     classifier: Classifier, pixels: NDArray[np.uint8], seeds: Sequence[tuple[int, int]], seconds: dict[str, float]
 ) -> tuple[str, dict[str, NDArray[np.float32]]]:
-    """The explained class and every map of one image (H, W, 3); adds to `seconds` how long each method took."""
+    """The explained class and every map of one image (H, W, 3); adds the time of each method to `seconds`."""
     maps: dict[str, NDArray[np.float32]] = {}
     for method in METHODS:
         begun = time.perf_counter()
@@ -58,7 +58,7 @@ def maps_of(
 def ask(
     classifier: Classifier, paths: Sequence[Path], chances: int, steps: int, progress: Progress
 ) -> tuple[list[str], list[Curves], dict[str, float]]:
-    """The names of the maps, their curves for each image, and seconds an image for each method."""
+    """The names of the maps, their curves for each image, and seconds per image for each method."""
     names: list[str] = []
     curves, seconds = [], dict[str, float]()
     for number, path in enumerate(paths):
@@ -72,7 +72,7 @@ def ask(
 
 
 def gathered(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """From a column for each map (images, maps, …) to one for each name, the maps of chance as their mean."""
+    """From one column per map (images, maps, …) to one per name; random maps are averaged."""
     of_chance = [place for place, name in enumerate(names) if name.startswith(CHANCE)]
     rows = {name: values[:, place] for place, name in enumerate(names) if place not in of_chance}
     return rows | {CHANCE: values[:, of_chance].mean(axis=1)}
@@ -87,13 +87,13 @@ def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def table(names: Sequence[str], curves: Sequence[Curves], seconds: Mapping[str, float]) -> str:
-    """One row a map, the best first."""
+    """One row per map, the best first."""
     deletion, insertion, score = (
         gathered(names, np.stack([getattr(one, name) for one in curves]))
         for name in ("deletion_area", "insertion_area", "score")
     )
     lines = [
-        "| map | deletion | insertion | insertion − deletion | beyond chance | ms a map |",
+        "| map | deletion | insertion | insertion − deletion | above chance | ms per map |",
         "|---|---|---|---|---|---|",
     ]
     for name in sorted(score, key=lambda name: -score[name].mean()):
@@ -109,9 +109,9 @@ def table(names: Sequence[str], curves: Sequence[Curves], seconds: Mapping[str, 
 
 
 def draw_curves(names: Sequence[str], curves: Sequence[Curves], file: Path) -> None:
-    """Draw the mean curves of the methods, of chance and of the center, deletion beside insertion, into a PNG."""
+    """Draw the mean curves of the methods, the random maps and the center into a PNG: deletion and insertion."""
     figure = Figure(figsize=(10, 4), facecolor=PRINTED.card, layout="constrained")
-    for place, (what, title) in enumerate((("deletion", "patches taken away"), ("insertion", "patches put in")), 1):
+    for place, (what, title) in enumerate((("deletion", "patches removed"), ("insertion", "patches inserted")), 1):
         axes = figure.add_subplot(1, 2, place)
         means = gathered(names, np.stack([getattr(one, what) for one in curves]).astype(float))
         for name in [*METHODS, CENTER, CHANCE]:
@@ -122,20 +122,20 @@ def draw_curves(names: Sequence[str], curves: Sequence[Curves], file: Path) -> N
         axes.set_title(what.capitalize(), loc="left")
         axes.spines[["top", "right"]].set_visible(False)
         if place == 1:
-            axes.set_ylabel("% probability of the class answered, mean")
+            axes.set_ylabel("mean probability of the predicted class (%)")
             axes.legend(frameon=False)
     write_with(file, lambda temporary: figure.savefig(temporary, dpi=110, metadata={"Software": "corolla"}))
 
 
 def main() -> None:
-    """Print the table, and draw the curves if a file for them was given."""
+    """Print the table, and draw the curves if a file is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a run folder, or the name of a run that comes with corolla")
     parser.add_argument("data", help="labeled images with splits")
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--images", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0, help="of which photographs are drawn")
-    parser.add_argument("--chances", type=int, default=5, help="maps of chance for each photograph")
+    parser.add_argument("--seed", type=int, default=0, help="of the random choice of photographs")
+    parser.add_argument("--chances", type=int, default=5, help="random maps for each photograph")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--curves", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
@@ -149,7 +149,7 @@ def main() -> None:
     print(table(names, curves, seconds))
     device = hardware(torch.device(classifier.device))
     print(
-        f"\n{len(curves)} {arguments.split} photographs, {arguments.chances} maps of chance for each; "
+        f"\n{len(curves)} {arguments.split} photographs, {arguments.chances} random maps for each; "
         f"{(time.perf_counter() - begun) / 60:.1f} minutes on {device}, {classifier.precision.mixed}; "
         f"torch {torch.__version__}"
     )

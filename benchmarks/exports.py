@@ -145,7 +145,9 @@ def main() -> None:
             export(arguments.run, file, precision, arguments.data, progress.stage)
         reference = answers_of(single, paths)
         print(f"{processor()}\n")
-        print(f"| predictor | images | predictions: {' / '.join(classes)} | correct | same as the run | largest difference |")
+        print(
+            f"| predictor | images | classes: {' / '.join(classes)} | correct | same as the run | largest difference |"
+        )
         print("|---|---|---|---|---|---|")
         print(row("the run, float32", reference, reference, labels, classes), flush=True)
         own = f"the run, {usual.precision.mixed}"

@@ -76,7 +76,7 @@ def main() -> int:
             if tally.where:
                 print(f"\n{tally.done}: {tally.told()}.")
     if counts:
-        print("\n| one bit flipped in | tried | refused | made again | harmless | wrong | seconds |")
+        print("\n| one bit flipped in | tried | refused | rebuilt | harmless | wrong | seconds |")
         print("|---|--:|--:|--:|--:|--:|--:|")
         print(*(count.row() for count in counts), sep="\n")
     print(f"\nOn {hardware(torch.device('cpu'))}; one uninterrupted training takes {setting.seconds:.1f} s.")

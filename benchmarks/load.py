@@ -1,13 +1,13 @@
-"""How many images a second a server answers when many ask at once, and what that costs in waiting and memory.
+"""Images per second, latency and memory of a server with many concurrent clients.
 
     python benchmarks/load.py flowers --clients 64 --seconds 60
 
-The same JPEGs go to each server on this machine, one server after another, by so many clients that each wait for an
-answer before they ask again: `corolla serve --batch 1 --workers 1`, which answers one image after another and is what
-the gain is held against, `corolla serve` with more at once, and LitServe with the same classifier in the same batches
-(`contenders/litserve_server.py`; pip install litserve). The clients share the machine's processor with the server, so
-figures are lower than they would be from elsewhere. A client that is refused with 429 waits as long as it was told.
-Memory is that of the server and all its processes: at the start, in the middle and at the end of the load.
+The clients send the same JPEGs to each server on this machine, one server after another. Each client waits for a
+response before the next request. The servers are `corolla serve --batch 1 --workers 1`, which predicts one image at a
+time and is the baseline of the gain; `corolla serve` with batches and workers; and LitServe with the same classifier
+and batches (`contenders/litserve_server.py`; pip install litserve). The clients share the processor with the server,
+which makes the figures lower than with remote clients. A client refused with 429 waits as long as the response says.
+Memory is that of the server and all its processes, at the start, in the middle and at the end of the load.
 """
 
 import argparse
@@ -45,18 +45,18 @@ BATCH = 16
 
 @dataclass
 class Load:
-    """What the clients saw of one server."""
+    """What the clients measured of one server."""
 
     name: str
     seconds: float = 0.0
-    waits: list[float] = field(default_factory=list)  # seconds of each answer
+    waits: list[float] = field(default_factory=list)  # seconds per response
     refused: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     memory: list[float] = field(default_factory=list)  # megabytes at the start, in the middle, at the end
 
     @property
     def rate(self) -> float:
-        """Images a second."""
+        """Images per second."""
         return len(self.waits) / self.seconds
 
     def row(self, first: "Load") -> str:
@@ -76,7 +76,7 @@ HEADER = (
 
 
 def images(size: int) -> list[bytes]:
-    """Painted JPEGs, of all kinds."""
+    """Painted JPEGs of all kinds."""
     made = []
     for number in range(IMAGES):
         buffer = BytesIO()
@@ -92,14 +92,14 @@ def free_port() -> int:
 
 @contextmanager
 def started(command: list[str], port: int) -> Iterator[psutil.Process]:
-    """A server's process, once it answers; ended politely, and all its children with it."""
+    """Start a server and yield its process once it responds; stopped by SIGINT afterwards, with all its children."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:
         until = time.monotonic() + 120
         while True:
             if process.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"it does not start: {' '.join(command)}")
+                raise SystemExit(f"the server does not start: {' '.join(command)}")
             try:
                 if httpx.get(f"http://127.0.0.1:{port}/docs", trust_env=False).status_code == 200:
                     break
@@ -126,7 +126,7 @@ def held(process: psutil.Process) -> float:
 
 
 async def client(address: str, bodies: list[bytes], load: Load, begin: float, end: float, seed: int) -> None:
-    """Ask, wait for the answer, ask again."""
+    """Send a request, wait for the response, repeat."""
     dice = random.Random(seed)
     headers = {"Content-Type": "application/json"}
     async with httpx.AsyncClient(trust_env=False, timeout=60) as session:
@@ -149,7 +149,7 @@ async def client(address: str, bodies: list[bytes], load: Load, begin: float, en
 async def press(
     address: str, bodies: list[bytes], load: Load, clients: int, seconds: float, process: psutil.Process
 ) -> None:
-    """All clients at once; memory is looked at when the load counts, half-way and at the end."""
+    """Run all clients at once; memory is sampled after the warm-up, half-way and at the end."""
     begin = time.monotonic() + WARM
     end = begin + seconds
     asking = [asyncio.create_task(client(address, bodies, load, begin, end, number)) for number in range(clients)]
@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--size", type=int, default=320, help="side of the images in pixels")
-    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="rows with so many computing at once")
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="numbers of workers to measure")
     asked = parser.parse_args()
     coded = [base64.b64encode(image).decode() for image in images(asked.size)]
     bodies = [json.dumps({"images": [text]}).encode() for text in coded]
@@ -189,7 +189,7 @@ def main() -> None:
         litserve = [sys.executable, str(HERE / "contenders" / "litserve_server.py"), asked.run, str(port), str(BATCH)]
         rows.append(("LitServe, the same classifier", litserve, port))
     else:
-        print("LitServe is not installed and left out", file=sys.stderr)
+        print("LitServe is not installed and is skipped", file=sys.stderr)
     print(
         f"{asked.clients} clients for {asked.seconds:g} s, images of {asked.size} pixels, "
         f"{os.cpu_count()} cores of {processor()}"

@@ -3,9 +3,9 @@
     python benchmarks/painted_difficulty.py
     python benchmarks/painted_difficulty.py --vit-minutes 5
 
-Logistic regression sees the images squeezed to 32 x 32 RGB; how strongly it is regularized is chosen on a fifth of
-the training images. Chance is 20 %, and the bound to stay under is 60 %. With --vit-minutes a Vision Transformer
-is trained by the scratch recipe in that time on as many images, and measured on its own test split.
+Logistic regression sees the images resized to 32 x 32 RGB; its regularization strength is chosen on a fifth of the
+training images. Chance is 20 %, and the accuracy must stay below 60 %. With --vit-minutes a Vision Transformer is
+trained for that time with the scratch recipe on as many images, and evaluated on its own test split.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def pixels(count: int, seed: int, size: int, side: int) -> tuple[NDArray[np.floa
 
 
 def linear(train: int, test: int, seed: int, size: int, side: int) -> tuple[int, float]:
-    """How many of `test` images the best logistic regression names right, and the C it was given."""
+    """The number of `test` images that the best logistic regression predicts correctly, and its C."""
     x, y = pixels(train + test, seed, size, side)
     fit = train - train // 5
 
@@ -54,7 +54,7 @@ def linear(train: int, test: int, seed: int, size: int, side: int) -> tuple[int,
 
 
 def transformer(count: int, seed: int, size: int, minutes: float) -> tuple[int, int]:
-    """Of how many test images a Vision Transformer trained for `minutes` names how many right: (right, of)."""
+    """Correct predictions and number of test images of a Vision Transformer trained for `minutes`."""
     with TemporaryDirectory() as folder, progress_for() as progress:
         data = paint_dataset(Path(folder) / "painted", count, seed=seed, size=size)
         run = corolla.train(data, Path(folder) / "run", minutes=minutes, seed=seed, progress=progress)
@@ -74,14 +74,14 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=160, help="the longer side of the images in pixels")
-    parser.add_argument("--side", type=int, default=32, help="what the linear classifier sees, in pixels")
-    parser.add_argument("--vit-minutes", type=float, help="also train a Vision Transformer for so long")
+    parser.add_argument("--side", type=int, default=32, help="image side for the linear classifier, in pixels")
+    parser.add_argument("--vit-minutes", type=float, help="also train a Vision Transformer for this time")
     arguments = parser.parse_args()
     started = time.perf_counter()
     right, strength = linear(arguments.train, arguments.test, arguments.seed, arguments.size, arguments.side)
     print("| classifier | test accuracy | 95 % interval | images | how |")
     print("|---|---|---|---|---|")
-    note = f"{arguments.train} to train, C = {strength:g}, {time.perf_counter() - started:.0f} s with painting"
+    note = f"{arguments.train} training images, C = {strength:g}, {time.perf_counter() - started:.0f} s with painting"
     print(line("logistic regression on pixels", right, arguments.test, note), flush=True)
     if arguments.vit_minutes:
         count = arguments.train + arguments.test

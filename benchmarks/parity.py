@@ -1,12 +1,12 @@
-"""How far our answers are from the libraries' own, both ways, for every dialect.
+"""Differences between our outputs and those of the libraries, in both directions, for every checkpoint format.
 
     python benchmarks/parity.py
     python benchmarks/parity.py IMAGES
 
-"In" is a library's model against ours with its weights; "out" is ours against the library's model made again from what
-we wrote. Each number is the largest difference of a logit (of a feature, where there is no head) as a share of the
-largest, the worst of two batches of four: one of chance, one of images. Images come from a folder, or are painted.
-The models are small and their weights of chance, but for one of full size; rounding in float32 is about 1e-7.
+"In" compares a library's model with ours after loading its weights; "out" compares ours with the library's model loaded
+from what we wrote. Each number is the largest difference of a logit (of a feature, if there is no head) as a fraction
+of the largest, the worst of two batches of four: random numbers and images. Images come from a folder, or are painted.
+The models are small and have random weights, except one of full size; float32 rounding is about 1e-7.
 """
 
 import argparse
@@ -37,7 +37,7 @@ FULL = Reference("timm", lambda: shaken(timm.create_model("vit_base_patch16_224"
 
 
 def images(folder: Path | None) -> list[Image.Image]:
-    """The first few of a folder and what lies below it, or painted ones."""
+    """A few images of a folder and its subfolders, or painted ones."""
     if folder is None:
         return [paint(kind, 0, 256) for kind in KINDS[:BATCH]]
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS)
@@ -45,7 +45,7 @@ def images(folder: Path | None) -> list[Image.Image]:
 
 
 def batches(size: tuple[int, int], real: list[Image.Image]) -> Iterable[Tensor]:
-    """Numbers of chance and prepared images, (B, 3, H, W) each."""
+    """Random numbers and preprocessed images, (B, 3, H, W) each."""
     yield torch.randn(BATCH, 3, *size, generator=torch.Generator().manual_seed(0))
     yield torch.stack([Preprocessing(size)(image) for image in real])
 
@@ -61,7 +61,7 @@ def worst(
 
 
 def shown(share: float) -> str:
-    """An error as the table has it."""
+    """An error in the format of the table."""
     return f"{share:.0e}" if share else "0"
 
 
@@ -72,7 +72,7 @@ def row(name: str, sizes: dict[str, tuple[int, int]], found: list[str]) -> None:
 
 
 def compare(name: str, reference: Reference, sizes: dict[str, tuple[int, int]], real: list[Image.Image]) -> None:
-    """A library's model read, and written back."""
+    """Load a library's model, and write it back."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "in").mkdir()
@@ -86,7 +86,7 @@ def compare(name: str, reference: Reference, sizes: dict[str, tuple[int, int]], 
 
 
 def compare_bridged(name: str, to: str, again: Callable[[Path], nn.Module], real: list[Image.Image]) -> None:
-    """A model of ours that the library has no words for, through its bridge."""
+    """A model of ours that the library cannot represent, through its bridge."""
     weights = hybrid(BRIDGED[name])
     sizes = {size: SIZES[size] for size in SHOWN_SIZES}
     with TemporaryDirectory() as temporary:
@@ -97,23 +97,23 @@ def compare_bridged(name: str, to: str, again: Callable[[Path], nn.Module], real
 
 
 def mine(weights: Weights) -> Callable[[Tensor], Tensor]:
-    """What ours says."""
+    """The outputs of our model."""
     return lambda images: ours(weights, images)
 
 
 def told(model: nn.Module) -> Callable[[Tensor], Tensor]:
-    """What a library's says."""
+    """The outputs of a library's model."""
     return lambda images: asked(model, images)
 
 
 def main() -> None:
     """Print the table."""
-    for bridge in ("timm", "transformers"):  # what a user's `import corolla.bridges.…` does
+    for bridge in ("timm", "transformers"):  # same effect as a user's `import corolla.bridges.…`
         import_module(f"corolla.bridges.{bridge}")
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    parser = argparse.ArgumentParser(description="How far our answers are from the libraries' own.")
-    parser.add_argument("images", type=Path, nargs="?", help="a folder with images; else they are painted")
+    parser = argparse.ArgumentParser(description="Differences between our outputs and those of the libraries.")
+    parser.add_argument("images", type=Path, nargs="?", help="a folder with images; by default they are painted")
     real = images(parser.parse_args().images)
     versions = {module.__name__: module.__version__ for module in (torch, torchvision, timm, transformers)}
     print(", ".join(f"{name} {version}" for name, version in versions.items()), f"Python {platform.python_version()}")

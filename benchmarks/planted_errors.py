@@ -6,8 +6,8 @@
 For each seed, a random fraction of all labels is changed to another class, and the audit runs on a table with these
 labels. "At the planted count" takes as many of the most suspicious labels as errors were planted, which makes precision
 and recall equal. "Reported" is the list that the audit itself calls likely wrong. Labels that were wrong before lower
-both. The bundled `flowers` was trained on the training images of flower_photos with their correct labels; errors planted
-in the other splits therefore have a row of their own.
+both. The bundled `flowers` was trained on the training images of flower_photos with their correct labels; errors in the
+other splits therefore have a row of their own.
 """
 
 import argparse

@@ -65,7 +65,7 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class ConformalCalibration:
+class Promises:
     """All promises, and the files and folders that the long measurements depend on."""
 
     depends: tuple[str, ...]
@@ -79,7 +79,7 @@ class ConformalCalibration:
         return tuple(promise for promise in self.promises if not names or promise.name in names)
 
 
-def read(file: Path = FILE) -> ConformalCalibration:
+def read(file: Path = FILE) -> Promises:
     """Read the promises; ValueError for a missing field, an unknown field or a repeated name."""
     content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     known = {each.name for each in fields(Promise)}
@@ -97,7 +97,7 @@ def read(file: Path = FILE) -> ConformalCalibration:
     names = [promise.name for promise in promises]
     if len(set(names)) < len(names):
         raise ValueError("two promises have the same name")
-    return ConformalCalibration(tuple(content["depends"]), tuple(promises))
+    return Promises(tuple(content["depends"]), tuple(promises))
 
 
 def shown(value: float, unit: str) -> str:

@@ -4,9 +4,9 @@
     python benchmarks/promises.py --only help cold-start
     python benchmarks/promises.py --list
 
-Takes less than 20 minutes on two idle cores. The claims and their tolerances are in `promises.toml`. For claims that take
-longer, it prints when they were measured and what has changed since. Exit status 1 if a promise is broken or cannot be
-measured.
+Takes less than 20 minutes on two idle cores. The claims and their tolerances are in `promises.toml`. For claims that
+take longer, it prints when they were measured and what has changed since. Exit status 1 if a promise is broken or
+cannot be measured.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from promised import ConformalCalibration, Promise, git, promised, read, shown, since
+from promised import Promises, Promise, git, promised, read, shown, since
 
 CPUINFO = Path("/proc/cpuinfo")
 QUIET = 0.25  # load per core below which a machine is idle
@@ -88,7 +88,7 @@ def check(
     return all_kept
 
 
-def listed(known: ConformalCalibration) -> list[str]:
+def listed(known: Promises) -> list[str]:
     """One line per promise."""
     return [
         f"{promise.name:<20} {promised(promise):<34} {promise.claim}; {promise.hardware}, {promise.seeds} "

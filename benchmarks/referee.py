@@ -1,6 +1,6 @@
-"""The processes of `speed.py`: the contenders, what they run in, and whose turn it is.
+"""The processes of `speed.py`: the contenders, their environment, and their turns.
 
-Nothing here imports more than Python's own modules: what the referee holds in memory would show in its contenders'.
+This module imports only the standard library: the referee's memory would count in that of its contenders.
 """
 
 import json
@@ -18,11 +18,11 @@ Answer = dict[str, Any]
 
 HERE = Path(__file__).parent
 PEERS = ("torch", "torchvision", "timm", "transformers", "accelerate")
-TAIL = 20  # lines of a contender's log that its failure shows
+TAIL = 20  # lines of a contender's log in its error message
 
 
 def peers_environment(folder: Path) -> Path:
-    """The interpreter of a virtual environment with the peers at the tested versions, made if it is not there."""
+    """The interpreter of a virtual environment with the peers at the tested versions; made if it does not exist."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     ready = folder / "ready"
     if not ready.is_file():
@@ -35,13 +35,13 @@ def peers_environment(folder: Path) -> Path:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment variables of every contender: ours, our modules, no look at the network, no GPU."""
+    """The environment variables of every contender: ours, our modules, no network access, no GPU."""
     paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 class Contender:
-    """One contender's process, asked in lines of JSON."""
+    """The process of one contender, controlled by lines of JSON."""
 
     def __init__(self, name: str, python: Path, log: Path) -> None:
         self.name, self.log = name, log
@@ -54,7 +54,7 @@ class Contender:
         self.requests, self.answers = self.process.stdin, self.process.stdout
 
     def ask(self, do: str, **request: Any) -> Answer:
-        """Its answer; RuntimeError with the end of its log if it has none."""
+        """Its answer; RuntimeError with the end of its log if there is none."""
         try:
             self.requests.write(json.dumps({"do": do} | request) + "\n")
             self.requests.flush()
@@ -68,7 +68,7 @@ class Contender:
         return answer
 
     def close(self) -> None:
-        """Let it end."""
+        """End the process."""
         with suppress(BrokenPipeError):
             self.requests.close()
         self.process.wait()
@@ -76,7 +76,7 @@ class Contender:
 
 
 class Hall:
-    """Where contenders are called from: our interpreter for corolla, the peers' for all others."""
+    """Starts contenders: corolla with our interpreter, all others with that of the peers."""
 
     def __init__(self, peers: Path, logs: Path) -> None:
         self.peers, self.logs = peers, logs
@@ -87,22 +87,22 @@ class Hall:
 
     @contextmanager
     def called(self, names: Iterable[str]) -> Iterator[dict[str, Contender]]:
-        """Those contenders, each in a new process that ends with the block."""
+        """The contenders of these names, each in a new process that ends with the block."""
         with ExitStack() as ending:
             contenders = {}
             for name in names:
                 contenders[name] = Contender(name, self.python(name), self.logs / f"{name}.log")
                 ending.callback(contenders[name].close)
-                contenders[name].ask("about")  # one that is still importing would disturb whose turn it is
+                contenders[name].ask("about")  # wait for its imports, which would disturb the others
             yield contenders
 
     def asked_once(self, name: str, do: str, **request: Any) -> Answer:
-        """The answer of a contender in a process of its own."""
+        """The answer of a contender in a new process."""
         with self.called([name]) as contenders:
             return contenders[name].ask(do, **request)
 
     def starts(self, names: Sequence[str], folder: Path, photo: str) -> dict[str, list[str]]:
-        """The commands of whole processes that answer for `photo` with a ViT-S/16, each run once for the file cache.
+        """The commands of whole processes that predict `photo` with a ViT-S/16, each run once for the file cache.
 
         The models are saved below `folder`.
         """
@@ -117,7 +117,7 @@ class Hall:
 
 
 def wall_seconds(command: Sequence[str]) -> float:
-    """How long a whole process takes; RuntimeError with what it said if it fails."""
+    """Wall seconds of a whole process; RuntimeError with its output if it fails."""
     begun = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=surroundings())
     taken = time.perf_counter() - begun
@@ -127,7 +127,7 @@ def wall_seconds(command: Sequence[str]) -> float:
 
 
 def in_turns(names: Sequence[str], repeats: int, measure: Callable[[str], Answer]) -> dict[str, list[Answer]]:
-    """So many rounds of `measure` for every name; another one begins each round, so that no place favors any."""
+    """`repeats` rounds of `measure` for every name; the first of a round changes, to be fair to all."""
     answers: dict[str, list[Answer]] = {name: [] for name in names}
     for number in range(repeats):
         first = number % len(names)

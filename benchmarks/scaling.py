@@ -1,11 +1,11 @@
-"""How training scales here, what an image costs, and what ImageNet-21k from scratch would take: docs/scaling.md.
+"""How training scales on this machine, the cost of an image, and a plan for ImageNet-21k: docs/scaling.md.
 
-    python benchmarks/scaling.py                      # a quarter of an hour on two quiet cores
-    python benchmarks/scaling.py --rate 2.5e14        # the plan, too, for a device that reaches so many operations/s
+    python benchmarks/scaling.py                      # a quarter of an hour on two idle cores
+    python benchmarks/scaling.py --rate 2.5e14        # with the plan for a device of this many operations/s
 
-Three parts. Whole training steps of the same batch by one process and by two, interleaved. Steps of several sizes and
-pixels, to which the two numbers of the cost model are fitted; each case is also predicted from the others alone. The
-plan, which is arithmetic on what was measured.
+Three parts. Whole training steps of the same batch with one process and with two, interleaved. Steps of several models
+and image sizes, to which the two parameters of the cost model are fitted; each case is also predicted from the others
+alone. The plan, which is computed from these measurements.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from corolla.training.runtime import Runtime, hardware
 from corolla.training.trainer import Trainer
 from several_processes import Way
 
-SHARED, LARGE = ("vit_tiny_patch16_160", 32), ("vit_large_patch16_64", 8)  # model and whole batch
+SHARED, LARGE = ("vit_tiny_patch16_160", 32), ("vit_large_patch16_64", 8)  # model and total batch
 STEPS, ROUNDS = 6, 3
 CASES = [
     Case(f"vit_{size}_patch16_{pixels}", 32)
@@ -51,14 +51,14 @@ DAY = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Steps:
-    """What one process measured: seconds a step, the median of a few, and the most bytes it held."""
+    """Measurements of one process: median seconds per step, and peak memory in bytes."""
 
     seconds: float
     memory: int
 
 
 def worker(model: str, batch: int, optimizer: str, fsdp: bool, threads: int, out: Path) -> None:
-    """One process of a measured training; the main one writes down what it saw."""
+    """One process of a measured training; the main process writes the result."""
     torch.set_num_threads(threads)
     recipe = RECIPE.changed(
         model=model, image_size=vit_config(model, 2).image_size[0], batch_size=batch, progressive_resizing=((0.0,
@@ -68,19 +68,19 @@ def worker(model: str, batch: int, optimizer: str, fsdp: bool, threads: int, out
     with TemporaryDirectory(prefix="corolla-") as folder:
         machine = Runtime("cpu", 0, fsdp)
         manifest = one_a_class(Path(folder))
-        repeated = manifest.with_examples(tuple(manifest.examples) * batch)  # a batch needs as many
+        repeated = manifest.with_examples(tuple(manifest.examples) * batch)  # enough for a batch
         trainer = Trainer(repeated, recipe, seed=0, machine=machine, progress=Progress())
-        own = len(machine.processes.part(batch))
+        own = len(machine.processes.shard_range(batch))
         side = recipe.image_size
         pixels, labels = torch.zeros(own, 3, side, side, dtype=torch.uint8), torch.arange(own) % 5
         trainer.model.train()
         trainer.objective.place(own)
         times = []
         for number in range(STEPS + 1):
-            machine.processes.wait()
+            machine.processes.barrier()
             begun = time.perf_counter()
             trainer.step(pixels, labels, 0, number)
-            machine.processes.wait()
+            machine.processes.barrier()
             times.append(time.perf_counter() - begun)
         if machine.processes.main:
             said = {"seconds": statistics.median(times[1:]), "memory": peak_memory("cpu")}
@@ -88,7 +88,7 @@ def worker(model: str, batch: int, optimizer: str, fsdp: bool, threads: int, out
 
 
 def measured(way: Way, model: str, batch: int, optimizer: str, threads: int, out: Path) -> Steps:
-    """The same in as many processes as `way` says."""
+    """Run `worker` with the number of processes of `way`."""
     asked = [model, str(batch), optimizer, str(int(way.fsdp)), str(threads), str(out)]
     command = [sys.executable]
     if way.processes > 1:
@@ -102,7 +102,7 @@ def measured(way: Way, model: str, batch: int, optimizer: str, threads: int, out
 
 
 def processes_table(scratch: Path) -> Iterator[str]:
-    """Images a second and memory of one and two processes, as lines of Markdown."""
+    """Images per second and memory of one and two processes, as lines of Markdown."""
     cores = os.cpu_count() or 1
     small = [
         ("1", Way("", 1), 1),
@@ -111,7 +111,7 @@ def processes_table(scratch: Path) -> Iterator[str]:
         ("2, --fsdp", Way("", 2, fsdp=True), 1),
     ]
     large = [small[1], small[2], small[3]]
-    yield "| model, whole batch, optimizer | processes | threads of each | images/s (spread) | | GB held by each |"
+    yield "| model, total batch, optimizer | processes | threads each | images/s (spread) | speedup | GB each |"
     yield "|---|---|---|---|---|---|"
     for (model, batch), ways, optimizer, rounds in ((SHARED, small, "muon", ROUNDS), (LARGE, large, "adamw", 1)):
         seen: dict[int, list[Steps]] = {place: [] for place in range(len(ways))}
@@ -130,7 +130,7 @@ def processes_table(scratch: Path) -> Iterator[str]:
 
 
 def operations(case: Case) -> tuple[float, float, float]:
-    """Of one step: operations of the model, of Muon's iteration (m x n matrices, m <= n), and parameters."""
+    """For one step: operations of the model, of Muon's iteration (m x n matrices, m <= n), and parameters."""
     whole, shape = model_summary(case.config)[0], case.config
     width, hidden = shape.embed_dim, shape.mlp_dim
     muon = 0.0
@@ -141,7 +141,7 @@ def operations(case: Case) -> tuple[float, float, float]:
 
 
 def fit(rows: Sequence[tuple[float, float, float]], seconds: Sequence[float]) -> tuple[float, float]:
-    """The two numbers of the cost model, seconds an operation and seconds a parameter, by relative least squares."""
+    """The two parameters of the cost model, seconds per operation and per parameter, by relative least squares."""
     from scipy.optimize import nnls
 
     design = np.array([[model + muon, parameters] for model, muon, parameters in rows])
@@ -151,18 +151,18 @@ def fit(rows: Sequence[tuple[float, float, float]], seconds: Sequence[float]) ->
 
 
 def step_seconds(row: tuple[float, float, float], numbers: tuple[float, float]) -> float:
-    """What the cost model says of a step."""
+    """The time of a step by the cost model."""
     model, muon, parameters = row
     return numbers[0] * (model + muon) + numbers[1] * parameters
 
 
 def cost_table(seconds_each: float) -> Iterator[Any]:
-    """Lines of Markdown about each case, and at last the two numbers."""
+    """Lines of Markdown for each case, and at the end the two parameters of the cost model."""
     threads = torch.get_num_threads()
     rows = [operations(case) for case in CASES]
     seconds = [apart(measure_training, case, "cpu", threads, seconds_each).timing.median for case in CASES]
     numbers = fit(rows, seconds)
-    yield "| model, batch of 32 | G operations an image | images/s | the model says | said from the others alone |"
+    yield "| model, batch of 32 | G operations per image | images/s | cost model | predicted from the others alone |"
     yield "|---|---|---|---|---|"
     for place, (case, row, took) in enumerate(zip(CASES, rows, seconds, strict=True)):
         without = fit(rows[:place] + rows[place + 1 :], seconds[:place] + seconds[place + 1 :])
@@ -176,11 +176,11 @@ def cost_table(seconds_each: float) -> Iterator[Any]:
 
 
 def plan_table(rates: Sequence[tuple[str, float]], batch: int = 4096) -> Iterator[str]:
-    """What ImageNet-21k from scratch takes at so many operations a second, as lines of Markdown."""
+    """The time of ImageNet-21k from scratch at the given operations per second, as lines of Markdown."""
     yield (
         "| model, epochs | operations | "
         + " | ".join(name for name, _ in rates)
-        + " | gradients a step | state, whole |"
+        + " | gradients per step | total state |"
     )
     yield "|---|---|" + "---|" * len(rates) + "---|---|"
     for name, epochs in PLANS:
@@ -190,20 +190,20 @@ def plan_table(rates: Sequence[tuple[str, float]], batch: int = 4096) -> Iterato
         steps = epochs * IMAGES / batch
         total = steps * (model + muon)
         days = " | ".join(duration(total / rate) for _, rate in rates)
-        # Weights, gradients, the average and the optimizers' state (two numbers a parameter at most), 4 bytes each.
+        # Weights, gradients, averaged weights and optimizer state (at most two numbers per parameter), 4 bytes each.
         held = f"{4 * parameters / 1e9:.2f} GB | {20 * parameters / 1e9:.1f} GB"
         yield f"| {name}, {epochs} | {total:.1e} | {days} | {held} |"
 
 
 def duration(seconds: float) -> str:
-    """As people say it."""
+    """A duration in days or years."""
     return f"{seconds / DAY / 365:,.0f} years" if seconds > 3 * 365 * DAY else f"{seconds / DAY:,.1f} days"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rate", type=float, action="append", default=[], help="operations a second, for the plan")
+    parser.add_argument("--rate", type=float, action="append", default=[], help="operations per second, for the plan")
     parser.add_argument("--seconds", type=float, default=6.0, help="for each case of the cost model")
     parser.add_argument("--worker", nargs=6, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -224,11 +224,11 @@ def main() -> None:
         else:
             print(line, flush=True)
     here = 1 / numbers[0]
-    print(f"\n{here / 1e9:.0f} G operations/s, and {numbers[1] * 1e9:.2f} ns a parameter and step\n")
-    rates = [(f"here, {here:.1e} a second", here), *((f"at {rate:.1e} a second", rate) for rate in given.rate)]
+    print(f"\n{here / 1e9:.0f} G operations/s, and {numbers[1] * 1e9:.2f} ns per parameter and step\n")
+    rates = [(f"here, {here:.1e} per second", here), *((f"at {rate:.1e} per second", rate) for rate in given.rate)]
     for line in plan_table(rates):
         print(line)
-    print(f"\nA image takes {BYTES / IMAGES / 1e3:.0f} kB, and all of them {BYTES / 1e12:.2f} TB.")
+    print(f"\nAn image takes {BYTES / IMAGES / 1e3:.0f} kB, and all of them {BYTES / 1e12:.2f} TB.")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The same training by one process and by several: how far apart losses, weights and answers are.
+"""The same training by one process and by several: differences of losses, weights and predictions.
 
     python benchmarks/several_processes.py            # painted images, a few minutes on two cores
 
-Every way trains the same recipe in float32 with the same whole batch: one process; two that torchrun started (gloo);
-two that share out the model too (FSDP); and two on two "machines", which are two loopback addresses. The batch is odd
-and so are validation and test, so that no process has as much as another.
+All ways train the same recipe in float32 with the same total batch: one process; two processes started by torchrun
+(gloo); two that also shard the model (FSDP); and two on two "machines", which are two loopback addresses. The sizes of
+the batch, validation and test are odd, which gives each process a different amount.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-FIRST = 20  # steps that are told apart from the rest
-COUNT, EPOCHS = 225, 6  # images that are painted, and how long the table's trainings are
+FIRST = 20  # steps with a column of their own
+COUNT, EPOCHS = 225, 6  # number of painted images, and epochs of the table's trainings
 RECIPE: dict[str, Any] = {
     "model": "vit_pico_conv8_32", "batch_size": 21, "epochs": 4, "workers": 1, "device": "cpu", "seed": 1,
 }  # fmt: skip
@@ -31,7 +31,7 @@ RECIPE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Way:
-    """How a training is shared out."""
+    """How a training is distributed."""
 
     name: str
     processes: int = 1
@@ -49,17 +49,17 @@ WAYS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What a training left."""
+    """The result of a training."""
 
-    losses: list[float]  # of every step, over the whole batch
+    losses: list[float]  # of every step, over the total batch
     weights: dict[str, Any]
     accuracy: float  # on the test split
-    n: int  # images of it that were answered
+    n: int  # predicted test images
     seconds: float
 
 
 def run(way: Way, data: Path, out: Path, **changes: Any) -> Result:
-    """Train on `data` the given way into the new folder `out`; what it printed is raised if it failed."""
+    """Train on `data` the given way into the new folder `out`; raises its output if it fails."""
     started = time.monotonic()
     running = [start(command) for command in commands_of(way, data, out, **changes)]
     said = [output_of(process, 600) for process in running]
@@ -69,7 +69,7 @@ def run(way: Way, data: Path, out: Path, **changes: Any) -> Result:
 
 
 def commands_of(way: Way, data: Path, out: Path, **changes: Any) -> list[list[str]]:
-    """The commands to start at once, one for each machine."""
+    """The commands to start at the same time, one for each machine."""
     asked = json.dumps(RECIPE | {"fsdp": way.fsdp} | changes)
     worker = [str(Path(__file__).resolve()), "--worker", str(data), str(out), asked]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(way.processes)]
@@ -85,7 +85,7 @@ def commands_of(way: Way, data: Path, out: Path, **changes: Any) -> list[list[st
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
-    """One of them, in a group of its own, as a terminal starts it."""
+    """Start a command in its own process group, like a terminal."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
@@ -93,9 +93,9 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def output_of(process: subprocess.Popen[bytes], seconds: float) -> str:
-    """What a process says until its end; if that takes longer, it and all that it started are killed.
+    """The output of a process until its end; after `seconds`, it and all its children are killed.
 
-    torchrun gives each of its processes a session of its own, so that killing the launcher leaves them at work.
+    torchrun starts each of its processes in its own session; they would survive the launcher.
     """
     try:
         return process.communicate(timeout=seconds)[0].decode(errors="replace")
@@ -106,11 +106,11 @@ def output_of(process: subprocess.Popen[bytes], seconds: float) -> str:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         said = process.communicate()[0].decode(errors="replace")
-        raise RuntimeError(f"not ended after {seconds:.0f} s; it said:\n{said}") from error
+        raise RuntimeError(f"still running after {seconds:.0f} s; its output:\n{said}") from error
 
 
 def read(out: Path, seconds: float) -> Result:
-    """What lies in a run folder, with the losses that the worker left beside it."""
+    """Read a run folder, and the losses that the worker wrote beside it."""
     from safetensors.torch import load_file
 
     evaluation = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
@@ -120,7 +120,7 @@ def read(out: Path, seconds: float) -> Result:
 
 
 def worker(data: str, out: str, asked: str) -> None:
-    """One process of a training: float32, with every step's loss written down by the main one."""
+    """One process of a training: float32; the main process writes the loss of every step."""
     import corolla
     from corolla.precision import Precision
     from corolla.training import runtime as machine
@@ -141,7 +141,7 @@ def worker(data: str, out: str, asked: str) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that systems give away by themselves before it can be used."""
+    """A free port below the ephemeral ports, which the system could assign to others before it is used."""
     dice = random.SystemRandom()
     while True:
         port = dice.randrange(20_000, 32_000)
@@ -151,13 +151,13 @@ def free_port() -> int:
 
 
 def apart(one: Result, other: Result, first: int | None = None) -> float:
-    """The largest difference of two trainings' losses, of their `first` steps or of all."""
+    """The largest difference between the losses of two trainings, over their `first` steps or all."""
     assert len(one.losses) == len(other.losses)
     return max(abs(a - b) for a, b in zip(one.losses[:first], other.losses[:first], strict=True))
 
 
 def weights_apart(one: Result, other: Result) -> float:
-    """The largest difference of two trainings' weights."""
+    """The largest difference between the weights of two trainings."""
     assert one.weights.keys() == other.weights.keys()
     return max(float((one.weights[name].float() - other.weights[name].float()).abs().max()) for name in one.weights)
 
@@ -171,9 +171,9 @@ def main() -> None:
         data = Path(scratch) / "painted"
         paint_dataset(data, COUNT, size=64, seed=0)
         alone: Result | None = None
-        told_by = f"{processor()}, {os.cpu_count()} cores, one thread a process"
+        told_by = f"{processor()}, {os.cpu_count()} cores, one thread per process"
         print(f"\n{told_by}, float32, Python {platform.python_version()}\n")
-        print(f"| | steps | first {FIRST} losses apart | all losses apart | weights apart | test accuracy | seconds |")
+        print(f"| | steps | first {FIRST} losses differ by | all losses by | weights by | test accuracy | seconds |")
         print("|---|---|---|---|---|---|---|")
         for place, way in enumerate(WAYS):
             result = run(way, data, Path(scratch) / f"run{place}", epochs=EPOCHS)

@@ -131,10 +131,14 @@ def main() -> None:
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
     parser.add_argument("--repeats", type=int, default=5, help="rounds of every measurement")
     parser.add_argument("--seconds", type=float, default=8.0, help="minimum time of training or prediction in a round")
-    parser.add_argument("--images", type=Path, help="a tree of five class folders of JPEGs; by default images are painted")
+    parser.add_argument(
+        "--images", type=Path, help="a tree of five class folders of JPEGs; by default images are painted"
+    )
     parser.add_argument("--count", type=int, default=960, help="images per epoch")
     parser.add_argument("--work", type=Path, default=Path("runs/speed"), help="folder for the environment and the logs")
-    parser.add_argument("--environment", help="virtual environment of the peers (default: WORK/peers); `here` is this one")
+    parser.add_argument(
+        "--environment", help="virtual environment of the peers (default: WORK/peers); `here` is this one"
+    )
     arguments = parser.parse_args()
     work = arguments.work.absolute()
     if arguments.environment == "here":

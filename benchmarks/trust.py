@@ -120,7 +120,7 @@ def print_calibration(evaluations: list[Evaluation]) -> None:
         before, after = ([getattr(trust, key) for trust in trusts] for key in (f"uncalibrated_{field}", field))
         print(f"| {name} | {told(before, write)} | {told(after, write)} |")
     print(f"\nTemperature {told([trust.temperature for trust in trusts], '{:.2f}')}.\n")
-    print("| target coverage | measured coverage | classes per set | sets of one class | empty sets |\n|---|---|---|---|---|")
+    print("| target coverage | coverage | classes per set | sets of one class | empty sets |\n|---|---|---|---|---|")
     for place, promise in enumerate(trusts[0].coverages):
         each = [trust.coverages[place] for trust in trusts]
         seen, single, empty = (told([getattr(one, field) for one in each]) for field in ("seen", "single", "empty"))

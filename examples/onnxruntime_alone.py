@@ -1,4 +1,4 @@
-"""An exported file without corolla: numpy, Pillow and ONNX Runtime.
+"""Predict with an exported file without corolla: numpy, Pillow and ONNX Runtime.
 
 python onnxruntime_alone.py flowers.onnx photo.jpg
 """
@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 
 
 def main(file: str, photo: str) -> None:
-    """Print what the photo shows."""
+    """Print the predicted class of the photo."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    card = json.loads(session.get_modelmeta().custom_metadata_map["corolla"])  # names, thresholds, the proof
+    card = json.loads(session.get_modelmeta().custom_metadata_map["corolla"])  # names, thresholds, export checks
     with Image.open(photo) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     images = np.asarray(upright)[None]  # uint8 (1, H, W, 3), any size: the graph crops and resizes

@@ -230,13 +230,13 @@ def test_what_a_killed_process_had_not_finished_is_swept_and_nothing_else(run: R
     assert sorted(run.folder.iterdir()) == sorted(whole)
 
 
-def test_a_run_that_was_killed_before_its_config_is_hardly_begun(run: Run, tmp_path: Path) -> None:
-    assert not run.hardly_begun()
+def test_a_run_that_was_killed_before_its_config_is_has_no_config_yet(run: Run, tmp_path: Path) -> None:
+    assert not run.has_no_config_yet()
     other = Run(tmp_path / "other")
     other.folder.mkdir()
-    assert other.hardly_begun()
+    assert other.has_no_config_yet()
     for name in (".lock", "manifest.csv", ".config-a1b2c3d4.json", "teacher.safetensors", ".tmpA1b2C3"):
         (other.folder / name).touch()
-        assert other.hardly_begun()
+        assert other.has_no_config_yet()
     (other.folder / "photo.jpg").touch()
-    assert not other.hardly_begun()
+    assert not other.has_no_config_yet()

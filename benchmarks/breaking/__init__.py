@@ -1,1 +1,1 @@
-"""What may break while corolla works, done to real processes and real files: shared by `faults.py` and the tests."""
+"""Experiments that break real processes and real files while corolla works, for `faults.py` and the tests."""

@@ -1,4 +1,4 @@
-"""The wall clock set forwards and backwards by days and years while a training runs."""
+"""The wall clock is set forwards and backwards by days and years during a training."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ JUMPS = ("+1d", "+40d", "+9000d", "-1d", "-40d", "-9000d", "+0d")
 
 
 def environment(clock: Path) -> dict[str, str]:
-    """What lets a process live by the offset that is written in the file `clock`; its monotonic clock stays."""
+    """Environment that shifts a process's wall clock by the offset in the file `clock`, not its monotonic clock."""
     if LIBRARIES:
         return {
             "LD_PRELOAD": str(LIBRARIES[0]),
@@ -51,9 +51,9 @@ def set_the_clock(setting: Setting, tries: int) -> Tally:
 
 
 def durations(run: Run, seconds: float) -> str:
-    """What is odd about the times that a run says it took, in words."""
+    """Describes implausible durations in a run's files; "" if there are none."""
     said = [row["seconds"] for row in run.history()]
     minutes = run.load_config().training.get("minutes", -1)
     if not all(0 <= each <= seconds for each in said) or not 0 < minutes * 60 <= seconds:
-        return f"took {seconds:.1f} s and says {said} and {minutes} minutes; "
+        return f"took {seconds:.1f} s but reports {said} and {minutes} minutes; "
     return ""

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or gone, and images that are not there any more."""
+"""Full, read-only or missing disks, and missing images."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from breaking.setting import Setting, Tally
 from corolla.checksummed import load_sealed
 from corolla.run import Run
 
-MEGABYTES = 8  # of the small disk: room for one run and a half
+MEGABYTES = 8  # size of the small disk: room for one and a half runs
 PAGE = 4096
-PATIENCE = 5  # what came too late to break anything, on a busy machine, is tried again so often
+PATIENCE = 5  # attempts per try: on a busy machine a fault may come too late to break anything
 
 
 def can_mount() -> bool:
@@ -32,7 +32,7 @@ def can_mount() -> bool:
 
 @contextmanager
 def mounted(folder: Path, *words: object) -> Iterator[Path]:
-    """Within it `mount WORDS FOLDER` holds."""
+    """`mount WORDS FOLDER` within the block."""
     subprocess.run(["mount", *map(str, words), str(folder)], check=True, capture_output=True, timeout=30)
     try:
         yield folder
@@ -53,7 +53,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[Path]:
-    """Within it nobody, not even root, can write into `folder`."""
+    """Within the block nobody, not even root, can write into `folder`."""
     with mounted(folder, "--bind", folder):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True, capture_output=True, timeout=30)
         yield folder
@@ -61,7 +61,7 @@ def read_only(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def gone(path: Path) -> Iterator[None]:
-    """Within it a file or folder is not where it was."""
+    """Within the block the file or folder is missing."""
     away = path.with_name(f"{path.name} away")
     path.rename(away)
     try:
@@ -72,7 +72,7 @@ def gone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def changed(path: Path) -> Iterator[None]:
-    """Within it an image is another one."""
+    """Within the block the image has the content of another one."""
     whole, other = path.read_bytes(), next(p for p in sorted(path.parent.iterdir()) if p != path)
     path.write_bytes(other.read_bytes())
     try:
@@ -82,9 +82,9 @@ def changed(path: Path) -> Iterator[None]:
 
 
 def fill(disk: Path, left: int) -> Path:
-    """Leave no more than `left` bytes of a disk free; returns the file that takes the room.
+    """Leave at most `left` bytes of a disk free; returns the file that fills it.
 
-    None is left if a training writes at the same moment, and takes what was free when it was asked.
+    Nothing is left if a training writes at the same moment, after the free space was read.
     """
     filler = disk / "filler"
     with suppress(OSError):
@@ -98,7 +98,7 @@ def refused(ended: Ended, *words: str) -> bool:
 
 
 def full_while_saving(setting: Setting, tries: int) -> Tally:
-    """Take the room away at a random moment of a training, leave little, give it back and go on."""
+    """Fill the disk almost completely at a random moment of a training, free it again and resume."""
     tally = Tally("disk full while saving, then room, then `--resume`")
     for _ in range(PATIENCE * tries):
         if tally.tried == tries:
@@ -110,10 +110,10 @@ def full_while_saving(setting: Setting, tries: int) -> Tally:
             filler = fill(disk, setting.dice.randrange(500_000))
             ended = process.wait()
             if ended.status == 0:
-                continue  # it was at its end before the disk was full
+                continue  # the training finished before the disk was full
             told = refused(ended, "no space left on device", "make room")
             if run.checkpoint.is_file():
-                load_sealed(run.checkpoint)  # raises if it is not whole
+                load_sealed(run.checkpoint)  # raises if it is incomplete
             filler.unlink()
             again = setting.resume(run.folder)
             tally.count(told and again.status == 0, setting.differences(run.folder), ended.err + again.err)
@@ -121,7 +121,7 @@ def full_while_saving(setting: Setting, tries: int) -> Tally:
 
 
 def full_cache(setting: Setting, tries: int) -> Tally:
-    """Train with a cache folder on a disk that has little room left."""
+    """Train with the cache folder on an almost full disk."""
     tally = Tally("cache folder on a full disk")
     for _ in range(tries):
         with small_disk(setting.new("disk")) as disk:
@@ -133,7 +133,7 @@ def full_cache(setting: Setting, tries: int) -> Tally:
 
 
 def half_a_line(setting: Setting, tries: int) -> Tally:
-    """Leave half a line at the end of a dead training's `metrics.jsonl`, as a full disk or a power cut does; go on."""
+    """Cut the last line of a killed training's `metrics.jsonl`, like a full disk or a power cut; resume."""
     tally = Tally("half a line at the end of `metrics.jsonl`, then `--resume`")
     run = killed_after(setting, 3)
     position = json.loads(load_sealed(Run(run).checkpoint)[1]["position"])
@@ -149,7 +149,7 @@ def half_a_line(setting: Setting, tries: int) -> Tally:
 
 
 def killed_after(setting: Setting, epoch: int) -> Path:
-    """A run that was killed some time after the end of an epoch, and before the last one's."""
+    """A run that was killed after the end of epoch `epoch` and before the end of the training."""
     for _ in range(PATIENCE):
         run = setting.new("killed")
         process = setting.train(run)
@@ -157,11 +157,11 @@ def killed_after(setting: Setting, epoch: int) -> Path:
         process.kill()
         if Run(run).checkpoint.is_file():
             return run
-    raise TimeoutError("every training was at its end before it could be killed")
+    raise TimeoutError("every training finished before it could be killed")
 
 
 def read_only_images(setting: Setting, tries: int) -> Tally:
-    """Train on images that nobody can write beside; nothing of them may change."""
+    """Train on images in a read-only folder; nothing in it may change."""
     tally = Tally("read-only data folder")
 
     def state() -> list[tuple[str, int, int]]:
@@ -177,7 +177,7 @@ def read_only_images(setting: Setting, tries: int) -> Tally:
 
 
 def images_gone(setting: Setting, tries: int) -> Tally:
-    """Take the images away before a start, during a training, before it goes on; then bring them back."""
+    """Remove the images before a start, during a training, and before its resume; then restore them."""
     tally = Tally("data folder gone: before a start, in the middle, before `--resume`")
     for _ in range(PATIENCE * tries):
         if tally.tried == tries:
@@ -191,7 +191,7 @@ def images_gone(setting: Setting, tries: int) -> Tally:
         with gone(setting.images):
             middle = process.wait()
             if middle.status == 0:
-                continue  # it was at its end before they were gone
+                continue  # the training finished before the images were gone
             later = setting.resume(run)
         again = setting.resume(run)
         told = refused(before, "images") and refused(middle, "images") and refused(later, str(setting.images))
@@ -201,7 +201,7 @@ def images_gone(setting: Setting, tries: int) -> Tally:
 
 
 def one_image_gone_or_changed(setting: Setting, tries: int) -> Tally:
-    """Take away or change one image between the death of a training and its going on; then put it back."""
+    """Remove or change one image between the kill of a training and its resume; then restore it."""
     tally = Tally("one image gone or changed before `--resume`")
     files = sorted(setting.images.rglob("*.jpg"))
     for number in range(tries):
@@ -215,7 +215,7 @@ def one_image_gone_or_changed(setting: Setting, tries: int) -> Tally:
 
 
 def read_only_run(setting: Setting, tries: int) -> Tally:
-    """Train into a folder, and go on with a run, where nobody can write; then where one can."""
+    """Train into a read-only folder and resume a read-only run; then make the run writable and resume."""
     tally = Tally("run folder on a read-only file system")
     for _ in range(tries):
         place = setting.new("place")

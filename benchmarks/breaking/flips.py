@@ -1,4 +1,4 @@
-"""One bit flipped in a file that corolla has written: noticed, or made again, and never a wrong number."""
+"""One bit flipped in a file of corolla: it is refused or rebuilt, and never leads to a wrong number."""
 
 import random
 import time
@@ -23,25 +23,25 @@ from corolla.run import Run
 from corolla.training.features import image_features
 from corolla.uncertainty.calibration import Calibration
 
-HEAD = 0.5  # the share of flips in the first bytes, where names, types and checksums are
+HEAD = 0.5  # fraction of flips in the first bytes, which have names, types and checksums
 HEAD_BYTES = 2048
 
 
 @dataclass
 class Flips:
-    """A row of the table: how many bits of a file were flipped, and what became of them."""
+    """A row of the table: how many bits of a file were flipped, and the results."""
 
     file: str
     tried: int = 0
     refused: int = 0  # in one line
-    again: int = 0  # made again, with exactly the same result
-    harmless: int = 0  # read as if nothing had happened, with exactly the same result
+    again: int = 0  # rebuilt, with exactly the same result
+    harmless: int = 0  # read normally, with exactly the same result
     wrong: int = 0  # another result
     seconds: float = 0.0
 
     @property
     def good(self) -> bool:
-        """Whether no flipped bit has led to a wrong number."""
+        """Whether no flipped bit led to a wrong number."""
         return self.tried > 0 and self.wrong == 0 and self.tried == self.refused + self.again + self.harmless
 
     def row(self) -> str:
@@ -59,9 +59,9 @@ def flipped(content: bytes, dice: random.Random) -> bytes:
 def flip_bits(
     name: str, files: list[Path], dice: random.Random, tries: int, read: Callable[[], tuple[Any, bool]]
 ) -> Flips:
-    """Flip a bit of one of `files`, `tries` times, and `read`: what was read as plain values, and if it was made again.
+    """Flip a bit of one of `files` and call `read`, `tries` times; the files are restored after each try.
 
-    The files are put back as they were after each.
+    `read` returns the content as plain values, and whether it was rebuilt.
     """
     counts, started = Flips(name), time.monotonic()
     whole = {file: file.read_bytes() for file in files}
@@ -87,7 +87,7 @@ def flip_bits(
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Whether two nests of dictionaries, lists, tensors, arrays and values are the same to the last bit."""
+    """Whether two nested structures of dictionaries, lists, tensors, arrays and values are bit-identical."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
@@ -130,7 +130,7 @@ def flip_in_runs(setting: Setting, tries: int) -> list[Flips]:
 
 
 def flip_in_caches(setting: Setting, tries: int) -> list[Flips]:
-    """Decoded images, features of frozen networks, what is remembered of files."""
+    """Decoded images, features of frozen networks, cached file checks."""
     manifest = Manifest.load(Run(setting.unbroken).manifest_file, setting.images)
     examples = manifest.examples[:40]
     paths, hashes = [manifest.locate(example) for example in examples], [example.sha256 for example in examples]
@@ -148,7 +148,7 @@ def flip_in_caches(setting: Setting, tries: int) -> list[Flips]:
     def features() -> tuple[Any, bool]:
         before = asked[0]
         found = image_features(manifest.root, examples, extract, Preprocessing((16, 16)), "cpu", key="a network")
-        return found.clone(), asked[0] > before  # what was read is the file itself, which is written over here
+        return found.clone(), asked[0] > before  # cloned, because it maps the file, which is overwritten here
 
     def looked_at() -> tuple[Any, bool]:
         (file,) = (cache / "checked").iterdir()
@@ -166,12 +166,12 @@ def flip_in_caches(setting: Setting, tries: int) -> list[Flips]:
         return [
             flip_bits("decoded images", files("pixels"), dice, tries, images),
             flip_bits("features of a frozen network", files("features"), dice, tries, features),
-            flip_bits("what is known of the images' files", files("checked"), dice, tries, looked_at),
+            flip_bits("cached checks of the image files", files("checked"), dice, tries, looked_at),
         ]
 
 
 def resume_from_a_damaged_checkpoint(setting: Setting, tries: int) -> Tally:
-    """Flip a bit of a dead training's checkpoint: `--resume` refuses it in one line; delete it, and go on."""
+    """Flip a bit of a killed training's checkpoint: `--resume` refuses it in one line; delete it and resume."""
     tally = Tally("a bit of the checkpoint flipped, `--resume`, checkpoint deleted, `--resume`")
     for _ in range(tries):
         run = Run(killed_after(setting, setting.dice.randint(2, 5)))

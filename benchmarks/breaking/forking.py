@@ -1,8 +1,8 @@
-"""The process that has loaded everything and forks one `corolla` for each line of JSON on its standard input.
+"""A preloaded process that forks one `corolla` for each line of JSON on its standard input.
 
     python -m breaking.forking FOLDER
 
-Answers each line with the number of the new process, and leaves each one's exit status in FOLDER/NUMBER.
+Answers each line with the PID of the new process, and writes its exit status to FOLDER/PID.
 """
 
 import gc
@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from corolla.__main__ import run
 
-# What a training loads, the last of it where it is first used.
+# The modules of a training, including those that it imports late.
 PRELOADED = (
     *("corolla.training.train", "torchvision.transforms.v2", "sklearn.covariance", "scipy.stats"),
     "matplotlib.backends.backend_svg",
@@ -44,7 +44,7 @@ def become_corolla(asked: dict[str, object]) -> NoReturn:
 
 
 def serve(folder: Path) -> None:
-    """Fork for every line, and tell who ended."""
+    """Fork for every line, and write exit statuses."""
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()

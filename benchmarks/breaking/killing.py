@@ -10,13 +10,13 @@ from breaking.setting import EPOCHS, Setting, Tally, stage_of
 
 
 def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally:
-    """Kill a training at a moment of its whole length, go on with it, kill it again, until `tries` are dead.
+    """Kill a training at a random moment, resume it, kill it again, until `tries` kills.
 
-    Each moment is some time after one of the lines that a training prints. The first is before the first epoch, the
-    others are drawn from as many equal parts of the lines, so that no stage is left out by chance.
+    Each moment is some time after one of the lines that a training prints. The first is before the first epoch; the
+    others are stratified over the lines, to cover every stage.
 
-    A training that reaches its end between two deaths is held against the unbroken one, and another is begun. The first
-    `cold` of them are started as a user does, the loading of libraries included.
+    A training that finishes between two kills is compared with the uninterrupted one, and a new one starts. The first
+    `cold` processes start like a user's, including the import of libraries.
     """
     tally = Tally("`kill -9` of a training at a random moment, then `--resume`")
     lines = ["images of", *(f"epoch {number}/" for number in range(1, EPOCHS + 1))]
@@ -37,14 +37,14 @@ def kill_at_random_moments(setting: Setting, tries: int, cold: int = 1) -> Tally
             killed += 1
             tally.where[stage_of(run)] += 1
             continue
-        for _ in range(killed):  # each of them is survived only if the run is whole in the end
+        for _ in range(killed):  # each kill is survived only if the run is complete in the end
             tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
         run, killed = setting.new("killed"), 0
     return tally
 
 
 def kill_a_worker(setting: Setting, tries: int) -> Tally:
-    """Kill a process that makes views in the middle of an epoch."""
+    """Kill a data loading process in the middle of an epoch."""
     tally = Tally("`kill -9` of a process that prepares images")
     while tally.tried < tries:
         run, killed = setting.new("worker"), False
@@ -56,13 +56,13 @@ def kill_a_worker(setting: Setting, tries: int) -> Tally:
                 killed = True
         ended = process.wait()
         if ended.status == 0 and not killed:
-            continue  # it was at its end before
+            continue  # the training finished before
         tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
     return tally
 
 
 def two_in_one_folder(setting: Setting, tries: int) -> Tally:
-    """Start a second training, a calibration and an evaluation where a training works; then kill that."""
+    """Start a second training, a calibration and an evaluation in the folder of a running training; then kill it."""
     tally = Tally("a second training, a calibration, an evaluation in the same run folder")
     for _ in range(tries):
         run = setting.new("shared")
@@ -82,25 +82,25 @@ def two_in_one_folder(setting: Setting, tries: int) -> Tally:
             )
             if in_time and not told:
                 tally.wrong.append(f"was not refused: {ended.err}")
-        ended = setting.resume(run)  # the lock of the dead one holds nobody up
+        ended = setting.resume(run)  # the killed training's lock is released
         tally.count(ended.status == 0 and ended.orderly, setting.differences(run), ended.err)
     return tally
 
 
 def stop_twice(setting: Setting, tries: int, signals: tuple[int, int], status: int, name: str) -> Tally:
-    """Ctrl-C or SIGTERM at a random moment, once more a random moment later, then go on."""
+    """Ctrl-C or SIGTERM at a random moment, again a random time later, then resume."""
     tally = Tally(name)
     for number in range(tries):
         run = setting.new("stopped")
         process = setting.train(run, cold=number == 0)
-        process.wait_for("images of")  # its own words: before them it is Python that is stopped, loading
+        process.wait_for("images of")  # the first line of corolla: before it, Python is still importing
         time.sleep(setting.dice.uniform(0, setting.seconds * 0.8))
         process.send(signals[0])
         time.sleep(setting.dice.choice((0.0, 0.001, 0.01, 0.1, 1.0)) * setting.dice.random())
         process.send(signals[1])
         ended = process.wait()
         tally.where[stage_of(run)] += 1
-        # Outside of the epochs nothing is left to be saved, and SIGTERM ends a process as it does any: 143 in a shell.
+        # Outside the epochs there is nothing to save, and SIGTERM has its default effect: 143 in a shell.
         at_once = ended.status == -signal.SIGTERM == -signals[0] and "Traceback" not in ended.err
         in_order = at_once or (ended.status in (0, status) and ended.orderly)
         again = setting.resume(run)

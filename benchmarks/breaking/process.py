@@ -1,8 +1,8 @@
-"""Real processes of `corolla`: started, stopped, waited for, each with a time limit.
+"""Starts, stops and awaits real processes of `corolla`, each with a time limit.
 
-Loading torch takes longer than the small trainings here, and nothing can be lost in it. So on Linux most processes are
-forked from one that has loaded everything and done nothing yet; to the operating system, and to what is tried here,
-they are processes as any other. `cold` starts one as a user does.
+Importing torch takes longer than the small trainings here, and no data can be lost during it. On Linux, most processes
+are therefore forked from one that has imported everything and done nothing else; for the operating system and for these
+experiments they are normal processes. `cold` starts one like a user.
 """
 
 import json
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
-LIMIT = 300.0  # seconds that any process here may take, on a busy machine
-EVERY = 0.002  # seconds between two looks
+LIMIT = 300.0  # maximum seconds of a process, on a busy machine
+EVERY = 0.002  # seconds between two polls
 CAN_FORK = sys.platform == "linux"
 
 
@@ -27,23 +27,23 @@ CAN_FORK = sys.platform == "linux"
 class Ended:
     """How a process ended."""
 
-    status: int  # of its exit, or minus the signal that ended it
+    status: int  # exit status, or minus the signal that ended it
     err: str
     seconds: float
 
     @property
     def last(self) -> str:
-        """The last line it said."""
+        """The last line of its standard error."""
         return (self.err.splitlines() or [""])[-1]
 
     @property
     def orderly(self) -> bool:
-        """Whether it ended without a traceback, with a line to its user if it did not succeed."""
+        """Whether it ended without a traceback, and with a line for the user if it failed."""
         return "Traceback" not in self.err and (self.status == 0 or self.last.startswith("corolla: "))
 
 
 class Process:
-    """A process of `corolla` and what it says on standard error."""
+    """A process of `corolla` and its standard error."""
 
     def __init__(self, process: psutil.Process, said: Path) -> None:
         self.process, self.said, self.started = process, said, time.monotonic()
@@ -53,33 +53,33 @@ class Process:
         raise NotImplementedError
 
     def err(self) -> str:
-        """What it has said so far."""
+        """Its standard error so far."""
         return self.said.read_text(encoding="utf-8", errors="replace")
 
     def send(self, number: int) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal, if it is still running."""
         if self.poll() is None:
             with suppress(psutil.NoSuchProcess):
                 self.process.send_signal(number)
 
     def children(self) -> list[psutil.Process]:
-        """The processes that it has started."""
+        """The processes that it started."""
         try:
             return self.process.children(recursive=True)
         except psutil.NoSuchProcess:
             return []
 
     def wait(self, limit: float = LIMIT) -> Ended:
-        """Wait for its end; `TimeoutError` and no more process if that takes too long."""
+        """Wait for its end; after `limit` seconds kill it and raise `TimeoutError`."""
         while self.poll() is None:
             if time.monotonic() - self.started > limit:
                 self.send(signal.SIGKILL)
-                raise TimeoutError(f"not ended after {limit:.0f} s, having said:\n{self.err()[-2000:]}")
+                raise TimeoutError(f"still running after {limit:.0f} s; its output:\n{self.err()[-2000:]}")
             time.sleep(EVERY)
         return Ended(self.poll() or 0, self.err(), time.monotonic() - self.started)
 
     def wait_for(self, words: str, limit: float = LIMIT) -> bool:
-        """Wait until it has said `words`; False if it ended without."""
+        """Wait until its standard error has `words`; False if it ended without them."""
         while words not in self.err():
             if self.poll() is not None:
                 return words in self.err()
@@ -89,7 +89,7 @@ class Process:
         return True
 
     def kill(self) -> Ended:
-        """`kill -9`, and the same for the processes it leaves behind, which end by themselves a little later."""
+        """`kill -9` the process and its children, which would otherwise end a little later by themselves."""
         left = self.children()
         self.send(signal.SIGKILL)
         ended = self.wait()
@@ -100,7 +100,7 @@ class Process:
 
 
 class Cold(Process):
-    """One that was started as a user starts it."""
+    """A process started like a user's."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", said: Path) -> None:
         self.popen = process
@@ -111,7 +111,7 @@ class Cold(Process):
 
 
 class Forked(Process):
-    """One that was forked from the process that had loaded everything; that one knows how it ended."""
+    """A process forked from the preloaded one, which records its exit status."""
 
     def __init__(self, pid: int, said: Path, statuses: Path) -> None:
         self.status_file = statuses / str(pid)
@@ -153,7 +153,7 @@ class Commands:
                         stdin=subprocess.DEVNULL,
                         stdout=file,
                         stderr=file,
-                        # Scripts that run in the background begin with Ctrl-C ignored, and pass that on.
+                        # Background scripts ignore Ctrl-C, and their children inherit this.
                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                     ),
                     said,
@@ -176,7 +176,7 @@ class Commands:
         return self.start(*words, environment=environment, cold=cold).wait()
 
     def close(self) -> None:
-        """End the process that the others were forked from."""
+        """Kill the preloaded process."""
         if self.loaded is not None:
             self.loaded.kill()
             self.loaded.communicate()
@@ -185,7 +185,7 @@ class Commands:
 
 @contextmanager
 def commands(folder: Path) -> Iterator[Commands]:
-    """Within it processes can be started, with their files under `folder`."""
+    """Starts processes within the block, with their files under `folder`."""
     made = Commands(folder)
     try:
         yield made

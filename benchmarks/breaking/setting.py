@@ -1,4 +1,4 @@
-"""What every experiment breaks: a small training, and the same one unbroken to hold what is left against."""
+"""What every experiment uses: a small training to break, and the same training uninterrupted for comparison."""
 
 import json
 import random
@@ -18,21 +18,21 @@ TRAINING = (
     *("--model", "vit_pico_patch8_16", "--epochs", str(EPOCHS), "--batch-size", "8"),
     *("--progressive-resizing", "0:0.5,0.5:1", "--workers", "0", "--device", "cpu", "--checkpoint-minutes", "0.001"),
 )
-# Of a row of metrics.jsonl; they differ from run to run.
+# Fields of a row of metrics.jsonl that differ from run to run.
 TIMES = {"seconds", "step_seconds", "validation_seconds", "images_per_second"}
 
 
 @dataclass
 class Tally:
-    """A row of the table: what was done, how often, and what became of it."""
+    """A row of the table: what was done, how often, and the results."""
 
     done: str
     tried: int = 0
-    survived: int = 0  # no traceback, and what is left can be gone on with
-    whole: int = 0  # and in the end weights, history and figures are those of the unbroken run
+    survived: int = 0  # no traceback, and the run can be resumed
+    whole: int = 0  # and finally weights, history and figures equal those of the uninterrupted run
     seconds: float = 0.0
-    wrong: list[str] = field(default_factory=list)  # what should not have happened, in words
-    where: Counter[str] = field(default_factory=Counter)  # at which stage of the training it was done
+    wrong: list[str] = field(default_factory=list)  # descriptions of what should not have happened
+    where: Counter[str] = field(default_factory=Counter)  # counts by stage of the training
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -41,7 +41,7 @@ class Tally:
         return self.tried == self.survived == self.whole and not self.wrong
 
     def count(self, orderly: bool, differences: str, said: str = "") -> None:
-        """One more try: whether it ended in order, and how what is left differs from the unbroken run."""
+        """Count a try: whether it ended in order, and how the run differs from the uninterrupted one."""
         self.tried, self.seconds = self.tried + 1, time.monotonic() - self.started
         self.survived += orderly
         self.whole += orderly and not differences
@@ -49,7 +49,7 @@ class Tally:
             self.wrong.append(f"{differences or 'not in order'}: {said[-1500:]}")
 
     def told(self) -> str:
-        """At which stages it was done."""
+        """The counts by stage."""
         return ", ".join(f"{count} {stage}" for stage, count in sorted(self.where.items()))
 
     def row(self) -> str:
@@ -58,7 +58,7 @@ class Tally:
 
 
 class Setting:
-    """A folder with images, a cache, the unbroken run, and dice for what is to happen when."""
+    """A folder with images, a cache, the uninterrupted run, and an RNG for the experiments."""
 
     def __init__(self, folder: Path, commands: Commands, seed: int = 0) -> None:
         self.folder, self.commands, self.count = folder, commands, 0
@@ -84,7 +84,7 @@ class Setting:
         return self.commands.start(*words, cold=cold, environment=environment)
 
     def resume(self, run: Path, *options: object, environment: Mapping[str, str] | None = None) -> Ended:
-        """Go on with `run` to its end; a run of which nothing was kept is begun."""
+        """Resume `run` to its end; starts it if nothing was saved."""
         return self.train(run, "--resume", *options, environment=environment).wait()
 
     def new(self, name: str) -> Path:
@@ -93,30 +93,30 @@ class Setting:
         return self.folder / f"{name} {self.count}"
 
     def differences(self, run: Path) -> str:
-        """How a finished run differs from the unbroken one, in words; nothing if it does not."""
+        """Describes how a finished run differs from the uninterrupted one; "" if it does not."""
         try:
             found = [name for name, same in compared(self.unbroken, run).items() if not same]
         except OSError as error:
             return f"{error}"
-        return "other " + ", ".join(found) if found else ""
+        return "different " + ", ".join(found) if found else ""
 
     def copy_of_unbroken(self) -> Path:
-        """A copy of the unbroken run, to be damaged."""
+        """A copy of the uninterrupted run, to be damaged."""
         return Path(shutil.copytree(self.unbroken, self.new("copy")))
 
 
 def stage_of(run: Path) -> str:
-    """How far a training has come, by its folder."""
+    """The stage of a training, from its folder."""
     made = Run(run)
     if not made.config_file.is_file():
-        return "before the run was begun"
+        return "before the run was created"
     if made.load_config().training.get("finished"):
         return "after the last epoch, while figures and report are written"
-    return "between epochs, or in one" if made.checkpoint.is_file() else "before the first checkpoint"
+    return "between or within epochs" if made.checkpoint.is_file() else "before the first checkpoint"
 
 
 def compared(one: Path, other: Path) -> dict[str, bool]:
-    """What of two finished runs is equal to the last bit."""
+    """Which parts of two finished runs are bit-identical."""
     a, b = Run(one), Run(other)
     names = [sorted(path.name for path in run.folder.iterdir()) for run in (a, b)]
     return {
@@ -130,6 +130,6 @@ def compared(one: Path, other: Path) -> dict[str, bool]:
 
 
 def history(run: Run) -> list[dict[str, Any]]:
-    """The epochs of a run without what they took."""
+    """The epochs of a run without their times."""
     rows = [json.loads(line) for line in run.metrics_file.read_text(encoding="utf-8").splitlines()]
     return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]

@@ -77,7 +77,7 @@ def asked(model: str) -> Asked:
 
 
 def images(folder: str, policy: Policy, workers: int) -> Answer:
-    """Images per second in the first epoch, with everything before it, and in the second; starts with an empty cache."""
+    """Images per second in the first epoch, with everything before it, and in the second, from an empty cache."""
     gc.collect()  # ends the workers of the previous trainer
     begun = time.perf_counter()
     with TemporaryDirectory() as cache:

@@ -37,11 +37,11 @@ class Processes:
         """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
-    def part(self, total: int) -> range:
+    def shard_range(self, total: int) -> range:
         """The range of `total` items that this process works on; the parts differ in length by one at most."""
         return range(self.rank * total // self.count, (self.rank + 1) * total // self.count)
 
-    def agree(self, value: T) -> T:
+    def broadcast_object(self, value: T) -> T:
         """The main process's value, in every process."""
         if self.count == 1:
             return value
@@ -62,14 +62,14 @@ class Processes:
                 result = compute(), None
             except (CorollaError, OSError) as error:
                 failure, result = error, (None, str(error))
-        value, said = self.agree(result)
+        value, said = self.broadcast_object(result)
         if failure is not None:
             raise failure
         if said is not None:
             raise ElsewhereError(said)
         return value  # type: ignore[return-value]
 
-    def totals(self, *values: float) -> tuple[float, ...]:
+    def all_reduce(self, *values: float) -> tuple[float, ...]:
         """Each value summed over the processes."""
         if self.count == 1:
             return values
@@ -80,7 +80,7 @@ class Processes:
         dist.all_reduce(tensor)
         return tuple(tensor.tolist())
 
-    def joined(self, rows: "NDArray[Row]", total: int) -> "NDArray[Row]":
+    def all_gather(self, rows: "NDArray[Row]", total: int) -> "NDArray[Row]":
         """All-gather: the rows of all processes in order, each of which has the rows of `part(total)`.
 
         Shorter parts are padded for the transfer and cut again, so every row appears once.
@@ -97,10 +97,10 @@ class Processes:
         mine = torch.from_numpy(filled).to(self.device)
         everybody = [torch.empty_like(mine) for _ in range(self.count)]
         dist.all_gather(everybody, mine)
-        lengths = [len(Processes(rank, self.count).part(total)) for rank in range(self.count)]
+        lengths = [len(Processes(rank, self.count).shard_range(total)) for rank in range(self.count)]
         return np.concatenate([each.cpu().numpy()[:n] for each, n in zip(everybody, lengths, strict=True)])
 
-    def places(self, own: int) -> tuple[int, int]:
+    def shard_offsets(self, own: int) -> tuple[int, int]:
         """The start of this process's `own` items in the concatenation over all processes, and the total number."""
         if self.count == 1:
             return 0, own
@@ -113,7 +113,7 @@ class Processes:
         numbers = [int(each) for each in everybody]
         return sum(numbers[: self.rank]), sum(numbers)
 
-    def before(self, *tensors: "Tensor") -> Sequence["Tensor"]:
+    def ring_recv(self, *tensors: "Tensor") -> Sequence["Tensor"]:
         """Receive `tensors` of the previous process in the ring, of the same shapes; the last precedes the first."""
         if self.count == 1:
             return tensors
@@ -128,7 +128,7 @@ class Processes:
             journey.wait()
         return received
 
-    def spread(self, tensors: Sequence["Tensor"]) -> None:
+    def broadcast(self, tensors: Sequence["Tensor"]) -> None:
         """Broadcast the main process's values into `tensors`, in place."""
         if self.count > 1:
             import torch.distributed as dist
@@ -136,9 +136,9 @@ class Processes:
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """A barrier: wait until every process has reached this call."""
-        self.totals(0.0)
+        self.all_reduce(0.0)
 
 
 ALONE = Processes()

@@ -112,7 +112,7 @@ class Run:
         """The model card."""
         return self.folder / "README.md"
 
-    def hardly_begun(self) -> bool:
+    def has_no_config_yet(self) -> bool:
         """Whether the folder has only files of a training that was killed before it wrote its config."""
         early = {lock.NAME, self.manifest_file.name, self.teacher.name}
         return all(path.name in early or UNFINISHED.fullmatch(path.name) for path in self.folder.iterdir())

@@ -81,7 +81,7 @@ def test_killed_at_any_moment_no_row_is_lost_or_made_twice(
     assert len(set(kept)) >= 3  # moments were different ones
 
 
-class GracefulShutdown(Progress):
+class StopAfter(Progress):
     """Breaks off after so many chunks, as Ctrl-C may at any time."""
 
     def __init__(self, chunks: int) -> None:
@@ -99,7 +99,7 @@ def test_whole_parts_are_not_made_again(
     rows: Callable, images: Path, unbroken: list, tmp_path: Path, told: Told
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=GracefulShutdown(2), told=told)
+        rows(images, progress=StopAfter(2), told=told)
     assert (told.rows, told.kept) == (150, told.made)
     parts = {part: part.stat().st_mtime_ns for part in tmp_path.glob("rows.parquet.unfinished/part-*")}
     assert 2 <= len(parts) <= 4
@@ -146,7 +146,7 @@ def test_a_damaged_part_is_made_again(
     change: str, rows: Callable, images: Path, unbroken: list, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=GracefulShutdown(3))
+        rows(images, progress=StopAfter(3))
     first, second, *others = sorted(tmp_path.glob("rows.parquet.unfinished/part-*"))
     lengths = [pq.read_metadata(part).num_rows for part in (second, *others)]
     content = bytearray(first.read_bytes())
@@ -195,7 +195,7 @@ def test_a_part_that_breaks_before_the_end_is_told_and_mended(
 def test_another_job_is_not_gone_on_with(change: dict, said: str, model: Path, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.parquet"
     with pytest.raises(KeyboardInterrupt):
-        predict(model, [str(images)], out, chunk=32, progress=GracefulShutdown(1))
+        predict(model, [str(images)], out, chunk=32, progress=StopAfter(1))
     before = {file: file.read_bytes() for file in plan.folder_of(out).iterdir()}
     asked = {"run": model, "sources": [str(images)], "chunk": 32} | change
     asked["sources"] = [str(images / word) for word in asked["sources"]]
@@ -241,7 +241,7 @@ def test_two_cannot_work_at_one_result(model: Path, images: Path, rows: Callable
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 2, "rows": 1, "chunk": 32}'])
 def test_a_damaged_plan_is_one_line(content: str, rows: Callable, images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=GracefulShutdown(1))
+        rows(images, progress=StopAfter(1))
     (tmp_path / "rows.parquet.unfinished" / "plan.json").write_text(content)
     with pytest.raises(CorollaError, match=r"plan\.json.* to start again"):
         rows(images)
@@ -249,7 +249,7 @@ def test_a_damaged_plan_is_one_line(content: str, rows: Callable, images: Path, 
 
 def test_a_damaged_list_is_one_line(rows: Callable, images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        rows(images, progress=GracefulShutdown(1))
+        rows(images, progress=StopAfter(1))
     file = tmp_path / "rows.parquet.unfinished" / "list.parquet"
     content = bytearray(file.read_bytes())
     for place in range(0, len(content) // 2, 20):
@@ -301,7 +301,7 @@ def test_another_folder_is_as_good_to_go_on_from(
 ) -> None:
     monkeypatch.chdir(images)
     with pytest.raises(KeyboardInterrupt):
-        rows("0", "1", progress=GracefulShutdown(1))
+        rows("0", "1", progress=StopAfter(1))
     monkeypatch.chdir(tmp_path)
     made = rows(images / "0", images / "1")
     assert [row["path"] for row in made[:2]] == [str(Path("0", "000 é.png")), str(Path("0", "002 é.png"))]
@@ -312,7 +312,7 @@ def test_the_list_is_that_of_the_beginning(rows: Callable, images: Path, tmp_pat
     own = tmp_path / "own"
     shutil.copytree(images / "0", own)
     with pytest.raises(KeyboardInterrupt):
-        rows(own, progress=GracefulShutdown(1))
+        rows(own, progress=StopAfter(1))
     shutil.copy(images / "1" / "001 é.png", own / "000.png")
     (own / "148 é.png").unlink()
     made = rows(own)

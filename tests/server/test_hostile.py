@@ -27,7 +27,7 @@ def test_the_referee_sees_a_wrong_answer(flowers: Served, serving: Any, monkeypa
     monkeypatch.setattr("hostile.exchange", lambda address, sent: (200, b'{"predictions": [{"label": "roses"}]}'))
     outcome = attack("http://nowhere", 20, seed=0)
     assert len(outcome.wrong) > 10
-    assert any("a tulip was answered" in line for line in outcome.wrong)
+    assert any("the response for a tulip was" in line for line in outcome.wrong)
 
 
 def test_pixels_that_a_bomb_would_take_are_never_taken(flowers: Served, serving: Any) -> None:

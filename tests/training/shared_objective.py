@@ -60,7 +60,7 @@ def compare(name: str, taught: bool, weights: Tensor | None, mixed: bool) -> Non
     targets = torch.randn(5, 3).softmax(dim=1) if mixed else torch.tensor([0, 1, 2, 2, 0])
     whole = objective(whole_model, recipe, weights, taught, Processes())
     shared = objective(part_model, recipe, weights, taught, here)
-    own = here.part(5)
+    own = here.shard_range(5)
     shared.place(len(own))
     torch.manual_seed(9)
     expected = whole(images, targets)
@@ -68,7 +68,7 @@ def compare(name: str, taught: bool, weights: Tensor | None, mixed: bool) -> Non
     torch.manual_seed(9)
     loss = shared(images[own.start : own.stop], targets[own.start : own.stop])
     loss.backward()
-    [total] = here.totals(loss.item())
+    [total] = here.all_reduce(loss.item())
     assert abs(total / here.count - expected.item()) < 1e-5, (name, total / here.count, expected.item())
     theirs = dict(whole.named_parameters())
     for key, parameter in shared.named_parameters():

@@ -15,7 +15,7 @@ from corolla.training.replanning import TimeBudget
 READING, PREDICTING = 0.002, 0.004  # seconds an image, on the simulated machine
 
 
-class Runtime:
+class FakeTimer:
     """Seconds pass when something is computed on it; `slowness` says how much more of them at which moment."""
 
     def __init__(self, slowness: Callable[[float], float], step: float, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,7 @@ class Runtime:
         return READING * slow, PREDICTING * slow
 
 
-def trained(machine: Runtime, minutes: float, amounts: Amounts, reading: float = 5.0) -> tuple[Plan, Pace]:
+def trained(machine: FakeTimer, minutes: float, amounts: Amounts, reading: float = 5.0) -> tuple[Plan, Pace]:
     """Read, plan, train, validate, calibrate, evaluate and report, as `corolla.train` does; all by the clock."""
     machine.work(reading)
     presets = scratch.PRESETS[:3]
@@ -77,7 +77,7 @@ KINDS = pytest.mark.parametrize("amounts", SETS.values(), ids=SETS)
 def test_a_quiet_machine_ends_within_five_percent_and_is_never_planned_again(
     minutes: float, amounts: Amounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = Runtime(lambda now: 1.0, 0.003, monkeypatch)
+    machine = FakeTimer(lambda now: 1.0, 0.003, monkeypatch)
     settled, pace = trained(machine, minutes, amounts)
     if settled.recipe.length < 300:  # the most that a small set gets
         assert machine.now == pytest.approx(minutes * 60, rel=0.05)
@@ -91,7 +91,7 @@ def test_a_quiet_machine_ends_within_five_percent_and_is_never_planned_again(
 def test_a_machine_that_loses_a_core_half_way_ends_within_fifteen_percent(
     slower: float, minutes: float, amounts: Amounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = Runtime(lambda now: slower if now > minutes * 30 else 1.0, 0.003, monkeypatch)
+    machine = FakeTimer(lambda now: slower if now > minutes * 30 else 1.0, 0.003, monkeypatch)
     settled, pace = trained(machine, minutes, amounts)
     assert machine.now <= minutes * 60 * 1.15
     if settled.recipe.length < 300:
@@ -101,7 +101,7 @@ def test_a_machine_that_loses_a_core_half_way_ends_within_fifteen_percent(
 
 @KINDS
 def test_a_machine_that_becomes_faster_trains_for_longer(amounts: Amounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Runtime(lambda now: 1.0 if now > 300 else 2.0, 0.003, monkeypatch)
+    machine = FakeTimer(lambda now: 1.0 if now > 300 else 2.0, 0.003, monkeypatch)
     settled, pace = trained(machine, 10, amounts)
     if settled.recipe.length < 250:
         assert pace.epochs > settled.recipe.length
@@ -109,7 +109,7 @@ def test_a_machine_that_becomes_faster_trains_for_longer(amounts: Amounts, monke
 
 
 def test_one_slow_step_is_no_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Runtime(lambda now: 1.0, 0.003, monkeypatch)
+    machine = FakeTimer(lambda now: 1.0, 0.003, monkeypatch)
     amounts = SETS["flower_photos"]
     settled = plan(
         10, scratch.RECIPE, scratch.PRESETS[:1], lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0
@@ -134,7 +134,7 @@ def test_progress_goes_on_where_it_was_and_ends_at_the_new_end() -> None:
 
 def test_sizes_not_trained_on_yet_are_expected_to_be_slower_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice as slow at 64 px from the start: half as many epochs, the later, larger ones counted as well."""
-    machine = Runtime(lambda now: 1.0, 0.003, monkeypatch)
+    machine = FakeTimer(lambda now: 1.0, 0.003, monkeypatch)
     amounts = SETS["flower_photos"]
     preset = Preset("vit_micro_conv16_128", 128, ((0.0, 0.5), (0.5, 1.0)), 0)
     settled = plan(10, scratch.RECIPE, (preset,), lambda _: amounts, lambda _: 300, machine, lambda _: 16, 0.0)

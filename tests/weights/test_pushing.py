@@ -71,11 +71,11 @@ def test_what_was_pushed_can_be_named(hub: Hub, run: Run) -> None:
 def test_a_converted_run_is_sent_as_its_library_reads_it(to: str, hub: Hub, run: Run) -> None:
     told: list[str] = []
 
-    class Told(Progress):
+    class Heard(Progress):
         def note(self, text: str) -> None:
             told.append(text)
 
-    push(run.folder, "me/flowers", to=to, progress=Told())
+    push(run.folder, "me/flowers", to=to, progress=Heard())
     library = {"timm": "timm", "huggingface": "transformers"}[to]
     assert told[0].startswith(f"me/flowers: read back, its outputs differ from those of {run.folder} by ")
     assert told[-1].startswith(f"{library} ")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.weights.formats import (
-    DIALECTS,
+    FORMATS,
     GOOGLE,
     HUGGING_FACE_DEIT,
     HUGGING_FACE_DINOV2,
@@ -51,7 +51,7 @@ def config_for(dialect: CheckpointFormat) -> ViTConfig:
     return ViTConfig(**PLAIN | more)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", FORMATS, ids=lambda dialect: dialect.name)
 def test_names_go_there_and_back(dialect: CheckpointFormat) -> None:
     ours = dict(ViT(config_for(dialect)).state_dict())
     if dialect in (HUGGING_FACE_DINOV3, HUGGING_FACE_DINOV3_GATED):  # it has no class with a head

@@ -13,7 +13,7 @@ from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.weights import load_weights
 from corolla.weights.formats import TIMM
-from corolla.weights.hints import Told
+from corolla.weights.hints import CheckpointHints
 from corolla.weights.renaming import to_theirs
 from corolla.weights.shapes import num_heads_of
 from references import asked, error, ours, shaken
@@ -114,8 +114,8 @@ def test_missing_biases_are_zeros_only_where_that_is_told(tmp_path: Path) -> Non
     ("width", "heads"), [(192, 3), (768, 12), (1536, 24), (1280, 16), (1152, 16), (1408, 16), (1664, 16)]
 )
 def test_heads_are_as_many_as_published_models_of_the_width_have(width: int, heads: int) -> None:
-    assert num_heads_of(width, Told()) == heads
-    assert num_heads_of(width, Told(num_heads=2)) == 2
+    assert num_heads_of(width, CheckpointHints()) == heads
+    assert num_heads_of(width, CheckpointHints(num_heads=2)) == 2
 
 
 def test_a_norm_after_the_class_token_is_taken_is_the_norm_before(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from timm.models.vision_transformer import Block
 
 from corolla.errors import CorollaError
 from corolla.weights import load_weights
-from corolla.weights.hints import Told
+from corolla.weights.hints import CheckpointHints
 from corolla.weights.shapes import num_heads_of
 from corolla.weights.timm_settings import ARCHITECTURES, told_by_timm
 from references import asked, error, ours, shaken
@@ -55,7 +55,7 @@ def test_an_architecture_that_we_read_is_built_as_ours(name: str) -> None:
     assert {block.norm1.eps, block.norm2.eps} == {1e-6}
     assert model.global_pool == told.global_pool
     assert told.class_position is not model.no_embed_class
-    assert block.attn.num_heads == num_heads_of(model.embed_dim, Told())
+    assert block.attn.num_heads == num_heads_of(model.embed_dim, CheckpointHints())
     assert not model.pool_include_prefix
     assert sum(isinstance(norm, torch.nn.LayerNorm) for norm in (model.norm, model.fc_norm)) == 1
     assert isinstance(model.norm_pre, torch.nn.Identity)

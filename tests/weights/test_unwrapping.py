@@ -18,7 +18,7 @@ from corolla.models.vit import ViT
 from corolla.progress import Progress
 from corolla.weights import load_weights
 from corolla.weights import parity as proof
-from corolla.weights.formats import HUGGING_FACE_VIT, TIMM, spoken
+from corolla.weights.formats import HUGGING_FACE_VIT, TIMM, formats_in
 from corolla.weights.renaming import to_theirs
 from corolla.weights.unwrapping import unwrapped
 from references import DINO, PAPERS, asked, error, ours, shaken, torchvision_model
@@ -69,7 +69,7 @@ def test_the_library_s_own_prefix_is_no_wrapper() -> None:
     """transformers' names have `vit.` in front of all but the head's; the head is not lost by taking that off."""
     state = to_theirs(ViT(CONFIG).state_dict(), HUGGING_FACE_VIT.table, "gelu").tensors
     saved = {name if name.startswith("classifier.") else f"vit.{name}": tensor for name, tensor in state.items()}
-    assert list(spoken(saved)) == [""]
+    assert list(formats_in(saved)) == [""]
     found = unwrapped({"state_dict": under("model.", saved)})
     assert same(found.tensors, saved)
     assert found.outside == ()

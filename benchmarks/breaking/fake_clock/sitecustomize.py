@@ -1,6 +1,6 @@
-"""Python's wall clock moved by what is written in the file that `CLOCK_FILE` names, such as `-40d`.
+"""Shifts Python's wall clock by the offset in the file `CLOCK_FILE`, such as `-40d`.
 
-Loaded by Python itself where this folder is on `PYTHONPATH`. The monotonic clock stays as it is.
+Python imports it automatically if this folder is on `PYTHONPATH`. The monotonic clock is not changed.
 """
 
 import os

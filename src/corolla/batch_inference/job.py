@@ -128,7 +128,7 @@ def footer(file: Path, changed: int) -> Any:
 
 
 @contextmanager
-def begun(
+def open_job(
     out: Path, facts: dict[str, Any], shape: Shape, chunk: int, listing: Callable[[], Iterable[Row]]
 ) -> Iterator[tuple[Job, bool]]:
     """The job of a result, new or resumed, and whether the result is already finished.

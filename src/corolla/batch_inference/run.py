@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from corolla import __version__
-from corolla.batch_inference.job import CHUNK, Job, begun, refuse_existing
+from corolla.batch_inference.job import CHUNK, Job, open_job, refuse_existing
 from corolla.batch_inference.local import answer_here, predictors_for
 from corolla.batch_inference.model import Model, threads_for
 from corolla.batch_inference.parts import Shape, failures_in
@@ -98,7 +98,7 @@ def predict(
             yield row
 
     try:
-        with begun(target, facts, shape, chunk, listing) as (work, finished):
+        with open_job(target, facts, shape, chunk, listing) as (work, finished):
             told.rows = told.kept = work.rows
             if not finished:
                 chunks, whole = work.missing(), [absolute(word) for word in words]

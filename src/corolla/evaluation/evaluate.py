@@ -138,13 +138,13 @@ def shared_replies(
 ) -> list[ModelOutput]:
     """The classifier's output for every image; with several processes each predicts its part."""
     processes = processes_here(getattr(classifier, "device", "cpu"))
-    part = processes.part(len(images))
+    part = processes.shard_range(len(images))
     own = classifier.outputs(images[part.start : part.stop], progress) if part else []
     if processes.count == 1:
         return own
     strange = np.array([np.nan if output.novelty is None else output.novelty for output in own], np.float64)
     chances = np.array([output.probabilities for output in own], np.float32).reshape(len(own), len(classifier.classes))
-    rows = zip(processes.joined(chances, len(images)), processes.joined(strange, len(images)), strict=True)
+    rows = zip(processes.all_gather(chances, len(images)), processes.all_gather(strange, len(images)), strict=True)
     return [ModelOutput(row, None if np.isnan(novelty) else float(novelty)) for row, novelty in rows]
 
 

@@ -154,11 +154,11 @@ def plan(
 
     def left(costs: Costs, amounts: Amounts) -> float:
         """Seconds for steps and validations."""
-        gone = processes.agree(clock.now() - started)
+        gone = processes.broadcast_object(clock.now() - started)
         calibrating = costs.prediction * calibration_within(CALIBRATING * whole, costs, amounts)
         return whole * (1 - SPARE) - gone - costs.before - calibrating - costs.test - REPORT
 
-    gone = processes.agree(clock.now() - started)
+    gone = processes.broadcast_object(clock.now() - started)
     if gone > whole * 0.8:
         raise CorollaError(
             f"{amount(minutes, 'minute is', 'minutes are')} too short: reading the images alone took {gone / 60:.1f}; "

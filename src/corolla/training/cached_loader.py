@@ -91,7 +91,7 @@ class EpochSampler(Sampler[list[SampleSpec]]):
 
     def __init__(self, count: int, batch_size: int, seed: int, processes: Processes = ALONE) -> None:
         self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
-        self.part = processes.part(self.batch_size)
+        self.part = processes.shard_range(self.batch_size)
         self.epoch, self.size, self.start = 0, 0, 0
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from corolla.checksummed import load_sealed, save_sealed
 from corolla.errors import CorollaError
 from corolla.training.pace import Pace
-from corolla.training.sharding import placed, whole
+from corolla.training.sharding import distribute_like, full_tensor
 
 
 @dataclass
@@ -60,7 +60,7 @@ def gather_state(modules: Mapping[str, nn.Module], optimizers: list[Optimizer]) 
     for number, optimizer in enumerate(optimizers):
         for parameter, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{parameter}.{name}": tensor for name, tensor in state.items()}
-    return {name: whole(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return {name: full_tensor(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def save_checkpoint(path: Path, position: TrainState, state: dict[str, Tensor], key: str) -> None:
@@ -85,7 +85,9 @@ def load_checkpoint(path: Path, modules: Mapping[str, nn.Module], optimizers: li
             parts[part][rest] = tensor
         for part, module in modules.items():
             has = module.state_dict()
-            module.load_state_dict({n: placed(t, like=has[n]) if n in has else t for n, t in parts[part].items()})
+            module.load_state_dict(
+                {n: distribute_like(t, like=has[n]) if n in has else t for n, t in parts[part].items()}
+            )
         for number, optimizer in enumerate(optimizers):
             put_back(optimizer, parts["optimizer"], number)
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
@@ -107,6 +109,6 @@ def put_back(optimizer: Optimizer, tensors: dict[str, Tensor], number: int) -> N
         if int(owner) == number:
             parameter = parameters[int(index)]
             same = tensor.shape == parameter.shape
-            beside = torch.empty_like(parameter).copy_(placed(tensor, like=parameter)) if same else tensor
+            beside = torch.empty_like(parameter).copy_(distribute_like(tensor, like=parameter)) if same else tensor
             state.setdefault(int(index), {})[key] = beside
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

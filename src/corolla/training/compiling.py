@@ -77,9 +77,9 @@ def choose_compiling(
         return time.monotonic() - started
 
     def fastest(once: Callable[[], float]) -> float:
-        return processes.agree(min(once() for _ in range(STEPS)))
+        return processes.broadcast_object(min(once() for _ in range(STEPS)))
 
-    first = processes.agree(seconds())  # longer than all others
+    first = processes.broadcast_object(seconds())  # longer than all others
     if first * steps < LONG or (plain := fastest(seconds)) * steps < LONG:
         return Compiling(False, "the training is too short to pay for it")
     started = time.monotonic()
@@ -90,7 +90,7 @@ def choose_compiling(
     except Exception as error:  # a compiler's toolchain can raise anything
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return Compiling(False, f"the compiler failed ({said[:100]})")
-    cost = processes.agree(time.monotonic() - started)
+    cost = processes.broadcast_object(time.monotonic() - started)
     compiled = fastest(seconds)
     saved = (plain - compiled) * steps
     if compiled < plain * (1 - GAIN) and saved > cost * sizes:

@@ -5,7 +5,7 @@ import copy
 import torch
 
 from corolla.models.vit import ViT
-from corolla.training.sharding import local, shard, whole_model
+from corolla.training.sharding import shard, to_local, whole_model
 
 
 class ModelEma:
@@ -33,8 +33,8 @@ class ModelEma:
         """Add the weights after one more step; batch norm's running statistics are averaged too."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        mine = [local(tensor) for tensor in self.model.state_dict().values()]
-        theirs = [local(tensor) for tensor in model.state_dict().values()]
+        mine = [to_local(tensor) for tensor in self.model.state_dict().values()]
+        theirs = [to_local(tensor) for tensor in model.state_dict().values()]
         floating = [index for index, tensor in enumerate(mine) if tensor.is_floating_point()]
         torch._foreach_lerp_([mine[i] for i in floating], [theirs[i] for i in floating], 1 - decay)
         for index in set(range(len(mine))) - set(floating):

@@ -36,7 +36,7 @@ def finish(
     With several processes, the main one calibrates and writes, and each predicts its part of the test split.
     """
     processes, device = machine.processes, str(machine.accelerator().device)
-    processes.wait()  # until the weights are written
+    processes.barrier()  # until the weights are written
     evaluation, classifier = None, Classifier.load(run.folder, device, calibrated=False)
     if processes.main:
         for leftover in (run.checkpoint, run.teacher):  # several times the size of the weights, and no longer used

@@ -23,7 +23,7 @@ from corolla.training.linear_probe import fit_head
 from corolla.training.lora import merged
 from corolla.training.pace import Pace
 from corolla.training.replanning import TimeBudget
-from corolla.training.sharding import placed
+from corolla.training.sharding import distribute_like
 from corolla.training.stopping import GracefulShutdown, Stopped
 from corolla.training.trainer import Trainer, Validation
 
@@ -66,7 +66,7 @@ class Loop:
         Raises `Stopped` on request, after everything is saved.
         """
         self.last = self.saved = clock.now()
-        if not (self.processes.agree(resume and self.run.checkpoint.is_file()) and self.restore()):
+        if not (self.processes.broadcast_object(resume and self.run.checkpoint.is_file()) and self.restore()):
             self.begin()
         with self.stop.held():
             while not self.ended():
@@ -122,7 +122,7 @@ class Loop:
         """Whether a checkpoint is due between two epochs: at the end, and as often as it costs little."""
         waited = clock.now() - self.saved
         wanted = self.ended() or waited >= min(self.save_seconds / CHECKPOINT_SHARE, self.checkpoint_seconds)
-        return bool(self.processes.agree(wanted))
+        return bool(self.processes.broadcast_object(wanted))
 
     def save(self) -> None:
         """Write a checkpoint of the last step."""
@@ -188,7 +188,7 @@ class Loop:
             if update:  # accumulated gradients are not part of a checkpoint
                 due = self.processes.main and self.last - self.saved > self.checkpoint_seconds
                 again = self.budget is not None and self.processes.main and self.budget.due(self.last)
-                [asked, due_somewhere, plan] = self.processes.totals(self.stop.asked, due, again)
+                [asked, due_somewhere, plan] = self.processes.all_reduce(self.stop.asked, due, again)
                 if plan:
                     self.plan_again(epoch + number / whole)
                     end = min(max(position.pace.batches(whole) - epoch * whole, number), whole)
@@ -219,7 +219,7 @@ class Loop:
     def plan_again(self, done: float) -> None:
         """Fit the rest of the training after `done` epochs to the remaining time."""
         pace = self.position.pace
-        epochs = self.processes.agree(self.budget.epochs_left(pace, done) if self.budget else None)
+        epochs = self.processes.broadcast_object(self.budget.epochs_left(pace, done) if self.budget else None)
         if epochs is None:
             return
         self.position.pace = pace.replanned(done, done + epochs)
@@ -287,9 +287,11 @@ class Loop:
                 trainer.progress.stage(f"features of {split}", done, total)
 
             examples = manifest.split(split)
-            own = examples[self.processes.part(len(examples)).start : self.processes.part(len(examples)).stop]
+            own = examples[
+                self.processes.shard_range(len(examples)).start : self.processes.shard_range(len(examples)).stop
+            ]
             rows = image_features(manifest.root, own, extract, trainer.preprocessing, device, tell, digest(model))
-            return torch.from_numpy(self.processes.joined(rows.numpy(), len(examples)))
+            return torch.from_numpy(self.processes.all_gather(rows.numpy(), len(examples)))
 
         labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))
         train, val = features("train"), features("val")
@@ -303,8 +305,8 @@ class Loop:
             for each in (trainer.model, trainer.average.model):
                 for head in (each.head, each.head_dist):
                     if head is not None:
-                        head.weight.copy_(placed(fitted.weight, like=head.weight))
-                        head.bias.copy_(placed(fitted.bias, like=head.bias))
+                        head.weight.copy_(distribute_like(fitted.weight, like=head.weight))
+                        head.bias.copy_(distribute_like(fitted.bias, like=head.bias))
         row = self.validate(0)
         trainer.progress.note(
             f"head fitted to frozen features: val {row['val_accuracy']:.1%} (loss {row['val_loss']:.3f})"

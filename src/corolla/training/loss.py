@@ -35,7 +35,7 @@ class TrainingLoss(nn.Module):
         """Set this process's number of images per batch, `own`; every process has to call this."""
         if self.processes.count == 1:
             return
-        first, whole = self.processes.places(own)
+        first, whole = self.processes.shard_offsets(own)
         self.share = self.processes.count * own / whole
         for module in self.model.modules():
             if isinstance(module, DropPath):
@@ -58,5 +58,5 @@ class TrainingLoss(nn.Module):
             return loss
         # The loss is divided by the sum of this part's weights, and should be by that of the whole batch.
         own = weights[targets].sum()
-        [whole] = self.processes.totals(float(own))
+        [whole] = self.processes.all_reduce(float(own))
         return loss * own * self.processes.count / (whole * self.share)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from corolla.training.sharding import placed, whole
+from corolla.training.sharding import distribute_like, full_tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that drives every singular value towards 1
 ITERATIONS = 5
@@ -75,9 +75,9 @@ class Muon(Optimizer):
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov
                 # Orthogonalization needs the whole matrix, so a sharded one is gathered first.
-                matrices = torch.stack([whole(update).flatten(1) for update in ahead])  # (n, rows, columns)
+                matrices = torch.stack([full_tensor(update).flatten(1) for update in ahead])  # (n, rows, columns)
                 updates = [
-                    placed(update.view(shape), like=parameters[0])
+                    distribute_like(update.view(shape), like=parameters[0])
                     for update in orthogonalise(matrices, self.dtype).to(parameters[0].dtype)
                 ]
                 # 0.2 is the usual root mean square of an AdamW update (arXiv 2502.16982, eq. 4).

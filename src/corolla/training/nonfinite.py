@@ -39,7 +39,7 @@ def first_bad_layer(model: ViT, images: Tensor) -> str:
     return found[0] if found else ""
 
 
-def explain(model: ViT, images: Tensor, what: str, epoch: int, step: int) -> NotFiniteError:
+def diagnose_nonfinite(model: ViT, images: Tensor, what: str, epoch: int, step: int) -> NotFiniteError:
     """The error for a batch whose `what` ("loss" or "gradient") is not finite; `epoch` and `step` count from 1."""
     layer = first_bad_layer(model, images)
     if not layer:  # the forward pass is finite, so the backward pass is not

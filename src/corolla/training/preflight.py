@@ -20,7 +20,7 @@ from corolla.run import Config, Run
 from corolla.training.pretrained import check_pretrained
 from corolla.training.recipe import Recipe
 from corolla.training.resolving import refuse_second_model, resolve_recipe
-from corolla.training.resuming import Asked, recipe_of
+from corolla.training.resuming import TrainArguments, recipe_of
 from corolla.weights.fetching import found
 
 
@@ -47,11 +47,11 @@ def refuse(
     changes = {name: value for name, value in changes.items() if value is not None}
     run = Run(at(out))
     with locked(run.folder, "training"):
-        config = begun(run, resume)
+        config = run_to_resume(run, resume)
     if tensorboard:
         check_tensorboard()
     if config:
-        chosen = recipe_of(config, Asked(data, recipe, minutes, seed, changes, class_folders, duplicates))
+        chosen = recipe_of(config, TrainArguments(data, recipe, minutes, seed, changes, class_folders, duplicates))
     else:
         refuse_second_model(changes)
         _, chosen = resolve_recipe(recipe, changes, None)
@@ -66,11 +66,11 @@ def refuse(
         refuse_untrainable(data, class_folders)
 
 
-def begun(run: Run, resume: bool) -> Config | None:
+def run_to_resume(run: Run, resume: bool) -> Config | None:
     """The config of the run to resume, or None for a new one; `CorollaError` if a file would be overwritten."""
     if resume and run.config_file.is_file():
         return run.load_config()
-    if resume and run.hardly_begun():
+    if resume and run.has_no_config_yet():
         return None
     if any(path.name != lock.NAME for path in run.folder.iterdir()):
         hint = "add --resume to resume it, or " if run.config_file.is_file() else ""

@@ -19,7 +19,7 @@ PLACES = ("weights", "teacher")  # fields of a recipe that may be paths
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrainArguments:
     """The user's arguments of a training; `changes` are the fields of the recipe that the user sets."""
 
     data: AnyPath
@@ -37,7 +37,7 @@ class Asked:
         return {"data": place_of(self.data), "recipe": self.recipe, "minutes": minutes} | reading
 
 
-def recipe_of(config: Config, asked: Asked) -> Recipe:
+def recipe_of(config: Config, asked: TrainArguments) -> Recipe:
     """The recipe that an interrupted run was started with; `CorollaError` names the arguments that differ now.
 
     Arguments that are not given stay as they were. A run of an older corolla does not store its data and minutes.

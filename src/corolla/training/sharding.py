@@ -34,17 +34,17 @@ def is_dtensor(tensor: Tensor) -> "TypeGuard[DTensor]":
     return loaded is not None and isinstance(tensor, loaded.DTensor)
 
 
-def local(tensor: Tensor) -> Tensor:
+def to_local(tensor: Tensor) -> Tensor:
     """The local shard of a tensor; the tensor itself if it is not sharded."""
     return tensor.to_local() if is_dtensor(tensor) else tensor
 
 
-def whole(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """The full tensor, gathered if it is sharded; every process has to call this."""
     return tensor.full_tensor() if is_dtensor(tensor) else tensor
 
 
-def placed(tensor: Tensor, like: Tensor) -> Tensor:
+def distribute_like(tensor: Tensor, like: Tensor) -> Tensor:
     """A full tensor, sharded like `like`."""
     if not is_dtensor(like):
         return tensor
@@ -64,7 +64,7 @@ def whole_model(model: ViT) -> ViT:
         return model
     with torch.device("meta"):
         together = ViT(model.config)
-    state = {name: whole(tensor).detach() for name, tensor in model.state_dict().items()}
+    state = {name: full_tensor(tensor).detach() for name, tensor in model.state_dict().items()}
     together.load_state_dict(state, assign=True)
     for module in together.modules():
         if isinstance(module, DropPath):

@@ -21,8 +21,10 @@ from corolla.training.transforms.sample_rng import seed_of
 from corolla.training.transforms.train_transform import TrainTransform
 from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 
-Piece = tuple[Tensor, Tensor, int]  # a worker's views and class numbers in a batch, and the number of damaged images
-Told = Piece | CorollaError  # an error in a worker is raised in the main process with its own message
+ShardChunk = tuple[
+    Tensor, Tensor, int
+]  # a worker's views and class numbers in a batch, and the number of damaged images
+Told = ShardChunk | CorollaError  # an error in a worker is raised in the main process with its own message
 Readable = tuple[int, ImageArray, int]  # an image's number in the stream, its pixels, its class number
 
 
@@ -89,7 +91,7 @@ class LaneViews(IterableDataset[Told]):
         except CorollaError as error:
             yield error
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[ShardChunk]:
         """This worker's piece of each batch."""
         info = get_worker_info()
         number, workers = (info.id, info.num_workers) if info else (0, 1)
@@ -171,7 +173,7 @@ class StreamingLoader:
         )
 
 
-def good(told: Told) -> Piece:
+def good(told: Told) -> ShardChunk:
     """The piece; raises it if it is an error."""
     if isinstance(told, CorollaError):
         raise told

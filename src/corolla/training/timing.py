@@ -77,7 +77,9 @@ class Trial:
         processes, epoch = trainer.processes, 0
         times: list[float] = []
         begun = last = clock.now()
-        while len(times) < WARM + TIMED and (len(times) <= WARM or processes.agree(clock.now() - begun < self.limit)):
+        while len(times) < WARM + TIMED and (
+            len(times) <= WARM or processes.broadcast_object(clock.now() - begun < self.limit)
+        ):
             epoch += 1
             batches = trainer.feed.batches(epoch, pixels)
             for number in range(len(trainer.feed)):
@@ -95,7 +97,7 @@ class Trial:
                     break
         steady = times[WARM:] or times
         # Not the median: a training also has slow steps, and steps that wait for images.
-        return processes.agree(sum(steady) / len(steady) / trainer.feed.batch_size)
+        return processes.broadcast_object(sum(steady) / len(steady) / trainer.feed.batch_size)
 
     def prediction(self, recipe: Recipe) -> tuple[float, float]:
         """Seconds to read an image from its file, and to predict its class, as at the end of the training."""
@@ -113,4 +115,4 @@ class Trial:
         warm = clock.now()
         classifier.infer(pixels)
         reading, predicting = (read - begun) / len(pixels), (clock.now() - warm) / len(pixels)
-        return trainer.processes.agree((reading, predicting))
+        return trainer.processes.broadcast_object((reading, predicting))

@@ -27,11 +27,11 @@ from corolla.training.budget import Plan
 from corolla.training.compiling import Compiling, compile_blocks
 from corolla.training.finishing import finish
 from corolla.training.loop import CHECKPOINT_SECONDS, Loop
-from corolla.training.preflight import begun, check_tensorboard
+from corolla.training.preflight import check_tensorboard, run_to_resume
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
 from corolla.training.resolving import fit_to_minutes, resolve_recipe, suited, weights_of
-from corolla.training.resuming import Asked, added, class_folders_of, recipe_of, told_of
+from corolla.training.resuming import TrainArguments, added, class_folders_of, recipe_of, told_of
 from corolla.training.runtime import Runtime, choose_device, hardware, usual_workers
 from corolla.training.stopping import GracefulShutdown, Watched
 from corolla.training.summary import describe, describe_computing, warn_before
@@ -96,7 +96,7 @@ def train(
     # The recipe stores paths as strings, like the run's config.
     changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
     data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # a Path is never the keyword flowers
-    asked = Asked(data, recipe, minutes, seed, changes, class_folders, duplicates)
+    asked = TrainArguments(data, recipe, minutes, seed, changes, class_folders, duplicates)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
     with GracefulShutdown() as stop, locking, ExitStack() as stopping:
         progress = Watched(progress, stop)
@@ -150,7 +150,7 @@ def train(
             watch.lap("teacher")
         if named and minutes is not None and "epochs" not in changes and chosen.epochs:
             trial = Trial(manifest, machine, progress, minutes, teacher, weights)
-            beside = processes.agree(taught.cost().both) if taught else 0.0
+            beside = processes.broadcast_object(taught.cost().both) if taught else 0.0
             plan = fit_to_minutes(
                 named, chosen, changes, minutes, weights, manifest, trial, processes, progress, started, beside
             )
@@ -218,7 +218,7 @@ def keeping(taught: FittedTeacher, run: Run, key: str) -> Callable[..., None]:
 
 def interrupted(run: Run, resume: bool) -> Config | None:
     """The config of the run to resume, or None for a new one; refuses to overwrite files."""
-    config = begun(run, resume)
+    config = run_to_resume(run, resume)
     if config:
         run.sweep()
     return config
@@ -239,7 +239,7 @@ def write_first(run: Run, config: Config, manifest: Manifest, teacher: Teacher |
 
 def see_from_everywhere(run: Run, processes: Processes) -> None:
     """`CorollaError` on a machine that cannot see the run folder of the main process."""
-    processes.wait()
+    processes.barrier()
     begun = time.monotonic()
     while not run.config_file.is_file():
         if time.monotonic() - begun > SHARED_DISK:

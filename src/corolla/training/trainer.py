@@ -26,12 +26,12 @@ from corolla.training.ema import ModelEma
 from corolla.training.lora import adapt
 from corolla.training.loss import TrainingLoss
 from corolla.training.model_init import begin
-from corolla.training.nonfinite import explain
+from corolla.training.nonfinite import diagnose_nonfinite
 from corolla.training.optimization import build_optimizers, layer_of, learning_rate_factor, set_learning_rate
 from corolla.training.pace import Pace
 from corolla.training.recipe import Recipe
 from corolla.training.runtime import Runtime
-from corolla.training.sharding import shard, whole
+from corolla.training.sharding import full_tensor, shard
 from corolla.training.streaming_loader import StreamingLoader
 from corolla.training.sync_batch_norm import share_norms
 from corolla.training.teachers.teacher import Teacher
@@ -99,7 +99,7 @@ class Trainer:
         self.optimizers = build_optimizers(model, recipe, self.precision.dtype, *beside)
         self.mix = mixer(len(manifest.classes)) if recipe.mixup_cutmix_prob else None
         validated = [manifest.locate(example) for example in manifest.split("val")]
-        own = self.processes.part(len(validated))
+        own = self.processes.shard_range(len(validated))
         self.validation_images = ReadyImages(validated[own.start : own.stop], self.preprocessing)
         self.validation_labels = np.array(manifest.labels("val"))
         if recipe.epochs:
@@ -129,8 +129,8 @@ class Trainer:
         recipe = self.recipe
         self.progress.stage("measuring compiled code", 0, 1)
         chosen = choose_compiling(
-            self.model, self.precision, recipe.image_size, len(self.processes.part(self.feed.batch_size)), self.steps,
-            len(recipe.progressive_resizing), self.processes,
+            self.model, self.precision, recipe.image_size, len(self.processes.shard_range(self.feed.batch_size)),
+            self.steps, len(recipe.progressive_resizing), self.processes,
         )  # fmt: skip
         self.progress.stage("measuring compiled code", 1, 1)
         return chosen
@@ -173,14 +173,14 @@ class Trainer:
             loss: Tensor = self.shared(images, targets)
             value = loss.item()
             if several:
-                value = self.processes.totals(value)[0] / self.processes.count
+                value = self.processes.all_reduce(value)[0] / self.processes.count
             if not math.isfinite(value):
-                raise explain(self.model, images, "loss", epoch + 1, number + 1)
+                raise diagnose_nonfinite(self.model, images, "loss", epoch + 1, number + 1)
             self.accelerator.backward(loss / self.recipe.grad_accum_steps)
         if update:
-            norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad_norm))
+            norm = full_tensor(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad_norm))
             if not bool(norm.isfinite()):
-                raise explain(self.model, images, "gradient", epoch + 1, number + 1)
+                raise diagnose_nonfinite(self.model, images, "gradient", epoch + 1, number + 1)
             for optimizer in self.optimizers:
                 optimizer.step()
                 optimizer.zero_grad()
@@ -194,7 +194,7 @@ class Trainer:
             images = self.preprocessing.normalize(pixels)
             return mix(images, labels) if mix else (images, labels)
         # Each image is mixed with the one before it, the first of this part with the last of the previous part.
-        image, label = self.processes.before(pixels[-1:].contiguous(), labels[-1:])
+        image, label = self.processes.ring_recv(pixels[-1:].contiguous(), labels[-1:])
         images = self.preprocessing.normalize(torch.cat([image, pixels]))
         images, targets = mix(images, torch.cat([label, labels]))
         return images[1:], targets[1:]
@@ -222,7 +222,7 @@ class Trainer:
             rows.append(np.stack([output.probabilities for output in classifier.infer(pixels)]))
             if look:
                 look(sum(map(len, rows)), len(self.validation_images))
-        chances = self.processes.joined(np.concatenate(rows), len(self.validation_labels))
+        chances = self.processes.all_gather(np.concatenate(rows), len(self.validation_labels))
         given = chances[np.arange(len(chances)), self.validation_labels]
         accuracy = float((chances.argmax(axis=1) == self.validation_labels).mean())
         return Validation(accuracy, float(-np.log(np.maximum(given, 1e-7)).mean()))

@@ -212,7 +212,7 @@ GOOGLE = CheckpointFormat(  # with dots for slashes, see corolla.weights.google
     ),
 )
 
-DIALECTS = (
+FORMATS = (
     TIMM,
     TORCHVISION,
     HUGGING_FACE_DEIT,
@@ -225,10 +225,10 @@ DIALECTS = (
 )
 
 
-def spoken(names: Iterable[str]) -> dict[str, CheckpointFormat]:
+def formats_in(names: Iterable[str]) -> dict[str, CheckpointFormat]:
     """The formats whose signs are among `names`, by the prefix before them (and before the format's own prefix)."""
     names, found = list(names), dict[str, CheckpointFormat]()
-    for dialect in DIALECTS:
+    for dialect in FORMATS:
         for sign in (dialect.prefix + dialect.sign, dialect.sign):
             pattern = re.compile(r"((?:.*\.)?)" + re.escape(sign).replace(r"\{\}", r"[^.]+"))
             for wrapper in dict.fromkeys(fit[1] for name in names if (fit := pattern.fullmatch(name))):
@@ -246,7 +246,7 @@ def nearest(names: Iterable[str]) -> tuple[CheckpointFormat, int]:
         pattern = re.compile(rf"(?:.*\.)?(?:{rows})")
         return sum(pattern.fullmatch(name) is not None for name in names)
 
-    best = max(DIALECTS, key=known)
+    best = max(FORMATS, key=known)
     return best, known(best)
 
 
@@ -260,7 +260,7 @@ def is_idle(name: str, dialect: CheckpointFormat) -> bool:
 def recognize(names: Iterable[str]) -> CheckpointFormat | None:
     """The format whose sign is among `names`, with or without its prefix; None if there is none."""
     names = list(names)
-    for dialect in DIALECTS:
+    for dialect in FORMATS:
         for sign in (dialect.sign, dialect.prefix + dialect.sign):
             if any(match(sign, name) is not None for name in names):
                 return dialect

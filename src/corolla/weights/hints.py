@@ -22,7 +22,7 @@ class Turning:
 
 
 @dataclass(frozen=True)
-class Told:
+class CheckpointHints:
     """The settings; None where unknown."""
 
     num_heads: int | None = None

@@ -18,7 +18,7 @@ from corolla.progress import Progress
 from corolla.run import Run, check_fit
 from corolla.weights import bridging
 from corolla.weights.fetching import is_run, located
-from corolla.weights.formats import DIALECTS, CheckpointFormat, is_idle, nearest, recognize
+from corolla.weights.formats import FORMATS, CheckpointFormat, is_idle, nearest, recognize
 from corolla.weights.images import from_hugging_face, from_timm
 from corolla.weights.reading import Checkpoint, read_checkpoint
 from corolla.weights.renaming import to_ours
@@ -145,7 +145,7 @@ def fits_rope_ape(tensors: Mapping[str, Tensor], config: ViTConfig) -> bool:
 
 def unrecognized(checkpoint: Checkpoint) -> CorollaError:
     """The error for tensors in no known format: their names, and the closest format."""
-    known, found = ", ".join(known.name for known in DIALECTS), few(checkpoint.tensors, 5)
+    known, found = ", ".join(known.name for known in FORMATS), few(checkpoint.tensors, 5)
     near, many = nearest(checkpoint.tensors)
     likest = (
         f"; closest is {near.name} ({many} of {len(checkpoint.tensors)} names), but without {near.sign}" if many else ""

@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from corolla.weights.hints import Told, Turning
+from corolla.weights.hints import CheckpointHints, Turning
 
 EVAS = re.compile(r"blocks\.\d+\.(attn\.(q_bias|q_proj\.weight|norm\.weight)|mlp\.(fc1_g|norm)\.weight)")
 PERIODS = "rope_embed.periods"
@@ -23,7 +23,7 @@ ASKED = (
 )
 
 
-def told_by_tensors(theirs: Mapping[str, Tensor], told: Told, dialect: str) -> Told:
+def told_by_tensors(theirs: Mapping[str, Tensor], told: CheckpointHints, dialect: str) -> CheckpointHints:
     """The settings in `told`, completed by the tensors' names.
 
     ValueError if the two contradict each other, or if it is unknown how queries and keys are rotated.
@@ -49,7 +49,7 @@ def told_by_tensors(theirs: Mapping[str, Tensor], told: Told, dialect: str) -> T
     return told
 
 
-def told_by_periods(theirs: Mapping[str, Tensor], told: Told) -> Told:
+def told_by_periods(theirs: Mapping[str, Tensor], told: CheckpointHints) -> CheckpointHints:
     """The settings of DINOv3's own files, which come without a settings file."""
     periods = theirs[PERIODS]
     turning = Turning("centered", base_of(periods.double().flatten()))

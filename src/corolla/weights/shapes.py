@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from corolla.models.config import Activation, GlobalPool, ViTConfig
-from corolla.weights.hints import Told, Turning
+from corolla.weights.hints import CheckpointHints, Turning
 
 USUAL_HEAD = 64  # width of a head in most published sizes
 USUAL_SIDE = 224  # pixels
@@ -17,7 +17,9 @@ EPSILON = {"huggingface": 1e-12, "huggingface-deit": 1e-12}
 HOW_TO_TELL = '{"img_size": [HEIGHT, WIDTH]}'
 
 
-def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_after_pooling: bool = False) -> ViTConfig:
+def architecture(
+    tensors: dict[str, Tensor], told: CheckpointHints, dialect: str, norm_after_pooling: bool = False
+) -> ViTConfig:
     """The configuration of `tensors` with our names; ValueError if they are not from a Vision Transformer.
 
     The settings `told` are used only where shapes are not enough; a contradiction is an error.
@@ -75,14 +77,14 @@ def architecture(tensors: dict[str, Tensor], told: Told, dialect: str, norm_afte
         raise ValueError(f"they lack {error}" if isinstance(error, KeyError) else str(error)) from None
 
 
-def agree(told: Told, found: dict[str, int]) -> None:
+def agree(told: CheckpointHints, found: dict[str, int]) -> None:
     """Raise ValueError if the settings contradict the tensors."""
     for name, value in told.shapes.items():
         if value != found[name]:
             raise ValueError(f"its settings say {name} {value}, but its tensors have {found[name]}")
 
 
-def activation_of(into: int, out_of: int, told: Told) -> Activation:
+def activation_of(into: int, out_of: int, told: CheckpointHints) -> Activation:
     """The activation of an MLP, whose first layer has `into` output and whose second `out_of` input channels."""
     found: Activation = "swiglu" if into == 2 * out_of else "gelu"
     if told.activation is not None and told.activation != found:
@@ -125,7 +127,7 @@ def depth_of(tensors: dict[str, Tensor]) -> int:
     return len(numbers)
 
 
-def num_heads_of(width: int, told: Told) -> int:
+def num_heads_of(width: int, told: CheckpointHints) -> int:
     """The number of heads in the settings, or the usual number in published models of this width."""
     if told.num_heads is not None:
         return told.num_heads
@@ -139,7 +141,7 @@ def num_heads_of(width: int, told: Told) -> int:
     return width // USUAL_HEAD
 
 
-def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> tuple[int, int]:
+def grid_of(tensors: dict[str, Tensor], told: CheckpointHints, side: int, dialect: str) -> tuple[int, int]:
     """The rows and columns of patches of the positions.
 
     Afterwards the class and the distillation token have one position each, and registers none. ValueError if the
@@ -181,7 +183,7 @@ def grid_of(tensors: dict[str, Tensor], told: Told, side: int, dialect: str) -> 
     return grid
 
 
-def usual_grid(told: Told, side: int) -> tuple[int, int]:
+def usual_grid(told: CheckpointHints, side: int) -> tuple[int, int]:
     """The grid for the usual image size of a model without learned positions; any other would work, too."""
     height, width = told.image_sizes[0] if told.image_sizes else (USUAL_SIDE, USUAL_SIDE)
     return height // side, width // side

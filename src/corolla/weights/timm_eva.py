@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from corolla.weights.hints import Told, Turning, base_in, pixels, refused, shown, whole
+from corolla.weights.hints import CheckpointHints, Turning, base_in, pixels, refused, shown, whole
 
 LIBRARY = "timm"
 HEADS = {
@@ -81,11 +81,11 @@ def entry_of(name: Any) -> Entry | None:
     return None
 
 
-def told_by_eva(arguments: Mapping[str, Any], entry: Entry | None) -> Told:
+def told_by_eva(arguments: Mapping[str, Any], entry: Entry | None) -> CheckpointHints:
     """The settings of `arguments` on top of those of `entry`; ValueError for an unsupported one."""
     merged = (entry.arguments if entry else {}) | dict(arguments)
     gated, apart = merged.get("swiglu_mlp"), merged.get("no_embed_class", False if entry else None)
-    return Told(
+    return CheckpointHints(
         num_heads=merged.get("num_heads"),
         epsilon=entry.epsilon if entry else None,
         activation=None if gated is None else "swiglu" if gated else "gelu",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from corolla.weights import timm_eva
-from corolla.weights.hints import Told, check, number_of_heads, pixels, refused, unknown, whole
+from corolla.weights.hints import CheckpointHints, check, number_of_heads, pixels, refused, unknown, whole
 
 LIBRARY = "timm"
 ARCHITECTURES = re.compile(
@@ -78,7 +78,7 @@ def is_timms(settings: Mapping[str, Any]) -> bool:
     )
 
 
-def told_by_timm(settings: Mapping[str, Any]) -> Told:
+def told_by_timm(settings: Mapping[str, Any]) -> CheckpointHints:
     """timm's settings; ValueError with the name of an unsupported one. timm itself reads no other keys."""
     arguments, pretrained = part(settings, "model_args"), part(settings, "pretrained_cfg")
     name = settings.get("architecture")
@@ -112,12 +112,12 @@ def told_by_timm(settings: Mapping[str, Any]) -> Told:
     )
 
 
-def told_by_plain(arguments: Mapping[str, Any], name: Any) -> Told:
+def told_by_plain(arguments: Mapping[str, Any], name: Any) -> CheckpointHints:
     """The settings in the arguments of timm's class VisionTransformer, for the architecture `name` if there is one."""
     act, positions = arguments.get("act_layer"), arguments.get("no_embed_class")
     if positions is None and isinstance(name, str):
         positions = bool(NO_CLASS_POSITION.search(name))
-    return Told(
+    return CheckpointHints(
         activation=None if act is None else "gelu" if act == "gelu" else "swiglu",
         class_position=None if positions is None else not positions,
         without_biases=isinstance(name, str) or arguments.get("qkv_bias") is False,

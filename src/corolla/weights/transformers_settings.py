@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from corolla.weights.hints import (
-    Told,
+    CheckpointHints,
     Turning,
     base_in,
     check,
@@ -81,7 +81,7 @@ def is_transformers(settings: Mapping[str, Any]) -> bool:
     return "model_type" in settings or "architectures" in settings
 
 
-def told_by_transformers(settings: Mapping[str, Any]) -> Told:
+def told_by_transformers(settings: Mapping[str, Any]) -> CheckpointHints:
     """transformers' settings; ValueError with the name of an unsupported or unknown one."""
     kind = settings.get("model_type", "")
     dinov3 = kind == "dinov3_vit"
@@ -101,7 +101,7 @@ def told_by_transformers(settings: Mapping[str, Any]) -> Told:
         raise refused("head_dim", each, f"{shapes['embed_dim']} / {heads} heads", LIBRARY)
     sizes = (pixels(settings.get(key)) for key in ("image_size", "img_size"))
     named = settings.get("architectures")
-    return Told(
+    return CheckpointHints(
         num_heads=heads,
         epsilon=epsilon_in(settings) or EPSILON.get(kind),
         activation="swiglu" if gated else "gelu",

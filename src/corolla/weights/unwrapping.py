@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from corolla.errors import CorollaError, few
-from corolla.weights.formats import spoken
+from corolla.weights.formats import formats_in
 from corolla.weights.in_memory import as_saved
 
 MOST_TENSORS = 20_000
@@ -87,7 +87,7 @@ def standing(path: tuple[str, ...]) -> tuple[int, ...]:
 
 def models(names: Collection[str]) -> list[str]:
     """The name prefix of each recognized model."""
-    return list(spoken(as_saved(plain(names)).values()))
+    return list(formats_in(as_saved(plain(names)).values()))
 
 
 def plain(names: Collection[str]) -> list[str]:

@@ -14,7 +14,7 @@ from corolla.data.manifest import SPLITS, Skipped, Split
 from corolla.data.progress import Progress
 from corolla.data.shards.index import index_of
 from corolla.data.shards.samples import LeftOut
-from corolla.data.streams.finding import INDEX, Found, splits_of
+from corolla.data.streams.finding import INDEX, ShardFiles, splits_of
 from corolla.errors import CorollaError
 
 FORMAT = "corolla shards 1"
@@ -23,7 +23,7 @@ _MAX_INDEX = 2**30  # bytes of a shards.json
 
 
 @dataclass(frozen=True)
-class Piece:
+class ShardChunk:
     """A part of a file that is read sequentially: a tar, a row group, an Arrow file."""
 
     path: Path
@@ -44,11 +44,11 @@ class ShardIndex:
     """All pieces, and the class name of each label."""
 
     source: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ShardChunk, ...]
     names: Mapping[str, str]
     misplaced: tuple[Skipped, ...] = ()
 
-    def of(self, split: str) -> list[Piece]:
+    def of(self, split: str) -> list[ShardChunk]:
         """The pieces of one split."""
         return [piece for piece in self.pieces if piece.split == split]
 
@@ -58,7 +58,9 @@ class ShardIndex:
         return {split: frozenset(self.names[word] for word in words) for split, words in found.items() if words}
 
 
-def catalog_of(found: Found, progress: Progress | None = None, unsplit: Literal["", "train"] = "train") -> ShardIndex:
+def catalog_of(
+    found: ShardFiles, progress: Progress | None = None, unsplit: Literal["", "train"] = "train"
+) -> ShardIndex:
     """Index every file by headers and labels only; `unsplit` is the split of files without one in their names.
 
     Raises `CorollaError`, also if no file has a labeled image.
@@ -66,7 +68,7 @@ def catalog_of(found: Found, progress: Progress | None = None, unsplit: Literal[
     return written_here(found) if found.written_here else by_others(found, progress, unsplit)
 
 
-def written_here(found: Found) -> ShardIndex:
+def written_here(found: ShardFiles) -> ShardIndex:
     """The shards listed in `shards.json`, which must exist with the listed sizes."""
     content = read_index(found.folder / INDEX)
     try:
@@ -95,7 +97,7 @@ def read_index(file: Path) -> dict[str, Any]:
     return content
 
 
-def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> Piece:
+def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> ShardChunk:
     """One shard of a `shards.json`."""
     name, counts = said["name"], dict(said["counts"])
     split = next((split for split in SPLITS if split == said["split"]), None)
@@ -111,12 +113,12 @@ def shard(folder: Path, said: dict[str, Any], classes: list[str]) -> Piece:
         raise CorollaError(f"cannot read the shard {path}: {error.strerror}; it belongs to {folder / INDEX}") from None
     if size != said["bytes"]:
         raise CorollaError(f"the shard {path} has {size:,} bytes, but was written with {said['bytes']:,}")
-    return Piece(path, 0, split, {place[label]: n for label, n in counts.items()}, str(said["sha256"]), size)
+    return ShardChunk(path, 0, split, {place[label]: n for label, n in counts.items()}, str(said["sha256"]), size)
 
 
-def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "train"]) -> ShardIndex:
+def by_others(found: ShardFiles, progress: Progress | None, unsplit: Literal["", "train"]) -> ShardIndex:
     """Index files without a `shards.json`: each is counted once, and what is unusable is reported."""
-    pieces: list[Piece] = []
+    pieces: list[ShardChunk] = []
     misplaced: list[Skipped] = []
     splits = splits_of(found)
     usual = "train" if any(splits.values()) else unsplit
@@ -131,7 +133,7 @@ def by_others(found: Found, progress: Progress | None, unsplit: Literal["", "tra
             if len(piece):
                 counts = index.counts(number)
                 part = size * len(piece) // rows
-                pieces.append(Piece(file, number, splits[file] or usual, counts, content, part))
+                pieces.append(ShardChunk(file, number, splits[file] or usual, counts, content, part))
             elif not index.fault and not index.left.counts:
                 misplaced.append(Skipped(where, "no sample in it has both an image and a label"))
         if progress:
@@ -152,7 +154,7 @@ def left_out(left: LeftOut, where: str) -> Iterator[Skipped]:
             yield Skipped(where, f"{count:,} samples, the first of them {names[0]}: {reason}", count=count)
 
 
-def nothing_labeled(found: Found, misplaced: Sequence[Skipped]) -> str:
+def nothing_labeled(found: ShardFiles, misplaced: Sequence[Skipped]) -> str:
     """The error for files without a single labeled image."""
     said = f"{found.source} has no image with a class"
     if misplaced:
@@ -167,7 +169,7 @@ def nothing_labeled(found: Found, misplaced: Sequence[Skipped]) -> str:
     return said
 
 
-def names_of(words: Sequence[str], found: Found) -> dict[str, str]:
+def names_of(words: Sequence[str], found: ShardFiles) -> dict[str, str]:
     """The class name of each label; numbers are looked up in `classes.txt` or the file's own list, if any."""
     listed = listed_names(found)
     numbers = {word: int(word) for word in words if word.isdecimal() and len(word) < 10}
@@ -178,7 +180,7 @@ def names_of(words: Sequence[str], found: Found) -> dict[str, str]:
     return {word: class_name(listed[number]) for word, number in numbers.items()}
 
 
-def listed_names(found: Found) -> list[str]:
+def listed_names(found: ShardFiles) -> list[str]:
     """The class names by number, if a file lists them."""
     file = found.folder / "classes.txt"
     if file.is_file():

@@ -25,7 +25,7 @@ _NUMBERING = ("of", "part", "shard")  # words around a number: test-00000-of-000
 
 
 @dataclass(frozen=True)
-class Found:
+class ShardFiles:
     """Shards, sorted by path, and the folder with their description."""
 
     source: str  # an absolute path or pattern that finds them again
@@ -38,7 +38,7 @@ class Found:
         return (self.folder / INDEX).is_file()
 
 
-def find(source: AnyPath) -> Found | None:
+def find(source: AnyPath) -> ShardFiles | None:
     """The shards of a folder, a file, a pattern (`*`, `?`, `[…]`) or a range (`{000..099}`); None without shards.
 
     A Parquet table of paths is not a shard. Raises `CorollaError` for a pattern of shards without a match.
@@ -49,12 +49,12 @@ def find(source: AnyPath) -> Found | None:
     if path.suffix not in SUFFIXES:
         return None
     if path.is_file():
-        return Found(str(path), path.parent, (path,)) if has_images(path) else None
+        return ShardFiles(str(path), path.parent, (path,)) if has_images(path) else None
     if not glob.has_magic(str(path)) and not _BRACES.search(str(path)):
         return None
     files = tuple(sorted(set(itertools.chain.from_iterable(map(matching, expand(str(path)))))))
     folder = Path(os.path.commonpath([file.parent for file in files]))
-    return Found(str(path), folder, files) if has_images(files[0]) else None
+    return ShardFiles(str(path), folder, files) if has_images(files[0]) else None
 
 
 def matching(pattern: str) -> list[Path]:
@@ -65,10 +65,10 @@ def matching(pattern: str) -> list[Path]:
     return [Path(name) for name in names]
 
 
-def in_folder(folder: Path) -> Found | None:
+def in_folder(folder: Path) -> ShardFiles | None:
     """The shards directly in a folder, or in its `data` and split folders."""
     if (folder / INDEX).is_file():
-        return Found(str(folder), folder, ())
+        return ShardFiles(str(folder), folder, ())
     inner, files = list_entries(folder)
     if any(each.name.lower() not in _INNER for each in inner) or any(map(is_other_data, files)):
         return None  # class folders, or images with a table: an archive beside them is not part of the data
@@ -76,7 +76,7 @@ def in_folder(folder: Path) -> Found | None:
     for suffix in SUFFIXES:
         some = tuple(sorted(file for file in files if file.suffix == suffix))
         if some and has_images(some[0]):
-            return Found(str(folder), folder, some)
+            return ShardFiles(str(folder), folder, some)
     return None
 
 
@@ -98,7 +98,7 @@ def has_images(file: Path) -> bool:
         return False
 
 
-def splits_of(found: Found) -> dict[Path, Split | None]:
+def splits_of(found: ShardFiles) -> dict[Path, Split | None]:
     """The split in each file's name or its folder's name: `train-00000-of-00002.parquet`, `validation/0.tar`.
 
     If all files have the same split word inside a longer name, it is part of the name: `contest-test-animals.tar`.

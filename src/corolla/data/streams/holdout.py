@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from corolla.data.manifest import SPLITS, Split
 from corolla.data.shards.index import index_of
 from corolla.data.splitting import Fractions
-from corolla.data.streams.catalog import Piece, ShardIndex
+from corolla.data.streams.catalog import ShardChunk, ShardIndex
 from corolla.errors import CorollaError
 
 MOST_HELD = 10_000  # images held out for a split, plus one per class
@@ -93,7 +93,7 @@ def sample_of(catalog: ShardIndex, held: dict[Split, Places], seed: int) -> Plac
     return taken
 
 
-def labels_of(piece: Piece, catalog: ShardIndex, names: Sequence[str]) -> NDArray[np.int64]:
+def labels_of(piece: ShardChunk, catalog: ShardIndex, names: Sequence[str]) -> NDArray[np.int64]:
     """The class of every sample of a piece, as an index into `names`."""
     index, number = index_of(piece.path), {name: place for place, name in enumerate(names)}
     if piece.number >= len(index.pieces) or not set(index.vocabulary) <= catalog.names.keys():
@@ -102,7 +102,7 @@ def labels_of(piece: Piece, catalog: ShardIndex, names: Sequence[str]) -> NDArra
     return meaning[index.pieces[piece.number]]
 
 
-def roll(seed: int, piece: Piece, count: int) -> NDArray[np.float64]:
+def roll(seed: int, piece: ShardChunk, count: int) -> NDArray[np.float64]:
     """A random number for each sample of a piece, determined by the seed and the file's name."""
     drawn = _digest(seed, "held", piece.path.name, piece.number)
     return np.random.Generator(np.random.Philox(key=drawn)).random(count)

@@ -24,8 +24,8 @@ from corolla.data.shards.reading import read_samples
 from corolla.data.shards.samples import DamageError, Sample
 from corolla.data.splitting import Fractions
 from corolla.data.stream import ImageStream, Part, gone
-from corolla.data.streams.catalog import Piece, ShardIndex, catalog_of
-from corolla.data.streams.finding import Found, find
+from corolla.data.streams.catalog import ShardChunk, ShardIndex, catalog_of
+from corolla.data.streams.finding import ShardFiles, find
 from corolla.data.streams.holdout import Places, hold_out, labels_of, sample_of
 from corolla.errors import CorollaError
 
@@ -43,7 +43,7 @@ class Order:
     places: frozenset[int] | None
 
 
-def list_stream(found: Found, seed: int, fractions: Fractions, progress: Progress | None = None) -> RawDataset:
+def list_stream(found: ShardFiles, seed: int, fractions: Fractions, progress: Progress | None = None) -> RawDataset:
     """List a source of shards; the `stream` has all training images. Raises `CorollaError`.
 
     With the fractions `MEASURED`, files without a split in their names have none, and all their images are unpacked.
@@ -155,7 +155,7 @@ def unpack(catalog: ShardIndex, orders: list[Order], folder: Path, progress: Pro
             progress("unpacking", done, len(orders))
 
 
-def ordered(piece: Piece, places: frozenset[int] | None) -> Iterator[tuple[Sample, bytes]]:
+def ordered(piece: ShardChunk, places: frozenset[int] | None) -> Iterator[tuple[Sample, bytes]]:
     """The samples of a piece at `places`, or all, with their images, up to the first damage."""
     try:
         for sample in read_samples(piece.path, piece.number, lambda place: places is None or place in places):

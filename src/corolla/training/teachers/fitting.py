@@ -247,7 +247,7 @@ def fit_teacher(
         return fitted.facts | {"minutes": before + (time.monotonic() - started) / 60}, fitted.plan
 
     fitted.facts, fitted.plan = fitted.processes.from_main(fit)
-    fitted.processes.spread(list(fitted.teacher.state_dict().values()))
+    fitted.processes.broadcast(list(fitted.teacher.state_dict().values()))
     return fitted
 
 
