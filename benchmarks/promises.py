@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from promised import Promises, Promise, git, promised, read, shown, since
+from promised import Promise, Promises, git, promised, read, shown, since
 
 CPUINFO = Path("/proc/cpuinfo")
 QUIET = 0.25  # load per core below which a machine is idle

@@ -7,7 +7,8 @@ progressive resizing, TrivialAugment (2103.10158), MixUp (1710.09412), CutMix (1
 
 Command: corolla train DATA --out RUN --minutes 30
 Expect: on 2,558 training photographs of five flowers and two cores of an AMD EPYC with AVX512-BF16, 30 to 35 minutes
-for 73 to 77 epochs, test accuracy 87.4 %, mean of three seeds, 87.0 to 88.1 (benchmarks/README.md).
+for 73 to 77 epochs, test accuracy 87.4 %, mean of three seeds, 87.0 to 88.1; with AVX2 alone, 30 minutes for 43 to 49
+epochs of a smaller model, test accuracy 85.8 %, mean of three seeds, 84.8 to 86.4 (benchmarks/README.md).
 """
 
 from corolla.training.preset import Preset
