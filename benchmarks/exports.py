@@ -87,8 +87,8 @@ def answers_of_page(address: str, paths: Sequence[Path], classes: Sequence[str])
     from browser import opened
 
     with opened(address) as (page, complaints):
-        page.get_by_label("Answer on this device").check()
-        page.locator("#said", has_text="The model is here").wait_for(state="attached", timeout=60_000)
+        page.get_by_label("Predict on this device").check()
+        page.locator("#said", has_text="The model is ready").wait_for(state="attached", timeout=60_000)
         page.locator("#files").set_input_files(paths)
         cards = page.locator(".card:not(.asking)")
         cards.nth(len(paths) - 1).wait_for(timeout=120_000)

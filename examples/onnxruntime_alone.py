@@ -21,7 +21,7 @@ def main(file: str, photo: str) -> None:
     wanted = ["probabilities", "novelty"] if card["novelty"] else ["probabilities"]
     probabilities, *novelty = session.run(wanted, {"images": images})
     if novelty and novelty[0][0] > card["novelty"]["accepted_up_to"]:
-        print(f"none of these classes (novelty {novelty[0][0]:.2f})")
+        print(f"none of these classes (OOD score {novelty[0][0]:.2f})")
     else:
         best = int(probabilities[0].argmax())
         print(f"{card['classes'][best]} {probabilities[0, best]:.1%}")

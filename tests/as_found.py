@@ -1,4 +1,4 @@
-"""What belongs to the whole process is after a test as it was before, so that no test depends on who came first.
+"""Checks that every test leaves process-wide state unchanged, so that no test depends on their order.
 
 A test that leaves something changed fails itself, and not another one that happens to come later.
 """
@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Examples may take as long as a busy machine needs for them. A folder of a test's own is written anew for each.
+# Examples have no time limit, since the machine may be busy. Every example rewrites the test's own folder.
 PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("corolla", deadline=None, suppress_health_check=PATIENT, print_blob=True)
 settings.load_profile("corolla")
 
-# Of the environment what was there and what steers this project; libraries add words of their own when they load.
+# Environment variables that existed before, and this project's; libraries add their own on import.
 FOUND = frozenset(os.environ) - {"PYTEST_CURRENT_TEST"}
 STEERING = ("COROLLA_", "ACCELERATE_", "HF_", "OMP_", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_", "COLUMNS", "TZ")
 
@@ -29,7 +29,7 @@ STEERING = ("COROLLA_", "ACCELERATE_", "HF_", "OMP_", "RANK", "LOCAL_RANK", "WOR
 @pytest.fixture(autouse=True)
 def _as_found() -> Iterator[None]:
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)  # whatever was drawn before
+        sys.modules["torch"].manual_seed(0)  # whatever was sampled before
     before = state()
     yield
     after = state()
@@ -39,14 +39,14 @@ def _as_found() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which order it was, also where little is said: what failed in it may pass in another."""
+    """Print the order of the tests even with -q: a failure may depend on it."""
     seed = terminalreporter.config.getoption("randomly_seed", None)
     if seed is not None:
         terminalreporter.write_line(f"in the order of --randomly-seed={seed}")
 
 
 def state() -> dict[str, Any]:
-    """What every test shares, by name; of libraries that are loaded only."""
+    """The state that all tests share, by name; only of loaded libraries."""
     steering = {name for name in os.environ if name.startswith(STEERING)}
     said: dict[str, Any] = {f"${name}": os.environ.get(name) for name in FOUND | steering}
     said |= {"folder": Path.cwd(), "garbage": gc.isenabled(), "quiet logs": logging.root.manager.disable}

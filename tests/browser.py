@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages: one that is there, or else Debian's, fetched by `python tests/browser.py`."""
+"""A real browser for the tests of pages: an installed one, or Debian's, installed by `python tests/browser.py`."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ PLACES = (
 
 
 def find() -> str | None:
-    """The program of a Chromium, Chrome or Edge on this computer, or of the one that Playwright fetched."""
+    """The program of a Chromium, Chrome or Edge on this computer, or of the one that Playwright downloaded."""
     for path in (*(shutil.which(name) for name in NAMES), *PLACES):
         if path and Path(path).is_file():
             return path
@@ -30,7 +30,7 @@ def find() -> str | None:
 
 
 def fetch() -> None:
-    """Install one: Debian's package where this may be done, or the browser that Playwright offers."""
+    """Install one: Debian's package if that is permitted, or else Playwright's browser."""
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         quiet = ["-qq", "-o", "Dpkg::Use-Pty=0"]
         subprocess.run(["apt-get", "update", *quiet], check=True)
@@ -50,7 +50,7 @@ def opened(
     touch: bool = False,
     asked: list[str] | None = None,
 ) -> Iterator[tuple[Page, list[str]]]:
-    """The page in a file or at an address, and what it complained of so far: console errors and lost requests.
+    """The page in a file or at an address, and its complaints so far: console errors and failed requests.
 
     The address of every request is added to `asked`.
     """

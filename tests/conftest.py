@@ -1,4 +1,4 @@
-"""What the tests share: where the real photographs lie, and small sets of images made on the spot."""
+"""Shared fixtures: the folder of the real photographs, and small generated sets of images."""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from PIL import Image
 
 pytest_plugins = ["as_found", "exported", "hub_standin"]
 
-# Files of tests that take a minute or more are begun first, so that no process of a parallel run waits for them at the
-# end. Each file is run by one process, for what is made once for it.
+# Test files that take a minute or more start first, so that no process of a parallel run waits for them at the end.
+# Each file runs in one process, which shares the file's fixtures.
 SLOW_FILES = {
     *("test_several_processes", "test_every_file", "test_notebooks", "test_faults_disks", "test_faults_killing"),
     *("test_device", "test_habits_trained", "test_stopping", "test_train", "test_adapting", "test_scripts"),
@@ -19,14 +19,14 @@ SLOW_FILES = {
 }
 
 
-@pytest.hookimpl(trylast=True)  # after they were put into another order
+@pytest.hookimpl(trylast=True)  # after the other plugins have reordered them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in SLOW_FILES)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of the tests' own: they neither see nor touch what the user has fetched."""
+    """A separate cache: tests neither see nor change the user's downloads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COROLLA_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("COROLLA_DATA", raising=False)

@@ -18,7 +18,7 @@ from corolla.cli import main
 from corolla.progress import Progress
 
 TINY = {"model": "vit_pico_patch8_16", "batch_size": 16, "workers": 0, "device": "cpu", "epochs": 2}
-TIMED = ("corolla.training", "corolla.export")  # what measures time and writes it down
+TIMED = ("corolla.training", "corolla.export")  # modules that measure time and save it
 
 
 class Halt(Progress):
@@ -30,7 +30,7 @@ class Halt(Progress):
 
 
 def set_clocks(day: int, tick: float) -> None:
-    """Give each module that measures time a date, and a clock that goes on by `tick` seconds whenever it is looked at.
+    """Give each module that measures time a date, and a clock that advances by `tick` seconds at every call.
 
     Clocks of others, by which threads wait for each other, are left alone.
     """

@@ -16,7 +16,7 @@ from shapes import build_chance, calibrate_by_chance
 
 @pytest.fixture(scope="session")
 def small() -> Classifier:
-    """A hybrid with mirror images; do not change it."""
+    """A hybrid with horizontal flips; do not change it."""
     classifier = build_chance("hybrid", True, embed_dim=32, mlp_dim=64)
     calibrate_by_chance(classifier)
     return classifier
@@ -43,7 +43,7 @@ def card_fixture() -> object:
 
 @pytest.fixture(scope="session", autouse=True)
 def _graphs_are_kept() -> Iterator[None]:
-    """A run that many tests export has its graph built once: PyTorch takes seconds for it, and gives the same again."""
+    """Build a run's graph once for all tests that export it: PyTorch takes seconds for it, with the same result."""
     kept: dict[str, bytes] = {}
 
     def once(classifier: Classifier) -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""A Hub of the tests' own on this machine, and caches of their own: nothing of the user's is seen or touched."""
+"""A local stand-in for the Hugging Face Hub, with separate caches: the user's are neither seen nor changed."""
 
 import base64
 import hashlib
@@ -25,12 +25,12 @@ class Hub:
     asked: list[str] = field(default_factory=list)
     pushed: dict[str, bytes] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
-    status: int = 200  # of the answer to whatever is sent
+    status: int = 200  # of the response to every upload
     private: bool = False  # every repository
-    cut: bool = False  # answer with half of what is promised
+    cut: bool = False  # respond with half of Content-Length
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body for a file, or for what is known of a repository."""
+        """Status, headers and body for a file, or for the metadata of a repository."""
         if path.startswith("/api/models/") and self.status != 200:
             return 404, {"X-Error-Code": "RepoNotFound"}, b""
         if path.startswith("/api/models/"):
@@ -51,7 +51,7 @@ class Hub:
         return 200, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(body).hexdigest()}"'}, body
 
     def receive(self, path: str, body: bytes) -> dict[str, Any]:
-        """What the Hub answers to a repository made, to the question how to send files, and to a commit."""
+        """The response to creating a repository, to a preupload request, and to a commit."""
         if path == "/api/repos/create":
             self.created.append(json.loads(body))
             return {"url": f"{self.address}/{self.created[-1]['organization']}/{self.created[-1]['name']}"}
@@ -68,7 +68,7 @@ class Hub:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """A running Hub that huggingface_hub and torch.hub are led to, with empty caches."""
+    """A running Hub that huggingface_hub and torch.hub use, with empty caches."""
     from huggingface_hub import close_session, constants
 
     stand_in = Hub()
@@ -105,6 +105,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield stand_in
-        close_session()  # the client keeps its connections, which would be told as never closed
+        close_session()  # the client keeps its connections, which would be reported as never closed
         server.shutdown()
         thread.join()

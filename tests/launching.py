@@ -1,4 +1,4 @@
-"""Scripts started several times at once, as torchrun does it."""
+"""Starts several processes of a script, as torchrun does."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from several_processes import output_of, start
 
 
 def together(script: Path, count: int, *arguments: str | Path) -> str:
-    """What `count` processes of a script print, which all have to end well."""
+    """What `count` processes of a script print, which all must succeed."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
     command = [*launcher, "--nproc-per-node", str(count), str(script), *map(str, arguments)]
     with start(command) as process:

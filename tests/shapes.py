@@ -1,4 +1,4 @@
-"""Small classifiers of every shape a ViT comes in, with weights of chance, and calibrations for them."""
+"""Small classifiers of every shape a ViT comes in, with random weights, and calibrations for them."""
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ def calibrate_by_chance(classifier: Classifier, kinds: tuple[Kind, ...] = KINDS)
 
 
 def noises(n: int, seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Images of chance (n, H, W, 3), smooth enough that no two runtimes round them apart."""
+    """Random images (n, H, W, 3), smooth enough that all runtimes round them equally."""
     dice = np.random.default_rng(seed)
     coarse = dice.integers(0, 256, (n, 4, 5, 3)).astype(np.float32)
     rows, columns = (np.linspace(0, side - 1, length).astype(int) for side, length in zip((4, 5), size, strict=True))

@@ -1,4 +1,4 @@
-"""A server as small as can be that answers as the web does, and as S3 does for who lists and reads."""
+"""A minimal server that responds like the web, and like S3 for listing and reading."""
 
 import http.server
 import re
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 
 class Storage(http.server.BaseHTTPRequestHandler):
-    """`files` are what there is: from a path to its bytes. With a `login`, who does not give it is refused."""
+    """Serves `files`, the bytes by path. With a `login`, requests without it are refused."""
 
     protocol_version = "HTTP/1.1"
     files: ClassVar[dict[str, bytes]] = {}
@@ -89,7 +89,7 @@ class Storage(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def serving() -> Iterator[tuple[type[Storage], str]]:
-    """The class to put files into, and the address."""
+    """The class that holds the files, and the address."""
 
     class Own(Storage):
         files: ClassVar[dict[str, bytes]] = {}

@@ -9,9 +9,9 @@ import pytest
 CHILD = """
 import resource, sys
 import torch
-from corolla.memory import keep_freed_memory
+from corolla.memory import tune_malloc
 if sys.argv[1] == "keep":
-    assert keep_freed_memory()
+    assert tune_malloc()
 def faults(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):

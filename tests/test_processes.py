@@ -14,9 +14,9 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from corolla.errors import CorollaError, ElsewhereError
-from corolla.processes import processes_here, several_wanted
+from corolla.processes import processes_here, is_distributed
 
-assert several_wanted()
+assert is_distributed()
 dist.init_process_group("gloo")
 here = processes_here()
 rank = dist.get_rank()

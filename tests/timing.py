@@ -1,4 +1,4 @@
-"""How long other processes compute, told so that a busy machine does not change who wins."""
+"""CPU times of other processes, measured so that a busy machine does not change the order."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 
 def cpu_seconds(commands: list[list[str]], times: int) -> list[float]:
-    """Of the quickest of `times` runs of each of Python's `commands`, in turns: other work only makes them slower."""
+    """The minimum of `times` runs of each of Python's `commands`, interleaved: other work only makes them slower."""
 
     def once(command: list[str]) -> float:
         before = os.times()

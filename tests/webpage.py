@@ -1,4 +1,4 @@
-"""A written page as a browser takes it apart, for the tests of everything that writes one."""
+"""A page as a browser parses it, for the tests of everything that writes one."""
 
 import re
 from html.parser import HTMLParser
@@ -8,7 +8,7 @@ VOID = {"meta", "link", "img", "br", "hr", "path", "use"}
 
 
 class Page(HTMLParser):
-    """The elements of a page with their attributes, and its text; fails where tags do not nest."""
+    """The elements of a page with their attributes, and its text; fails if tags do not nest."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(convert_charrefs=True)
@@ -44,12 +44,12 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
     def skeleton(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Tags and attribute names: what a name or path must never be able to change."""
+        """Tags and attribute names: a name or path must never change them."""
         return [(tag, tuple(attributes)) for tag, attributes in self.elements]
 
 
 def asks_for_nothing(page: Page) -> bool:
-    """Whether the page is without scripts, and every address in it is its own anchor or data within it."""
+    """Whether the page has no scripts, and every URL in it is its own anchor or a data URL."""
     addresses = ("src", "href", "xlink:href", "srcset", "data", "action", "poster")
     for _, attributes in page.elements:
         for name, value in attributes.items():

@@ -12,7 +12,7 @@ COLORS = {"blue": (30, 40, 220), "green": (30, 180, 40), "red": (220, 40, 30)}
 
 
 def blobs(seed: int, color: tuple[int, int, int], size: tuple[int, int] = (96, 80)) -> Image.Image:
-    """An image with structure of its own, in a tint."""
+    """An image with a random structure, in a tint."""
     noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     spots = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
     return Image.blend(spots, Image.new("RGB", size, color), 0.5)
@@ -28,7 +28,7 @@ def draw_sound(root: Path, each: int = 10) -> Path:
 
 
 def add_flaws(root: Path) -> Path:
-    """One of everything to what `draw_sound` drew."""
+    """Add one of every flaw to the images of `draw_sound`."""
     shutil.copy(root / "red" / "00.png", root / "red" / "copy of 00.png")
     shutil.copy(root / "green" / "00.png", root / "blue" / "also green.png")
     with Image.open(root / "red" / "01.png") as image:
@@ -52,7 +52,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def flawed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with one of everything that is looked for; do not write into it."""
+    """The same with one of every flaw; do not write into it."""
     return add_flaws(draw_sound(tmp_path_factory.mktemp("flawed") / "images"))
 
 
@@ -69,7 +69,7 @@ def table(root: Path, file: Path, split: Callable[[Path], str], notes: dict[str,
 
 @pytest.fixture
 def split_table(flawed: Path, tmp_path: Path) -> Path:
-    """The flawed images as a table: images with an even number to train on, the others half and half."""
+    """The flawed images as a table: images with an even number for training, the others half validation, half test."""
 
     def split(place: Path) -> str:
         digits = "".join(character for character in place.stem if character.isdigit())

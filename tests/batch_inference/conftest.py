@@ -1,4 +1,4 @@
-"""A small exported file that answers, and images in all the ways they can lie."""
+"""A small exported file, and images in all kinds of storage."""
 
 import io
 import os
@@ -96,7 +96,7 @@ predict(model, words, out, chunk=32, progress=Tell())
 
 
 def start(model: Path, out: Path, *words: object) -> subprocess.Popen[bytes]:
-    """A real process at the same."""
+    """The same in a real process."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", SCRIPT, str(model), str(out), *(str(word) for word in words)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

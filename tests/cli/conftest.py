@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def line(self) -> str:
-        """The one line that a failure leaves on standard error."""
+        """The single line of an error on standard error."""
         assert self.status == 2
         assert self.out == ""
         lines = self.err.splitlines()

@@ -57,15 +57,15 @@ def test_bad_images_are_counted(corolla: Callable, model: Path, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["x", "--engine", "ray"], "say where to with --out"),
-        (["x", "--out", "a.parquet", "--json"], "--json cannot be had with --out"),
-        (["x", "--out", "a.parquet", "--csv", "a.csv", "--plot", "a.png"], "--csv and --plot cannot be had"),
-        (["x", "--out", "a.parquet", "--explain", "maps"], "--explain cannot be had"),
+        (["x", "--engine", "ray"], "name it with --out"),
+        (["x", "--out", "a.parquet", "--json"], "--json cannot be combined with --out"),
+        (["x", "--out", "a.parquet", "--csv", "a.csv", "--plot", "a.png"], "--csv and --plot cannot be combined"),
+        (["x", "--out", "a.parquet", "--explain", "maps"], "--explain cannot be combined"),
         (["x", "--out", "a.csv"], "a.csv should end in .parquet"),
         (["x", "--out", "a.parquet"], "there is no x"),
         (["memory://gone", "--out", "a.parquet"], "there is no memory://gone"),
         (["-", "--out", "a.parquet"], "standard input cannot be read twice"),
-        (["x", "--out", "a.parquet", "--device", "cuda"], "leave --device cuda out"),
+        (["x", "--out", "a.parquet", "--device", "cuda"], "leave out --device cuda"),
         (["x", "--out", "a.parquet", "--coverage", "3"], "lies between 0 and 1"),
         (["x", "--out", "a.parquet", "--engine", "spark"], "spark"),
     ],
@@ -126,7 +126,7 @@ def test_ctrl_c_before_the_list_is_there(
     monkeypatch.setattr("corolla.batch_inference.run.predict", stop)
     ended = corolla("predict", model, images, "--out", tmp_path / "a.parquet")
     assert (ended.status, ended.out) == (130, "")
-    assert ended.err == "corolla: stopped before the images were listed; the same command begins again\n"
+    assert ended.err == "corolla: stopped before the images were listed; the same command starts again\n"
 
 
 @pytest.mark.parametrize(("which", "words"), [("run", ["--backend", "openvino"]), ("file", ["--device", "cuda"])])

@@ -61,7 +61,7 @@ def test_a_refused_image_is_no_class_on_the_screen(corolla: Callable, calibrated
     for accepted in (True, False):
         file, answer = next((file, answer) for file, answer in answers.items() if answer.accepted == accepted)
         line = corolla("predict", calibrated, file, "--quiet").out
-        assert ("none of these classes (novelty " in line) == (not accepted)
+        assert ("none of these classes (OOD score " in line) == (not accepted)
         assert (f"{answer.probability:.1%}" in line) == accepted
 
 
@@ -91,15 +91,15 @@ def test_evaluate_tells_how_far_to_believe_it(corolla: Callable, calibrated: Pat
     assert f"calibration error  {one['trust']['ece']:.1%}, " in said
     assert f"accepted  {one['trust']['accepted']:.1%}, " in said
     page = (report / "report.html").read_text(encoding="utf-8")
-    assert "before the temperature of" in page
+    assert "before temperature scaling by" in page
     assert "This run is not calibrated" in (bare / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_calibrated_is_refused_in_a_line(
     corolla: Callable, run_copy: Path, calibrated: Path, images: Path, many: Path
 ) -> None:
-    assert "needs training images and 20 or more" in corolla("calibrate", run_copy, "--quiet").line
-    assert "needs training images and 20 or more" in corolla("calibrate", run_copy, images, "--quiet").line
+    assert "needs training images and at least 20" in corolla("calibrate", run_copy, "--quiet").line
+    assert "needs training images and at least 20" in corolla("calibrate", run_copy, images, "--quiet").line
     assert "comes with corolla" in corolla("calibrate", "flowers", images, "--quiet").line
     (calibrated / "calibration.safetensors").write_bytes(b"broken")
     line = corolla("predict", calibrated, images / "red" / "00 é.png", "--quiet").line
@@ -128,7 +128,7 @@ def test_a_browser_shows_the_report_of_a_real_run(corolla: Callable, calibrated:
         ]  # fmt: skip
         why = page.locator("#mistakes img.why").first
         assert why.evaluate("image => getComputedStyle(image).opacity") == "0"
-        page.get_by_label("Show what the answers rest on").check()
+        page.get_by_label("Show the explanations").check()
         expect(why).to_have_css("opacity", "1")
         cell = page.locator(".matrix td.wrong a").first
         shown = int(cell.inner_text())

@@ -38,7 +38,7 @@ def test_the_table_holds_the_same_figures(corolla: Callable, run_copy: Path) -> 
     counts = [str(count) if count else "·" for count in figures.confusion[1]]
     assert ["grün", *counts] in lines
     assert "trained on" in said.out
-    assert f"{run_copy} keeps the report of its own test images; --out DIR writes one of these" in said.err
+    assert f"{run_copy} still has the report of its own test images; --out DIR writes one for these images" in said.err
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -128,7 +128,7 @@ def test_any_names_and_any_number_of_classes_can_be_shown(classes: int, capsys: 
     assert "\x1b" not in said
     assert "[bold]tag" in said
     assert r"new\nline \x1b[31m" in said
-    assert ("taken for" in said) == (classes > 12)
+    assert ("predicted as" in said) == (classes > 12)
     assert all(len(line) < 200 for line in said.splitlines())
 
 
@@ -137,10 +137,10 @@ def test_robustness_is_told_on_the_screen_in_json_and_in_the_report(corolla: Cal
     assert said.status == 0
     figures = json.loads((run_copy / "evaluation.json").read_text(encoding="utf-8"))["robustness"]
     assert figures["n"] == 6
-    assert f"{figures['mean']:.1%} right over all of these" in said.out
+    assert f"mean accuracy {figures['mean']:.1%}" in said.out
     rows = [line.split() for line in said.out.splitlines() if line.startswith("rotation")]
     assert rows == [["rotation", *(f"{share:.1%}" for share in figures["corruptions"]["rotation"]["accuracy"])]]
-    assert "Damaged images" in (run_copy / "report.html").read_text(encoding="utf-8")
+    assert "Corrupted images" in (run_copy / "report.html").read_text(encoding="utf-8")
     assert "robustness" not in json.loads(corolla("evaluate", run_copy, "--json", "--quiet").out)
 
 
@@ -153,5 +153,5 @@ def test_a_run_that_comes_with_corolla_is_measured_and_nothing_is_written(
     said = corolla("evaluate", "flowers", "photos", "--device", "cpu")
     assert said.status == 0
     assert said.out.startswith("accuracy")
-    assert "flowers keeps no report; --out DIR writes one of these" in said.err
+    assert "flowers has no report; --out DIR writes one for these images" in said.err
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]

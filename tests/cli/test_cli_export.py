@@ -25,7 +25,7 @@ def test_it_tells_how_the_file_compares(corolla: Callable, trained: Path, tmp_pa
     said = corolla("export", trained, "--out", tmp_path / "one.onnx", "--precision", "fp16", "--quiet")
     assert said.status == 0
     assert "fp16" in said.out.splitlines()[0]
-    assert "same answer          100.0%" in said.out
+    assert "same prediction      100.0%" in said.out
     told = json.loads(corolla("export", trained, "--out", tmp_path / "two.onnx", "--json", "--quiet").out)
     assert told["agreement"] == 1.0
     assert set(told["speed"]) == {"one", "batch"}

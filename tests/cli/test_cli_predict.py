@@ -104,7 +104,7 @@ def test_the_plot_is_a_png(corolla: Callable, trained: Path, mixed: Path, tmp_pa
     [
         (["nowhere.jpg"], "cannot read nowhere.jpg: no such file"),
         (["nowhere.jpg", "nowhere2.jpg"], "none of the 2 images"),
-        (["no*where.jpg"], "no file fits"),
+        (["no*where.jpg"], "no file matches"),
         (["ftp://localhost/x.jpg"], "only http and https"),
         (["-", "-"], "give - once"),
         (["x.jpg", "--plot", "grid.jpg"], ".png"),

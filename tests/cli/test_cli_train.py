@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import corolla as api
-from corolla.cli.train import command, parse_growth, what_is_kept
+from corolla.cli.train import command, parse_sizes, what_is_kept
 from corolla.errors import CorollaError
 from corolla.training.recipe import Recipe
 
@@ -24,7 +24,7 @@ TINY = ["--model", "vit_pico_patch8_16", "--batch-size", "12", "--workers", "0",
 def test_every_field_of_a_recipe_and_every_keyword_of_the_api_is_an_option() -> None:
     options = set(inspect.signature(command).parameters)
     assert {field.name for field in fields(Recipe)} - {"name"} <= options
-    assert set(inspect.signature(api.train).parameters) - {"changes", "progress", "started"} <= options
+    assert set(inspect.signature(api.train).parameters) - {"overrides", "progress", "started"} <= options
 
 
 def test_a_run_folder_is_whole(trained: Path, images: Path) -> None:
@@ -139,7 +139,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
     last = rest.splitlines()[-1]
     assert last.startswith("corolla: stopped")
     assert "Traceback" not in rest
-    words = shlex.split(last.partition("go on with: ")[2])
+    words = shlex.split(last.partition("resume with: ")[2])
     assert words[:2] == ["corolla", "train"]
     ended = corolla(*words[1:])
     assert ended.status == 0, ended.err
@@ -150,34 +150,34 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
 
 
 def test_what_is_kept_of_a_stopped_training_is_told_as_it_is(run_copy: Path, tmp_path: Path) -> None:
-    assert what_is_kept(tmp_path / "none").startswith("stopped before the training began; what it has read")
-    assert what_is_kept(run_copy, at_once=True) == "stopped and kept"  # it is finished but for its report
+    assert what_is_kept(tmp_path / "none").startswith("stopped before the training started; what it has read")
+    assert what_is_kept(run_copy, at_once=True) == "stopped and saved"  # it is finished but for its report
     config = json.loads((run_copy / "config.json").read_text(encoding="utf-8"))
     del config["training"]["finished"]
     (run_copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    assert what_is_kept(run_copy) == "stopped before its first checkpoint; data and recipe are kept"
+    assert what_is_kept(run_copy) == "stopped before its first checkpoint; data and recipe are saved"
     (run_copy / "checkpoint.safetensors").touch()
-    assert what_is_kept(run_copy) == "stopped and kept"
-    assert what_is_kept(run_copy, at_once=True) == "stopped at once; its last checkpoint is kept"
+    assert what_is_kept(run_copy) == "stopped and saved"
+    assert what_is_kept(run_copy, at_once=True) == "stopped at once; its last checkpoint is saved"
 
 
-def test_growth_reads_pairs() -> None:
-    assert parse_growth("0:0.5,0.3:0.75,0.65:1") == ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0))
-    assert parse_growth("0:1") == ((0.0, 1.0),)
+def test_progressive_resizing_reads_pairs() -> None:
+    assert parse_sizes("0:0.5,0.3:0.75,0.65:1") == ((0.0, 0.5), (0.3, 0.75), (0.65, 1.0))
+    assert parse_sizes("0:1") == ((0.0, 1.0),)
 
 
 @pytest.mark.parametrize(
     "text", ["", "1", "0", "0:", "0.1:1", "0:0", "0:2", "0:1,0:1", "0:1,1:1", "0:nan", "0:.5,nan:1", "0:1:2"]
 )
-def test_growth_refuses_what_makes_no_sense(text: str) -> None:
+def test_progressive_resizing_refuses_what_makes_no_sense(text: str) -> None:
     with pytest.raises(CorollaError, match="--progressive-resizing"):
-        parse_growth(text)
+        parse_sizes(text)
 
 
 @given(st.text(alphabet="0123456789.,:-einfa ", max_size=20))
-def test_growth_is_read_or_refused_and_never_raises_otherwise(text: str) -> None:
+def test_progressive_resizing_is_read_or_refused_and_never_raises_otherwise(text: str) -> None:
     try:
-        parts = parse_growth(text)
+        parts = parse_sizes(text)
     except CorollaError:
         return
     starts = [start for start, _ in parts]

@@ -53,7 +53,7 @@ def test_show_of_a_name_fetches_nothing_and_tells_more_once_it_is_there(
     before = corolla("weights", "show", name)
     assert (before.status, before.err, hub.asked) == (0, "", [])
     assert "Apache-2.0" in before.out
-    assert "not fetched yet" in before.out
+    assert "not downloaded yet" in before.out
     for file in small.iterdir():
         hub.files[f"timm/{name}/{file.name}"] = file.read_bytes()
     assert corolla("weights", "convert", name, small.parent / "out", "--to", "timm").err.startswith(f"fetching {name}")
@@ -140,7 +140,7 @@ def test_what_a_dialect_has_no_words_for_is_one_line_and_nothing_is_written(
     assert "not square" in corolla("weights", "convert", small, tmp_path / "out", "--to", "google").line
     hybrid = ViT(vit_config("vit_pico_conv8_16", 3))
     save_file(hybrid.state_dict(), tmp_path / "hybrid.safetensors")
-    assert "in no format" in corolla("weights", "show", tmp_path / "hybrid.safetensors").line
+    assert "give its run folder" in corolla("weights", "show", tmp_path / "hybrid.safetensors").line
     assert not (tmp_path / "out").exists()
 
 

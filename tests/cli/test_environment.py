@@ -207,11 +207,11 @@ def test_libraries_without_a_home_keep_their_caches_beside_ours(
     [
         (
             FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"),
-            "corolla: no folder for temporary files may be written to; name one by TMPDIR\n",
+            "corolla: no folder for temporary files is writable; set TMPDIR to one that is\n",
         ),
         (
             lambda: PermissionError(13, "Permission denied", str(surroundings_cache() / "pixels")),
-            "/pixels: permission denied; name another folder for the cache by COROLLA_CACHE\n",
+            "/pixels: permission denied; set COROLLA_CACHE to another folder for the cache\n",
         ),
     ],
 )

@@ -37,7 +37,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(found: Callable[...
 
 
 def test_what_is_not_there_says_so(found: Callable[..., list[str]]) -> None:
-    assert found("x*.jpg", "empty") == ["x*.jpg: no file fits this pattern", "empty: the folder holds no files"]
+    assert found("x*.jpg", "empty") == ["x*.jpg: no file matches this pattern", "empty: the folder holds no files"]
     assert found("gone.jpg") == ["gone.jpg"]  # the decoder finds the words for it
 
 

@@ -46,7 +46,7 @@ def test_every_option_of_train_is_in_the_command_that_goes_on_with_it() -> None:
     """One that is new must be added to `OTHER` with some value, or to those that need not be there."""
     assert {parameter.name for parameter in parameters_of(command)} == OTHER.keys() | ALWAYS
     assert all(value != DEFAULTS[name] for name, value in OTHER.items())
-    line = how_to_resume(OTHER | {"resume": False}).partition("go on with: ")[2]
+    line = how_to_resume(OTHER | {"resume": False}).partition("resume with: ")[2]
     program, name, *words = shlex.split(line)
     assert (program, name) == ("corolla", "train")
     understood = parsed(words)

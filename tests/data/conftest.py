@@ -1,4 +1,4 @@
-"""Every data test has a cache folder of its own and sees nothing of the user's."""
+"""Every data test has its own cache folder and does not see the user's."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -175,9 +175,9 @@ ASK = """
 import sys
 from pathlib import Path
 from corolla.cache import sha256_of
-from corolla.data.decoded_cache import keep_pixels
+from corolla.data.decoded_cache import cache_decoded
 paths = [Path(path) for path in sys.argv[1:]]
-print(keep_pixels(paths, [sha256_of(path) for path in paths], 32)[0].sum())
+print(cache_decoded(paths, [sha256_of(path) for path in paths], 32)[0].sum())
 """
 
 

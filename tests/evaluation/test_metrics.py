@@ -127,8 +127,8 @@ def test_what_does_not_belong_together_is_refused() -> None:
         ((), np.array([], int), rows[:0], "at least one"),
         (("a", "b"), np.array([0]), rows, "do not go with"),
         (("a", "b"), np.array([0, 1]), rows[:, :3], "do not go with"),
-        (("a", "b"), np.array([0, 4]), rows, "places in 4"),
-        (("a", "b"), np.array([0, -1]), rows, "places in 4"),
+        (("a", "b"), np.array([0, 4]), rows, "indices into 4"),
+        (("a", "b"), np.array([0, -1]), rows, "indices into 4"),
     ]:
         with pytest.raises(ValueError, match=why):
             Evaluation(CLASSES, "test", paths, labels, probabilities)

@@ -50,7 +50,7 @@ def test_a_job_that_is_stopped_is_queued_again_and_finishes(tmp_path: Path) -> N
         os.kill(trainers[0][0], signal.SIGTERM)  # as SLURM does to what srun has started
         said = output_of(process, 300)
     assert process.returncode != 0
-    assert "stopped and kept" in said, said
+    assert "stopped and saved" in said, said
     assert asked.read_text() == "requeue 7\n"
     with submit() as process:
         said = output_of(process, 200)

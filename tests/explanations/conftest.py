@@ -1,4 +1,4 @@
-"""A model whose answer is known to rest on one patch, and models of every shape with weights of chance."""
+"""A model whose prediction depends on one patch only, and models of every shape with random weights."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ GRAY, RED = (124, 116, 104), (255, 0, 0)  # the mean color, which normalizes to 
 
 
 def build_finder(flip: bool = False, **changes: object) -> Classifier:
-    """One block of one head, whose every token looks for red patches, and which answers "red" by what it finds there.
+    """One block with one head; every token attends to red patches, and the model predicts "red" from them.
 
     Channel 0 of a token is how red its patch is and channel 1 is always one; queries ask for redness, values carry it
     to channel 2, and the head reads that. Channels 7, 6 and 5 are their negatives, so that a LayerNorm's mean is zero.
@@ -54,7 +54,7 @@ def finder() -> Callable[..., Classifier]:
 
 @pytest.fixture
 def scene() -> Callable[[int, int], Image.Image]:
-    """A gray image, one of whose patches is red, by that patch's row and column."""
+    """A gray image with one red patch, by the row and column of the patch."""
 
     def paint(row: int, column: int) -> Image.Image:
         image = Image.new("RGB", (SIDE * COLUMNS, SIDE * ROWS), GRAY)
@@ -67,7 +67,7 @@ def scene() -> Callable[[int, int], Image.Image]:
 
 @pytest.fixture(params=SHAPES)
 def shape(request: pytest.FixtureRequest) -> str:
-    """The name of each of the shapes in turn."""
+    """The name of each shape in turn."""
     return str(request.param)
 
 
@@ -79,5 +79,5 @@ def chance() -> Callable[..., Classifier]:
 
 @pytest.fixture
 def noise() -> Callable[[int], Image.Image]:
-    """An image of chance by its seed."""
+    """A random image by its seed."""
     return lambda seed: Image.fromarray(np.random.default_rng(seed).integers(0, 256, (30, 50, 3), np.uint8))

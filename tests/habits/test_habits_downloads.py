@@ -241,9 +241,12 @@ REFUSED: dict[str, tuple[Files, list[str]]] = {
     "Oxford pets": (
         flat("images/beagle_", 2) | flat("annotations/trimaps/beagle_", 2, ".png")
         | {"annotations/list.txt": "beagle_0 1 1\n"},
-        ["no class folders", "in images alone", "table"],
+        ["no class folders", "all its images are in images", "table"],
     ),
-    "aircraft": (flat("data/images/", 2) | {"data/images_family_train.txt": "0 Boeing 707\n"}, ["in images alone"]),
+    "aircraft": (
+        flat("data/images/", 2) | {"data/images_family_train.txt": "0 Boeing 707\n"},
+        ["all its images are in images"],
+    ),
     "fashion, whose label has no usual name": (
         flat("images/", 2) | {"styles.csv": rows("id,gender,articleType", "0,Men,Shirts", "1,Men,Hats")},
         ["styles.csv has no label column", "articleType"],

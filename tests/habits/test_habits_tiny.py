@@ -58,7 +58,7 @@ def test_six_images(six: Path, said: Said, tmp_path: Path) -> None:
 
     page = (run / "report.html").read_text(encoding="utf-8")
     text = re.sub(r"<(style|script|svg).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
-    assert "2\u00a0test images named right" in re.sub(" +", " ", text)
+    assert "2\u00a0test images classified correctly" in re.sub(" +", " ", text)
     assert not WRONG.search(text)
 
     out, err = said("audit", six, "--out", tmp_path / "audit")

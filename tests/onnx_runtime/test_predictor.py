@@ -104,8 +104,8 @@ def test_threads_may_share_it(tiny: bytes, backend: Backend, tmp_path: Path) -> 
 
 AFTERWARDS = """
 import gc, signal, subprocess, sys
-from corolla.onnx_runtime.predictor import PortablePredictor
-first, second = (PortablePredictor.load(sys.argv[1], sys.argv[2]) for _ in range(2))
+from corolla.onnx_runtime.predictor import OnnxPredictor
+first, second = (OnnxPredictor.load(sys.argv[1], sys.argv[2]) for _ in range(2))
 del first
 gc.collect()
 del second

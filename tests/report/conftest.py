@@ -1,4 +1,4 @@
-"""A run folder with all the report reads, and answers about images painted on the spot."""
+"""A run folder with everything that the report reads, and predictions of generated images."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ HISTORY = [
 def make(
     folder: Path, classes: tuple[str, ...], folder_name: str = "run", images: int = 3, words: str = "plain"
 ) -> tuple[Run, Evaluation, Manifest]:
-    """A run of `classes`, each with `images` test images of which the first is answered wrong.
+    """A run of `classes`, each with `images` test images of which the first is misclassified.
 
     `words` goes wherever a config or a manifest holds free text, and into the paths.
     """
@@ -44,7 +44,7 @@ def make(
     examples = []
     for label in classes:
         for place in range(images):
-            # Paths that no file system would take are paths without an image.
+            # Paths that no file system accepts are paths without an image.
             path = f"{words} {place}.png" if words != "plain" else f"{classes.index(label)}-{place}.png"
             if words == "plain":
                 color = tuple(np.random.default_rng(len(examples)).integers(0, 255, 3).tolist())
@@ -94,11 +94,11 @@ def make(
 
 @pytest.fixture(scope="session")
 def make_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Run, Evaluation, Manifest]]:
-    """`make` in a folder of its own."""
+    """`make` in a separate folder."""
     return lambda *arguments, **options: make(tmp_path_factory.mktemp("made"), *arguments, **options)
 
 
 @pytest.fixture
 def history() -> list[dict[str, object]]:
-    """Six epochs of a training that grew its images."""
+    """Six epochs of a training with progressive resizing."""
     return [dict(row) for row in HISTORY]

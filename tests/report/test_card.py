@@ -50,16 +50,16 @@ def test_the_card_says_what_was_found(make_run: MakeRun) -> None:
     assert result["metrics"][0] == {"type": "accuracy", "value": 0.6667}
     flat = body.replace("\u00a0", " ").replace("&nbsp;", " ")
     assert "daisy, rose, tulip." in flat
-    assert "**67 %** of 9 test images are named right (95 % interval 35 to 88 %)." in flat
+    assert "**67 %** of 9 test images are classified correctly (95 % interval 35 to 88 %)." in flat
     assert "| daisy | 3 | 66.7 % | 66.7 % | 0.667 |" in flat
     assert "| class | training | validation | test |\n|---|--:|--:|--:|\n| daisy | 7 | 7 | 7 |\n" in flat
-    assert "| together | 21 | 21 | 21 |\n\n" in flat
+    assert "| total | 21 | 21 | 21 |\n\n" in flat
     assert "corolla predict run photo.jpg" in flat
     assert 'corolla.load("run")' in flat
     assert "corolla weights convert run for-timm --to timm" in flat
     assert "import corolla.bridges.timm" not in flat
-    assert "| `growth` | `(0, 0.5), (0.5, 1)` |" in flat
-    assert "always answers one of its classes" in flat
+    assert "| `progressive_resizing` | `(0, 0.5), (0.5, 1)` |" in flat
+    assert "always predicts one of its classes" in flat
 
 
 def test_a_hybrid_says_what_other_libraries_need(make_run: MakeRun) -> None:
@@ -75,7 +75,7 @@ def test_without_an_evaluation_there_is_no_figure(make_run: MakeRun) -> None:
     run, _, _ = make_run(NAMES)
     front, body = read(write_card(run, None))
     assert "model-index" not in front
-    assert "Not measured yet: `corolla evaluate run`" in body
+    assert "Not evaluated yet: `corolla evaluate run`" in body
 
 
 def test_a_training_that_has_not_worked_says_so_first(make_run: MakeRun) -> None:
@@ -85,10 +85,10 @@ def test_a_training_that_has_not_worked_says_so_first(make_run: MakeRun) -> None
     said = "it is no better than a guess: <it> names 1.3% of 1,020 test images"
     run.save_config(replace(config, training=config.training | {"verdict": said}))
     _, body = read(write_card(run, evaluation))
-    assert body.index("> **It is no better than a guess: &lt;it&gt; names 1.3%") < body.index("named right")
+    assert body.index("> **It is no better than a guess: &lt;it&gt; names 1.3%") < body.index("classified correctly")
     page = write_report(run, evaluation, manifest).read_text(encoding="utf-8")
     warning = '<p class="caveat warning" role="alert">It is no better than a guess: &lt;it&gt; names 1.3%'
-    assert page.index(warning) < page.index("named right")
+    assert page.index(warning) < page.index("classified correctly")
     assert not any("no better than a guess" in text or 'role="alert"' in text for text in plain)
 
 

@@ -43,8 +43,8 @@ def test_the_best_epoch_is_the_marked_one_or_else_the_highest(history: History) 
 
 def test_a_training_loss_that_holds_a_teachers_parts_gets_a_scale_of_its_own(history: History) -> None:
     taught = [row | {"train_loss": 10 + row["train_loss"]} for row in history]
-    assert "training, scale at the right" in curves_svg(taught)[0][1]
-    assert "scale at the right" not in curves_svg(history)[0][1]
+    assert "training, right scale" in curves_svg(taught)[0][1]
+    assert "right scale" not in curves_svg(history)[0][1]
 
 
 def test_an_epoch_that_was_run_twice_counts_once() -> None:

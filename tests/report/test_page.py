@@ -30,7 +30,7 @@ def test_the_page_says_what_was_found(make_run: MakeRun) -> None:
     run, evaluation, manifest = make_run(NAMES)
     page = Page(write_report(run, evaluation, manifest))
     assert "66.7 %" in page.text
-    assert "of 9 test images named right; the 95 % interval runs from 35 to 88 %." in page.text
+    assert "of 9 test images classified correctly; the 95 % interval runs from 35 to 88 %." in page.text
     assert "2.9 million" in page.text
     assert "6 of 6" in page.text
     assert "81.7 %" in page.text
@@ -71,7 +71,7 @@ def test_a_cell_shows_the_images_behind_it(make_run: MakeRun) -> None:
     page = Page(write_report(*make_run(NAMES)))
     links = [a for a in page.all("a") if "aria-label" in a]
     assert [a["href"] for a in links] == ["#c0-0", "#c0-1", "#c1-1", "#c1-2", "#c2-0", "#c2-2"]
-    assert links[1]["aria-label"] == "1 labeled daisy and answered rose: show them"
+    assert links[1]["aria-label"] == "1 labeled daisy and predicted as rose: show them"
     for link in links:
         cell = link["href"][1:]
         assert [a.get("class") for a in page.all("p") if a.get("id") == cell] == ["chosen"]
@@ -88,7 +88,7 @@ def test_of_many_mistakes_the_surest_are_shown_and_the_rest_is_told(make_run: Ma
     assert len(figures) == MOST
     assert sum("later" not in classes for classes in figures) == SHOWN
     assert f"These are {SHOWN} of 300" in page.text
-    assert "With 300 classes a matrix could not be read" in page.text
+    assert "A matrix of 300 classes is not readable" in page.text
     assert not [a for a in page.all("table") if "matrix" in a.get("class", "")]
     ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     assert {a["href"][1:] for a in page.all("a")} <= ids
@@ -134,7 +134,7 @@ def test_how_the_data_was_read_is_told(make_run: MakeRun) -> None:
         ),
         (
             {"random_resized_crop_scale": 0.5, "auto_augment": "none"},
-            "Training images are cropped at random to make them harder, so training",
+            "Training images are cropped at random (augmentation), so training loss",
         ),
         (
             {
@@ -144,10 +144,10 @@ def test_how_the_data_was_read_is_told(make_run: MakeRun) -> None:
                 "mixup_cutmix_prob": 0.2,
                 "teacher": "a",
             },
-            "Training images are cropped, changed in color and shape, partly covered and mixed at random to make "
-            "them harder, and what a teacher says counts in their loss too, so training loss can lie above validation",
+            "Training images are cropped, changed in color and shape, partly erased and mixed at random "
+            "(augmentation), and their loss includes a distillation term, so training loss can be above validation",
         ),
-        ({"auto_augment": "none", "teacher": "a"}, "What a teacher says counts too, so training loss can lie above"),
+        ({"auto_augment": "none", "teacher": "a"}, "The loss includes a distillation term, so training loss"),
     ],
 )
 def test_only_what_was_done_to_the_images_is_told(make_run: MakeRun, values: dict[str, Any], said: str) -> None:
@@ -158,7 +158,7 @@ def test_only_what_was_done_to_the_images_is_told(make_run: MakeRun, values: dic
     run.save_config(config)
     text = Page(write_report(run, None, None)).text
     assert said in text
-    assert ("can lie above" in text) == bool(said)
+    assert ("can be above" in text) == bool(said)
 
 
 def test_a_probe_has_no_curve_and_no_augmentation(make_run: MakeRun) -> None:
@@ -178,7 +178,7 @@ def test_a_probe_has_no_curve_and_no_augmentation(make_run: MakeRun) -> None:
     run.save_config(config)
     run.metrics_file.write_text('{"epoch": 0, "val_accuracy": 0.8125, "val_loss": 0.5}\n', encoding="utf-8")
     page = Page(write_report(run, None, None))
-    assert "Right on validation: 81.2" in page.text
+    assert "Validation accuracy: 81.2" in page.text
     assert not page.all("svg")
     for word in ("cropped", "mixed", "random_resized_crop_scale", "mixup_cutmix_prob", "best: "):
         assert word not in page.text, word
@@ -214,18 +214,18 @@ def test_other_images_than_the_runs_own_are_named(make_run: MakeRun, tmp_path: P
     config.data["root"] = str(tmp_path / "old place")
     run.save_config(config)
     page = Page(write_report(run, evaluation, manifest))
-    assert f"Measured on the images under {manifest.root} , not on those" in page.text
+    assert f"Evaluated on the images in {manifest.root} , not on the data" in page.text
     config.data["root"] = str(manifest.root / ".." / manifest.root.name)  # the same folder in other words
     run.save_config(config)
-    assert "Measured on the images under" not in Page(write_report(run, evaluation, manifest)).text
+    assert "Evaluated on the images in" not in Page(write_report(run, evaluation, manifest)).text
 
 
 @pytest.mark.parametrize(
     ("split", "trained_on", "said"),
     [
-        ("train", 9, "the figure says nothing about new ones"),
+        ("train", 9, "the accuracy says nothing about new images"),
         ("val", 0, "chose the best epoch"),
-        ("all", 4, "4 of these images were trained on: the figure flatters"),
+        ("all", 4, "4 of these images were trained on: the accuracy is too optimistic"),
     ],
 )
 def test_what_a_figure_does_not_hold_is_said(make_run: MakeRun, split: str, trained_on: int, said: str) -> None:
@@ -329,12 +329,12 @@ def test_a_browser_opens_it_and_a_cell_shows_its_images(make_run: MakeRun, width
         assert images.count() == 9
         images.last.scroll_into_view_if_needed()
         assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-        page.get_by_label("1 labeled daisy and answered rose: show them").click()
+        page.get_by_label("1 labeled daisy and predicted as rose: show them").click()
         shown = page.locator("#mistakes figure:visible")
         assert shown.count() == 1
         assert "labeled daisy" in shown.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing hangs out at the side
-        page.get_by_label("2 labeled tulip and answered tulip: show them").click()
+        page.get_by_label("2 labeled tulip and predicted as tulip: show them").click()
         assert page.locator("#right figure:visible").count() == 2
         assert page.locator("#mistakes figure:visible").count() == 3
         assert complaints == []
@@ -347,7 +347,7 @@ def test_groups_and_damaged_images_are_told_where_they_were_measured(make_run: M
     page = Page(write_report(run, evaluation, manifest, robust))
     assert [a["id"] for a in page.all("section")].count("groups") == 1
     assert "<i>anna" in page.words
-    assert "Over all of it 51.7 % are named right, of the untouched ones 90.0 %" in page.text
+    assert "The mean accuracy over all of them is 51.7 %, without corruption 90.0 %" in page.text
     assert any(a.get("aria-label", "").startswith("rotation: accuracy") for a in page.all("figure"))
     few = make_run(NAMES)
     object.__setattr__(few[1], "groups", tuple("abcdefghi"))

@@ -1,4 +1,4 @@
-"""A real server on a real port, and images that the run which comes with corolla answers well."""
+"""A real server on a real port, and images that the run which comes with corolla predicts correctly."""
 
 import asyncio
 import io
@@ -82,7 +82,7 @@ def serving(served: Served, limits: Limits | None = None, **options: Any) -> Ite
 
 @pytest.fixture(scope="session", autouse=True)
 def _patience() -> None:
-    """Of what is expected on a page: other tests may keep the processor busy."""
+    """The timeout of expectations on a page: other tests may keep the processor busy."""
     expect.set_options(timeout=30_000)
 
 
@@ -92,7 +92,7 @@ def serving_fixture() -> Serving:
 
 
 class Watched(Predictor):
-    """Another predictor whose batches are counted, and held up while its gate is shut."""
+    """Another predictor whose batches are counted, and wait while its gate is shut."""
 
     def __init__(self, inner: Predictor) -> None:
         self.inner = inner
@@ -124,7 +124,7 @@ def watched(flowers: Served) -> Watched:
 
 @pytest.fixture(scope="session")
 def server(flowers: Served) -> Iterator[Running]:
-    """A server of the run that comes with corolla, for all tests that only ask it."""
+    """A server of the run that comes with corolla, for all tests that only send requests."""
     with serving(flowers) as running:
         yield running
 
@@ -145,7 +145,7 @@ def jpeg(image: Any) -> bytes:
 
 @pytest.fixture(scope="session")
 def trained(swatches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run with everything that a training leaves; do not write into it."""
+    """A small run with everything that a training writes; do not write into it."""
     from corolla.training.train import train
 
     folder = tmp_path_factory.mktemp("runs") / "swatches"

@@ -48,8 +48,8 @@ def of_file(exported: Served, serving: Any) -> Iterator[Any]:
 
 
 def answer_here(page: Page) -> None:
-    page.get_by_label("Answer on this device").check()
-    expect(page.locator("#said")).to_have_text("The model is here.", timeout=30_000)
+    page.get_by_label("Predict on this device").check()
+    expect(page.locator("#said")).to_have_text("The model is ready.", timeout=30_000)
 
 
 def test_it_answers_as_the_server_does_and_sends_it_nothing(
@@ -67,7 +67,7 @@ def test_it_answers_as_the_server_does_and_sends_it_nothing(
             told = dict(re.findall(r"(\w+)\n+([\d.]+)", card.locator(".bars").inner_text()))
             for label, probability in expected.top:
                 assert float(told[label]) == pytest.approx(100 * probability, abs=1.0)  # another decoder of JPEG
-        card.get_by_label("What it rests on").fill("80")
+        card.get_by_label("Explanation").fill("80")
         expect(card.locator(".heat")).to_be_visible()
         assert complaints == []
     assert not [url for url in asked if url.endswith("/v1/predict")]
@@ -96,7 +96,7 @@ def test_it_looks_at_the_part_of_an_image_that_the_server_looks_at(
         told = dict(re.findall(r"(\w+)\n+([\d.]+)", bars.inner_text()))
         for label, probability in served.predictor.predict(buffer.getvalue()).top:
             assert float(told[label]) == pytest.approx(100 * probability, abs=0.3)
-        page.get_by_label("What it rests on").fill("80")
+        page.get_by_label("Explanation").fill("80")
         seen, heat = (page.locator(f".card {each}").bounding_box() for each in (".image", ".heat"))
         assert seen
         assert heat

@@ -104,7 +104,7 @@ def test_a_model_too_large_to_explain_answers_all_the_same(
         assert server.post(painted["daisy"]).status_code == 200
         refused = server.post(painted["daisy"], explain="true")
     assert refused.status_code == 422
-    assert refused.json() == {"error": "explain: this model cannot explain its answers"}
+    assert refused.json() == {"error": "explain: this model cannot explain its predictions"}
 
 
 def test_images_are_explained_as_few_together_as_the_memory_holds(

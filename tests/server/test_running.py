@@ -98,7 +98,7 @@ def test_it_finishes_what_it_holds_and_ends_with_zero(
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["predictions"][0]["label"] == "roses"
     status, said = server.end()
     assert status == 0
-    assert said.splitlines() == [f"flowers answers at {server.address}; Ctrl-C ends it"]
+    assert said.splitlines() == [f"serving flowers at {server.address}; Ctrl-C stops it"]
     told = [server.next()]
     while told[-1]["event"] != "stopped":
         told.append(server.next())

@@ -73,7 +73,7 @@ def test_a_dropped_image_is_named_and_explained(server: Any, painted: dict[str, 
         expect(page.locator("#said")).to_contain_text("garden.jpg: sunflowers")
         assert card.locator(".image").evaluate("element => element.naturalWidth") > 0
         expect(card.locator(".heat")).to_be_hidden()
-        slider = card.get_by_label("What it rests on")
+        slider = card.get_by_label("Explanation")
         slider.fill("100")
         expect(card.locator(".heat")).to_be_visible()
         full = opacity(page)
@@ -97,7 +97,7 @@ def test_the_explanation_lies_on_the_part_that_was_looked_at(server: Any, painte
     wide.save(buffer, "JPEG")
     with visiting(server) as (page, _):
         give(page, "wide.jpg", buffer.getvalue())
-        page.get_by_label("What it rests on").fill("90")
+        page.get_by_label("Explanation").fill("90")
         whole, part = (page.locator(f".card .{name}").bounding_box() for name in ("image", "heat"))
     assert whole
     assert part
@@ -125,7 +125,7 @@ def test_what_is_unlike_everything_is_none_of_the_classes(server: Any) -> None:
         give(page, "noise.png", buffer.getvalue(), kind="image/png")
         card = page.locator(".card.none")
         expect(card.locator(".answer")).to_have_text("none of these classes")
-        expect(card.locator(".note")).to_contain_text("novelty")
+        expect(card.locator(".note")).to_contain_text("OOD score")
         assert "grayscale" in card.locator(".bars").evaluate("element => getComputedStyle(element).filter")
     assert complaints == []
 
@@ -156,7 +156,7 @@ def test_a_keyboard_is_enough(server: Any, painted: dict[str, bytes]) -> None:
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Remove daisy.jpg")).to_be_focused()
         page.keyboard.press("Tab")
-        slider = page.get_by_label("What it rests on")
+        slider = page.get_by_label("Explanation")
         expect(slider).to_be_focused()
         assert slider.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
         page.keyboard.press("End")
@@ -212,10 +212,10 @@ def luminance(color: str) -> float:
 
 def test_a_token_is_asked_for_and_used(flowers: Served, serving: Any, painted: dict[str, bytes]) -> None:
     with serving(flowers, token="ours") as server, visiting(server) as (page, _):
-        page.get_by_label("This server asks for its token").fill("wrong")
+        page.get_by_label("This server requires a token").fill("wrong")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("alert")).to_have_text("That is not its token.")
-        page.get_by_label("This server asks for its token").fill("ours")
+        expect(page.get_by_role("alert")).to_have_text("The token is wrong.")
+        page.get_by_label("This server requires a token").fill("ours")
         page.keyboard.press("Enter")
         expect(page.locator("#zone")).to_be_visible()
         give(page, "a.jpg", painted["roses"])

@@ -1,4 +1,4 @@
-"""What the tests of trainings share."""
+"""Shared fixtures of the tests of trainings."""
 
 from pathlib import Path
 from typing import IO, Any
@@ -10,7 +10,7 @@ from PIL import Image
 
 @pytest.fixture(autouse=True)
 def _blank_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is drawn is blank: that takes longer than most trainings here, and tests/report looks at it."""
+    """Plots are blank: drawing takes longer than most trainings here, and tests/report covers it."""
 
     def blank(figure: Figure, target: Path | IO[str], *, format: str = "png", **_: Any) -> None:
         if isinstance(target, Path):

@@ -133,7 +133,7 @@ def test_a_teacher_beside_weights_teaches_a_fine_tune(pretrained: Run, swatches:
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert min(row["val_accuracy"] for row in rows) >= 0.8
     assert config.model == pretrained.load_config().model
-    assert "a teacher says" in run.report.read_text(encoding="utf-8")
+    assert "a distillation term" in run.report.read_text(encoding="utf-8")
 
 
 def test_a_distillation_token_takes_its_own_head(pretrained: Run, swatches: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_the_digest_is_of_every_weight() -> None:
     before = digest(model)
     assert digest(model) == before
     with torch.no_grad():
-        model.blocks[1].mlp[2].weight[3, 4] += 1e-6
+        model.blocks[1].mlp.fc2.weight[3, 4] += 1e-6
     assert digest(model) != before
 
 

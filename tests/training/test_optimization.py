@@ -44,7 +44,7 @@ def test_muon_gets_the_stems_kernels_but_for_the_one_that_reads_pixels() -> None
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     held = {names[id(p)] for p in muon.param_groups[0]["params"]}
     kernels = {name for name in held if not name.startswith("blocks.")}
-    assert kernels == {f"patches.{k}.weight" for k in ("stem.3", "stem.6.branch.0", "stem.6.branch.3", "project")}
+    assert kernels == {f"patch_embed.{k}.weight" for k in ("stem.3", "stem.6.branch.0", "stem.6.branch.3", "proj")}
 
 
 @given(st.integers(1, 5000), st.floats(0, 0.5))

@@ -240,7 +240,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_unbroken_run(
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("corolla: stopped ")
     assert content(data) == mine
-    words = shlex.split(line.partition("go on with: ")[2])
+    words = shlex.split(line.partition("resume with: ")[2])
     assert words[0] == "corolla"
     gone_on = Heard()
     assert told_by(gone_on, words[1:]) == 0
@@ -283,6 +283,6 @@ def test_a_process_that_is_told_to_end_says_how_to_go_on(
         child.send_signal(signal.SIGTERM)
         last = child.stderr.read().decode().splitlines()[-1]
     assert child.returncode == 128 + signal.SIGTERM
-    assert last.startswith("corolla: stopped and kept; " if phase == "calibrating" else "corolla: stopped before")
-    assert main([*shlex.split(last.partition("go on with: corolla ")[2]), "--quiet"]) == 0
+    assert last.startswith("corolla: stopped and saved; " if phase == "calibrating" else "corolla: stopped before")
+    assert main([*shlex.split(last.partition("resume with: corolla ")[2]), "--quiet"]) == 0
     assert_same(run, whole)

@@ -157,7 +157,7 @@ def test_a_number_that_is_not_finite_names_step_and_layer(swatches: Path, poison
     pixels, labels = torch.zeros(4, 3, 16, 16), torch.tensor([0, 1, 2, 0])
     if poison == "weights":
         with torch.no_grad():
-            trainer.model.blocks[1].mlp[2].weight[0, 0] = float("nan")
+            trainer.model.blocks[1].mlp.fc2.weight[0, 0] = float("nan")
     else:
         pixels[0, 0, 0, 0] = float("inf")
     before = {name: tensor.clone() for name, tensor in trainer.model.named_parameters()}

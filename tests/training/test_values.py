@@ -147,7 +147,7 @@ STARTS = st.lists(st.floats(0, 1, exclude_min=True, exclude_max=True), max_size=
 
 @settings(deadline=None)
 @given(data=st.data(), starts=STARTS)
-def test_growth_of_lists_arrays_and_tuples_is_the_same(data: st.DataObject, starts: list[float]) -> None:
+def test_progressive_resizing_of_lists_arrays_and_tuples_is_the_same(data: st.DataObject, starts: list[float]) -> None:
     starts = [0.0, *starts]
     shares = data.draw(st.lists(st.floats(0, 1, exclude_min=True), min_size=len(starts), max_size=len(starts)))
     pairs = tuple(zip(starts, shares, strict=True))
@@ -171,7 +171,7 @@ def test_growth_of_lists_arrays_and_tuples_is_the_same(data: st.DataObject, star
         np.zeros(2), [[0.0, 1.0], None],
     ],
 )  # fmt: skip
-def test_growth_that_makes_no_sense(growth: Any) -> None:
+def test_progressive_resizing_that_makes_no_sense(growth: Any) -> None:
     refused("progressive_resizing", growth)
 
 

@@ -1,6 +1,6 @@
 """The command line: `corolla train`, `evaluate`, `predict`, `compare`, `summary`, `bench` and so on.
 
-Every command is one file here and a thin layer over the Python API, with the same words. Importing this package
+Every command is one file here and a thin layer over the Python API, with the same names. Importing this package
 loads nothing heavy; a command imports what it uses when it runs.
 """
 
@@ -13,17 +13,17 @@ from corolla.cli.environment import check_current_folder
 from corolla.cli.failures import tell
 from corolla.cli.output import make_streams_safe
 
-STOPPED_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program whose reader went away
+STOPPED_PIPE = 141  # 128 + SIGPIPE, what a shell reports when the reader of a program's output has exited
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `corolla` with these arguments (those of the process by default) and return its exit status.
+    """Run `corolla` with these arguments (by default `sys.argv[1:]`) and return its exit status.
 
-    0: done. 2: something the user can mend, said in one line on standard error. 130: stopped by Ctrl-C.
-    Only a fault of corolla itself raises.
+    0: success. 2: an error that the user can fix, reported in one line on standard error. 130: stopped by Ctrl-C.
+    Only a bug in corolla raises.
     """
     make_streams_safe()
-    if "_COROLLA_COMPLETE" in os.environ:  # a shell asks how a line goes on
+    if "_COROLLA_COMPLETE" in os.environ:  # a shell requests completions
         app(prog_name="corolla")
     from typer.main import get_command
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         status = tell(error)
     try:
-        sys.stdout.flush()  # also of --help, and of what was answered before something went wrong
+        sys.stdout.flush()  # includes --help, and what was printed before an error
     except BrokenPipeError:
         return stopped_pipe()
     except OSError as error:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def stopped_pipe() -> int:
-    """The status where the reader of standard output went away."""
-    # Python would flush standard output once more on its way out, and complain.
+    """The exit status when the reader of standard output has exited."""
+    # At exit, Python would flush standard output again and report an error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return STOPPED_PIPE

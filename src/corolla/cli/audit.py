@@ -1,4 +1,4 @@
-"""`corolla audit`: what may be wrong with labeled images, before anything is trained on them."""
+"""`corolla audit`: checks labeled images for problems before training."""
 
 import sys
 from pathlib import Path
@@ -31,16 +31,16 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME_OR_PATH",
-            help="Judge the labels too, by the features of a run, anybody's checkpoint, a name of "
+            help="Also check the labels, with the features of a run, any checkpoint, a name of "
             "`corolla weights list`, or efficientnet-lite0, 1 or 2.",
-            show_default="labels are not judged",
+            show_default="labels are not checked",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where audit.html and audit.json go: a new or empty folder, or that of an earlier audit; "
+            help="The folder for audit.html and audit.json: new, empty, or from an earlier audit; "
             "by default audit-NAME, after the data.",
             show_default=False,
         ),
@@ -49,36 +49,34 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE.csv",
-            help="Write a table to train on, with a decision for every file.",
+            help="Write a table for training, with a decision for every file.",
             show_default="no table",
         ),
     ] = None,
     relabel: Annotated[
         bool,
-        typer.Option(
-            "--relabel", metavar=FLAG, help="Let --fix give images the suggested label; look at the page first."
-        ),
+        typer.Option("--relabel", metavar=FLAG, help="Let --fix apply the suggested labels; look at the page first."),
     ] = False,
     seed: Annotated[
-        int, typer.Option(metavar="S", min=0, help="Of the folds, and of the split that --fix makes if there is none.")
+        int,
+        typer.Option(metavar="S", min=0, help="Seed of the folds, and of the split that --fix makes if there is none."),
     ] = 0,
     class_folders: ClassFolders = None,
     json: Json = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Look for what may be wrong with your images: files, copies, classes, sizes and, with --weights, labels.
+    """Check your images for problems: files, (near-)duplicates, classes, sizes and, with --weights, labels.
 
-    Writes one page with the images, audit.html, and all of it as audit.json, which --json prints too. Copies are told
-    with the splits and classes they stand in. Labels are judged by confident learning over answers of heads that had
-    not seen them; the most suspicious come first, with the label that fits better.
+    Writes one page with the images, audit.html, and all findings as audit.json, which --json also prints. Duplicates
+    are listed with their splits and classes. Labels are checked by confident learning on cross-validated predictions;
+    the most suspicious come first, with the suggested label.
 
-    With --fix a table is written too: what cannot be read is left out, of files with the same bytes one is kept, none
-    where they are filed under several classes; suggested labels stand in a column of their own. Nothing of yours is
-    changed or deleted.
+    With --fix, a table is written too: unreadable files are left out; of files with the same bytes one is kept, or
+    none if they have several classes; suggested labels are in a separate column. Your data is not changed.
     """
     if relabel and (fix is None or weights is None):
-        raise CorollaError("--relabel says what --fix writes and needs --weights to know better; give both")
+        raise CorollaError("--relabel needs --weights and --fix; give both")
     folder = out or Path(f"audit-{called(data)}")
     refuse_foreign(folder)
     refuse_inside(data, folder, "--out")
@@ -112,7 +110,7 @@ def command(
         print_json(findings.to_json())
     else:
         print_findings(findings)
-    sys.stdout.flush()  # the findings are out even if they cannot be written
+    sys.stdout.flush()  # the findings are printed even if they cannot be written
     write_json(folder / FIGURES, findings.to_json())
     write_page(findings, folder / PAGE)
     if not quiet:
@@ -128,7 +126,7 @@ def command(
 
 
 def refuse_foreign(folder: Path) -> None:
-    """`CorollaError` unless `folder` is new, empty, or holds nothing but an audit."""
+    """`CorollaError` unless `folder` is new, empty, or has only an audit."""
     if folder.exists() and (not folder.is_dir() or {entry.name for entry in folder.iterdir()} - {PAGE, FIGURES}):
         raise CorollaError(f"{folder} holds something else than an audit; choose another --out (nothing was changed)")
 
@@ -142,7 +140,7 @@ def refuse_taken(fix: Path) -> None:
 
 
 def refuse_inside(data: str, place: Path, option: str) -> None:
-    """`CorollaError` for a place where the next training would take an audit for a class, or its table for the data."""
+    """`CorollaError` for a place inside the data, where the next training would read the audit or its table as data."""
     folder = at(data)
     if folder.is_dir() and place.resolve().is_relative_to(folder.resolve()):
-        raise CorollaError(f"{place} lies in {data}, where a training would come upon it; give {option} another place")
+        raise CorollaError(f"{place} is inside {data}, where a training would read it; give {option} another place")

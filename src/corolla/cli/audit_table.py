@@ -1,4 +1,4 @@
-"""What an audit found as a small table on the terminal."""
+"""The findings of an audit as small tables on the terminal."""
 
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +14,7 @@ WIDEST = 20  # classes; of more, the five largest and smallest are listed
 
 
 def print_findings(findings: Findings) -> None:
-    """Write the counts, what is worth a thought, the classes and the most suspicious labels to standard output."""
+    """Print the counts, the problems, the classes and the most suspicious labels."""
     console = answer_console()
     splits = ", ".join(
         f"{sum(findings.counts[name, split] for name in findings.classes):,} {split}" for split in findings.splits
@@ -30,8 +30,8 @@ def print_findings(findings: Findings) -> None:
 
 
 def count_table(findings: Findings) -> Table:
-    """Everything that was looked for."""
-    table = plain_table("looked for", "found")
+    """The number of findings of every check."""
+    table = plain_table("check", "found")
     for each in counts(findings):
         found = f"{NOT_JUDGED}; give --weights" if each.found == NOT_JUDGED else each.found
         table.add_row(each.what, Text(found.replace("\u00a0", " "), "dim" if found.startswith("0") else ""))

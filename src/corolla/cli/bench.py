@@ -1,4 +1,4 @@
-"""`corolla bench`: how fast this machine is, and how much of it is used."""
+"""`corolla bench`: the peak speed of this machine, and how much of it corolla reaches."""
 
 from typing import Annotated
 
@@ -30,26 +30,26 @@ def command(
         typer.Option(
             metavar="PX",
             min=1,
-            help="Side of the square images, in place of the one in the models' names; may be repeated.",
-            show_default="that of the models' names",
+            help="Side of the square images, instead of the one in the models' names; may be repeated.",
+            show_default="the side in the models' names",
         ),
     ] = None,
     batch: Annotated[
         list[int] | None,
         typer.Option(
-            metavar="N", min=1, help="Images at once; may be repeated.", show_default=", ".join(map(str, BATCHES))
+            metavar="N", min=1, help="Batch size; may be repeated.", show_default=", ".join(map(str, BATCHES))
         ),
     ] = None,
     images: Annotated[
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Read these images, given as `corolla train` takes them, instead of painted ones.",
+            help="Read these images instead of painted ones; any DATA of `corolla train`.",
             show_default="painted",
         ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(metavar="S", min=0.01, max=600, help="Time for each figure; it gets three calls at least.")
+        float, typer.Option(metavar="S", min=0.01, max=600, help="Time for each measurement, of at least three calls.")
     ] = 3.0,
     json: Json = False,
     device: Device = None,
@@ -58,18 +58,18 @@ def command(
         typer.Option(
             metavar="N",
             min=1,
-            help="Threads that compute and decode.",
-            show_default="as many as torch chooses",
+            help="Threads for computing and decoding.",
+            show_default="chosen by torch",
             rich_help_panel=RUNNING,
         ),
     ] = None,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure this machine: products of matrices, prediction, training steps, the reading of images, whole epochs.
+    """Measure this machine: matrix multiplications, prediction, training steps, image decoding, whole epochs.
 
-    The share is that of the fastest product of matrices measured here in the same precision, counting a model's
-    multiplications and additions once for a prediction and three times for a training step. Nothing is left behind.
+    The column "of peak" is the fraction of the fastest matrix multiplication measured here in the same precision; it
+    counts a model's FLOPs once for a prediction and three times for a training step. No files are left behind.
 
     With --json one object is printed: corolla, torch, hardware, device, threads, mixed_precision, reason, ceilings,
     models, images, epochs, load, seconds.

@@ -1,4 +1,4 @@
-"""What `corolla bench` measured, as small tables on the terminal."""
+"""The results of `corolla bench` as small tables on the terminal."""
 
 import torch
 from rich.table import Table
@@ -11,7 +11,7 @@ from corolla.text import rate
 
 
 def print_report(report: Report) -> None:
-    """Write the figures to standard output."""
+    """Print the results."""
     console = answer_console()
     console.print(Text(report.hardware, "bold"))
     console.print(
@@ -26,8 +26,8 @@ def print_report(report: Report) -> None:
 
 
 def ceiling_table(report: Report) -> Table:
-    """The fastest product of matrices in each precision."""
-    table = plain_table("product of matrices", "GFLOP/s", "fastest at")
+    """The fastest matrix multiplication in each precision."""
+    table = plain_table("matrix multiplication", "GFLOP/s", "fastest at")
     for name, ceiling in report.ceilings.items():
         table.add_row(name, f"{ceiling.rate / 1e9:,.0f}", " x ".join(map(str, ceiling.shape)))
     return table
@@ -36,7 +36,7 @@ def ceiling_table(report: Report) -> Table:
 def model_table(report: Report) -> Table:
     """Prediction and training, model by model and batch by batch."""
     known = any(row.measured.memory is not None for row in report.speeds)
-    columns = ["task", "precision", "batch", "images/s", "ms a batch", "GFLOP/s", "share"]
+    columns = ["task", "precision", "batch", "images/s", "ms/batch", "GFLOP/s", "of peak"]
     table = plain_table("model", *columns, *(["peak memory"] if known else []), text_columns=3)
     for row in report.speeds:
         memory = "" if row.measured.memory is None else f"{row.measured.memory / 1e6:,.0f} MB"
@@ -55,25 +55,25 @@ def model_table(report: Report) -> Table:
 
 
 def image_table(report: Report) -> Table:
-    """Decoding and views."""
+    """Decoding and augmented crops."""
     read = report.images
     title = f"{read.images:,} images, {'painted' if read.source == 'painted' else 'of ' + printable(read.source)}"
     threads, workers = counted(read.threads, "thread"), counted(read.workers, "worker")
     table = plain_table(title, "", "images/s", text_columns=2)
     for what, how, speed in (
-        ("decoded whole", threads, read.decoded),
-        (f"decoded with JPEG draft for {read.size} px", threads, read.decoded_draft),
-        (f"views of {read.size} px, first pass from the files", workers, read.first_views),
-        (f"views of {read.size} px, later passes", workers, read.next_views),
+        ("full decoding", threads, read.decoded),
+        (f"decoding with JPEG draft for {read.size} px", threads, read.decoded_draft),
+        (f"augmented crops of {read.size} px, first epoch from files", workers, read.first_views),
+        (f"augmented crops of {read.size} px, later epochs", workers, read.next_views),
     ):
         table.add_row(what, how, rate(speed))
     return table
 
 
 def epoch_table(report: Report) -> Table:
-    """What share of a training's epochs is not training, and what a validation costs."""
-    columns = ("images", "images/s", "not in training steps", "s to validate 1,000")
-    table = plain_table("epochs of ready images", *columns)
+    """The fraction of an epoch's time outside training steps, and the cost of a validation."""
+    columns = ("images", "images/s", "outside training steps", "s to validate 1,000")
+    table = plain_table("epochs of cached images", *columns)
     for cost in report.epochs:
         table.add_row(
             f"{cost.size} px",

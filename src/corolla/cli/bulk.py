@@ -1,4 +1,4 @@
-"""`corolla predict … --out FILE.parquet`: a row for each of however many images, in a table on the disk."""
+"""`corolla predict … --out FILE.parquet`: a table with a row per image, for any number of images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ from corolla.text import count, rate
 
 
 def refuse_others(out: Path | None, engine: str | None, **others: Any) -> None:
-    """`CorollaError` for `--engine` without `--out`, and for what shows answers in another way beside it."""
+    """`CorollaError` for `--engine` without `--out`, and for other kinds of output beside it."""
     if out is None:
-        raise CorollaError(f"--engine {engine} makes a table; say where to with --out FILE.parquet")
+        raise CorollaError(f"--engine {engine} writes a table; name it with --out FILE.parquet")
     given = [f"--{name}" for name, value in others.items() if value]
     if given:
-        raise CorollaError(f"{' and '.join(given)} cannot be had with --out; the table has all that they show")
+        raise CorollaError(f"{' and '.join(given)} cannot be combined with --out; the table has all that they show")
 
 
 def write(
@@ -33,7 +33,7 @@ def write(
     precision: Literal["fp32", "bf16"],
     quiet: bool,
 ) -> None:
-    """Write the table, or as much of it as there is time for; `Interrupted` says what is kept."""
+    """Write the table; if it is stopped, `Interrupted` says how many rows are saved."""
     with quick_imports():
         from corolla.batch_inference.run import TOP, Told, predict, refuse
         from corolla.progress import progress_for
@@ -57,9 +57,9 @@ def write(
             )
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped; {told.kept:,} of {count(told.rows, 'row is', 'rows are')} kept, and the same command goes on"
+            f"stopped; {told.kept:,} of {count(told.rows, 'row is', 'rows are')} saved, and the same command resumes"
             if told.rows
-            else "stopped before the images were listed; the same command begins again"
+            else "stopped before the images were listed; the same command starts again"
         ) from None
     failed = f", {told.failed:,} of them unreadable" if told.failed else ""
     speed = f", {rate(told.rate)} rows/s" if told.made else ""

@@ -1,4 +1,4 @@
-"""`corolla calibrate`: let a run know how sure it may be, and what is none of its classes."""
+"""`corolla calibrate`: temperature, prediction sets and out-of-distribution detection for a run."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Labeled images with a train and a val split; by default those the run was made from.",
+            help="Labeled images with a train and a val split; by default the run's own.",
             show_default=False,
         ),
     ] = None,
@@ -25,12 +25,12 @@ def command(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Calibrate a run that is not, or calibrate it anew; `corolla train` does it at its end.
+    """Calibrate a run for the first time or again; `corolla train` does this at its end.
 
-    From the validation images come a temperature, so that of answers given with 80 % four in five are right; the
-    scores from which `corolla predict --coverage` makes its sets of classes; and how unlike the training images an
-    image may be before the answer is "none of these classes". Writes calibration.safetensors into the run folder and
-    changes nothing else there.
+    The validation images give a temperature, so that four in five predictions with a probability of 80 % are correct;
+    the scores for the conformal prediction sets of `corolla predict --coverage`; and the limit of the OOD score above
+    which the verdict is "none of these classes". Writes calibration.safetensors into the run folder and changes
+    nothing else there.
 
     With --json one object is printed: temperature, novelty, val, train, auroc_on_damaged.
     """
@@ -47,7 +47,7 @@ def command(
     if str(run) in NAMES and not folder.config_file.is_file():
         raise CorollaError(f"{run} comes with corolla and is calibrated")
     if data is None and not folder.manifest_file.is_file():
-        raise CorollaError(f"{run} has no manifest.csv; say where labeled images are: corolla calibrate {run} DATA")
+        raise CorollaError(f"{run} has no manifest.csv; give labeled images: corolla calibrate {run} DATA")
     classes = check_run(run, device).classes
     with progress_for(quiet) as progress, locked(folder.folder, "calibration", progress.note):
         manifest = folder.load_manifest() if data is None else load_data(data, known=classes, progress=progress.stage)
@@ -66,6 +66,6 @@ def command(
         print_json(said)
     else:
         print(
-            f"temperature {calibration.temperature:.3f}, novelty by {calibration.novelty.name}, "
+            f"temperature {calibration.temperature:.3f}, OOD score {calibration.novelty.name}, "
             f"from {calibration.facts['val']:,} validation and {calibration.facts['train']:,} training images"
         )

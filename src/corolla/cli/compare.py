@@ -1,4 +1,4 @@
-"""`corolla compare`: several runs on the same images, and whether a difference could be luck."""
+"""`corolla compare`: several runs on the same images, with a test of each difference."""
 
 import sys
 from pathlib import Path
@@ -20,30 +20,34 @@ EXAMPLES = (
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="Two to six run folders, held against the first."),
+        typer.Argument(metavar="RUN", help="Two to six run folders; the others are compared with the first."),
     ],
     data: Annotated[
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Labeled images to ask all of them about; by default each is asked about those it was split with, "
-            "which must be the same.",
+            help="Labeled images to evaluate all runs on; by default each run's own split, which must be the same "
+            "images.",
             show_default=False,
         ),
     ] = None,
     split: AskedSplit = "test",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Write a page with table, curves and facts.", show_default="no page"),
+        typer.Option(
+            metavar="FILE.html",
+            help="Write an HTML page with the table, learning curves and settings.",
+            show_default="no page",
+        ),
     ] = None,
     json: Json = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Compare runs: accuracy on the same images, the difference with its interval, and an exact test of it.
+    """Compare runs: accuracy on the same images, the difference with its interval, and an exact test.
 
-    A difference is called one if equally good models would disagree so unevenly less than once in twenty times
-    (McNemar's test, with Holm's correction where several runs are compared). The runs are left as they are.
+    A difference counts as clear if its p-value is below 0.05 (exact McNemar test, with Holm's correction for several
+    comparisons). The runs are not changed.
 
     With --json a list is printed, an object for each run: run, model, parameters, minutes, best_val_accuracy, split, n,
     accuracy, interval, log_loss, trained_on, against_first, verdict.

@@ -1,4 +1,4 @@
-"""`corolla data`: get the data sets that corolla brings along, and pack large ones into shards."""
+"""`corolla data`: get corolla's own data sets, and pack large ones into shards."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from corolla.cli.options import ClassFolders, Duplicates, Quiet, at_home, prose,
 from corolla.text import count
 
 app = typer.Typer(
-    help="Fetch or paint images to train on, and pack many into shards.",
+    help="Download or paint images for training, and pack many images into shards.",
     no_args_is_help=True,
     epilog="Examples:\ncorolla data fetch flowers\ncorolla data paint images/ --count 500\n"
     "corolla data shard photos/ shards/",
@@ -20,11 +20,11 @@ def fetch(
     name: Annotated[Literal["flowers"], typer.Argument(help="The data set.")],
     quiet: Quiet = False,
 ) -> None:
-    """Download a data set once, check it, and print the folder it is in.
+    """Download a data set once, verify it, and print its folder.
 
     flowers: 3,670 photographs of five kinds (229 MB, CC BY 2.0; credit the photographers named in its LICENSE.txt).
-    A download that was cut goes on where it ended. COROLLA_DATA may name a folder that has flower_photos already,
-    COROLLA_CACHE the folder to store it in.
+    An interrupted download resumes. COROLLA_DATA may name a folder that has flower_photos already, COROLLA_CACHE the
+    folder to store it in.
     """
     from corolla.data import flowers
     from corolla.progress import progress_for
@@ -36,14 +36,14 @@ def fetch(
 
 def paint(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
-    count: Annotated[int, typer.Option(metavar="N", min=1, help="Images in all, spread over the five kinds.")],
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="Total number of images, spread over the five kinds.")],
     size: Annotated[int, typer.Option(metavar="PX", help="The longer side in pixels.")] = 160,
     seed: Annotated[int, typer.Option(metavar="S", help="Another seed paints other images.")] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Paint images of five kinds of flower, a folder for each kind, and print the folder.
 
-    They are made by rule, without network, and the same command paints the same images again.
+    They are drawn by a program, without a network connection; the same command paints the same images again.
     """
     from corolla.painted import paint_dataset
     from corolla.progress import progress_for
@@ -61,28 +61,29 @@ def paint(
 
 def shard(
     data: Annotated[str, typer.Argument(metavar="DATA", help="Images: a folder, a table, a zip, flowers or painted.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or one to go on with.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or one to resume.")],
     images: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="The most images in a shard.", show_default="no limit")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Maximum number of images per shard.", show_default="no limit"),
     ] = None,
     megabytes: Annotated[
         float | None,
         typer.Option(
             metavar="MB",
             min=0.001,
-            help="The most megabytes of images in a shard.",
-            show_default="256; with --images no limit",
+            help="Maximum megabytes of images per shard.",
+            show_default="256; no limit with --images",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the split and the order.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of the split and the order.")] = 0,
     class_folders: ClassFolders = None,
     duplicates: Duplicates = None,
     quiet: Quiet = False,
 ) -> None:
     """Pack images into WebDataset tars with a list of them, shards.json, and print the folder.
 
-    The images are checked and split as for a training; their bytes stay as they are. Training images are shuffled,
-    so that each shard holds all classes. Stopped, the same command goes on: shards that are whole are kept.
+    The images are checked and split as for a training; their bytes are not changed. Training images are shuffled, so
+    that each shard has all classes. If it is interrupted, the same command resumes: complete shards are kept.
     """
     refuse_infinite(megabytes=megabytes)
 

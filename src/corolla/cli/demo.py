@@ -1,4 +1,4 @@
-"""`corolla demo`: the main job from images to answers in a few minutes, each step an ordinary command."""
+"""`corolla demo`: train, evaluate and predict in a few minutes, each step an ordinary command."""
 
 import os
 import time
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 EXAMPLES = "Example:\ncorolla demo --out demo --minutes 3.5"
 FIRST_WORD = 4.0  # seconds that a server may take to answer
 LONGEST_FETCH = 60.0  # seconds that a download may take in a demo
-WHOLE = 4.7  # minutes for everything; what a machine that slows down adds has room below five
+WHOLE = 4.7  # minutes for everything; below five, since a machine may slow down
 ANSWERS = 12.0  # seconds on two cores for what comes after the training
-LEAST = 1 / 3  # of the minutes that the training gets, however long the images took
+LEAST = 1 / 3  # fraction of the minutes that the training gets at least, however long the download took
 ASKED = 12  # images
 
 
 def command(
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where everything goes; a numbered one beside it if it is not empty.")
+        Path, typer.Option(metavar="DIR", help="The output folder; if it is not empty, a numbered one beside it.")
     ] = Path("demo"),
     minutes: Annotated[
         float,
         typer.Option(
-            metavar="M", min=2, help="For everything; the training gets what images and predictions leave of it."
+            metavar="M", min=2, help="Time for everything; the training gets what images and predictions leave."
         ),
     ] = WHOLE,
     quiet: Quiet = False,
 ) -> None:
-    """See it work: get images, train a small model, measure it and let it name a few images.
+    """Try corolla: get images, train a small model, evaluate it and predict a few images.
 
-    The images are the real flowers if they are at hand or quickly downloaded, and painted ones otherwise. Under five
-    minutes on two cores; the images are kept for the next time.
+    The images are real photographs of flowers if they are cached or quick to download, and painted ones otherwise.
+    It takes less than five minutes on two cores; the images are cached for the next time.
     """
     from corolla.progress import progress_for
 
@@ -51,17 +51,17 @@ def command(
         data = choose_data(progress)
     training = training_minutes(minutes, time.monotonic() - begun)
     told("corolla", "train", data, "--out", run, "--minutes", f"{training:g}")
-    train.command(data, run, minutes=training, quiet=quiet)
+    train.command(data=data, out=run, minutes=training, quiet=quiet)
     told("corolla", "evaluate", run)
     evaluate.command(run, quiet=quiet)
     images, grid = some_images(run), folder / "predictions.png"
     told("corolla", "predict", run, *images[:1], "…", "--plot", grid)
     predict.command(run, images, plot=grid, quiet=quiet)
-    print(f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes. Here it is:")
+    print(f"\nDone in {(time.monotonic() - begun) / 60:.1f} minutes. The results:")
     places = {
-        run / "report.html": "figures, curves and mistakes; open it in a browser",
+        run / "report.html": "metrics, curves and errors; open it in a browser",
         run / "README.md": "the model card",
-        grid: "the images above with their answers",
+        grid: "the images above with their predictions",
     }
     width = max(len(str(place)) for place in places)
     for place, what in places.items():
@@ -71,16 +71,16 @@ def command(
 
 
 def training_minutes(minutes: float, spent: float) -> float:
-    """What is left of the `minutes` for everything after `spent` seconds, with time kept for the predictions."""
+    """The minutes left for the training after `spent` seconds, with time reserved for the predictions."""
     return round(max(minutes - (spent + ANSWERS) / 60, minutes * LEAST), 2)
 
 
 def choose_data(progress: "Progress") -> str:
-    """`flowers` if the photographs are here or quickly fetched, else `painted`, painted now if it was not before."""
+    """`flowers` if the photographs are cached or quick to download, else `painted`, generated now if necessary."""
     from corolla.data import flowers
     from corolla.data.sources import at_hand, is_word
 
-    def by_name(word: str) -> str:  # by its path where the user's own folder has the word for a name
+    def by_name(word: str) -> str:  # by its path if a folder of the user has this name
         return word if is_word(word) else str(at_hand(word, progress.stage))
 
     if flowers.available():
@@ -91,7 +91,7 @@ def choose_data(progress: "Progress") -> str:
             return by_name("flowers")
         except CorollaError:
             pass
-    progress.note("the real flower photographs are not at hand or quickly downloaded: this demo uses painted ones")
+    progress.note("the real flower photographs are not cached or quick to download: this demo uses painted ones")
     at_hand("painted", progress.stage)  # so that the training's minutes are not spent on painting
     return by_name("painted")
 
@@ -108,14 +108,14 @@ def reachable(address: str) -> bool:
 
 
 class Hurried:
-    """A download's progress that breaks it off if it would take long; what has come is kept for another time."""
+    """A progress callback that stops a slow download; the part that has arrived is kept for the next attempt."""
 
     def __init__(self, progress: "Progress") -> None:
         self.progress = progress
-        self.begun: tuple[float, int] | None = None  # the time and the bytes that were there at first
+        self.begun: tuple[float, int] | None = None  # the start time, and the bytes that were there then
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Show it and, if it drags on, raise `CorollaError`."""
+        """Show the progress; `CorollaError` if the download is too slow."""
         self.progress.stage(what, done, total)
         if what != "downloading":
             return

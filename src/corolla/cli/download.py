@@ -1,4 +1,4 @@
-"""One image from an http or https address: not too large, not too slow, and looked at by nobody but the decoder."""
+"""Downloads one image from an http(s) URL, with limits on its size and time."""
 
 import http.client
 import time
@@ -11,21 +11,21 @@ from corolla import __version__
 from corolla.data.decoding import MAX_BYTES, ImageError
 
 TIMEOUT = 20.0  # seconds without a byte
-LONGEST = 120.0  # seconds in all: a server that trickles must not hold us for ever
+LONGEST = 120.0  # seconds in total, against a server that sends very slowly
 PIECE = 1 << 16
 
 
 def download(address: str, file: Path) -> None:
-    """Store what `address` answers in `file`; `ImageError` says in a few words why that was not possible."""
+    """Download `address` into `file`; `ImageError` with the reason if that is not possible."""
     if not address.lower().startswith(("http://", "https://")):
-        raise ImageError("only http and https addresses are fetched")
+        raise ImageError("only http and https addresses are supported")
     headers = {"User-Agent": f"corolla/{__version__}", "Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity"}
     try:
         request = urllib.request.Request(quoted(address), headers=headers)
         with web().open(request, timeout=TIMEOUT) as answer:
             length = answer.headers.get("Content-Length", "")
             if length.isdecimal() and int(length) > MAX_BYTES:
-                raise ImageError(f"{int(length) / 1e6:,.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB are not fetched")
+                raise ImageError(f"{int(length) / 1e6:,.0f} MB, more than the limit of {MAX_BYTES / 1e6:.0f} MB")
             store(answer, file)
     except ImageError:
         raise
@@ -34,7 +34,7 @@ def download(address: str, file: Path) -> None:
             raise ImageError(f"the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise ImageError(f"it cannot be fetched: {reason or type(error).__name__}") from None
+        raise ImageError(f"the download failed: {reason or type(error).__name__}") from None
 
 
 def store(answer: http.client.HTTPResponse, file: Path) -> None:
@@ -44,16 +44,16 @@ def store(answer: http.client.HTTPResponse, file: Path) -> None:
         while piece := answer.read1(PIECE):
             size += len(piece)
             if size > MAX_BYTES:
-                raise ImageError(f"more than {MAX_BYTES / 1e6:.0f} MB, which is not fetched")
+                raise ImageError(f"more than the limit of {MAX_BYTES / 1e6:.0f} MB")
             if time.monotonic() - begun > LONGEST:
                 raise ImageError(f"not complete after {LONGEST:.0f} seconds")
             target.write(piece)
-    if answer.length:  # bytes that were promised and never came
+    if answer.length:  # fewer bytes than Content-Length says
         raise ImageError("the connection was cut")
 
 
 def web() -> urllib.request.OpenerDirector:
-    """An opener that knows http and https alone: no redirection may lead to a local file or to ftp."""
+    """An opener for http and https only: no redirect may lead to a local file or to ftp."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,

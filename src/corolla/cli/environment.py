@@ -1,7 +1,6 @@
-"""What a process needs around it and a container may lack: open streams, a name for its user, places for caches.
+"""Repairs what a container may lack: open standard streams, a user name, writable folders for caches.
 
-Libraries look for these in ways of their own, as a rule with a warning or a traceback where there is none. Whatever is
-there is left as it is.
+Without them, libraries print warnings or fail with a traceback. Whatever exists is not changed.
 """
 
 import getpass
@@ -13,22 +12,22 @@ import tempfile
 from corolla.cache import cache_folder, home_folder, may_write, usual_caches
 from corolla.errors import CorollaError
 
-# Libraries that keep something in the folder for caches, by the variable that names another place for it.
+# The cache folder of each library, by the environment variable that sets another one.
 CACHES = {"HF_HOME": "huggingface", "TORCH_HOME": "torch"}
 
 
 def settle() -> None:
-    """Make good for this process, and those that it starts, what is missing."""
+    """Supply what is missing, for this process and those that it starts."""
     open_streams()
     name_user()
     place_temporary()
     place_caches()
-    # Without any handler Python prints a library's log to the terminal: where its cache lies, that it looks for fonts.
+    # Without a handler, Python prints a library's log messages to the terminal, such as those about caches and fonts.
     logging.getLogger("matplotlib").addHandler(logging.NullHandler())
 
 
 def check_current_folder() -> None:
-    """`CorollaError` where it was deleted: paths mean nothing there, and libraries end the process without a reason."""
+    """`CorollaError` if it was deleted: paths do not work there, and libraries end the process without a reason."""
     try:
         os.getcwd()  # noqa: PTH109 - nothing is done with it
     except OSError:
@@ -36,7 +35,7 @@ def check_current_folder() -> None:
 
 
 def open_streams() -> None:
-    """Standard streams that were closed lead nowhere: else the next file to be opened would get what is printed."""
+    """Open closed standard streams on the null device; otherwise the next opened file would get the output."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
             continue
@@ -52,7 +51,7 @@ def open_streams() -> None:
 
 
 def name_user() -> None:
-    """A user whose number is in no list gets a name, which libraries ask for without a need."""
+    """Name a user whose ID has no name; libraries ask for one without need."""
     try:
         getpass.getuser()
     except (KeyError, ImportError, OSError):
@@ -60,10 +59,10 @@ def name_user() -> None:
 
 
 def place_temporary() -> None:
-    """Temporary files go into our cache where their own folder may not be written to, or is full.
+    """Put temporary files into our cache if their own folder is full or not writable.
 
-    Some libraries ask for the folder when they are loaded, whether or not they will need it; so they are told one even
-    where there is none, and what does need it fails by its name.
+    Some libraries ask for the folder on import, even if they never use it. They always get one; if it does not exist,
+    its first use fails with its name.
     """
     try:
         tempfile.gettempdir()
@@ -79,14 +78,14 @@ def place_temporary() -> None:
 
 
 def place_caches() -> None:
-    """Libraries keep their caches beside ours where they could not write to their own place, or have none."""
+    """Put the caches of libraries beside ours if their own folders are missing or not writable."""
     usual, home, ours = usual_caches(), home_folder(), cache_folder() / "libraries"
     for variable, name in CACHES.items():
         if variable not in os.environ and not (usual and (os.path.isdir(usual / name) or may_write(usual / name))):  # noqa: PTH112 - False where nobody may look
             os.environ[variable] = str(ours / name)
     if "TRITON_CACHE_DIR" not in os.environ and not (home and may_write(home / ".triton")):
         os.environ["TRITON_CACHE_DIR"] = str(ours / "triton")
-    # Matplotlib wants to write to both of its folders, and without one makes a new list of fonts each time.
+    # Matplotlib writes to both of its folders; without one it makes a new list of fonts each time.
     own = [usual and usual / "matplotlib", home and home / ".config" / "matplotlib"]
     if "MPLCONFIGDIR" not in os.environ and not all(place and may_write(place) for place in own):
         os.environ["MPLCONFIGDIR"] = str(ours / "matplotlib")

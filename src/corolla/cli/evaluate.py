@@ -32,7 +32,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Other labeled images, as `corolla train` takes them; by default those the run was made from.",
+            help="Other labeled images, any DATA of `corolla train`; by default the run's own.",
             show_default=False,
         ),
     ] = None,
@@ -41,7 +41,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write report.html and evaluation.json into this new folder, and not into the run.",
+            help="Write report.html and evaluation.json into this new folder instead of the run.",
             show_default="the run, for its own test images",
         ),
     ] = None,
@@ -50,7 +50,7 @@ def command(
         typer.Option(
             "--robustness",
             metavar=FLAG,
-            help="Ask again about the images blurred, noisy, compressed, dark, glaring and turned; 24 times as long.",
+            help="Also evaluate corrupted images: blur, noise, JPEG, darkness, glare, rotation; 24 times as long.",
         ),
     ] = False,
     json: Json = False,
@@ -59,16 +59,16 @@ def command(
     precision: AskedPrecision = "fp32",
     quiet: Quiet = False,
 ) -> None:
-    """Measure a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion.
+    """Evaluate a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion matrix.
 
-    Of the run's own test images the figures and mistakes go into its report.html, and the figures into its
-    evaluation.json. Other images, splits and precisions are printed, and written with
-    --out; they leave the run as it is.
+    For the run's own test images, metrics and errors are written into its report.html, and the metrics into its
+    evaluation.json. Results of other images, splits and precisions are printed, and written only with --out; the run
+    is not changed.
 
     With --json one object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss, classes, per_class,
     per_group, confusion, selective, trust, and robustness if it was asked for.
 
-    Several processes answer about a part of the images each where torchrun starts it.
+    Under torchrun, each process predicts a part of the images.
     """
     from functools import partial
 
@@ -78,9 +78,9 @@ def command(
     from corolla.progress import progress_for
 
     if is_exported(run) and data is None:
-        raise CorollaError(f"a file has no images; say where labeled ones are: corolla evaluate {run} DATA")
+        raise CorollaError(f"an exported file has no images; give labeled ones: corolla evaluate {run} DATA")
     if out and is_exported(run):
-        raise CorollaError("an exported file has no report; leave --out out, or evaluate the run it was made of")
+        raise CorollaError("an exported file has no report; leave out --out, or evaluate the run of the file")
     if out:
         refuse_occupied(out)
     check_running(run, device, backend, precision)
@@ -88,7 +88,7 @@ def command(
     own = not is_exported(run) and run_folder(run) == run
     keeps = own and data is None and split == "test" and precision == "fp32" and out is None
     if keeps and processes.main:
-        with alone(run):  # so that a training that writes there is told of now, and not after the work
+        with alone(run):  # so that a training that writes there is reported now, and not after the work
             pass
     with progress_for(quiet or not processes.main) as progress:
         if is_exported(run):
@@ -118,7 +118,7 @@ def command(
         print_figures(evaluation)
         if robust:
             print_robustness(robust)
-    sys.stdout.flush()  # the figures are out even if the run folder cannot be written to
+    sys.stdout.flush()  # the metrics are printed even if the run folder cannot be written to
     report = None
     if out:
         report = keep(run, figures, evaluation, robust, predictor, out)
@@ -126,13 +126,13 @@ def command(
         with alone(run):
             report = keep(run, figures, evaluation, robust, predictor)
     if not quiet:
-        keeper = f"{run} keeps the report of its own test images" if own else f"{run} keeps no report"
-        writes = "" if is_exported(run) else "; --out DIR writes one of these"
+        keeper = f"{run} still has the report of its own test images" if own else f"{run} has no report"
+        writes = "" if is_exported(run) else "; --out DIR writes one for these images"
         print(f"report: {report}" if report else f"{keeper}{writes}", file=sys.stderr)
 
 
 def joined(device: str | None) -> "Processes":
-    """The processes that a launcher has started, which then share the images; as a rule this one alone."""
+    """The processes of a launcher, which share the images; usually only this one."""
     from corolla.processes import ALONE, is_distributed
 
     if not is_distributed():
@@ -143,7 +143,7 @@ def joined(device: str | None) -> "Processes":
 
 
 def alone(run: Path) -> AbstractContextManager[None]:
-    """Within it nobody else writes into the run."""
+    """A lock against other processes that write into the run."""
     from corolla.lock import locked
 
     return locked(run, "evaluation", patience=10.0)  # another evaluation writes its report for a moment
@@ -157,7 +157,7 @@ def keep(
     predictor: "Predictor",
     out: Path | None = None,
 ) -> Path:
-    """Write the figures and the report into the run folder, or into `out`; returns the report."""
+    """Write the metrics and the report into the run folder, or into `out`; returns the path of the report."""
     from corolla.atomic import write_json
     from corolla.classifier import Classifier
     from corolla.pretrained import run_folder

@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # an exported file is evaluated without torch
 
 WIDEST_MATRIX = 12  # classes; of more, the most frequent confusions are listed
 MOST_PAIRS = 10
-TOLD = (0.9, 0.95)  # promised coverages
+TOLD = (0.9, 0.95)  # nominal coverages that are printed
 
 
 def print_figures(evaluation: Evaluation) -> None:
-    """Write accuracy, interval, the figures of each class and the confusions to standard output."""
+    """Print accuracy, interval, the metrics of each class and the confusions."""
     console = answer_console()
     low, high = evaluation.interval
 
@@ -51,12 +51,12 @@ def print_figures(evaluation: Evaluation) -> None:
 
 
 def trust_lines(trust: Trust | None) -> list[tuple[str, str]]:
-    """How far a calibrated model's answers can be believed, each figure with its name."""
+    """Names and values of the metrics that only a calibrated model has."""
     if trust is None:
         return []
     told = [each for each in trust.coverages if each.promised in TOLD]
-    kept = (f"{each.seen:.1%} of {each.promised:.0%} promised ({each.size:.2f} classes)" for each in told)
-    before = f"{trust.uncalibrated_ece:.1%} before the temperature of {trust.temperature:.2f}"
+    kept = (f"{each.seen:.1%} for nominal {each.promised:.0%} ({each.size:.2f} classes)" for each in told)
+    before = f"{trust.uncalibrated_ece:.1%} before temperature scaling by {trust.temperature:.2f}"
     return [
         ("calibration error", f"{trust.ece:.1%}, {before}"),
         ("coverage", ", ".join(kept)),
@@ -65,13 +65,13 @@ def trust_lines(trust: Trust | None) -> list[tuple[str, str]]:
 
 
 def print_robustness(robustness: Robustness) -> None:
-    """Write the accuracy under every corruption, severity by severity, to standard output."""
+    """Print the accuracy under every corruption, severity by severity."""
     console = answer_console()
     console.print()
     console.print(
         Text.assemble(
-            ("damaged  ", "bold"),
-            f"{robustness.mean:.1%} right over all of these, {robustness.untouched / robustness.n:.1%} untouched",
+            ("corrupted  ", "bold"),
+            f"mean accuracy {robustness.mean:.1%}, {robustness.untouched / robustness.n:.1%} without corruption",
         )
     )
     table = plain_table("", *(f"severity {severity}" for severity in SEVERITIES))
@@ -81,7 +81,7 @@ def print_robustness(robustness: Robustness) -> None:
 
 
 def print_comparison(rows: "Sequence[Row]") -> None:
-    """Write the runs and how each differs from the first to standard output."""
+    """Print the runs and how each differs from the first."""
     table = plain_table("run", "accuracy", "95 % interval", "against A", "95 % interval", "p", "minutes", "")
     for row in rows:
         low, high = row.evaluation.interval
@@ -104,7 +104,7 @@ def print_comparison(rows: "Sequence[Row]") -> None:
         )
     console = answer_console()
     console.print(table)
-    console.print(Text(f"{count(rows[0].evaluation.n, 'image')}; differences in percent points", "dim"))
+    console.print(Text(f"{count(rows[0].evaluation.n, 'image')}; differences in percentage points", "dim"))
     for row in rows:
         for caveat in caveats(row.evaluation):
             console.print(Text(f"{row.letter}: {caveat}", "yellow"))
@@ -121,8 +121,8 @@ def class_table(evaluation: Evaluation) -> Table:
 
 
 def matrix_table(evaluation: Evaluation) -> Table:
-    """The confusion matrix: a row for each given label, a column for each answer."""
-    table = plain_table("label \\ answer", *(printable(name) for name in evaluation.classes))
+    """The confusion matrix: a row for each true label, a column for each predicted one."""
+    table = plain_table("true \\ predicted", *(printable(name) for name in evaluation.classes))
     for row, (name, counts) in enumerate(zip(evaluation.classes, evaluation.confusion, strict=True)):
         cells = [
             Text(f"{count:,}" if count else "·", "bold green" if row == column else "red" if count else "dim")
@@ -134,7 +134,7 @@ def matrix_table(evaluation: Evaluation) -> Table:
 
 def pairs_table(evaluation: Evaluation) -> Table:
     """The most frequent confusions."""
-    table = plain_table("label", "taken for", "times", text_columns=2)
+    table = plain_table("true", "predicted as", "times", text_columns=2)
     wrong = evaluation.confusion * (1 - np.eye(len(evaluation.classes), dtype=np.int64))
     for place in np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]:
         row, column = divmod(int(place), len(evaluation.classes))
@@ -144,7 +144,7 @@ def pairs_table(evaluation: Evaluation) -> Table:
 
 
 def plain_table(*columns: str, text_columns: int = 1) -> Table:
-    """A table without frames; its first columns hold words and the others figures."""
+    """A table without frames; its first columns are text and the others numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for place, name in enumerate(columns):
         table.add_column(Text(name), justify="left" if place < text_columns else "right", no_wrap=True)
@@ -152,5 +152,5 @@ def plain_table(*columns: str, text_columns: int = 1) -> Table:
 
 
 def label(name: str) -> Text:
-    """A class name as it may be shown."""
+    """A class name, safe to print."""
     return Text(printable(name))

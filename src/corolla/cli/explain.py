@@ -1,4 +1,4 @@
-"""`corolla explain`: what the answers rest on, drawn over the images."""
+"""`corolla explain`: attribution maps of the predictions, drawn over the images."""
 
 import sys
 from pathlib import Path
@@ -29,39 +29,39 @@ ON_THE_SHEET = 48  # images
 def command(
     run: RunFolder,
     paths: Images,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the images go: a folder that is new or empty.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The output folder; it must be new or empty.")],
     method: Annotated[
         Literal[Method, "all"],
         typer.Option(
             help="relevance: attention weighted by the gradient of the class; rollout: attention through all blocks; "
-            "attention: that of the last block, and of each of its heads; or all three."
+            "attention: the last block's attention, and that of each of its heads; all: all three."
         ),
     ] = DEFAULT,
     label: Annotated[
         str | None,
         typer.Option(
             metavar="CLASS",
-            help="Show what speaks for this class instead of the one answered; only relevance depends on it.",
-            show_default="the class that is answered",
+            help="Explain this class instead of the predicted one; only relevance depends on it.",
+            show_default="the predicted class",
         ),
     ] = None,
     arrays: Annotated[
         bool,
-        typer.Option("--arrays", metavar=FLAG, help="Write the numbers too, as .npz files that NumPy opens."),
+        typer.Option("--arrays", metavar=FLAG, help="Also write the maps as arrays, in .npz files of NumPy."),
     ] = False,
     json: Json = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Draw over each image which parts of it the answer rests on: bright is much, dark is little.
+    """Draw over each image how much its parts contribute to the prediction: bright is much, dark is little.
 
-    Into DIR go an overlay for each image and method, sheet.png with the first 48 images beside their overlays, and
-    what the first layer has learned (figure 7 of the Vision Transformer's paper): filters.png and positions.png.
-    For each image the class, its probability and the file are told. An image that cannot be read is told and left
-    out.
+    DIR gets an overlay for each image and method; sheet.png with the first 48 images beside their overlays; and
+    filters.png and positions.png, which show what the first layer has learned (figure 7 of the Vision Transformer's
+    paper). For each image, the class, its probability and the file are printed. An unreadable image is reported and
+    skipped.
 
-    With --json a list is printed, an object for each image: path, label, probability, and files, from what is
-    shown to where.
+    With --json a list is printed, an object for each image: path, label, probability, and files, the paths by
+    method.
     """
     refuse_occupied(out)
     classes = check_run(run, device).classes
@@ -87,7 +87,7 @@ def command(
             from corolla.explanations.embeddings import write_embeddings
         classifier = Classifier.load(run, usable_device(device))
         lines = Lines(inputs, classes, 1)
-        # Lines that run down a terminal are progress enough.
+        # Lines on a terminal are enough progress.
         with progress_for(quiet or (stdout.isatty() and not json)) as progress:
             for one in write_overlays(classifier, inputs, out, progress, methods, label, arrays):
                 told.append(one.to_json())

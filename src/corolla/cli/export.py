@@ -1,4 +1,4 @@
-"""`corolla export`: a run as one file that answers without torch, proven before it is written."""
+"""`corolla export`: a run as one file that predicts without torch, verified before it is written."""
 
 import sys
 from pathlib import Path
@@ -24,37 +24,37 @@ EXAMPLES = (
 
 def command(
     run: RunFolder,
-    to: Annotated[Literal["onnx"], typer.Option(help="The kind of file.")] = "onnx",
+    to: Annotated[Literal["onnx"], typer.Option(help="The file format.")] = "onnx",
     precision: Annotated[
         Literal["fp32", "fp16", "int8"],
         typer.Option(
-            help="fp32: as it was trained; fp16: half the file, computed with in fp32; int8: a quarter of the file, "
-            "and faster where the processor has 8-bit arithmetic."
+            help="fp32: as trained; fp16: half the size, computed in fp32; int8: a quarter of the size, and faster if "
+            "the processor has 8-bit instructions."
         ),
     ] = "fp32",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where to; by default the run's name, in the current folder."),
+        typer.Option(metavar="FILE", help="The file to write; by default named after the run, in the current folder."),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Labeled images to prove it on, where the run's own are not at hand any more.",
+            help="Labeled images to verify the file on, if the run's own are not available.",
             show_default="the run's own",
         ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a run as one ONNX file that `predict`, `evaluate` and `serve` take instead of a run, without torch.
+    """Write a run as one ONNX file that `predict`, `evaluate` and `serve` accept instead of a run, without torch.
 
-    The graph takes decoded RGB images of any size and gives calibrated probabilities, novelty and an explanation;
-    names, preprocessing and thresholds are in its metadata. Before it is written it is held against the run on
-    validation images: no file is written that answers differently on more than 0.5 % of them, 1 % for int8.
+    The graph takes decoded RGB images of any size and returns calibrated probabilities, the OOD score and an
+    explanation; class names, preprocessing and thresholds are in its metadata. Before it is written, it is compared
+    with the run on validation images: no file is written if more than 0.5 % of its predictions differ, 1 % for int8.
 
-    With --json the proof is printed: precision, n, logit, probability, agreement, accuracy, run_accuracy, the same of
-    whole images, and seconds an image of file and run.
+    With --json the parity report is printed: precision, n, logit, probability, agreement, accuracy, run_accuracy, the
+    same for whole images, and seconds per image of file and run.
     """
     with quick_imports():
         from corolla.export.images import refuse
@@ -73,25 +73,25 @@ def command(
         print_json(proof.to_json())
     else:
         print(
-            f"{file}: {precision}, {file.stat().st_size / 1e6:.1f} MB, held against the run on "
+            f"{file}: {precision}, {file.stat().st_size / 1e6:.1f} MB, compared with the run on "
             f"{count(proof.n, 'image')}"
         )
         for name, value in lines(proof):
             print(f"{name:<20} {value}")
     if precision == "int8" and proof.slower and not quiet:
-        print("int8 gains no time on this computer; it is only smaller", file=sys.stderr)
+        print("int8 is not faster on this computer, only smaller", file=sys.stderr)
 
 
 def lines(proof: "ParityReport") -> list[tuple[str, str]]:
-    """The proof, for people."""
+    """The parity report as names and texts."""
     one, batch = ((getattr(proof.speed, kind), getattr(proof.run_speed, kind)) for kind in ("one", "batch"))
     return [
         ("largest difference", f"{proof.logit:.1e} of a logit, {proof.probability:.1e} of a probability"),
-        ("same answer", f"{proof.agreement:.1%}"),
-        ("named right", f"{proof.accuracy:.1%}, the run {proof.run_accuracy:.1%}"),
+        ("same prediction", f"{proof.agreement:.1%}"),
+        ("accuracy", f"{proof.accuracy:.1%}, the run {proof.run_accuracy:.1%}"),
         (
-            "sized by the file",
-            f"same answer for {proof.whole_agreement:.1%} of {proof.whole_n}, "
+            "resized by the file",
+            f"same prediction for {proof.whole_agreement:.1%} of {proof.whole_n}, "
             f"{proof.whole_probability:.1e} of a probability",
         ),
         ("one image", f"{one[0] * 1e3:.1f} ms, the run {one[1] * 1e3:.1f} ms"),

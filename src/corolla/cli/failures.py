@@ -1,4 +1,4 @@
-"""From what was raised to one line on standard error and an exit status."""
+"""Turns an exception into one line on standard error and an exit status."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
-    """Ctrl-C or SIGTERM, with a line about what is kept and how to go on."""
+    """Ctrl-C or SIGTERM, with a line about what is saved and how to resume."""
 
     def __init__(self, said: str, by: int = signal.SIGINT) -> None:
         super().__init__(said)
@@ -27,8 +27,8 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
 
 
 def tell(error: BaseException) -> int:
-    """Say what went wrong and return the exit status; what is a fault of ours is raised again."""
-    if isinstance(error, typer.Exit):  # --help and --version end so
+    """Report the error and return the exit status; a bug in corolla is raised again."""
+    if isinstance(error, typer.Exit):  # --help and --version end in this way
         return error.exit_code
     if isinstance(error, USAGE_ERROR):
         return tell_usage(error)
@@ -48,7 +48,7 @@ def tell(error: BaseException) -> int:
 
 
 def tell_usage(error: Any) -> int:
-    """A wrong option or argument: the reason, and where to read on. Without any argument, the help itself."""
+    """A wrong option or argument: the reason, and which --help to read. Without any argument, the help itself."""
     if type(error).__name__ == "NoArgsIsHelpError":
         if help_text := error.format_message():  # some versions of typer have printed it by now
             print(help_text, file=sys.stderr)
@@ -61,7 +61,7 @@ def tell_usage(error: Any) -> int:
 
 
 def user_message(error: BaseException) -> str | None:
-    """The line about an error that the user can mend, or None."""
+    """The line about an error that the user can fix, or None."""
     if isinstance(error, CorollaError):
         return str(error)
     if isinstance(error, OSError):
@@ -70,7 +70,7 @@ def user_message(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
         return "the memory is full; use a smaller batch, image size or model"
     if "DataLoader worker" in text:
-        return "a process that prepares images was killed, as a rule for want of (shared) memory; use --workers 0"
+        return "a process that prepares images was killed, usually for lack of (shared) memory; use --workers 0"
     system = system_error(error)
     return system_line(system) if system else None
 
@@ -81,14 +81,14 @@ def system_line(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename is not None else ""
     hint = {
         errno.ENOSPC: "; make room and try again",
-        errno.EACCES: "; choose a place you may write to, or change its permissions",
-        errno.EROFS: "; choose a place you may write to",
+        errno.EACCES: "; choose a writable place, or change its permissions",
+        errno.EROFS: "; choose a writable place",
     }
     told = hint.get(error.errno or 0, "")
     if "usable temporary directory" in reason:
-        reason, told = "no folder for temporary files may be written to", "; name one by TMPDIR"
+        reason, told = "no folder for temporary files is writable", "; set TMPDIR to one that is"
     elif told and in_cache(error.filename):
-        told = "; name another folder for the cache by COROLLA_CACHE"
+        told = "; set COROLLA_CACHE to another folder for the cache"
     return f"{where}{reason[:1].lower()}{reason[1:]}{told}"
 
 
@@ -101,5 +101,5 @@ def in_cache(file: Any) -> bool:
 
 def say(text: str) -> None:
     """One line on standard error."""
-    with suppress(OSError):  # the status says it too, where standard error is full
+    with suppress(OSError):  # if standard error is full, the exit status still reports it
         print(f"corolla: {one_line(text)}", file=sys.stderr, flush=True)

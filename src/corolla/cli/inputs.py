@@ -1,4 +1,4 @@
-"""From the words after `corolla predict RUN` to the images they mean, in their order."""
+"""Resolves the PATH arguments of `corolla predict RUN` to images, in order."""
 
 import glob
 import os
@@ -26,7 +26,7 @@ DOWNLOADS = 8  # at a time
 
 @dataclass(frozen=True)
 class Input:
-    """One image to ask about: `name` as the answer calls it, and where it lies or why it cannot be had."""
+    """One image to predict: its `name` in the output, and its path or why it is not available."""
 
     name: str
     path: Path | None = None
@@ -34,16 +34,16 @@ class Input:
 
 
 def none_readable(failures: Sequence[tuple[str, str]]) -> CorollaError:
-    """What to raise when none of the images could be read, from the name of each and the reason."""
+    """The error if none of the images could be read, from the name and the reason of each."""
     if len(failures) == 1:
         return CorollaError("cannot read {}: {}".format(*failures[0]))
     return CorollaError(f"none of the {len(failures)} images could be read")
 
 
 def refuse_unreadable(inputs: Sequence[Input], json: bool) -> None:
-    """`CorollaError` if none of the inputs is an image by its first bytes, told as where a model was asked about them.
+    """`CorollaError` if no input is an image by its first bytes, reported in the same way as after a prediction.
 
-    So nobody waits for a model to be loaded that has nothing to answer.
+    This avoids loading a model that has nothing to predict.
     """
     failures: list[tuple[str, str]] = []
     for item in inputs:
@@ -64,10 +64,10 @@ def refuse_unreadable(inputs: Sequence[Input], json: bool) -> None:
 
 
 def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Input]:
-    """Every image that the words mean; what comes from addresses and standard input is stored in `scratch`.
+    """All images that the words name; images from URLs and standard input are stored in `scratch`.
 
-    A word is the path of a file or of a folder (all files in it and below it), a pattern with `*`, `?` or `[`, an
-    http(s) address, or `-` for standard input. Something that does not exist becomes an input with an error.
+    A word is the path of a file or of a folder (all files in it and its subfolders), a pattern with `*`, `?` or `[`,
+    an http(s) URL, or `-` for standard input. A path that does not exist becomes an input with an error.
     """
     if list(words).count("-") > 1:
         raise CorollaError("standard input can be read once; give - once")
@@ -79,7 +79,7 @@ def gather(words: Sequence[str], scratch: Path, progress: Progress) -> list[Inpu
 
 @contextmanager
 def scratch_for(words: Sequence[str]) -> Iterator[Path]:
-    """The folder for `gather`; none is made where all the words are files, which then need no place to write to."""
+    """The folder for `gather`; it is created only for URLs and standard input, since files need no writable disk."""
     if not any(word == "-" or ADDRESS.match(word) for word in words):
         yield Path(os.devnull)
         return
@@ -88,7 +88,7 @@ def scratch_for(words: Sequence[str]) -> Iterator[Path]:
 
 
 def expand(word: str) -> Iterator[Input]:
-    """The images of one path, pattern or address; an address is not fetched yet."""
+    """The images of one path, pattern or URL; a URL is not fetched yet."""
     word = at_home(word)
     path = Path(word)
     if ADDRESS.match(word):
@@ -98,7 +98,7 @@ def expand(word: str) -> Iterator[Input]:
     elif not path.exists() and glob.has_magic(word):
         found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
         if not found:
-            yield Input(word, error="no file fits this pattern")
+            yield Input(word, error="no file matches this pattern")
         for name in found:
             yield from in_folder(Path(name)) if Path(name).is_dir() else [Input(name, Path(name))]
     else:
@@ -106,7 +106,7 @@ def expand(word: str) -> Iterator[Input]:
 
 
 def in_folder(folder: Path) -> Iterator[Input]:
-    """Every file of a folder and of those below it, as `corolla train` would find them in a class folder."""
+    """Every file of a folder and its subfolders, as `corolla train` would find them in a class folder."""
     empty = True
     for file in files_below(folder):
         empty = False
@@ -116,7 +116,7 @@ def in_folder(folder: Path) -> Iterator[Input]:
 
 
 def from_stdin(scratch: Path) -> list[Input]:
-    """Standard input: the bytes of one image or, if they are text instead, paths and addresses one to a line."""
+    """Standard input: the bytes of one image or, if they are text, one path or URL per line."""
     content = sys.stdin.buffer.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         return [Input("-", error=f"more than {MAX_BYTES // 10**6} MB on standard input")]
@@ -135,7 +135,7 @@ def from_stdin(scratch: Path) -> list[Input]:
 
 
 def fetch_all(inputs: Sequence[Input], scratch: Path, progress: Progress) -> list[Input]:
-    """The same inputs with their addresses fetched into `scratch`, a few at a time."""
+    """The same inputs, with URLs downloaded into `scratch`, a few at a time."""
     result = list(inputs)
     places = [place for place, item in enumerate(result) if item.path is None and not item.error]
 

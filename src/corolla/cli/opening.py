@@ -1,4 +1,4 @@
-"""From the first word after a command to what answers: a run, or a file that was exported from one."""
+"""Opens the RUN argument of a command, a run or an exported file, as a predictor."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 
 RunOrFile = Annotated[
     Path,
-    typer.Argument(
-        metavar="RUN", help="The run folder that `corolla train` made, or a file that `corolla export` made of one."
-    ),
+    typer.Argument(metavar="RUN", help="The run folder of `corolla train`, or a file of `corolla export`."),
 ]
 AskedBackend = Annotated[
     Literal["onnxruntime", "openvino"] | None,
-    typer.Option("--backend", help="What computes an exported file; by default onnxruntime.", rich_help_panel=RUNNING),
+    typer.Option("--backend", help="The runtime of an exported file; by default onnxruntime.", rich_help_panel=RUNNING),
 ]
 
 
@@ -29,8 +27,8 @@ AskedPrecision = Annotated[
     Literal["fp32", "bf16"],
     typer.Option(
         "--precision",
-        help="What a run computes its answers in. fp32: the digits of an exported file, on every machine; bf16: faster "
-        "where the processor or GPU has units for it, the third digit may differ.",
+        help="The precision of a run's inference. fp32: the digits of an exported file, on every machine; bf16: faster "
+        "if the processor or GPU has units for it, but the third digit may differ.",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -42,9 +40,9 @@ def open_predictor(
     backend: Literal["onnxruntime", "openvino"] | None,
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> "Predictor":
-    """The predictor of a run or of an exported file; `CorollaError` if it is neither, or damaged.
+    """The predictor of a run or of an exported file; `CorollaError` if it is neither, or corrupted.
 
-    Nothing of torch is loaded for a file, nor for what is neither.
+    Torch is loaded for a run only.
     """
     check_running(run, device, backend, precision)
     from corolla.loading import load
@@ -55,11 +53,11 @@ def open_predictor(
 def check_running(
     run: Path, device: str | None, backend: str | None, precision: str, coverage: float | None = None
 ) -> None:
-    """`CorollaError` for what is no run, and for what a run or a file cannot be computed with or asked for."""
+    """`CorollaError` if it is no run, or if the run or file does not support these options."""
     if is_exported(run) and device not in (None, "cpu"):
-        raise CorollaError(f"an exported file is computed on the CPU; leave --device {device} out")
+        raise CorollaError(f"an exported file is computed on the CPU; leave out --device {device}")
     if is_exported(run) and precision != "fp32":
-        raise CorollaError(f"an exported file computes as it was exported; leave --precision {precision} out")
+        raise CorollaError(f"an exported file has its own precision; leave out --precision {precision}")
     if backend is not None and not is_exported(run):
         raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
     if not is_exported(run):
@@ -68,12 +66,12 @@ def check_running(
         from corolla.run import find_run
         from corolla.uncertainty.conformal import refuse_coverage
 
-        # Whether a file is calibrated, it says itself when it is opened.
+        # An exported file reports whether it is calibrated when it is opened.
         refuse_coverage(coverage, calibrated=is_exported(run) or find_run(run).calibration.is_file())
 
 
 def check_run(run: Path, device: str | None = None) -> "Config":
-    """The config of a run; `CorollaError` for what is none, and for what is no device, before torch is loaded."""
+    """The config of a run; `CorollaError`, before torch is loaded, if it is no run or the device is no device."""
     from corolla.run import find_run
 
     check_device(device)

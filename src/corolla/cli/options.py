@@ -1,4 +1,4 @@
-"""The options that several commands share, so that they read and work the same everywhere."""
+"""The options that several commands share."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ from corolla.errors import CorollaError
 from corolla.paths import at
 
 RUNNING = "Running"
-# The kinds of device that torch can be built for and that compute: its own list, without `meta`.
+# The device types of torch that can compute: torch's own list without `meta`.
 DEVICES = frozenset(
     (
         "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy",
@@ -22,20 +22,20 @@ DEVICES = frozenset(
 )  # fmt: skip
 FLAG = ""  # a flag takes no value; newer versions of typer would show `<bool>` after it
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder that `corolla train` made.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder of `corolla train`.")]
 Images = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Images: files, folders (with everything below them), patterns such as 'img/*.jpg', "
-        "http(s) addresses, or - for standard input: the bytes of one image, or paths one to a line.",
+        help="Images: files, folders (with their subfolders), patterns such as 'img/*.jpg', http(s) URLs, "
+        "or - for standard input: the bytes of one image, or one path per line.",
     ),
 ]
 Device = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="cpu, cuda, mps, …; by default the accelerator that is there, or else the CPU.",
+        help="cpu, cuda, mps, …; by default the available accelerator, or else the CPU.",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -44,7 +44,7 @@ Quiet = Annotated[
     typer.Option(
         "--quiet",
         metavar=FLAG,
-        help="Show no progress and no notes; failures are still told.",
+        help="Show no progress and no notes; errors are still reported.",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -53,28 +53,28 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Processes that prepare images; 0: none besides this one.",
-        show_default="half as many as processors, at most 8",
+        help="Processes that prepare images; 0: only this process.",
+        show_default="half the number of processors, at most 8",
         rich_help_panel=RUNNING,
     ),
 ]
 ClassFolders = Annotated[
     Literal["top", "leaf"] | None,
     typer.Option(
-        help="Which of nested folders are the classes: the outer ones, or the innermost.",
-        show_default="what is certain; else they are refused",
+        help="Which of nested folders are the classes: the outer ones (top), or the innermost (leaf).",
+        show_default="detected; refused if it is ambiguous",
     ),
 ]
 Duplicates = Annotated[
     Literal["group", "ignore"] | None,
     typer.Option(
-        help="Keep near-duplicates in one split, or spread them as any images.",
-        show_default="group, unless too few sets of a class would be left",
+        help="Keep near-duplicates in one split (group), or split them like other images (ignore).",
+        show_default="group, unless that leaves a class too few groups",
     ),
 ]
 AskedSplit = Annotated[
     Literal["train", "val", "test"],
-    typer.Option(help="The images to ask about; DATA without splits is used whole."),
+    typer.Option(help="The split to evaluate; DATA without splits is used as a whole."),
 ]
 Json = Annotated[
     bool,
@@ -85,17 +85,17 @@ Json = Annotated[
 
 
 def check_device(name: str | None) -> None:
-    """`CorollaError` for a name that is of no kind of device; whether one is here, only torch knows."""
+    """`CorollaError` for a name of no device type; whether the device exists, only torch knows."""
     from importlib.metadata import entry_points  # a tenth of the time of --help
 
     kind, _, number = (name or "cpu").partition(":")
-    known = kind in DEVICES or any(entry_points(group="torch.backends"))  # a plugin of torch brings kinds of its own
+    known = kind in DEVICES or any(entry_points(group="torch.backends"))  # a plugin of torch adds types of its own
     if not known or not (number or "0").isdecimal():
-        raise CorollaError(f"no device is called {name!r}; it is cpu, cuda, mps or another of torch's; or leave it out")
+        raise CorollaError(f"no device is called {name!r}; use cpu, cuda, mps or another one of torch, or leave it out")
 
 
 def usable_device(name: str | None) -> str:
-    """The device called `name`, or the best that is there; `CorollaError` if it cannot be computed on."""
+    """The device called `name`, or the best available; `CorollaError` if it cannot compute."""
     check_device(name)
     import torch
 
@@ -110,12 +110,12 @@ def usable_device(name: str | None) -> str:
         torch.empty(1, device=device)
     # Each backend refuses in its own way: RuntimeError, AssertionError, NotImplementedError, …
     except Exception:
-        raise CorollaError(f"cannot compute on the device {name!r} here; leave --device out for {best!r}") from None
+        raise CorollaError(f"cannot compute on the device {name!r} here; leave out --device for {best!r}") from None
     return name
 
 
 def at_home(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with `~` as the home directory in each of its paths, which a shell leaves alone in `--out=~/runs`."""
+    """The command with `~` expanded in all of its paths; shells do not expand it in `--out=~/runs`."""
 
     @functools.wraps(command)
     def call(**values: Any) -> None:
@@ -125,20 +125,20 @@ def at_home(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def expanded(value: Any) -> Any:
-    """The same for a path or a list of them; anything else, names and words too, is for the Python API to expand."""
+    """A path or a list of paths with `~` expanded; the Python API expands all other values, such as names."""
     if isinstance(value, Path):
         return at(value)
     return [expanded(each) for each in value] if isinstance(value, list) else value
 
 
 def prose(command: Callable[..., None]) -> str:
-    """A command's docstring with one line to a paragraph, so that the terminal's width decides where lines break."""
+    """A command's docstring with one line per paragraph, so that the terminal wraps them."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def refuse_infinite(**values: float | None) -> None:
-    """`CorollaError` for `nan` and `inf`, which a number option would take."""
+    """`CorollaError` for `nan` and `inf`, which a number option would accept."""
     for name, value in values.items():
         if value is not None and not math.isfinite(value):
-            raise CorollaError(f"--{name.replace('_', '-')} is {value}; it should be an ordinary number")
+            raise CorollaError(f"--{name.replace('_', '-')} is {value}; it should be a finite number")

@@ -1,10 +1,10 @@
-"""How answers are written to standard output: safely whatever a file or a class is called."""
+"""Writes results to standard output, safe for any name of a file or a class."""
 
 import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from corolla.text import one_line as one_line  # what a line on the terminal is made with
+from corolla.text import one_line as one_line  # for a single line on the terminal
 from corolla.text import printable as printable
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def make_streams_safe() -> None:
-    """Let no character, such as one of a file name that is no valid text, stop the printing of a line."""
+    """Escape characters that cannot be encoded, such as those of an invalid file name, instead of raising."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -25,7 +25,7 @@ def print_json(value: Any) -> None:
 
 
 def answer_console() -> "Console":
-    """A rich console on standard output, as wide as what it writes where no terminal sets the width."""
+    """A rich console on standard output; it wraps lines only on a terminal."""
     from rich.console import Console
 
     return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 10_000)

@@ -22,13 +22,13 @@ from corolla.progress import Progress
 if TYPE_CHECKING:
     from corolla.report.grid import Tile
 
-UNFIT = re.compile(r"[^\w.-]+")  # for the name of a file, which an address or another system's path may be made of
-LONGEST = 40  # letters of an image's name in those of its files
+UNFIT = re.compile(r"[^\w.-]+")  # in a URL or another system's path, but not in every system's file names
+LONGEST = 40  # characters of an image's name in the names of its files
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What one input was explained with and the files that show it, or why there are none."""
+    """The explanations of one input and their files, or why there are none."""
 
     input: Input
     explanations: list[Explanation] = field(default_factory=list)  # one for each method
@@ -62,7 +62,7 @@ def write_overlays(
     label: str | None = None,
     arrays: bool = False,
 ) -> Iterator[Explained]:
-    """Explain every input, in their order, and write the files of each into `folder` as it is reached."""
+    """Explain the inputs in order, and write the files of each into `folder` as soon as it is done."""
     rows = explained_by(predictor, [item.path for item in inputs if item.path], methods, label)
     for number, item in enumerate(inputs, start=1):
         if item.path is None:
@@ -80,7 +80,7 @@ def write_overlays(
 def explained_by(
     predictor: Predictor, paths: Sequence[Path], methods: Sequence[Method], label: str | None
 ) -> Iterator[tuple[int, list[Explanation] | ImageError]]:
-    """The explanations of each image, by the way that its predictor has: an exported file knows rollout alone."""
+    """The explanations of each image; an exported file supports rollout only."""
     from corolla.onnx_runtime.predictor import OnnxPredictor
 
     if isinstance(predictor, OnnxPredictor):
@@ -95,7 +95,7 @@ def explained_by(
 
 
 def write_files(found: Sequence[Explanation], folder: Path, stem: str, arrays: bool) -> dict[str, Path]:
-    """One image's overlays, and with `arrays` its maps, each whole or not at all; returns where they are."""
+    """Write one image's overlays, and with `arrays` its maps, each atomically; returns their paths."""
     files: dict[str, Path] = {}
     values: dict[str, Any] = {"pixels": found[0].pixels}
     for one in found:
@@ -114,12 +114,12 @@ def write_files(found: Sequence[Explanation], folder: Path, stem: str, arrays: b
 
 
 def safe_name(name: str) -> str:
-    """The last part of a path or an address without its ending, as any system takes it for the name of a file."""
+    """The last part of a path or a URL without its suffix, as a file name that is valid on any system."""
     return UNFIT.sub("_", Path(name).stem)[:LONGEST].strip("._-") or "image"
 
 
 def write_sheet(explained: Sequence[Explained], file: Path) -> None:
-    """The images as the model saw them, each followed by its overlays, in a shape near a square."""
+    """Draw the model's input images, each followed by its overlays, in a nearly square grid."""
     from corolla.report.grid import draw_grid
 
     tiles: list[Tile] = []

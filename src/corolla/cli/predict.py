@@ -1,4 +1,4 @@
-"""`corolla predict`: which class an image is of, by name."""
+"""`corolla predict`: the class of each image."""
 
 import sys
 from pathlib import Path
@@ -31,19 +31,20 @@ def command(
     paths: Images,
     top: Annotated[
         int | None,
-        typer.Option(metavar="K", min=1, help=f"Tell the K likeliest classes; by default 1, in JSON and CSV {TOP}."),
+        typer.Option(metavar="K", min=1, help=f"Show the K most likely classes; by default 1, in JSON and CSV {TOP}."),
     ] = None,
     coverage: Annotated[
         float | None,
         typer.Option(
-            metavar="SHARE",
-            help="Tell instead the smallest set of classes that holds the right one so often, 0.95 for instance.",
-            show_default="the likeliest classes",
+            metavar="FRACTION",
+            help="Predict a set of classes that contains the correct one with this probability, such as 0.95.",
+            show_default="the most likely classes",
         ),
     ] = None,
     json: Json = False,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the answers to a CSV table too.", show_default="no table")
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the predictions to a CSV table.", show_default="no table"),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -53,7 +54,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Draw into this new folder what each answer rests on, as `corolla explain`.",
+            help="Draw an attribution map of each prediction into this new folder, as `corolla explain` does.",
             show_default="no drawings",
         ),
     ] = None,
@@ -61,17 +62,17 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE.parquet",
-            help="Write a row for each image to this table instead, however many there are. PATH may then be an "
-            "address such as s3://bucket/photos, a table of paths, or tar shards, too; a command that was stopped "
-            "goes on when it is given again.",
-            show_default="answers are printed",
+            help="Write a row for each image to this table instead, for any number of images. PATH may then also be "
+            "a URL such as s3://bucket/photos, a table of paths, or tar shards; after an interruption, the same "
+            "command resumes.",
+            show_default="predictions are printed",
             rich_help_panel=BULK,
         ),
     ] = None,
     engine: Annotated[
         Literal["local", "ray"] | None,
         typer.Option(
-            help="What makes the table: this process, or Ray Data on all processors of this machine or of a cluster.",
+            help="What computes the table: this process, or Ray Data on all processors of a machine or of a cluster.",
             show_default="local",
             rich_help_panel=BULK,
         ),
@@ -81,14 +82,14 @@ def command(
     precision: AskedPrecision = "fp32",
     quiet: Quiet = False,
 ) -> None:
-    """Name the class of each image, with its probability.
+    """Predict the class of each image, with its probability.
 
-    Answers come in the order of the images; a folder's are sorted by name. An image that cannot be read is told on
-    standard error and left out; in JSON it is an entry with path and error. The exit status is 0 if any image was
-    answered and 2 if none was.
+    Predictions are in the order of the images; those of a folder are sorted by name. An unreadable image is reported
+    on standard error and skipped; in JSON it is an entry with path and error. The exit status is 0 if at least one
+    image could be read, and 2 otherwise.
 
-    An image that is unlike those the run learned from is answered "none of these classes", with its novelty: 0 is that
-    of a middling validation image, and 1 the most that is accepted, as 95 % of them are.
+    An out-of-distribution image gets the verdict "none of these classes", with its OOD score (novelty): 0 is the
+    median of the validation images, and up to 1 an image is accepted, as 95 % of them are.
 
     With --json a list is printed, an object for each image: path, label, probability, top (a list of objects with
     label and probability), accepted, novelty, and labels if a coverage was asked for.
@@ -121,7 +122,7 @@ def command(
         classifier = open_predictor(run, device, backend, precision)
         classifier.check_coverage(coverage)
         lines = answers.Lines(inputs, classifier.classes, top or 1)
-        # Lines that run down a terminal are progress enough.
+        # Lines on a terminal are enough progress.
         with progress_for(quiet or (shown.isatty() and not json)) as progress:
             for answer in answers.ask(classifier, inputs, top or TOP, coverage, progress):
                 told.append(answer)

@@ -1,4 +1,4 @@
-"""The answers of `corolla predict`, and the four ways they are shown: a line, JSON, a CSV table, a grid."""
+"""The predictions of `corolla predict`, in four formats: a line, JSON, a CSV table, a grid."""
 
 import csv
 import io
@@ -18,12 +18,12 @@ from corolla.progress import Progress
 
 NONE = "none of these classes"
 UNSURE = "no class is likely enough"
-WIDEST = 100  # columns of the screen for a path; a longer one moves its line's figures to the right
+WIDEST = 100  # columns of the screen for a path; a longer one moves the rest of its line to the right
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the classifier says about one input, or why there is nothing to say."""
+    """The prediction of one input, or why there is none."""
 
     input: Input
     prediction: Prediction | None = None
@@ -39,7 +39,7 @@ class Answer:
 def ask(
     classifier: Predictor, inputs: Sequence[Input], top: int, coverage: float | None, progress: Progress
 ) -> Iterator[Answer]:
-    """An answer for every input, in their order, with its `top` likeliest classes, and the set for a coverage."""
+    """A prediction for every input, in order, with its `top` most likely classes, and the set for a coverage."""
     rows = classifier.iter_outputs([item.path for item in inputs if item.path])
     for done, item in enumerate(inputs, start=1):
         if item.path is None:
@@ -54,7 +54,7 @@ def ask(
 
 
 class Lines:
-    """Lines with path, class and percent below each other."""
+    """Lines with path, class and percent in columns."""
 
     def __init__(self, inputs: Sequence[Input], classes: Sequence[str], top: int) -> None:
         self.top = top
@@ -64,7 +64,7 @@ class Lines:
     def line(self, prediction: Prediction, name: str) -> str:
         """The line about one image."""
         if not prediction.accepted:
-            told = [f"{NONE} (novelty {prediction.novelty:.2f})"]
+            told = [f"{NONE} (OOD score {prediction.novelty:.2f})"]
         elif prediction.labels is not None:
             told = [" or ".join(printable(label) for label in prediction.labels) or UNSURE]
         else:
@@ -80,7 +80,7 @@ def padded(text: str, width: int) -> str:
 
 
 def write_csv(answers: Sequence[Answer], file: Path) -> None:
-    """A row for each answer, whole or not at all: path, label, probability, accepted, then label_2 and so on.
+    """Write a row for each prediction, atomically: path, label, probability, accepted, then label_2 and so on.
 
     `accepted` is yes or no, and empty for a run that is not calibrated.
     """
@@ -93,12 +93,12 @@ def write_csv(answers: Sequence[Answer], file: Path) -> None:
     for name, prediction in predictions:
         accepted = "" if prediction.novelty is None else "yes" if prediction.accepted else "no"
         writer.writerow([name, *prediction.top[0], accepted, *(cell for pair in prediction.top[1:] for cell in pair)])
-    # A file name need not be valid text.
+    # A file name may be invalid text.
     write_bytes(file, table.getvalue().encode("utf-8", errors="backslashreplace"))
 
 
 def draw(answers: Sequence[Answer], file: Path) -> None:
-    """The images in a grid, titled with class and probability."""
+    """Draw the images in a grid, titled with class and probability."""
     from corolla.report.grid import draw_grid
 
     tiles = [
@@ -110,5 +110,5 @@ def draw(answers: Sequence[Answer], file: Path) -> None:
 
 
 def title(prediction: Prediction) -> str:
-    """What stands above an image in the grid."""
+    """The title of an image in the grid."""
     return f"{prediction.label} {prediction.probability:.1%}" if prediction.accepted else NONE

@@ -1,4 +1,4 @@
-"""A process that loads its libraries and ends as quickly as they let it."""
+"""Fast imports and a fast exit."""
 
 import atexit
 import gc
@@ -10,20 +10,20 @@ from typing import NoReturn
 
 
 def leave(status: int) -> NoReturn:
-    """End the process once all is written and every exit handler has run.
+    """End the process after every exit handler has run and the output is flushed.
 
-    Python would go on to take its modules apart, which with torch loaded takes longer than to answer for an image.
+    Python would also tear down all modules, which with torch loaded takes longer than the prediction of an image.
     """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # its reader went away, which `main` has told in the status
+        with suppress(OSError, ValueError):  # the reader has exited, which `main` reports in the status
             stream.flush()
     os._exit(status)
 
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Within it modules are loaded without looking for garbage: what they make, they keep."""
+    """Load modules without garbage collection: imports create almost no garbage."""
     gc.disable()
     try:
         yield

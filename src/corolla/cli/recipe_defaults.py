@@ -1,18 +1,18 @@
-"""What a value of a recipe is where nobody gives it, as `corolla train --help` says it, from the recipes themselves."""
+"""The defaults of the recipe options in `corolla train --help`, taken from the recipes."""
 
 from typing import Any
 
 from corolla.recipe_parts import takes_part
 from corolla.training.recipes import RECIPES, NamedRecipe
 
-FIRST = "scratch"  # the recipe of a training without any other option
-NOTHING = {"unfreeze_last": (-1, "all"), "lora_rank": (0, "no correction"), "patience": (0, "never")}
+FIRST = "scratch"  # the recipe if no other option is given
+NOTHING = {"unfreeze_last": (-1, "all"), "lora_rank": (0, "no LoRA"), "patience": (0, "never")}
 
 
 def usual(name: str) -> str:
-    """The default of an option: that of `scratch`, and of every recipe that has another; `0.1; finetune: 0.05`.
+    """The default of an option in `scratch`, and in every recipe with another one: `0.1; finetune: 0.05`.
 
-    Where the minutes may choose another, it says so.
+    It mentions --minutes if that may choose another value.
     """
     values = {
         recipe: worded(name, getattr(named.recipe, name)) for recipe, named in RECIPES.items() if uses(named, name)
@@ -24,7 +24,7 @@ def usual(name: str) -> str:
 
 
 def uses(named: NamedRecipe, name: str) -> bool:
-    """Whether a training by this recipe has to do with the value."""
+    """Whether the value has an effect in a training with this recipe."""
     return takes_part(name, epochs=named.recipe.epochs > 0, teacher="teacher" in named.needs)
 
 
@@ -37,5 +37,5 @@ def worded(name: str, value: Any) -> str:
     if name == "progressive_resizing":
         return ",".join(f"{start:g}:{share:g}" for start, share in value)
     if name == "model" and not value:
-        return "that of the weights"
+        return "the model of the weights"
     return f"{value:g}" if isinstance(value, float) else str(value)

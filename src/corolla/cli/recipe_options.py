@@ -1,6 +1,6 @@
-"""The options of `corolla train` that set a value of its recipe, made of the recipe's own fields.
+"""The options of `corolla train` that set a value of its recipe, made from the recipe's fields.
 
-Their names, types, help and panels are those of `corolla.training.recipe.Recipe`, so that no option can be missing.
+Names, types, help and panels come from `corolla.training.recipe.Recipe`, so that no option can be missing.
 """
 
 import functools
@@ -14,20 +14,22 @@ import typer
 from corolla.cli.options import FLAG
 from corolla.cli.recipe_defaults import usual
 from corolla.training.recipe import Recipe, kinds
-from corolla.training.values import Growth, Help
+from corolla.training.values import Help, ProgressiveResizing
 
 FIRST = ("epochs", "model", "image_size")  # shown with the options of the command itself
 
 
 def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option for each field of a recipe in the place of its `**changes`.
+    """Replace the `**changes` of a command by an option for each field of a recipe.
 
-    An option that was not given is None; the command gets those under the fields' names.
+    The command gets them under the fields' names; an option that was not given is None.
     """
+
+    missing = {field.name: None for field in fields(Recipe) if field.name != "name"}
 
     @functools.wraps(command)
     def call(**values: Any) -> None:
-        command(**values)
+        command(**missing | values)
 
     parameters, hints = [], get_type_hints(command, include_extras=True)
     for parameter in inspect.signature(command).parameters.values():
@@ -47,12 +49,12 @@ def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def option_of(field: Field[Any]) -> Any:
-    """The type of an option for a field, as typer reads it."""
+    """The annotation of a field's option for typer."""
     kind, *told = get_args(kinds()[field.name])
     [said] = [each for each in told if isinstance(each, Help)]
     name = field.name.replace("_", "-")
     names = [f"--{name}/--no-{name}"] if kind is bool else [f"--{name}"]
-    shown = "random weights" if field.name == "weights" else "the labels alone" if field.name == "teacher" else None
+    shown = "random weights" if field.name == "weights" else "labels only" if field.name == "teacher" else None
     option = typer.Option(
         *names,
         metavar=FLAG if kind is bool else said.metavar,
@@ -60,4 +62,4 @@ def option_of(field: Field[Any]) -> Any:
         show_default=shown or usual(field.name),
         rich_help_panel=said.panel,
     )
-    return Annotated[(str if kind == Growth else kind) | None, option]
+    return Annotated[(str if kind == ProgressiveResizing else kind) | None, option]

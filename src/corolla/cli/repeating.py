@@ -1,4 +1,4 @@
-"""A command line made again from what its function was given, so that it can be printed for the user to repeat."""
+"""Rebuilds a command line from the parameters of its function, to print it for the user to repeat."""
 
 import inspect
 import os
@@ -11,14 +11,14 @@ from typing import Any
 
 import typer
 
-PLAIN = re.compile(r"[\w./\\:+=-]+", re.ASCII)  # means itself to cmd and to PowerShell
+PLAIN = re.compile(r"[\w./\\:+=-]+", re.ASCII)  # needs no quotes in cmd and PowerShell
 
 
 def words_of(command: Callable[..., None], given: Mapping[str, Any], leave_out: Collection[str] = ()) -> list[str]:
     """The options and arguments that give the parameters of `command` the values in `given`.
 
-    Those that have their default and those of `leave_out` are not among them. The names are the ones that typer makes
-    of the function, so an option that is added to it is repeated too.
+    Parameters with their default value and those in `leave_out` are omitted. The names are the ones that typer makes
+    of the function, so a new option is repeated, too.
     """
     defaults = {name: parameter.default for name, parameter in inspect.signature(command).parameters.items()}
     options: list[str] = []
@@ -38,7 +38,7 @@ def words_of(command: Callable[..., None], given: Mapping[str, Any], leave_out: 
 
 
 def parameters_of(command: Callable[..., None]) -> list[Any]:
-    """The arguments and options, as the library under typer has them, that typer makes of a command's function."""
+    """The click arguments and options that typer makes of a command's function."""
     app = typer.Typer(add_completion=False)
     app.command()(command)
     return list(typer.main.get_command(app).params)
@@ -52,17 +52,17 @@ def text_of(value: object) -> str:
 
 
 def shell_line(words: Sequence[str | Path], windows: bool = os.name == "nt") -> str:
-    """The words as one line that a shell reads as these words: a POSIX one, or both of Windows'."""
+    """The words as one line, quoted for a POSIX shell, or for both cmd and PowerShell."""
     texts = [str(word) for word in words]
     return " ".join(map(quoted_for_windows, texts)) if windows else shlex.join(texts)
 
 
 def quoted_for_windows(word: str) -> str:
-    """A word as Windows programs read it; in quotes whatever a shell there could take for a sign of its own."""
+    """A word as Windows programs parse it, in quotes if it has a character that a shell there could interpret."""
     if PLAIN.fullmatch(word):
         return word
     line = subprocess.list2cmdline([word])
-    if line.startswith('"'):  # it has a space, or nothing in it
+    if line.startswith('"'):  # it has a space, or is empty
         return line
     # list2cmdline quotes for spaces only; backslashes before the last quote would escape it.
     return f'"{line}{line[len(line.rstrip(chr(92))) :]}"'

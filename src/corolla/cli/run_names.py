@@ -1,4 +1,4 @@
-"""What a folder is called that the user has not named."""
+"""Names for folders that the user has not named."""
 
 import itertools
 import re
@@ -8,7 +8,7 @@ from corolla.paths import at
 
 
 def called(data: str) -> str:
-    """What the data is called, as a part of a file name: `photos` for `~/photos`, `set` for `set.csv`."""
+    """The name of the data, for use in a file name: `photos` for `~/photos`, `set` for `set.csv`."""
     place = at(data).resolve()
     name = place.stem if place.is_file() else place.name
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "data"

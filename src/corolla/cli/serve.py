@@ -1,4 +1,4 @@
-"""`corolla serve`: a run's answers over HTTP, with a page."""
+"""`corolla serve`: predictions of a run over HTTP, with a page."""
 
 from typing import Annotated
 
@@ -20,25 +20,26 @@ PACKAGES = ("fastapi", "uvicorn", "python-multipart", "prometheus-client")  # of
 def command(
     run: RunOrFile,
     host: Annotated[
-        str, typer.Option(metavar="NAME", help="The address to listen on; 0.0.0.0 lets other machines ask, too.")
+        str,
+        typer.Option(metavar="NAME", help="The address to listen on; 0.0.0.0 accepts requests of other machines."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes any free one.")] = 8000,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 for any free one.")] = 8000,
     token: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
             envvar="COROLLA_TOKEN",
             show_envvar=False,
-            help="Answer only who sends it as a bearer token. Others on this machine can read it here; the variable "
-            "COROLLA_TOKEN keeps it from them.",
-            show_default="whoever asks is answered",
+            help="Require this bearer token. Other users of this machine can read it in the command line; the variable "
+            "COROLLA_TOKEN hides it from them.",
+            show_default="no token is needed",
         ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Answer under this name too; on a loopback address it is localhost, 127.0.0.1 and ::1 alone.",
+            help="Also accept this host name; a loopback address accepts only localhost, 127.0.0.1 and ::1.",
             show_default="no other name",
         ),
     ] = None,
@@ -48,13 +49,13 @@ def command(
             metavar="N",
             min=1,
             max=64,
-            help="Batches computed at once; they share the processor's threads.",
+            help="Batches computed in parallel; they share the processor's threads.",
             rich_help_panel=RUNNING,
         ),
     ] = 1,
     batch: Annotated[
         int,
-        typer.Option(metavar="N", min=1, max=1024, help="Images in one batch at most.", rich_help_panel=RUNNING),
+        typer.Option(metavar="N", min=1, max=1024, help="Maximum batch size.", rich_help_panel=RUNNING),
     ] = 16,
     device: Device = None,
     backend: AskedBackend = None,
@@ -66,17 +67,20 @@ def command(
             min=1,
             max=100_000,
             rich_help_panel=LIMITS,
-            help="Images that may wait; who comes beyond is told when to ask again.",
+            help="Maximum number of waiting images; further requests get status 429 and a time to retry.",
         ),
     ] = 256,
     max_images: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Images of one request.", rich_help_panel=LIMITS)
+        int,
+        typer.Option(
+            metavar="N", min=1, max=1000, help="Maximum number of images per request.", rich_help_panel=LIMITS
+        ),
     ] = 16,
     max_megabytes: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Size of one request.", rich_help_panel=LIMITS)
+        int, typer.Option(metavar="N", min=1, max=1000, help="Maximum size of a request.", rich_help_panel=LIMITS)
     ] = 32,
     max_megapixels: Annotated[
-        int, typer.Option(metavar="N", min=1, max=178, help="Pixels of one image.", rich_help_panel=LIMITS)
+        int, typer.Option(metavar="N", min=1, max=178, help="Maximum size of an image.", rich_help_panel=LIMITS)
     ] = 50,
     timeout: Annotated[
         int,
@@ -85,19 +89,19 @@ def command(
             min=1,
             max=3600,
             rich_help_panel=LIMITS,
-            help="For a request to arrive, and again for its answer.",
+            help="Time limit for a request to arrive, and another for its response.",
         ),
     ] = 30,
     quiet: Quiet = False,
 ) -> None:
-    """Answer about images over HTTP: a page for people at /, and an API for programs, described at /docs.
+    """Serve predictions over HTTP: a page for people at /, and an API for programs, described at /docs.
 
-    The page takes images that are dropped on it, pasted, chosen or photographed, and asks no other host for anything.
-    POST /v1/predict takes a form with the field files, or JSON with images in base64; GET /v1/model tells what is
-    served. /healthz, /readyz and /metrics are for programs that look after it.
+    The page accepts images that are dropped on it, pasted, chosen or photographed, and contacts no other host.
+    POST /v1/predict accepts a form with the field files, or JSON with images in base64; GET /v1/model describes the
+    model. /healthz, /readyz and /metrics are for monitoring.
 
-    Images of different requests go through the model together. Standard output gets one JSON object for each request,
-    without anything of its images. SIGTERM or Ctrl-C ends it when all it holds is answered, with exit status 0.
+    Images of different requests are batched. Standard output gets one JSON object for each request, without its
+    images and their names. After SIGTERM or Ctrl-C, all accepted requests are completed; the exit status is 0.
     """
     import sys
     from dataclasses import replace
@@ -133,6 +137,6 @@ def command(
         app = create_app(served, limits, token=token or None, hosts=hosts)
         if not quiet:
             print(
-                f"{served.facts.name} answers at {address_of(listening)}; Ctrl-C ends it", file=sys.stderr, flush=True
+                f"serving {served.facts.name} at {address_of(listening)}; Ctrl-C stops it", file=sys.stderr, flush=True
             )
         serve_forever(app, listening, limits)

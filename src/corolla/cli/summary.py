@@ -1,4 +1,4 @@
-"""`corolla summary`: what a model is made of."""
+"""`corolla summary`: the layers of a model."""
 
 from typing import Annotated
 
@@ -13,13 +13,13 @@ def command(
         typer.Argument(
             metavar="NAME",
             help="vit_SIZE_patchP_PX, or vit_SIZE_convP_PX for the hybrid with a convolutional stem. "
-            "SIZE: pico, nano, micro, tiny, small, base, large, huge; P: pixels to a patch's side; "
-            "PX: pixels to the image's.",
+            "SIZE: pico, nano, micro, tiny, small, base, large, huge; P: side of a patch in pixels; "
+            "PX: side of the image in pixels.",
         ),
     ],
-    classes: Annotated[int, typer.Option(metavar="N", min=1, help="Classes to choose from.")] = 1000,
+    classes: Annotated[int, typer.Option(metavar="N", min=1, help="Number of classes.")] = 1000,
 ) -> None:
-    """Print a model's layers, the shapes they put out for one image, its parameters and MACs."""
+    """Print a model's layers, their output shapes for one image, parameters and MACs."""
     from corolla.models.names import vit_config
 
     config = vit_config(name, classes)

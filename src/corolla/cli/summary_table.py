@@ -6,7 +6,7 @@ from corolla.models.summary import Layer
 
 
 def layer_table(layers: list[Layer]) -> Table:
-    """The first block in full and one line for those after it, which are like it."""
+    """The first block in full and one line for the other blocks, which have the same layers."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for title, justify in (
         ("layer", "left"),

@@ -27,7 +27,7 @@ from corolla.cli.recipe_options import recipe_options
 from corolla.cli.repeating import shell_line, words_of
 from corolla.cli.run_names import called, fresh
 from corolla.errors import CorollaError
-from corolla.training.values import growth_of
+from corolla.training.values import parse_resizing
 
 EXAMPLES = (
     "Examples:\n"
@@ -45,25 +45,25 @@ def command(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder with a folder of images for each class, with or without train/ val/ test/ above them; "
+            help="A folder with a subfolder of images for each class, with or without train/ val/ test/ above them; "
             "a table (CSV, TSV, text or Parquet) with the columns path and label; a zip of either; "
             "shards: a folder of `corolla data shard`, WebDataset tars (a folder, or a pattern such as "
             "'train-{000..099}.tar'), or Parquet or Arrow files of Hugging Face datasets; "
-            "or one of the words flowers (real photographs, downloaded) and painted (made on the spot).",
+            "or flowers (real photographs, downloaded) or painted (generated).",
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="The run folder to make.",
+            help="The run folder to create.",
             show_default="runs/NAME after the data, or else NAME-2, …; with --resume runs/NAME",
         ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="scratch, probe, finetune or distill; by default what the other options need."
+            metavar="NAME", help="scratch, probe, finetune or distill; by default chosen by the other options."
         ),
     ] = None,
     minutes: Annotated[
@@ -71,16 +71,14 @@ def command(
         typer.Option(
             metavar="M",
             min=0.01,
-            help="Fit model, image size and epochs to so many minutes on this machine.",
+            help="Choose model, image size and epochs to fit this time on this machine, in minutes.",
             show_default="the recipe's epochs",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the split, the weights and the augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the split, the weights and the augmentation.")] = 0,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", metavar=FLAG, help="Go on with an interrupted run where its last checkpoint was written."
-        ),
+        typer.Option("--resume", metavar=FLAG, help="Resume an interrupted run from its last checkpoint."),
     ] = False,
     strict: Annotated[
         bool,
@@ -95,7 +93,7 @@ def command(
         typer.Option(
             "--fsdp",
             metavar=FLAG,
-            help="Under torchrun, share out the model too and not only the batches, for one too large for a process.",
+            help="Under torchrun, shard the model too, for one that is too large for a process.",
             rich_help_panel=RUNNING,
         ),
     ] = False,
@@ -104,29 +102,29 @@ def command(
         typer.Option(
             metavar="M",
             min=0.0,
-            help="Keep the state every M minutes; between epochs it is kept more often where that costs little.",
+            help="Save a checkpoint every M minutes; between epochs more often, if that costs little.",
             rich_help_panel=RUNNING,
         ),
     ] = 5.0,
     tensorboard: Annotated[
         bool,
         typer.Option(
-            "--tensorboard", metavar=FLAG, help="Write TensorBoard's files into the run too.", rich_help_panel=RUNNING
+            "--tensorboard", metavar=FLAG, help="Also write TensorBoard files into the run.", rich_help_panel=RUNNING
         ),
     ] = False,
     quiet: Quiet = False,
     **changes: Any,
 ) -> None:
-    """Train a classifier on your images and leave a run folder with its weights, figures and report.
+    """Train a classifier on your images and write a run folder with its weights, metrics and report.
 
-    With --minutes everything that is not given by hand is fitted to that time and printed. What was left out of the
-    data and why, the figures of every epoch, and the test accuracy with its interval are told as it goes on.
+    With --minutes, all values that are not given are chosen to fit that time, and printed. During the training it
+    prints which images were left out and why, the metrics of every epoch, and the test accuracy with its interval.
 
-    Ctrl-C ends it, after the step it is in, with everything kept, and prints the command that goes on with it; a second
-    Ctrl-C ends it at once.
+    Ctrl-C stops the training after the current step, saves everything, and prints the command that resumes it; a second
+    Ctrl-C stops it at once.
 
-    Several processes share each batch where torchrun starts it, as in `torchrun --nproc-per-node 4 -m corolla train …`;
-    --batch-size is then that of all of them together, and the run is the one that a single process would have left.
+    Under torchrun, as in `torchrun --nproc-per-node 4 -m corolla train …`, several processes share each batch;
+    --batch-size is the total of all processes, and the run is the same as that of a single process.
     """
     out = out or unnamed(data, resume)
     given = {name: value for name, value in locals().items() if name != "changes"} | changes
@@ -182,7 +180,7 @@ def command(
 
 
 def unnamed(data: str, resume: bool) -> Path:
-    """The run folder where --out names none; of several processes none could know which the others take."""
+    """The run folder without --out; several processes could not agree on one."""
     from corolla.processes import is_distributed
 
     if is_distributed():
@@ -192,22 +190,22 @@ def unnamed(data: str, resume: bool) -> Path:
 
 
 def parse_sizes(text: str) -> tuple[tuple[float, float], ...]:
-    """From `0:0.5,0.3:1` to ((0.0, 0.5), (0.3, 1.0)): from which share of the epochs, which share of the side."""
+    """From `0:0.5,0.3:1` to ((0.0, 0.5), (0.3, 1.0)): from which epoch on (fraction), which fraction of the side."""
     try:
-        return growth_of(
+        return parse_resizing(
             "--progressive-resizing", [[float(number) for number in part.split(":")] for part in text.split(",")]
         )
     except (ValueError, CorollaError):
         raise CorollaError(
-            f"--progressive-resizing is {text!r}; write START:SHARE pairs with rising starts from 0 to below 1 and "
-            f"shares above 0 "
+            f"--progressive-resizing is {text!r}; write START:SCALE pairs with increasing starts from 0 to below 1 and "
+            f"scales above 0 "
             "and up to 1, such as 0:0.5,0.3:0.75,0.65:1"
         ) from None
 
 
 @contextmanager
 def resumable(given: Mapping[str, Any]) -> Iterator[None]:
-    """Within it Ctrl-C and SIGTERM end a training, whose `command` was `given` these values, in one line."""
+    """End a training on Ctrl-C and SIGTERM with one line; `given` are the parameters of its `command`."""
     from corolla.training.stopping import GracefulShutdown
 
     try:
@@ -219,24 +217,24 @@ def resumable(given: Mapping[str, Any]) -> Iterator[None]:
 
 
 def what_is_kept(out: Path, at_once: bool = False) -> str:
-    """What there is of a training that was stopped; `at_once`: without finishing the step it was in."""
-    if "corolla.run" not in sys.modules:  # the libraries were being loaded, and must not be loaded once more
-        return "stopped before anything began"
+    """What is saved of a stopped training; `at_once`: without finishing the current step."""
+    if "corolla.run" not in sys.modules:  # it was importing libraries, and must not import them again
+        return "stopped before anything started"
     from corolla.run import Run
 
     run = Run(out)
     if not run.config_file.is_file():
-        return "stopped before the training began; what it has read and computed is remembered"
+        return "stopped before the training started; what it has read and computed is cached"
     if run.finished():
-        return "stopped and kept"
+        return "stopped and saved"
     if not run.checkpoint.is_file():
-        return "stopped before its first checkpoint; data and recipe are kept"
-    return "stopped at once; its last checkpoint is kept" if at_once else "stopped and kept"
+        return "stopped before its first checkpoint; data and recipe are saved"
+    return "stopped at once; its last checkpoint is saved" if at_once else "stopped and saved"
 
 
 def how_to_resume(given: Mapping[str, Any]) -> str:
-    """The whole command that goes on with a training whose `command` was `given` these values."""
+    """The whole command that resumes a training; `given` are the parameters of its `command`."""
     from corolla.processes import is_distributed
 
     line = shell_line(["corolla", "train", *words_of(command, given, ["resume"]), "--resume"])
-    return f"go on{' by the same launcher' if is_distributed() else ''} with: {line}"
+    return f"resume{' by the same launcher' if is_distributed() else ''} with: {line}"

@@ -1,4 +1,4 @@
-"""`corolla weights`: what there is to fetch, what a checkpoint is, and the same in another library's dialect."""
+"""`corolla weights`: list published weights; describe, convert and publish checkpoints."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -36,7 +36,9 @@ Source = Annotated[
 CheckpointFormat = Literal["timm", "huggingface", "torchvision", "google", "corolla"]
 Heads = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Attention's heads.", show_default="what config.json says, or else 64 wide"),
+    typer.Option(
+        metavar="N", min=1, help="Number of attention heads.", show_default="from config.json, or else 64 channels each"
+    ),
 ]
 
 
@@ -74,9 +76,9 @@ def list_(json: Json = False) -> None:
 
 
 def show(source: Source, heads: Heads = None) -> None:
-    """Print what a checkpoint is: its dialect, architecture, head and what it leaves out.
+    """Describe a checkpoint: its format, architecture, head and what is left out.
 
-    Of a name that `corolla weights list` has, it prints what is published, and fetches nothing.
+    For a name of `corolla weights list`, it prints what is published, and downloads nothing.
     """
     from corolla.progress import progress_for
     from corolla.weights.fetching import cached, found
@@ -85,7 +87,7 @@ def show(source: Source, heads: Heads = None) -> None:
     published = None if at(source).exists() else find(source)
     if published is not None:
         here = cached(published)
-        print_lines(published_lines(published) | {"here": str(here or "not fetched yet")})
+        print_lines(published_lines(published) | {"here": str(here or "not downloaded yet")})
         if here is None:
             return
         print()
@@ -99,7 +101,7 @@ def show(source: Source, heads: Heads = None) -> None:
 
 
 def published_lines(published: "Published") -> dict[str, str]:
-    """What the registry knows."""
+    """The entries of the registry."""
     family = published.family
     lines = {
         "name": published.name,
@@ -108,7 +110,7 @@ def published_lines(published: "Published") -> dict[str, str]:
         "paper": family.paper,
         "parameters": f"{published.parameters:,}",
         "image": f"{published.side} x {published.side} pixels",
-        "prepared": prepared(published.preprocessing),
+        "transform": prepared(published.preprocessing),
     }
     if published.accuracy is not None:
         lines["accuracy"] = f"{published.accuracy:g} % ({family.measured})"
@@ -116,7 +118,7 @@ def published_lines(published: "Published") -> dict[str, str]:
 
 
 def weights_lines(weights: "Weights") -> dict[str, str]:
-    """What a checkpoint holds."""
+    """The contents of a checkpoint."""
     config = weights.config
     rows, columns = config.image_size
     learned = [tensor for name, tensor in weights.tensors.items() if not name.endswith(STATISTICS)]
@@ -130,26 +132,26 @@ def weights_lines(weights: "Weights") -> dict[str, str]:
         if there
     ]
     lines = {
-        "dialect": weights.dialect,
+        "format": weights.dialect,
         "image": f"{columns} x {rows} pixels in patches of {config.patch_size}",
         "blocks": f"{config.depth} of width {config.embed_dim}, {count(config.num_heads, 'head')}, "
         f"MLP {config.mlp_dim} {config.activation}",
         "tokens": ", ".join(tokens) or "patches only",
         **({} if config.rotary == "none" else {"positions": rotary_words(config)}),
-        "head": count(config.num_classes, "class", "classes") if weights.has_head else "none; training gives it one",
+        "head": count(config.num_classes, "class", "classes") if weights.has_head else "none; training adds one",
         "parameters": f"{sum(tensor.numel() for tensor in learned):,}",
     }
     if weights.classes:
         lines["head"] += f": {few(weights.classes, 8)}"
     if weights.preprocessing is not None:
-        lines["prepared"] = prepared(weights.preprocessing)
+        lines["transform"] = prepared(weights.preprocessing)
     if weights.idle:
         lines["left out"] = ", ".join(weights.idle)
     return lines
 
 
 def rotary_words(config: "ViTConfig") -> str:
-    """How its queries and keys are turned, in one line."""
+    """Its rotary position embedding, in one line."""
     where = "from the middle" if config.rotary == "centered" else "counted from the edge"
     if config.rotary_grid is not None:
         where = "counted as {} x {}".format(*config.rotary_grid)
@@ -158,7 +160,7 @@ def rotary_words(config: "ViTConfig") -> str:
 
 
 def prepared(asked: "Preprocessing") -> str:
-    """How images are prepared, in one line."""
+    """The preprocessing, in one line."""
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (asked.mean, asked.std))
     squashed = "; squashed" if asked.crop_mode == "squash" else ""
     return f"mean {mean}; std {std}; {asked.interpolation}; crop {asked.crop_fraction:g}{squashed}"
@@ -172,18 +174,16 @@ def print_lines(lines: dict[str, str]) -> None:
 
 def convert(
     source: Source,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is empty or not there yet.")],
-    to: Annotated[
-        CheckpointFormat, typer.Option(help="The library that reads it; corolla: a copy of a run to give away.")
-    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
+    to: Annotated[CheckpointFormat, typer.Option(help="The library that reads it; corolla: a copy of a run to share.")],
     heads: Heads = None,
     half: Annotated[
-        bool, typer.Option("--half", metavar=FLAG, help="Keep the weights in float16; with --to corolla.")
+        bool, typer.Option("--half", metavar=FLAG, help="Save the weights in float16; only with --to corolla.")
     ] = False,
 ) -> None:
-    """Write a checkpoint for another library; read back and compared before it is called done.
+    """Convert a checkpoint for another library, and verify it by reading it back.
 
-    With --to corolla it is a copy of a run to give away: weights, config, calibration and card, no images.
+    With --to corolla, write a copy of a run to share: weights, config, calibration and card, no images.
     """
     from corolla.atomic import refuse_occupied
     from corolla.progress import progress_for
@@ -203,7 +203,7 @@ def convert(
 
     if to == "corolla":
         difference = f"{pack(run_folder(source), out, half):.1e} of the largest at most"
-        print(f"{out}: read back, its answers differ from those of {source} by {difference}")
+        print(f"{out}: read back, its outputs differ from those of {source} by {difference}")
         return
     with progress_for() as progress:
         weights = load_weights(source, heads=heads, progress=progress)
@@ -212,16 +212,18 @@ def convert(
 
 def push(
     run: RunFolder,
-    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Where to; made if it is not there.")],
-    private: Annotated[bool, typer.Option("--private", metavar=FLAG, help="Make it for your eyes only.")] = False,
+    repository: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME", help="The repository; created if it does not exist.")
+    ],
+    private: Annotated[bool, typer.Option("--private", metavar=FLAG, help="Make the repository private.")] = False,
     to: Annotated[
         Literal["timm", "huggingface"] | None,
-        typer.Option(help="Put it there as that library reads it.", show_default="as corolla reads it"),
+        typer.Option(help="Write it in the format of that library.", show_default="corolla's format"),
     ] = None,
 ) -> None:
-    """Put a run's weights, config, calibration and card on the Hugging Face Hub; `weights show OWNER/NAME` finds it.
+    """Upload a run's weights, config, calibration and card to the Hugging Face Hub; `weights show OWNER/NAME` finds it.
 
-    Nothing else of the run leaves the machine: no image, no list of files. It needs a login, `hf auth login`.
+    Nothing else of the run leaves the machine: no image, no list of files. A login is needed: `hf auth login`.
     """
     from corolla.progress import progress_for
     from corolla.run import find_run
@@ -238,6 +240,6 @@ def push(
     print(address)
 
 
-app = typer.Typer(help="Find weights, look at them, convert and publish them.", no_args_is_help=True, epilog=EXAMPLES)
+app = typer.Typer(help="List, describe, convert and publish weights.", no_args_is_help=True, epilog=EXAMPLES)
 for command in (list_, show, convert, push):
     app.command(command.__name__.rstrip("_"), help=prose(command), epilog=EXAMPLES)(at_home(command))

@@ -1,1 +1,1 @@
-"""What a person reads about a run: curves, image grids, `report.html` and the model card."""
+"""Reports about a run for people: curves, image grids, `report.html` and the model card."""

@@ -1,4 +1,4 @@
-"""The run's README.md: a model card that says what the model is, how good, on what, and what it cannot do.
+"""The run's README.md: a model card with the model, its accuracy, its data and its limitations.
 
 The layout follows the Hugging Face hub's: YAML between two lines of dashes, then Markdown. Class names and whatever
 else comes from data may be hostile, so every value is escaped as Markdown unless the template says that it is YAML or
@@ -25,10 +25,10 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def write_card(run: Run, evaluation: Evaluation | None) -> Path:
-    """Write the run's `README.md`, whole or not at all, and return its path.
+    """Write the run's `README.md`, atomically, and return its path.
 
-    Without an evaluation the card says that there is no figure yet. Raises `CorollaError` if the run's config cannot
-    be read.
+    Without an evaluation, the card says that the run is not evaluated yet. Raises `CorollaError` if the run's config
+    cannot be read.
     """
     config = run.load_config()
     folder = run.folder.absolute().name
@@ -37,7 +37,7 @@ def write_card(run: Run, evaluation: Evaluation | None) -> Path:
     card = environment().get_template("card.md.j2")
     text = card.render(
         name=folder,
-        # The name stands in commands to be copied, so it must need no quoting in any shell.
+        # The name is part of commands to copy, so it must need no quotes in any shell.
         place=folder if PLAIN_NAME.fullmatch(folder) else "RUN",
         config=config,
         begun=began_with(config),
@@ -64,7 +64,7 @@ def write_card(run: Run, evaluation: Evaluation | None) -> Path:
 
 
 def environment() -> Environment:
-    """Jinja that escapes every value as Markdown, with filters for the other places a value may stand in."""
+    """Jinja that escapes every value as Markdown, with filters for YAML and code."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
         autoescape=False,  # that would be HTML's escaping; `finalize` does Markdown's
@@ -80,7 +80,7 @@ def environment() -> Environment:
 
 
 def markdown(value: Any) -> Any:
-    """Text that Markdown shows as it is, on one line, also inside a table; Markup and numbers as they are."""
+    """Text escaped for Markdown, on one line, also inside a table; Markup and numbers unchanged."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     line = " ".join(str(presentable(value)).split())
@@ -89,7 +89,7 @@ def markdown(value: Any) -> Any:
 
 
 def yaml(value: Any) -> Markup:
-    """Text in YAML's double quotes, which are JSON's but for the line breaks that only YAML knows."""
+    """Text in YAML's double quotes, which are those of JSON except for the line breaks that only YAML has."""
     quoted = json.dumps(presentable(value), ensure_ascii=False)
     return Markup(re.sub("[\u2028\u2029\ufeff]", lambda match: f"\\u{ord(match[0]):04x}", quoted))
 

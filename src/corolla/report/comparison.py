@@ -1,7 +1,6 @@
-"""Several runs side by side: who is better, whether that could be luck, and how each learned.
+"""Compares several runs: their accuracy, a test of the differences, and their training curves.
 
-The first run is what the others are held against. Runs go by letters in the drawing, so that no folder's name gets into
-it.
+The others are compared with the first run. The drawing names runs by letters, so that it has no folder's name.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from corolla.report.page import environment
 from corolla.report.sections import Section
 from corolla.run import Config, Run
 
-CLEAR = 0.05  # p-value below which a difference is called one
+CLEAR = 0.05  # p-value below which a difference counts as clear
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +35,24 @@ class Row:
     config: Config
     evaluation: Evaluation
     comparison: Comparison | None = None  # with the first run
-    p_value: float | None = None  # of that comparison, with regard to how many there are (Holm)
+    p_value: float | None = None  # of that comparison, corrected for their number (Holm)
 
     @property
     def name(self) -> str:
-        """What the run's folder is called."""
+        """The name of the run's folder."""
         return self.run.folder.absolute().name
 
     @property
     def verdict(self) -> str:
-        """The comparison in a word."""
+        """The result of the comparison in words."""
         if self.comparison is None or self.p_value is None:
-            return "what the others are held against"
+            return "the reference of the comparison"
         if self.p_value >= CLEAR:
             return "no clear difference"
         return "better" if self.comparison.difference > 0 else "worse"
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """As values for JSON."""
         figures = self.evaluation.to_json()
         return {
             "run": str(self.run.folder),
@@ -69,7 +68,7 @@ class Row:
 
 
 def compare_runs(runs: Sequence[tuple[Run, Evaluation]]) -> list[Row]:
-    """Hold every run against the first one; they must have been asked about the same images, or `CorollaError`."""
+    """Compare every run with the first one; `CorollaError` if they were evaluated on different images."""
     comparisons = [compare(runs[0][1], evaluation) for _, evaluation in runs[1:]]
     p_values = holm([comparison.p_value for comparison in comparisons])
     return [
@@ -81,9 +80,9 @@ def compare_runs(runs: Sequence[tuple[Run, Evaluation]]) -> list[Row]:
 
 
 def write_comparison(rows: Sequence[Row], file: Path) -> None:
-    """Write the comparison as one page that opens anywhere, whole or not at all."""
+    """Write the comparison as one self-contained page, atomically."""
     sections = [Section("accuracy", "Accuracy", {})]
-    if any(len(learning(row.run.history())[0]) > 1 for row in rows):  # single dots are no curves
+    if any(len(learning(row.run.history())[0]) > 1 for row in rows):  # single points are no curves
         drawing = svg(partial(draw, rows=rows), "runs-", size=(8.0, 4.0))
         sections.append(Section("learning", "Learning", {"panels": [(words_of(rows), drawing)]}))
     sections.append(Section("runs", "The runs", {"facts": {row.letter: facts.training(row.config) for row in rows}}))
@@ -92,7 +91,7 @@ def write_comparison(rows: Sequence[Row], file: Path) -> None:
 
 
 def draw(axes: Axes, palette: Palette, rows: Sequence[Row]) -> None:
-    """The validation accuracy of every run over the minutes that it had been training."""
+    """The validation accuracy of every run over its minutes of training."""
     bare(axes, palette, "Validation accuracy", "minutes of training")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None, symbol=f"{words.SPACE}%"))
     lines = []
@@ -109,7 +108,7 @@ def draw(axes: Axes, palette: Palette, rows: Sequence[Row]) -> None:
 
 
 def learning(history: Sequence[Any]) -> tuple[list[float], list[float]]:
-    """Minutes since the beginning, and the validation accuracy then, for the epochs that were validated."""
+    """Minutes since the start and validation accuracy, for the epochs with a validation."""
     rows = [row for row in history if isinstance(row, dict)]
     spent = accumulate((words.number(row.get("seconds")) or 0.0) / 60 for row in rows)
     points = [(minutes, words.number(row.get("val_accuracy"))) for minutes, row in zip(spent, rows, strict=True)]
@@ -118,6 +117,6 @@ def learning(history: Sequence[Any]) -> tuple[list[float], list[float]]:
 
 
 def words_of(rows: Sequence[Row]) -> str:
-    """The drawing in a sentence, for those who do not see it."""
+    """The drawing in a sentence, for screen readers."""
     best = (f"{row.letter} {words.percent(max(learning(row.run.history())[1], default=None))}" for row in rows)
     return f"Validation accuracy over the minutes of training; the best of each run: {', '.join(best)}."

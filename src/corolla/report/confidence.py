@@ -1,4 +1,4 @@
-"""Whether the model's confidence means something: probabilities against what became of them, and answering less."""
+"""Two plots of the model's confidence: a reliability diagram and the accuracy-coverage curve."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from corolla.report.drawing import Palette, bare, legend_above, svg
 
 
 def confidence_svg(bins: Sequence[Bin], before: Sequence[Bin], curve: Selective) -> list[tuple[str, str]]:
-    """Both panels as SVG elements, each with a sentence that says what it shows; `before` may be empty."""
+    """Both panels as SVG elements, each with a sentence that describes it; `before` may be empty."""
     return [
         (reliability_words(bins), svg(partial(draw_reliability, bins=bins, before=before), "reliability-")),
         (selective_words(curve), svg(partial(draw_selective, curve=curve), "selective-")),
@@ -21,15 +21,15 @@ def confidence_svg(bins: Sequence[Bin], before: Sequence[Bin], curve: Selective)
 
 
 def draw_reliability(axes: Axes, palette: Palette, bins: Sequence[Bin], before: Sequence[Bin]) -> None:
-    """Accuracy over confidence; the area of a point is its number of answers, and the diagonal is honesty."""
-    bare(axes, palette, "Said and true", "probability of the answer")
+    """Accuracy over confidence; a point's area is its number of predictions, the diagonal is perfect calibration."""
+    bare(axes, palette, "Reliability", "confidence")
     axes.plot([0, 1], [0, 1], color=palette.line, linewidth=1.5)
     if before:
         axes.plot(*points(before), color=palette.quiet, linewidth=1.5, linestyle=(0, (4, 3)), label="uncalibrated")
     axes.plot(*points(bins), color=palette.accent, linewidth=2, label="calibrated" if before else "accuracy")
     most = max(each.n for each in bins)
     axes.scatter(*points(bins), s=[12 + 130 * each.n / most for each in bins], color=palette.accent, zorder=3)
-    axes.set_ylabel("named right", color=palette.soft, fontsize=9.5)
+    axes.set_ylabel("accuracy", color=palette.soft, fontsize=9.5)
     axes.set_xlim(min(each.low for each in bins), 1.02)
     axes.set_ylim(0, 1.05)
     for axis in (axes.xaxis, axes.yaxis):
@@ -38,10 +38,10 @@ def draw_reliability(axes: Axes, palette: Palette, bins: Sequence[Bin], before: 
 
 
 def draw_selective(axes: Axes, palette: Palette, curve: Selective) -> None:
-    """Accuracy over the share of images that is answered, the surest first."""
-    bare(axes, palette, "Answering only where it is sure", "images that are answered")
+    """Accuracy over the fraction of images that are predicted, the most confident first."""
+    bare(axes, palette, "Selective prediction", "fraction of images predicted")
     axes.plot(curve.share, curve.accuracy, color=palette.accent, linewidth=2)
-    axes.set_ylabel("named right of those", color=palette.soft, fontsize=9.5)
+    axes.set_ylabel("accuracy of these", color=palette.soft, fontsize=9.5)
     axes.set_xlim(0, 1.02)
     axes.set_ylim(max(float(curve.accuracy[curve.share > 0.1].min()) - 0.05, 0.0), 1.005)
     for axis, decimals in ((axes.xaxis, 0), (axes.yaxis, None)):
@@ -49,18 +49,18 @@ def draw_selective(axes: Axes, palette: Palette, curve: Selective) -> None:
 
 
 def points(bins: Sequence[Bin]) -> tuple[list[float], list[float]]:
-    """Where the bins lie."""
+    """Confidence and accuracy of the bins."""
     return [each.confidence for each in bins], [each.accuracy for each in bins]
 
 
 def reliability_words(bins: Sequence[Bin]) -> str:
-    """The first panel in a sentence, for those who do not see it."""
-    told = (f"{words.percent(each.confidence, 0)} said, {words.percent(each.accuracy, 0)} true" for each in bins)
-    return f"Of answers given with a probability, so many were right: {'; '.join(told)}."
+    """The first panel in a sentence, for screen readers."""
+    told = (f"{words.percent(each.accuracy, 0)} at {words.percent(each.confidence, 0)}" for each in bins)
+    return f"Accuracy by confidence: {'; '.join(told)}."
 
 
 def selective_words(curve: Selective) -> str:
-    """The second panel in a sentence, for those who do not see it."""
+    """The second panel in a sentence, for screen readers."""
     shares = ((wanted, curve.share_at(wanted)) for wanted in (0.9, 0.95, 0.99))
-    told = (f"{words.percent(share, 0)} with {words.percent(wanted, 0)} right" for wanted, share in shares)
-    return f"The share of images that could be answered: {', '.join(told)}."
+    told = (f"{words.percent(share, 0)} at an accuracy of {words.percent(wanted, 0)}" for wanted, share in shares)
+    return f"Images that could be predicted: {', '.join(told)}."

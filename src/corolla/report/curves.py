@@ -1,6 +1,6 @@
 """The curves of a training: loss and validation accuracy over the epochs, as a PNG and as SVG for the report.
 
-Both come from the same panels. The SVG names its colors as CSS variables, so the page can turn it dark.
+Both come from the same panels. The colors of the SVG are CSS variables, so that the page supports dark mode.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from corolla.report.drawing import PRINTED, Palette, bare, legend_above, svg
 
 History = Sequence[Mapping[str, Any]]
 MOST = 1e6
-APART = 3.0  # so many times as large, one scale would show the smaller loss as a flat line
+APART = 3.0  # times as large; beyond it, a common scale would show the smaller loss as a flat line
 
 
 def draw_curves(history: History, path: Path) -> None:
-    """Draw both panels side by side into the PNG `path`, whole or not at all.
+    """Draw both panels side by side into the PNG `path`, atomically.
 
-    `history` holds the lines of `metrics.jsonl`; keys that are missing, and values that are no finite numbers, are
-    left out of the drawing.
+    `history` holds the lines of `metrics.jsonl`; missing keys, and values that are no finite numbers, are left
+    out of the drawing.
     """
     figure = Figure(figsize=(11, 4.2), facecolor=PRINTED.card, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12))
     FigureCanvasAgg(figure)
@@ -38,22 +38,22 @@ def draw_curves(history: History, path: Path) -> None:
 
 
 def curves_svg(history: History) -> list[tuple[str, str]]:
-    """The panels as SVG elements to stand in a page, each with a sentence that says what it shows.
+    """The panels as SVG elements for a page, each with a sentence that describes it.
 
-    No text in them comes from anywhere but this file, and colors are `var(--ink)` and so on, after `Palette`.
+    All text in them comes from this file, and colors are `var(--ink)` and so on, after `Palette`.
     """
     panels = [(loss_words(history), draw_loss), (accuracy_words(history), draw_accuracy)]
     return [(said, svg(partial(draw, history=history), f"curve{place}-")) for place, (said, draw) in enumerate(panels)]
 
 
 def draw_loss(axes: Axes, palette: Palette, history: History) -> None:
-    """Training and validation loss, each with a scale of its own where the training's holds a teacher's parts too."""
+    """Training and validation loss, each with its own scale if the training's includes a teacher's parts."""
     prepare(axes, history, palette, "Loss")
     handles = []
     (epochs, values), (val_epochs, val_values) = series(history, "train_loss"), series(history, "val_loss")
     apart = bool(epochs and val_epochs) and min(values) > APART * max(val_values)
     if epochs:
-        place, label = (second_scale(axes, palette), "training, scale at the right") if apart else (axes, "training")
+        place, label = (second_scale(axes, palette), "training, right scale") if apart else (axes, "training")
         handles += draw_line(place, epochs, values, palette.quiet, label)
     if val_epochs:
         handles += draw_line(axes, val_epochs, val_values, palette.accent, "validation")
@@ -77,7 +77,7 @@ def draw_accuracy(axes: Axes, palette: Palette, history: History) -> None:
         value = values[epochs.index(best)]
         axes.plot([best], [value], "o", color=palette.accent, markersize=7, markeredgecolor=palette.card, zorder=4)
         low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.12 * (high - low))  # room for the words above the point
+        axes.set_ylim(low, high + 0.12 * (high - low))  # room for the text above the point
         late = best > (epochs[0] + epochs[-1]) / 2
         axes.annotate(
             f"best: {words.percent(value)}, epoch {best}",
@@ -102,7 +102,7 @@ def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
             axes.axvline(epoch - 0.5, color=palette.line, linewidth=1, zorder=0)
         axes.annotate(
             f"{size:.0f}{words.SPACE}px",
-            (epoch - 0.5 if later else 0, 1),  # the first at the panel's edge, where it meets no figure of the scale
+            (epoch - 0.5 if later else 0, 1),  # the first at the panel's edge, where it overlaps no tick label
             xycoords=("data" if later else "axes fraction", "axes fraction"),
             xytext=(3, 1),
             textcoords="offset points",
@@ -112,7 +112,7 @@ def prepare(axes: Axes, history: History, palette: Palette, title: str) -> None:
 
 
 def second_scale(axes: Axes, palette: Palette) -> Axes:
-    """The same panel with a scale at its right."""
+    """The same panel with a second scale on the right."""
     other: Axes = axes.twinx()
     other.tick_params(colors=palette.soft, labelsize=9.5, length=0, pad=6)
     other.margins(x=0.03, y=0.08)
@@ -135,9 +135,9 @@ def say_empty(axes: Axes, palette: Palette) -> None:
 
 
 def series(history: History, key: str) -> tuple[list[int], list[float]]:
-    """Epochs and values of `key`, in order; of an epoch that was run twice the later one counts.
+    """Epochs and values of `key`, in order; of an epoch that was run twice, the later one counts.
 
-    Values beyond a million are left out: next to them nothing else could be seen.
+    Values beyond a million are left out: they would hide everything else.
     """
     found: dict[int, float] = {}
     for row in history:
@@ -158,12 +158,12 @@ def best_epoch(history: History) -> int | None:
 
 
 def learned(history: History) -> bool:
-    """Whether there is a curve to draw: not of a head alone, whose only row is of epoch 0."""
+    """Whether there is a curve to draw; a fitted head has a single row, of epoch 0."""
     return any(words.number(row.get("epoch")) != 0 for row in history)
 
 
 def loss_words(history: History) -> str:
-    """The loss panel in a sentence, for those who do not see it."""
+    """The loss panel in a sentence, for screen readers."""
     parts = [
         f"{name} loss went from {values[0]:.2f} to {values[-1]:.2f}"
         for key, name in (("train_loss", "training"), ("val_loss", "validation"))
@@ -173,7 +173,7 @@ def loss_words(history: History) -> str:
 
 
 def accuracy_words(history: History) -> str:
-    """The accuracy panel in a sentence, for those who do not see it."""
+    """The accuracy panel in a sentence, for screen readers."""
     epochs, values = series(history, "val_accuracy")
     best = best_epoch(history)
     if best not in epochs:

@@ -1,7 +1,7 @@
-"""What all drawings of the report have in common: their colors, a bare panel, and the way into a page.
+"""The common parts of all drawings: colors, a plain panel, and the export as SVG.
 
-A drawing is a function of axes and palette, so the same one becomes a PNG in printed colors and an SVG whose colors
-are CSS variables, which the page can turn dark.
+A drawing is a function of axes and palette. It becomes a PNG in fixed colors, or an SVG whose colors are CSS variables,
+so that the page supports dark mode.
 """
 
 import io
@@ -25,7 +25,7 @@ class Palette:
     accent: str = "#9c2c68"
     quiet: str = "#8b97a6"  # beside the accent
     card: str = "#ffffff"  # what it is drawn on
-    # Several things side by side; after Okabe & Ito, so that they can be told apart with any eyes.
+    # For several lines; after Okabe & Ito, for readers with any color vision.
     first: str = "#0072b2"
     second: str = "#c25400"
     third: str = "#00805d"
@@ -35,7 +35,7 @@ class Palette:
 
     @property
     def several(self) -> tuple[str, ...]:
-        """The colors for things side by side, in order."""
+        """The colors for several lines, in order."""
         return self.first, self.second, self.third, self.fourth, self.fifth, self.sixth
 
 
@@ -49,8 +49,8 @@ NAMED = Palette(*(f"#0102{place:02x}" for place in range(3, 15)))
 def svg(draw: Drawing, prefix: str, size: tuple[float, float] = (5.4, 3.5)) -> str:
     """One panel of `size` (width and height in inches) as an SVG element whose ids begin with `prefix`.
 
-    Its colors are `var(--ink)` and so on, after `Palette`. Whatever text `draw` puts in stands in the page as markup,
-    so it must be the project's own.
+    Its colors are `var(--ink)` and so on, after `Palette`. Text in the drawing is not escaped in the page, so it must
+    be the project's own.
     """
     figure = Figure(figsize=size, facecolor="none", layout="constrained")
     draw(figure.add_subplot(), NAMED)
@@ -59,13 +59,13 @@ def svg(draw: Drawing, prefix: str, size: tuple[float, float] = (5.4, 3.5)) -> s
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
         figure.savefig(buffer, format="svg", metadata=plain, transparent=True)
     drawn = buffer.getvalue()
-    drawn = drawn[drawn.index("<svg") :]  # a doctype would name an address on the web
+    drawn = drawn[drawn.index("<svg") :]  # a doctype would contain a URL
     drawn = re.sub(r"<style.*?</style>|<metadata.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
     element, inside = drawn.split(">", 1)
     drawn = re.sub(r'\s(?:width|height)="[^"]*"', "", element) + ">" + inside  # the page sizes it
     drawn = re.sub(r'\bid="|(?<=url\()#|(?<=xlink:href=")#', lambda match: match[0] + prefix, drawn)
     drawn = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 inherit", drawn)
-    drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)  # the page's own letters
+    drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)  # the page's own font
     for name, color in asdict(NAMED).items():
         drawn = drawn.replace(color, f"var(--{name})")
     return drawn
@@ -86,13 +86,13 @@ def bare(axes: Axes, palette: Palette, title: str, below: str) -> None:
 
 
 def legend_above(axes: Axes, palette: Palette, handles: Sequence[Artist] | None = None) -> None:
-    """What the lines are, beside the title, where no line of any data can be; those that have a label, if not told."""
+    """A legend beside the title, where it never overlaps the data; by default of the lines with a label."""
     handles = axes.get_legend_handles_labels()[0] if handles is None else list(handles)
     legend = axes.legend(
         handles=handles,
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        borderaxespad=0.9,  # of the letters' height: level with the title, and above what stands on the panel's edge
+        borderaxespad=0.9,  # in font heights: level with the title, and above the annotations on the panel's edge
         ncols=len(handles) or 1,
         columnspacing=1.2,
         frameon=False,

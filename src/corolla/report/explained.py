@@ -1,4 +1,4 @@
-"""What answers rest on, as small images to lie over the thumbnails of a page."""
+"""Explanations as small images, to lie over the thumbnails of a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from corolla.report.thumbnails import Thumbnail, address_of, size_of
 
 
 def explained(classifier: Classifier, paths: Sequence[Path]) -> list[Thumbnail]:
-    """The map of the default method for each answer, or the reason why there is none; in order."""
+    """The attribution map of the default method for each image, or the reason why there is none; in order."""
     size = size_of(classifier.preprocessing)
     found = []
     for _, maps in explain_all(classifier, list(paths), (DEFAULT,)):

@@ -1,6 +1,6 @@
-"""What a run says about itself, ready to be shown; the report and the model card read it here.
+"""The facts about a run as texts, for the report and the model card.
 
-`config.json` may come from anybody, so every value is looked at before it is used and a missing one is left out.
+`config.json` may come from anybody, so every value is checked before use, and missing ones are left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Counts:
 
 
 def counts(config: "Config") -> Counts | None:
-    """The table of images, or None if the run does not say."""
+    """The table of images, or None if the run has none."""
     said = config.data.get("counts")
     if not isinstance(said, dict):
         return None
@@ -58,19 +58,19 @@ def skipped(config: "Config") -> tuple[Skipped, ...]:
 
 
 def notes(config: "Config") -> tuple[str, ...]:
-    """How the data was read, where that was worth a line."""
+    """Notes about how the data was read."""
     said = config.data.get("notes")
     return tuple(map(str, said)) if isinstance(said, list) else ()
 
 
 def source_name(config: "Config") -> str:
-    """The end of the data's place: enough to know it by, and no tour of somebody's disk."""
+    """The end of the data's path: enough to recognize it, without private folders."""
     place = PurePath(str(config.data.get("source", "")).replace("\\", "/"))
     return "/".join(place.parts[-2:] if place.suffix else place.parts[-1:]) or "unknown"
 
 
 def training(config: "Config") -> list[tuple[str, str]]:
-    """Term and text of what was trained, how, on what and for how long."""
+    """Terms and texts of the training: model, recipe, time, hardware and so on."""
     shape, said = config.architecture, config.training
     rows, columns = config.preprocessing.image_size
     best, of = words.whole(said.get("best_epoch")), words.whole(config.recipe.get("epochs"))
@@ -78,20 +78,20 @@ def training(config: "Config") -> list[tuple[str, str]]:
         ("Model", config.model),
         ("Parameters", words.parameters(said.get("parameters"))),
         (
-            "Built of",
+            "Architecture",
             f"{words.count(shape.depth, 'block')} of width {shape.embed_dim}, {words.count(shape.num_heads, 'head')}",
         ),
         (
-            "Looks at",
+            "Input",
             f"{columns}{words.SPACE}×{words.SPACE}{rows} pixels, {words.count(tokens(config), 'patch', 'patches')}",
         ),
         ("Recipe", text(config.recipe.get("name"))),
         ("Trained for", words.duration(said.get("minutes"))),
-        ("Began with", began_with(config) or "random weights"),
+        ("Initial weights", began_with(config) or "random weights"),
         *teacher(said.get("teacher")),
         (
             "Best epoch",
-            "none: only the head was fitted" if of == "0" else best if of == words.NONE else f"{best} of {of}",
+            "none: only a head was fitted" if of == "0" else best if of == words.NONE else f"{best} of {of}",
         ),
         ("Best validation", words.percent(said.get("best_val_accuracy"))),
         ("Hardware", text(said.get("hardware"))),
@@ -106,14 +106,14 @@ def training(config: "Config") -> list[tuple[str, str]]:
 
 
 def tokens(config: "Config") -> int:
-    """How many patches the model reads of one image."""
+    """The number of patches per image."""
     side = config.architecture.patch_size
     rows, columns = config.preprocessing.image_size
     return (rows // side) * (columns // side)
 
 
 def teacher(said: Any) -> list[tuple[str, str]]:
-    """The teacher of a distillation and how it does itself."""
+    """The teacher of a distillation and its accuracy."""
     if not isinstance(said, dict):
         return []
     figures = [
@@ -125,13 +125,13 @@ def teacher(said: Any) -> list[tuple[str, str]]:
 
 
 def verdict(config: "Config") -> str:
-    """What its training said of itself when it had not worked, as a sentence; empty where it had."""
+    """A sentence about a training that failed to learn; empty for any other training."""
     said = config.training.get("verdict")
     return f"{said[0].upper()}{said[1:]}." if isinstance(said, str) and said else ""
 
 
 def recipe(config: "Config") -> list[tuple[str, str]]:
-    """Every value the training ran with; those that had no part in it are left out."""
+    """All values of the recipe, without those that had no effect."""
     said = config.recipe
     trained, taught = words.number(said.get("epochs")) != 0, bool(said.get("teacher"))
     always = {"name", "weights", "teacher"}
@@ -143,18 +143,18 @@ def recipe(config: "Config") -> list[tuple[str, str]]:
 
 
 def numbers_of(mixed: Any) -> str:
-    """The numbers that a training computed in, by what accelerate calls its mixed precision."""
+    """The data type of a training, from accelerate's name of its mixed precision."""
     return {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(mixed, text(mixed))
 
 
 def learning(config: "Config", history: Sequence[Mapping[str, Any]]) -> str:
-    """What must be known to read the curves, or what was done where no epoch was trained; empty if there is nothing."""
+    """A note on how to read the curves, or what was done if no epoch was trained; may be empty."""
     said = config.recipe
     if history and not any(words.number(row.get("epoch")) for row in history):
         return (
-            "No epoch was trained: the pretrained model stayed as it was, and a head was fitted to what it says of "
-            "each image and of its mirror image (logistic regression, its strength chosen on validation). No image "
-            f"was changed at random. Right on validation: {words.percent(history[-1].get('val_accuracy'))}."
+            "No epoch was trained: the pretrained model is unchanged, and a head was fitted to its features of each "
+            "image and of its horizontal flip (logistic regression, its regularization chosen on validation images). "
+            f"No augmentation. Validation accuracy: {words.percent(history[-1].get('val_accuracy'))}."
         )
 
     def value(name: str, otherwise: float) -> float:
@@ -166,7 +166,7 @@ def learning(config: "Config", history: Sequence[Mapping[str, Any]]) -> str:
         for word, happened in (
             ("cropped", value("random_resized_crop_scale", 1.0) < 1),
             ("changed in color and shape", said.get("auto_augment", "none") != "none"),
-            ("partly covered", value("random_erasing_prob", 0.0) > 0),
+            ("partly erased", value("random_erasing_prob", 0.0) > 0),
             ("mixed", value("mixup_cutmix_prob", 0.0) > 0),
         )
         if happened
@@ -174,14 +174,14 @@ def learning(config: "Config", history: Sequence[Mapping[str, Any]]) -> str:
     reasons = []
     if done:
         most = " and ".join(filter(None, [", ".join(done[:-1]), done[-1]]))
-        reasons.append(f"Training images are {most} at random to make them harder")
+        reasons.append(f"Training images are {most} at random (augmentation)")
     if said.get("teacher"):
-        reasons.append("what a teacher says counts in their loss too" if done else "What a teacher says counts too")
-    return f"{', and '.join(reasons)}, so training loss can lie above validation loss." if reasons else ""
+        reasons.append("their loss includes a distillation term" if done else "The loss includes a distillation term")
+    return f"{', and '.join(reasons)}, so training loss can be above validation loss." if reasons else ""
 
 
 def text(value: Any) -> str:
-    """One value of a config in words."""
+    """One value of a config as text."""
     if value is None or value == "":
         return words.NONE
     if isinstance(value, bool):
@@ -200,39 +200,41 @@ def measured_on(evaluation: Evaluation) -> str:
 
 
 def chance(evaluation: Evaluation) -> tuple[str, float]:
-    """The commonest class of these images and its share: what always answering it would score."""
+    """The most frequent class of these images and its fraction: the accuracy of always predicting it."""
     per_class = max(evaluation.per_class, key=lambda figures: figures.n)
     return per_class.label, per_class.n / evaluation.n
 
 
 def elsewhere(config: "Config", evaluation: Evaluation) -> Path | None:
-    """Where the images lay, if they are others than those the model was trained with."""
+    """The folder of the images, if they are not from the data of the training."""
     if evaluation.root is None or evaluation.root.resolve() == Path(str(config.data.get("root", ""))).resolve():
         return None
     return evaluation.root
 
 
 def caveats(evaluation: Evaluation) -> list[str]:
-    """What must be said beside the headline figure so that nobody reads more into it than it holds."""
+    """Warnings beside the accuracy, so that nobody concludes too much from it."""
     said = []
     if evaluation.split == "train":
-        said.append("These are the images it was trained on: the figure says nothing about new ones.")
+        said.append("These are the training images: the accuracy says nothing about new images.")
     elif evaluation.trained_on:
         said.append(
             f"{words.count(evaluation.trained_on, 'of these images was', 'of these images were')} "
-            "trained on: the figure flatters."
+            "trained on: the accuracy is too optimistic."
         )
     if evaluation.split == "val":
-        said.append("These images chose the best epoch, so the figure is a little too kind; the test split's is not.")
+        said.append(
+            "These images chose the best epoch, so the accuracy is slightly optimistic, unlike that of the test split."
+        )
     if evaluation.split == "all":
         said.append("The data had no splits, so all of its images were used.")
     if evaluation.n < FEW:
         low, high = evaluation.interval
         said.append(
-            f"{words.count(evaluation.n, 'image says', 'images say')} little: of many more it may as well name "
-            f"{words.percent(low, 0)} right as {words.percent(high, 0)}."
+            f"{words.count(evaluation.n, 'image says', 'images say')} little: on many more the accuracy may be "
+            f"{words.percent(low, 0)} or {words.percent(high, 0)}."
         )
     absent = [figures.label for figures in evaluation.per_class if figures.n == 0]
     if absent:
-        said.append(f"Not judged, because no image here bears the label: {words.listed(absent, 10)}.")
+        said.append(f"Not evaluated, because no image here has the label: {words.listed(absent, 10)}.")
     return said

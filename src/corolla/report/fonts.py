@@ -1,4 +1,4 @@
-"""Fonts for names in any script, and names made safe to draw with them."""
+"""Fonts for names in any script, and names in characters that they can draw."""
 
 import unicodedata
 from functools import cache
@@ -6,7 +6,7 @@ from functools import cache
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-# Matplotlib brings DejaVu Sans; the others are what systems have for scripts it lacks.
+# Matplotlib includes DejaVu Sans; systems have the others for scripts that it lacks.
 CANDIDATES = (
     "DejaVu Sans",
     "Noto Sans",
@@ -30,7 +30,7 @@ MISSING = "□"
 
 @cache
 def families() -> tuple[str, ...]:
-    """Those of the fonts that this machine has, to be given as `fontfamily`."""
+    """The fonts of this machine, for `fontfamily`."""
     here = set(font_manager.get_font_names())
     return tuple(name for name in CANDIDATES if name in here)
 

@@ -1,4 +1,4 @@
-"""Which answers the report shows with their images, and the tiles that show them."""
+"""Selects the predictions that the report shows with images, and makes their tiles."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -12,33 +12,33 @@ from corolla.preprocessing import Preprocessing
 from corolla.report.explained import explained
 from corolla.report.thumbnails import Thumbnail, thumbnails
 
-SHOWN = 48  # mistakes in the gallery as it opens
-BEHIND_A_CELL = 12  # mistakes that a cell of the confusion matrix can open
-MOST = 240  # mistakes with an image: what keeps the page at a few megabytes
-EXPLAINED = 24  # mistakes that are shown with what they rest on
-RIGHT = 10  # right answers as the gallery opens
-RIGHT_BEHIND = 6  # right answers that a class's cell can open, its most doubtful
+SHOWN = 48  # errors visible at once
+BEHIND_A_CELL = 12  # further errors of a cell of the confusion matrix
+MOST = 240  # errors with an image, for a page of a few megabytes
+EXPLAINED = 24  # errors with an explanation
+RIGHT = 10  # correct predictions visible at once
+RIGHT_BEHIND = 6  # further correct predictions of a class, its least confident
 MOST_RIGHT = 90
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One answer with its image."""
+    """One prediction with its image."""
 
     path: str
-    given: str  # the label of the image
+    given: str  # the true label
     answered: str
-    probability: float  # of the answer
-    cell: tuple[int, int]  # places of the label and of the answer among the classes
+    probability: float  # of the predicted class
+    cell: tuple[int, int]  # numbers of the true and of the predicted class
     image: Thumbnail
-    at_once: bool = True  # False: only once its cell is chosen
-    why: Thumbnail | None = None  # what the answer rests on, to lie over the image
+    at_once: bool = True  # False: visible only after a click on its cell
+    why: Thumbnail | None = None  # the explanation, to lie over the image
 
 
 def mistake_tiles(
     evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing, classifier: Classifier | None = None
 ) -> list[Tile]:
-    """The most confident mistakes, and behind them some of every cell of the confusion matrix, in that order.
+    """The most confident errors, and further ones of every cell of the confusion matrix, the most confident first.
 
     With the classifier that made them, the first few are explained.
     """
@@ -51,7 +51,7 @@ def mistake_tiles(
         if index not in chosen and rank[cell] < BEHIND_A_CELL:
             behind.append((rank[cell], int(index)))
         rank[cell] += 1
-    # Every cell's surest first, so that a page with many classes has something behind as many cells as possible.
+    # Every cell's most confident first, so that with many classes as many cells as possible have images.
     chosen |= dict.fromkeys((index for _, index in sorted(behind, key=lambda b: b[0])[: MOST - len(chosen)]), False)
     made = tiles(evaluation, [int(index) for index in order if index in chosen], chosen, root, preprocessing)
     if classifier is None or root is None:
@@ -61,7 +61,7 @@ def mistake_tiles(
 
 
 def right_tiles(evaluation: Evaluation, root: Path | None, preprocessing: Preprocessing) -> list[Tile]:
-    """A few right answers at even steps from the surest to the most doubtful, and behind them each class's doubtful."""
+    """A few correct predictions in even steps of confidence, and further ones of each class, its least confident."""
     right = np.flatnonzero(evaluation.correct)
     right = right[np.argsort(-evaluation.confidence[right], kind="stable")]
     steps = np.linspace(0, len(right) - 1, min(RIGHT, len(right))).round().astype(int)
@@ -84,7 +84,7 @@ def tiles(
     root: Path | None,
     preprocessing: Preprocessing,
 ) -> list[Tile]:
-    """The tiles of the answers at `indices`, their images read from under `root`."""
+    """The tiles of the predictions at `indices`, with their images from `root`."""
     if root is None:
         images = [Thumbnail(reason="its folder is not known")] * len(indices)
     else:
@@ -105,5 +105,5 @@ def tiles(
 
 
 def cell_of(evaluation: Evaluation, index: int | np.int64) -> tuple[int, int]:
-    """Row and column of an answer in the confusion matrix."""
+    """Row and column of a prediction in the confusion matrix."""
     return int(evaluation.labels[index]), int(evaluation.predicted[index])

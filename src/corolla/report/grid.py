@@ -17,9 +17,9 @@ from corolla.report import words
 from corolla.report.drawing import PRINTED
 from corolla.report.fonts import drawable, families
 
-Tile = tuple[Path | bytes, str, bool | None]  # the image, its title, whether the answer is right
+Tile = tuple[Path | bytes, str, bool | None]  # the image, its title, whether the prediction is correct
 
-MOST = 400  # tiles; beyond that no title could be read and the file would be huge
+MOST = 400  # tiles; with more, titles are not readable and the file is huge
 SIDE = 2.3  # inches of a tile
 DPI = 110
 TITLE = 10.5  # points
@@ -30,9 +30,9 @@ EMPTY = "#f3efec"
 def draw_grid(images: Sequence[Tile], path: Path, columns: int | None = None) -> None:
     """Draw the images, whole and upright, into the PNG `path`, each below its title.
 
-    A title is green with a tick if its answer is right, red with a cross if it is wrong, and plain where that is not
-    known. An image that cannot be read becomes an empty tile with the reason. Of more than 400 images the first
-    400 are drawn and the last line says so. ValueError if there are none.
+    A title is green with a tick if its prediction is correct, red with a cross if it is wrong, and plain if that is not
+    known. An unreadable image becomes an empty tile with the reason. Of more than 400 images the first 400 are drawn,
+    and the last line says so. ValueError if there are none.
     """
     if not images:
         raise ValueError("a grid needs at least one image")
@@ -58,7 +58,7 @@ def draw_grid(images: Sequence[Tile], path: Path, columns: int | None = None) ->
 
 
 def default_columns(n: int) -> int:
-    """Up to five images in one row, more in a shape near a square."""
+    """Up to five images in one row, more in a nearly square grid."""
     return n if n <= 5 else max(4, ceil(sqrt(n)))
 
 
@@ -99,6 +99,6 @@ def square(image: Image.Image, side: int) -> Image.Image:
 
 
 def shortened(text: str) -> list[str]:
-    """The text, then shorter and shorter; it is cut in the middle because the probability stands at the end."""
+    """The text, then shorter and shorter; it is cut in the middle because the probability is at the end."""
     kept = range(min(len(text) - 2, 60), 3, -1)
     return [text, *(f"{text[: (k + 1) // 2].rstrip()}…{text[len(text) - k // 2 :].lstrip()}" for k in kept)]

@@ -1,7 +1,7 @@
-"""`report.html`: one page about a run that opens anywhere, offline, and shows its mistakes.
+"""`report.html`: one self-contained page about a run, with its errors.
 
 Class names, paths and everything else from a run or a folder of images may be hostile. Templates escape every value,
-characters that HTML cannot hold are replaced, and the page forbids itself scripts and requests.
+characters that HTML does not allow are replaced, and the page's CSP forbids scripts and requests.
 """
 
 import re
@@ -22,8 +22,8 @@ from corolla.report.sections import SECTIONS, Material
 from corolla.run import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Control characters, lone surrogates and non-characters have no place in HTML; directional overrides could turn
-# the rest of a line around.
+# Control characters, lone surrogates and non-characters are not allowed in HTML; directional overrides could reverse
+# the rest of a line.
 UNFIT = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
 )
@@ -37,11 +37,11 @@ def write_report(
     classifier: Classifier | None = None,
     file: Path | None = None,
 ) -> Path:
-    """Write the run's `report.html`, or one of another evaluation to `file`, whole or not at all; returns its path.
+    """Write the run's `report.html`, or one of another evaluation to `file`, atomically; returns its path.
 
-    Without an evaluation the page tells of the training alone. Images are looked for where the evaluation found
-    them, or else under the manifest's root; one that is not there becomes a tile with the reason. With the classifier
-    its surest mistakes are explained.
+    Without an evaluation, the page describes only the training. Images are read from the evaluation's root, or else
+    from the manifest's; a missing one becomes a tile with the reason. With the classifier, its most confident errors
+    are explained.
     Raises `CorollaError` if the run's config cannot be read.
     """
     material = Material(run, run.load_config(), evaluation, manifest, robustness, classifier)
@@ -53,7 +53,7 @@ def write_report(
 
 
 def environment(*folders: Path) -> Environment:
-    """Jinja with escaping always on and the filters that the templates use, those in `folders` before the report's."""
+    """Jinja with escaping always on and the templates' filters; templates in `folders` come before the report's."""
     made = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES], encoding="utf-8"),
         autoescape=True,
@@ -69,10 +69,10 @@ def environment(*folders: Path) -> Environment:
 
 
 def presentable(value: Any) -> Any:
-    """Text without the characters that a page cannot hold; anything else as it is."""
+    """Text without the characters that HTML does not allow; anything else unchanged."""
     return UNFIT.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def class_of(cell: tuple[int, int]) -> str:
-    """The CSS class and anchor of a cell of the confusion matrix; it is made of numbers alone."""
+    """The CSS class and anchor of a cell of the confusion matrix; it is made of numbers only."""
     return f"c{cell[0]}-{cell[1]}"

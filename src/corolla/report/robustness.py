@@ -11,7 +11,7 @@ from corolla.report.drawing import Palette, bare, svg
 
 
 def robustness_svg(robustness: Robustness) -> list[tuple[str, str]]:
-    """A panel for each corruption as an SVG element, with a sentence that says what it shows."""
+    """A panel for each corruption as an SVG element, with a sentence that describes it."""
     return [
         (
             panel_words(kind, robustness),
@@ -22,7 +22,7 @@ def robustness_svg(robustness: Robustness) -> list[tuple[str, str]]:
 
 
 def draw(axes: Axes, palette: Palette, kind: Corruption, robustness: Robustness) -> None:
-    """The accuracy from the untouched image to the worst severity, and the untouched one's as a broken line."""
+    """The accuracy by severity, and that without corruption as a dashed line."""
     bare(axes, palette, kind.name, kind.unit)
     clean = robustness.untouched / robustness.n
     places = range(len(kind.strengths) + 1)
@@ -35,6 +35,6 @@ def draw(axes: Axes, palette: Palette, kind: Corruption, robustness: Robustness)
 
 
 def panel_words(kind: Corruption, robustness: Robustness) -> str:
-    """The panel in a sentence, for those who do not see it."""
+    """The panel in a sentence, for screen readers."""
     falls = ", ".join(words.percent(share) for share in robustness.accuracy(kind.name))
-    return f"{kind.name}: accuracy {words.percent(robustness.untouched / robustness.n)} untouched, then {falls}."
+    return f"{kind.name}: accuracy {words.percent(robustness.untouched / robustness.n)} uncorrupted, then {falls}."

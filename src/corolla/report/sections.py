@@ -24,10 +24,10 @@ from corolla.report.gallery import Tile, mistake_tiles, right_tiles
 from corolla.report.robustness import robustness_svg
 from corolla.run import Config, Run
 
-MOST_IN_MATRIX = 30  # classes; a larger matrix cannot be read, so its fullest cells are listed instead
+MOST_IN_MATRIX = 30  # classes; a larger matrix is not readable, so its largest cells are listed instead
 MOST_PAIRS = 40
 MOST_SKIPPED = 500
-SMALLEST_GROUP = 5  # images; the accuracy over fewer says nothing
+SMALLEST_GROUP = 5  # images; the accuracy of fewer means nothing
 MOST_GROUPS = 30
 
 
@@ -40,7 +40,7 @@ class Material:
     evaluation: Evaluation | None
     manifest: Manifest | None
     robustness: Robustness | None = None
-    classifier: Classifier | None = None  # that answered, to explain its mistakes
+    classifier: Classifier | None = None  # that made the predictions, to explain its errors
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
@@ -49,21 +49,21 @@ class Material:
 
     @property
     def root(self) -> Path | None:
-        """Where the evaluated images lie, if that is known."""
+        """The folder of the evaluated images, if it is known."""
         if self.evaluation and self.evaluation.root:
             return self.evaluation.root
         return self.manifest.root if self.manifest else None
 
     @cached_property
     def mistakes(self) -> list[Tile]:
-        """The wrong answers that the page has images of, the most confident first."""
+        """The errors that are shown with images, the most confident first."""
         if self.evaluation is None:
             return []
         return mistake_tiles(self.evaluation, self.root, self.config.preprocessing, self.classifier)
 
     @cached_property
     def right(self) -> list[Tile]:
-        """The right answers that the page has images of, the surest first."""
+        """The correct predictions that are shown with images, the most confident first."""
         return right_tiles(self.evaluation, self.root, self.config.preprocessing) if self.evaluation else []
 
 
@@ -82,7 +82,7 @@ class Section:
 
 
 def headline(material: Material) -> Section:
-    """The one figure, its interval and what to compare it with."""
+    """The accuracy, its interval and a baseline."""
     evaluation = material.evaluation
     values: dict[str, Any] = {
         "best": material.config.training.get("best_val_accuracy"),
@@ -101,7 +101,7 @@ def headline(material: Material) -> Section:
 
 
 def curves(material: Material) -> Section | None:
-    """How it learned."""
+    """The training curves."""
     if not material.history:
         return None
     panels = curves_svg(material.history) if learned(material.history) else []
@@ -133,7 +133,7 @@ def data(material: Material) -> Section | None:
 
 
 def confusion(material: Material) -> Section | None:
-    """Which class was taken for which; cells lead to their images."""
+    """The confusion matrix; its cells are links to their images."""
     evaluation = material.evaluation
     if evaluation is None:
         return None
@@ -159,7 +159,7 @@ def per_class(material: Material) -> Section | None:
 
 
 def confidence(material: Material) -> Section | None:
-    """Whether its probabilities, its sets of classes and its refusals can be believed."""
+    """The calibration of probabilities, the coverage of prediction sets, and the fraction of accepted images."""
     evaluation = material.evaluation
     if evaluation is None:
         return None
@@ -194,27 +194,27 @@ def robustness(material: Material) -> Section | None:
         "mean": measured.mean,
         "untouched": measured.untouched / measured.n,
     }
-    return Section("robustness", "Damaged images", values)
+    return Section("robustness", "Corrupted images", values)
 
 
 def mistakes(material: Material) -> Section | None:
-    """The wrong answers, the most confident first."""
+    """The errors, the most confident first."""
     evaluation = material.evaluation
     if evaluation is None:
         return None
-    return Section("mistakes", "Mistakes", answers(material.mistakes, evaluation, int((~evaluation.correct).sum())))
+    return Section("mistakes", "Errors", answers(material.mistakes, evaluation, int((~evaluation.correct).sum())))
 
 
 def right(material: Material) -> Section | None:
-    """Some right answers, from the surest to the most doubtful."""
+    """Some correct predictions, from the most to the least confident."""
     evaluation = material.evaluation
     if evaluation is None or not evaluation.correct.any():
         return None
-    return Section("right", "Right answers", answers(material.right, evaluation, int(evaluation.correct.sum())))
+    return Section("right", "Correct predictions", answers(material.right, evaluation, int(evaluation.correct.sum())))
 
 
 def answers(tiles: list[Tile], evaluation: Evaluation, in_all: int) -> dict[str, Any]:
-    """What a gallery shows: its tiles, those there at once, and how many of each cell's images it holds."""
+    """The values of a gallery: its tiles, how many are visible at once, and the number of images of each cell."""
     shown = Counter(tile.cell for tile in tiles)
     return {
         "tiles": tiles,

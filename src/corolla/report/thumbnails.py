@@ -1,4 +1,4 @@
-"""Small JPEGs of images, cropped as the model sees them, to stand inside a page."""
+"""Small JPEGs of images, cropped as for the model, to embed in a page."""
 
 import base64
 import io
@@ -12,13 +12,13 @@ from PIL import Image
 from corolla.data.decoding import ImageError, read_image
 from corolla.preprocessing import Preprocessing
 
-SIDE = 208  # pixels of the shorter side: a tile of the gallery on a sharp screen
+SIDE = 208  # pixels of the shorter side: a tile of the gallery on a high-resolution screen
 QUALITY = 78
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A `data:` address of a JPEG, or the reason why there is no image."""
+    """A `data:` URL of a JPEG, or the reason why there is no image."""
 
     address: str = ""
     width: int = SIDE
@@ -27,7 +27,7 @@ class Thumbnail:
 
 
 def thumbnails(paths: Sequence[Path], preprocessing: Preprocessing) -> list[Thumbnail]:
-    """One for each path, made in threads; what cannot be read gets its reason."""
+    """One for each path, made in threads; an unreadable image gets its reason."""
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(lambda path: thumbnail(path, preprocessing), paths))
 
@@ -51,7 +51,7 @@ def size_of(preprocessing: Preprocessing) -> tuple[int, int]:
 
 
 def address_of(image: Image.Image) -> str:
-    """The image itself as an address, in JPEG."""
+    """The image as a `data:` URL of a JPEG."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

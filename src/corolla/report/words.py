@@ -1,4 +1,4 @@
-"""How figures are written in the report and in the card, so that both write them alike."""
+"""Number formats of the report and the model card."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -6,12 +6,12 @@ from typing import Any
 
 from corolla import text
 
-SPACE = "\u00a0"  # between a figure and its unit, where a line must not break
+SPACE = "\u00a0"  # between a number and its unit, where a line must not break
 NONE = "–"
 
 
 def number(value: Any) -> float | None:
-    """The value if it is a finite number, else None: a run's files may hold anything."""
+    """The value if it is a finite number, else None: a run's files may have any content."""
     fits = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     return float(value) if fits else None
 
@@ -28,7 +28,7 @@ def interval(ends: Sequence[float], digits: int = 1) -> str:
 
 
 def points(difference: Any) -> str:
-    """A difference of two shares, 0.0123, as `+1.2` percent points."""
+    """A difference of two fractions, 0.0123, as `+1.2` percentage points."""
     value = number(difference)
     return NONE if value is None else f"{100 * value:+.1f}"
 

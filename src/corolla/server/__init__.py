@@ -1,6 +1,6 @@
-"""`corolla serve`: a run's answers over HTTP, and the page that asks for them.
+"""`corolla serve`: predictions of a run over HTTP, and a page that requests them.
 
-`running` starts and stops it, `app` has the routes, `guards` and `observing` stand before them, `reading` turns a
-request into images, `batching` has them answered together, and `model` is what is served. Requests are taken to be
-hostile.
+`running` starts and stops the server, `app` has the routes, `guards` and `observing` are its middleware, `reading`
+turns a request into images, `batching` predicts them in batches, and `model` is what is served.
+Any request may be hostile.
 """

@@ -1,4 +1,4 @@
-"""From the images of one request to its answers: decoded in threads, computed with those of others, explained."""
+"""From the images of one request to its response: decoded in threads, predicted in shared batches, explained."""
 
 import asyncio
 import base64
@@ -23,7 +23,7 @@ Answered = tuple[DecodedImage, ModelOutput]
 
 
 class Answering:
-    """Answers the requests of one server."""
+    """Responds to the requests of one server."""
 
     def __init__(self, served: Served, batcher: Batcher, metrics: Metrics) -> None:
         self.served = served
@@ -31,10 +31,10 @@ class Answering:
         self.metrics = metrics
 
     async def answer(self, named: Sequence[Named], options: Options) -> dict[str, Any]:
-        """The answers as `schemas.PredictResponse`, in order.
+        """The predictions as `schemas.PredictResponse`, in order.
 
-        `ApiError` with 422 where no image can be read, or where something is asked for that the model cannot do, with
-        429 where the queue is full, and with 504 where the answer takes too long.
+        `ApiError` with 422 if no image can be read, or the model does not support an option, with 429 if the queue is
+        full, and with 504 if the prediction takes too long.
         """
         self.check(options)
         limits = self.batcher.limits
@@ -42,7 +42,7 @@ class Answering:
             try:
                 predictions = await asyncio.wait_for(self.predict(named, options), limits.answer)
             except asyncio.TimeoutError:
-                raise ApiError(504, f"there was no answer within {limits.answer:g} s; ask again later") from None
+                raise ApiError(504, f"the prediction took longer than {limits.answer:g} s; retry later") from None
         if all("error" in prediction for prediction in predictions):
             first = predictions[0]
             only = "" if len(predictions) == 1 else f"none of the {len(predictions)} images can be read; "
@@ -50,9 +50,9 @@ class Answering:
         return {"model": self.served.facts.name, "predictions": predictions}
 
     def check(self, options: Options) -> None:
-        """`ApiError` for what this model cannot do, before anything is computed."""
+        """`ApiError` for options that this model does not support, before anything is computed."""
         if options.explain and self.served.explain is None:
-            raise ApiError(422, "explain: this model cannot explain its answers")
+            raise ApiError(422, "explain: this model cannot explain its predictions")
         try:
             self.served.predictor.check_coverage(options.coverage)
         except CorollaError as error:
@@ -76,13 +76,13 @@ class Answering:
         return predictions
 
     async def one(self, named: Named) -> Answered | ImageError:
-        """What the model says of one image, or why it cannot be read."""
+        """The model's output for one image, or why it cannot be read."""
         most, preprocessing = self.batcher.limits.pixels, self.served.predictor.preprocessing
         seen = await self.batcher.prepare(partial(see, named.content, preprocessing, most))
         return seen if isinstance(seen, ImageError) else (seen, await self.batcher.infer(seen.pixels))
 
     async def explain(self, seen: Sequence[DecodedImage]) -> list[dict[str, Any]]:
-        """An object for each image, as `schemas.Explanation`; a few together, so that batches come between."""
+        """An object for each image, as `schemas.Explanation`; in small parts, so that batches run in between."""
         found = []
         for start in range(0, len(seen), EXPLAINED_TOGETHER):
             part = seen[start : start + EXPLAINED_TOGETHER]
@@ -90,7 +90,7 @@ class Answering:
         return found
 
     def heats(self, seen: Sequence[DecodedImage]) -> list[dict[str, Any]]:
-        """The same, computed here and now."""
+        """The same, computed in this thread."""
         assert self.served.explain is not None
         maps = self.served.explain(np.stack([each.pixels for each in seen]))
         return [

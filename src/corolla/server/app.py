@@ -1,4 +1,4 @@
-"""The routes: the API under /v1, what a machine asks about the server, and the page."""
+"""The routes: the API under /v1, monitoring, and the page."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ from corolla.server.reading import FILES, read_request
 from corolla.server.schemas import Failure, Model, Options, PredictRequest, PredictResponse, State
 
 PAGE = Path(__file__).parent / "page"
-# The report needs no script; whoever wrote the run gets no further than its own page.
+# The report needs no script; a hostile run can affect only its own page.
 REPORT_SECURITY = (
     "sandbox allow-popups; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
@@ -33,23 +33,23 @@ REPORT_SECURITY = (
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Failure, "description": why}
     for status, why in {
-        400: "The form cannot be read.",
-        401: "A token is needed.",
+        400: "The form is invalid.",
+        401: "The token is missing or wrong.",
         408: "The request did not arrive in time.",
-        413: "The request holds too much.",
-        415: "A content type or coding that is not taken.",
-        421: "The server does not answer under this name.",
-        422: "Something in the request is wrong, or no image in it can be read.",
-        429: "The server is busy; Retry-After says when to ask again.",
-        504: "There was no answer in time.",
+        413: "The request is too large.",
+        415: "The content type or encoding is not supported.",
+        421: "The server does not accept this host name.",
+        422: "The request is invalid, or none of its images can be read.",
+        429: "The server is busy; Retry-After says when to retry.",
+        504: "The prediction took too long.",
     }.items()
 }
-WHOLE = {"schema": {"type": "string", "format": "binary", "description": "The bytes of one image, and nothing else."}}
+WHOLE = {"schema": {"type": "string", "format": "binary", "description": "The bytes of one image."}}
 
 
 def as_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """An option as it is given in the address."""
-    kinds = [kind for kind in schema.get("anyOf", []) if kind["type"] != "null"]  # an address has no null
+    """An option as a query parameter."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind["type"] != "null"]  # a query has no null
     about = {key: value for key, value in schema.items() if key not in ("anyOf", "description")}
     said = {"schema": about | (kinds[0] if kinds else {}), "description": schema["description"]}
     return {"name": name, "in": "query", "required": False} | said
@@ -70,7 +70,7 @@ ASKED = {
                             "type": "array",
                             "minItems": 1,
                             "items": {"type": "string", "format": "binary"},
-                            "description": "The images. Any other name will do for a part that is an image.",
+                            "description": "The images. For a part that is an image, any other field name works, too.",
                         }
                     }
                     | Options.model_json_schema()["properties"],
@@ -93,8 +93,8 @@ def create_app(
 ) -> FastAPI:
     """The ASGI application that serves `served`.
 
-    With a `token`, the API, the figures and the report need it as a bearer token; `hosts` are the names it answers
-    under, all of them if it is None.
+    With a `token`, the API, the metrics and the report require it as a bearer token; `hosts` are the accepted host
+    names, None for all.
     """
     limits = limits or Limits()
     metrics = Metrics(served.facts.name)
@@ -109,11 +109,11 @@ def create_app(
 
     app = FastAPI(
         title="corolla",
-        description=f"Asks the image classifier {served.facts.name} about images.",
+        description=f"Predictions of the image classifier {served.facts.name}.",
         version=__version__,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
-        openapi_url=None,  # it has a route of ours, so that it is counted as such
+        openapi_url=None,  # a route of ours counts it as such
         lifespan=lifespan,
         exception_handlers={ApiError: tell_refused, HTTPException: tell_http},
     )
@@ -127,7 +127,7 @@ def create_app(
 
 
 def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) -> None:
-    """What is asked about images, and about the model."""
+    """The routes for images and for the model."""
     said = describe(served, limits)
 
     @app.post(
@@ -142,23 +142,23 @@ def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) 
         tags=["images"],
     )
     async def predict(request: Request) -> dict[str, Any]:
-        """Name the class of each image.
+        """Predict the class of each image.
 
-        Answers are in the order of the images. One that cannot be read has an `error` instead of an answer; where no
-        image of the request can be read, the status is 422.
+        Predictions are in the order of the images. An unreadable image has an `error` instead; if no image of the
+        request can be read, the status is 422.
 
-        Images come in a form, in JSON, or one as the whole body with the content type `image/jpeg`, another of
-        images, `application/octet-stream` or none; base64 and data URLs will do for any of them. Options are fields
-        beside the images, or parameters of the address.
+        Images are sent in a form, in JSON, or one as the whole body with the content type `image/jpeg`, another type
+        of images, `application/octet-stream` or none; all of them may also be base64 or data URLs. Options are fields
+        beside the images, or query parameters.
         """
-        answering.batcher.refuse_if_full()  # before its images are taken in
+        answering.batcher.refuse_if_full()  # before its images are read
         named, options = await read_request(request, limits)
         request.state.images = len(named)
         return await answering.answer(named, options)
 
     @app.get("/v1/model", responses={401: REFUSALS[401]}, tags=["model"])
     async def model() -> Model:
-        """What is served: its classes, how accurate it is and how that is known, and what a request may hold."""
+        """The served model: its classes, its accuracy and how that was measured, and the limits of a request."""
         return said
 
     if served.file is not None:
@@ -166,7 +166,7 @@ def add_api(app: FastAPI, served: Served, limits: Limits, answering: Answering) 
 
         @app.get("/v1/model/file", response_class=FileResponse, responses={401: REFUSALS[401]}, tags=["model"])
         async def file() -> FileResponse:
-            """The exported file, for a browser or another machine to answer by itself."""
+            """The exported file, for predictions in a browser or on another machine."""
             return FileResponse(content, media_type="application/octet-stream", filename=content.name)
 
 
@@ -201,16 +201,16 @@ def on_device(served: Served) -> dict[str, Any] | None:
 
 
 def add_ops_routes(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
-    """What programs ask that look after the server."""
+    """The routes for monitoring."""
 
     @app.get("/healthz", tags=["server"])
     async def healthz() -> State:
-        """Whether the process lives."""
+        """Whether the process is alive."""
         return State(status="alive")
 
-    @app.get("/readyz", responses={503: {"model": Failure, "description": "It cannot answer."}}, tags=["server"])
+    @app.get("/readyz", responses={503: {"model": Failure, "description": "It cannot predict."}}, tags=["server"])
     async def readyz() -> State:
-        """Whether it can answer about images."""
+        """Whether the server can predict."""
         if not batcher.works:
             raise ApiError(503, "the server is starting or stopping")
         return State(status="ready")
@@ -243,7 +243,7 @@ def add_page(app: FastAPI, served: Served) -> None:
 
     show("/", PAGE / "index.html")
     show("/docs", PAGE / "docs.html")
-    for file in sorted(PAGE.iterdir()):  # so no path of a request is ever looked for on the disk
+    for file in sorted(PAGE.iterdir()):  # so no path of a request is ever looked up on the disk
         if file.is_file() and file.suffix != ".html":
             show(f"/page/{file.name}", file)
     for file in sorted((PAGE / "ort").iterdir()):

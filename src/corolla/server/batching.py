@@ -1,8 +1,8 @@
 """From single images to batches: a bounded queue, and the threads that decode and compute.
 
-Images of different requests go through the model together. A worker that is free takes what waits, `batch` at most;
-it waits a few milliseconds for more only while some are being decoded, so an image that comes alone is never
-held up. What does not fit into the queue is refused at once rather than answered too late.
+Images of different requests share batches. A free worker takes all waiting images, `batch` at most; it waits a few
+milliseconds for more only while some are being decoded, so a single image is never delayed. Images that do not fit
+into the queue are refused at once rather than predicted too late.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from corolla.server.limits import Limits
 from corolla.server.metrics import Metrics
 from corolla.text import count
 
-PACE = 0.1  # weight of the newest batch in the running mean of seconds an image
-LONGEST_WAIT = 60  # seconds that anybody is asked to come back after
+PACE = 0.1  # weight of the newest batch in the running mean of seconds per image
+LONGEST_WAIT = 60  # the largest Retry-After, in seconds
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """One preprocessed image (H, W, 3) and where its reply is awaited."""
+    """One preprocessed image (H, W, 3) and the future of its output."""
 
     pixels: NDArray[np.uint8]
     output: asyncio.Future[ModelOutput]
 
 
 class Batcher:
-    """Everything between a request's bytes and its replies; all but `compute` runs in one event loop."""
+    """Everything between a request's bytes and its outputs; all but `compute` runs in one event loop."""
 
     def __init__(self, predictor: Predictor, limits: Limits, metrics: Metrics) -> None:
         self.predictor = predictor
@@ -46,7 +46,7 @@ class Batcher:
         self.metrics = metrics
         self.waiting: deque[Waiting] = deque()
         self.arrived = asyncio.Event()
-        self.held = 0  # images admitted and not yet answered
+        self.held = 0  # images admitted and not yet finished
         self.preparing = 0  # images being decoded
         self.pace = 0.0  # seconds that an image takes
         self.decoding = ThreadPoolExecutor(limits.decoders, "decode")
@@ -54,11 +54,11 @@ class Batcher:
         self.workers: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Let the workers wait for images."""
+        """Start the workers."""
         self.workers = [asyncio.create_task(self.work()) for _ in range(self.limits.workers)]
 
     async def stop(self) -> None:
-        """End the workers; the server has answered all it held by then."""
+        """Stop the workers; by then all admitted images are finished."""
         for worker in self.workers:
             worker.cancel()
         await asyncio.gather(*self.workers, return_exceptions=True)
@@ -67,12 +67,12 @@ class Batcher:
 
     @property
     def works(self) -> bool:
-        """Whether every worker is there to answer."""
+        """Whether every worker is running."""
         return bool(self.workers) and not any(worker.done() for worker in self.workers)
 
     @contextmanager
     def admitted(self, images: int) -> Iterator[None]:
-        """Within it so many images count as held; `ApiError` with 429 where there is no room for them."""
+        """Count these images as held within it; `ApiError` with 429 if there is no room for them."""
         self.refuse_if_full(images)
         self.held += images
         self.metrics.held.set(self.held)
@@ -83,12 +83,12 @@ class Batcher:
             self.metrics.held.set(self.held)
 
     def refuse_if_full(self, images: int = 1) -> None:
-        """`ApiError` with 429 and when to come back, where so many images would not fit."""
+        """`ApiError` with 429 and a time to retry, if so many images would not fit."""
         if self.held + images > self.limits.queue:
             seconds = min(max(ceil(self.held * self.pace), 1), LONGEST_WAIT)
             raise ApiError(
                 429,
-                f"the server is busy with {count(self.held, 'image')}; ask again in {seconds} s",
+                f"the server is busy with {count(self.held, 'image')}; retry in {seconds} s",
                 {"Retry-After": str(seconds)},
             )
 
@@ -102,25 +102,25 @@ class Batcher:
             self.arrived.set()  # there may be nothing left to wait for
 
     async def infer(self, pixels: NDArray[np.uint8]) -> ModelOutput:
-        """What the model says of one preprocessed image (H, W, 3), computed together with others that wait."""
+        """The model's output for one preprocessed image (H, W, 3), computed in a batch with others that wait."""
         waiting = Waiting(pixels, asyncio.get_running_loop().create_future())
         self.waiting.append(waiting)
         self.arrived.set()
         return await waiting.output
 
     async def between_batches(self, compute: Callable[[], T]) -> T:
-        """Call `compute` in a thread that batches are computed in, so that both never take more than their share."""
+        """Call `compute` in a thread for batches, so that both together use no more threads."""
         return await in_thread(self.computing, compute)
 
     async def work(self) -> None:
-        """Answer batch after batch until cancelled."""
+        """Compute batch after batch until cancelled."""
         while True:
             batch = [waiting for waiting in await self.next_batch() if not waiting.output.done()]
             if not batch:
-                continue  # whoever asked has given up
+                continue  # the client has disconnected, or the time is over
             try:
                 outputs = await in_thread(self.computing, lambda batch=batch: self.compute(batch))  # type: ignore[misc]
-            except Exception as error:  # told in each answer; the worker lives on
+            except Exception as error:  # reported in each response; the worker continues
                 for waiting in batch:
                     if not waiting.output.done():
                         waiting.output.set_exception(error)
@@ -130,7 +130,7 @@ class Batcher:
                     waiting.output.set_result(output)
 
     async def next_batch(self) -> list[Waiting]:
-        """The images that wait, or the first that comes, with what is ready a few milliseconds later."""
+        """The waiting images, or the next one, with those that are ready a few milliseconds later."""
         while not self.waiting:
             await self.news()
         until = time.monotonic() + self.limits.linger
@@ -142,12 +142,12 @@ class Batcher:
         return [self.waiting.popleft() for _ in range(min(self.limits.batch, len(self.waiting)))]
 
     async def news(self) -> None:
-        """Wait until an image is ready to be computed, or will not be."""
+        """Wait until an image is ready, or its decoding has failed."""
         self.arrived.clear()
         await self.arrived.wait()
 
     def compute(self, batch: Sequence[Waiting]) -> list[ModelOutput]:
-        """The replies to a batch, in its order; runs in a thread."""
+        """The outputs of a batch, in its order; runs in a thread."""
         begun = time.perf_counter()
         outputs = self.predictor.infer(np.stack([waiting.pixels for waiting in batch]))
         seconds = time.perf_counter() - begun

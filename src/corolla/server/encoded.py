@@ -1,4 +1,4 @@
-"""The bytes of an image that came as text: base64 in the spellings of common tools, alone or in a data URL."""
+"""Decodes an image that was sent as text: base64 as common tools write it, alone or in a data URL."""
 
 import base64
 import re
@@ -8,9 +8,9 @@ from corolla.data.decoding import ImageError, begins_as_image
 from corolla.text import one_line
 
 SPACE = b" \t\r\n\f\v"
-STANDARD = bytes.maketrans(b"-_", b"+/")  # from the alphabet that is safe in addresses
+STANDARD = bytes.maketrans(b"-_", b"+/")  # from the URL-safe alphabet
 DATA_URL = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)
-PYTHON_BYTES = re.compile(r"b(['\"])([^'\"]*)\1")  # what str() makes of bytes
+PYTHON_BYTES = re.compile(r"b(['\"])([^'\"]*)\1")  # str() of bytes
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 FILE_NAME = re.compile(r"[^\r\n]{0,250}\.[A-Za-z]{2,4}")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
@@ -19,9 +19,9 @@ QUOTED = 40  # characters of what was sent that a reason quotes
 
 
 def decoded(text: str) -> bytes | ImageError:
-    """The bytes that base64 or a data URL holds, or in a few words why it holds none.
+    """The bytes in base64 or a data URL, or in a few words why there are none.
 
-    Either alphabet will do, with or without padding and line breaks, and so will a data URL that is percent-encoded.
+    Accepts both alphabets, with or without padding and line breaks, and percent-encoded data URLs.
     """
     text = text.strip()
     if found := PYTHON_BYTES.fullmatch(text):
@@ -34,19 +34,19 @@ def decoded(text: str) -> bytes | ImageError:
     if not text:
         return ImageError("it is empty")
     if ADDRESS.match(text):
-        return ImageError(f"it is an address, {quoted(text)}, and this server fetches nothing; send the bytes")
+        return ImageError(f"it is an address, {quoted(text)}, and this server downloads nothing; send the bytes")
     if FILE_NAME.fullmatch(text):
         return ImageError(f"it is a file's name, {quoted(text)}, not its bytes")
     plain = text.encode("ascii", "replace").translate(STANDARD, SPACE).rstrip(b"=")
     if wrong := NOT_BASE64.search(plain):
         return ImageError(f"it is not base64: {wrong[0].decode()!r} is none of its characters, in {quoted(text)}")
     if len(plain) % 4 == 1:
-        return ImageError(f"it is not base64: {len(plain):,} characters hold no whole number of bytes; it was cut off")
+        return ImageError(f"it is not base64: {len(plain):,} characters are no whole number of bytes; it was cut off")
     return base64.b64decode(plain + b"=" * (-len(plain) % 4))
 
 
 def image_in(content: bytes) -> bytes | None:
-    """The bytes of an image, sent as they are or as text; None where these are neither by their beginning."""
+    """The bytes of an image, sent directly or as text; None if their beginning is neither."""
     if begins_as_image(content):
         return content
     if not is_text(content):
@@ -56,7 +56,7 @@ def image_in(content: bytes) -> bytes | None:
 
 
 def is_text(content: bytes) -> bool:
-    """Whether these bytes are ASCII without control characters, as base64 is and no compressed image."""
+    """Whether these bytes are ASCII without control characters, like base64 and unlike compressed images."""
     return content.isascii() and not CONTROL.search(content)
 
 

@@ -1,4 +1,4 @@
-"""Every answer that is no answer has one shape: a status and `{"error": "one line"}`."""
+"""Every error has the same form: a status and `{"error": "one line"}`."""
 
 from difflib import get_close_matches
 from http import HTTPStatus
@@ -12,13 +12,13 @@ from corolla.server.schemas import Options
 from corolla.text import one_line
 
 LONGEST = 300  # characters of a reason; it may quote what was sent
-QUOTED = 60  # characters of what was sent that it quotes at once
+QUOTED = 60  # characters of one quotation of what was sent
 OPTIONS = tuple(Options.model_fields)
 EXAMPLE = 'send {"images": ["BASE64"], "top": 3}'
 
 
 class ApiError(Exception):
-    """A request that is not answered as asked: the status, the reason in one line, and headers if there are any."""
+    """The refusal of a request: the status, the reason in one line, and optional headers."""
 
     def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class ApiError(Exception):
         self.headers = headers
 
     def response(self) -> JSONResponse:
-        """The answer to send."""
+        """The response to send."""
         return JSONResponse({"error": one_line(self.reason)[:LONGEST]}, self.status, self.headers)
 
 
@@ -55,7 +55,7 @@ async def tell_http(request: Request, error: Exception) -> JSONResponse:
 
 
 def first_fault(error: ValidationError) -> str:
-    """The first thing that pydantic found wrong: where, what was sent, and what is expected."""
+    """The first error that pydantic found: where, what was sent, and what is expected."""
     fault = error.errors(include_url=False, include_context=False)[0]
     where = shortened(".".join(str(part) for part in fault["loc"]))
     kind, said = fault["type"], str(fault["msg"])
@@ -74,11 +74,11 @@ def first_fault(error: ValidationError) -> str:
 
 
 def instead(name: str) -> str:
-    """The options that there are, and the one that was meant if one is near."""
+    """The closest option, or else all options."""
     near = get_close_matches(name.lower(), OPTIONS, 1)
     return f"; {near[0]} is one" if near else f"; there are {', '.join(OPTIONS[:-1])} and {OPTIONS[-1]}"
 
 
 def shortened(text: str) -> str:
-    """What was sent as a reason quotes it."""
+    """What was sent, shortened for a quotation."""
     return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"

@@ -1,6 +1,6 @@
-"""The parts of a form as tools send them, with names in every spelling.
+"""Parses the parts of a form as common tools send them, with names in every encoding.
 
-They are kept in memory, for the body is bounded: a server whose file system is for reading only takes them too.
+They stay in memory, since the body is limited, so that a server with a read-only file system works, too.
 """
 
 import base64
@@ -20,7 +20,7 @@ from starlette.requests import Request
 from corolla.server.encoded import described, quoted
 from corolla.server.failures import ApiError
 
-# Without any handler Python prints a library's log to the terminal, and this one quotes what was sent.
+# Without a handler, Python prints a library's log to the terminal, and this one quotes requests.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 EXAMPLE = "with curl: -F files=@photo.jpg"
@@ -31,18 +31,16 @@ class Part:
     """One part of a form."""
 
     field: str
-    file: str | None  # its file name, "" where it is given and empty, None where there is none
-    kind: str  # its content type in small letters, "" where it has none
+    file: str | None  # its file name, "" if it is empty, None if there is none
+    kind: str  # its content type in lower case, "" if there is none
     content: bytes
 
 
 async def read_parts(request: Request, most: int) -> list[Part]:
-    """The parts of a `multipart/form-data` request, at most so many; `ApiError` where it is no form or has more."""
+    """The parts of a `multipart/form-data` request, at most `most`; `ApiError` if it is invalid or has more."""
     boundary = parameters("Content-Type", request.headers["content-type"]).get("boundary", "")
     if not boundary:
-        raise ApiError(
-            400, "Content-Type says multipart/form-data without a boundary; leave that header to what writes the form"
-        )
+        raise ApiError(400, "Content-Type says multipart/form-data without a boundary; let the client set this header")
     reading = Reading(most)
     beginning = b""
     try:
@@ -61,7 +59,7 @@ async def read_parts(request: Request, most: int) -> list[Part]:
 
 @dataclass
 class Reading:
-    """What the parser calls while the bytes arrive."""
+    """The callbacks of the parser."""
 
     most: int
     parts: list[Part] = field(default_factory=list)
@@ -72,7 +70,7 @@ class Reading:
     content: bytearray = field(default_factory=bytearray)
 
     def callbacks(self) -> Any:
-        """By the parser's names."""
+        """The callbacks by the parser's names."""
         return {
             "on_part_begin": self.begin,
             "on_header_field": lambda data, start, end: self.name.extend(data[start:end]),
@@ -84,7 +82,7 @@ class Reading:
 
     @property
     def place(self) -> str:
-        """Where it is, in the sender's words."""
+        """The current place in the form, for an error message."""
         if self.open:
             return f"part {len(self.parts) + 1}"
         return f"part {len(self.parts)}, {quoted(self.parts[-1].field)}" if self.parts else "its beginning"
@@ -115,7 +113,7 @@ class Reading:
 
 
 def transferred(content: bytes, coding: str, place: str) -> bytes:
-    """The bytes of a part that says how it was coded for mail."""
+    """The bytes of a part with a Content-Transfer-Encoding."""
     coding = coding.lower()
     if coding in ("", "binary", "8bit", "7bit"):
         return content
@@ -127,12 +125,12 @@ def transferred(content: bytes, coding: str, place: str) -> bytes:
         except binascii.Error as error:
             raise ApiError(422, f"{place} says Content-Transfer-Encoding: base64 and is not: {error}") from None
     raise ApiError(
-        422, f"{place} says Content-Transfer-Encoding: {coding}, which is not taken; send its bytes as they are"
+        422, f"{place} says Content-Transfer-Encoding: {coding}, which is not supported; send its plain bytes"
     )
 
 
 def parameters(header: str, value: str) -> dict[str, str]:
-    """The parameters of such a header: quoted or not, escaped, and `name*=` of RFC 5987 before a plain `name=`."""
+    """The parameters of such a header, unquoted and unescaped; `name*=` of RFC 5987 overrides `name=`."""
     message = Message()
     message[header] = " ".join(value.splitlines())
     found: dict[str, str] = {}
@@ -153,7 +151,7 @@ def unescaped(said: str) -> str:
     if said.startswith("=?") and said.endswith("?="):
         try:
             return str(make_header(decode_header(said)))
-        except (ValueError, LookupError):  # of an unknown encoding: as it is
+        except (ValueError, LookupError):  # of an unknown encoding: unchanged
             return said
     return said.replace("%22", '"')
 
@@ -167,5 +165,5 @@ def text_of(content: bytes) -> str:
 
 
 def shortened(boundary: str) -> str:
-    """A boundary as it is quoted."""
+    """A boundary, shortened for a quotation."""
     return quoted(boundary)[1:-1]

@@ -1,6 +1,6 @@
-"""What stands before the routes: who may ask, by which name, and how much a request may hold.
+"""Checks every request before the routes: its token, its host name and its size.
 
-Pure ASGI, for a body must be counted while it arrives: a `Content-Length` may lie, and need not be there.
+Pure ASGI, since a body must be counted while it arrives: a `Content-Length` may be wrong or missing.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from corolla.server.limits import MEGABYTE, Limits
 from corolla.server.metrics import Metrics
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-NEED_TOKEN = ("/v1", "/metrics", "/report")  # all else is the page without any of its answers, and whether it works
+NEED_TOKEN = ("/v1", "/metrics", "/report")  # the rest is the page without data, and the health checks
 CONTENT_SECURITY = (
-    # The page may compile WebAssembly and start workers that it made itself; nothing comes from any other host.
+    # The page may compile WebAssembly and start its own workers; nothing comes from another host.
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -34,7 +34,7 @@ HEADERS = {
 
 
 class Body:
-    """The body of one request as it arrives: counted, bounded, and read to its end even where it is refused."""
+    """The body of one request as it arrives: counted, limited, and read to its end even if it is refused."""
 
     def __init__(self, receive: Receive, send: Send, limits: Limits, guard: "LimitsMiddleware") -> None:
         self.pull = receive
@@ -46,7 +46,7 @@ class Body:
         self.ended = False
 
     async def receive(self) -> Message:
-        """The next part; `ApiError` where it is too much or comes too slowly."""
+        """The next part; `ApiError` if the body is too large or too slow."""
         if self.ended:
             return await self.pull()
         try:
@@ -60,11 +60,11 @@ class Body:
         if self.size > self.limits.body:
             raise too_large(self.limits)
         if self.guard.held > self.limits.held:
-            raise ApiError(429, "the server is busy with other requests; ask again in 1 s", {"Retry-After": "1"})
+            raise ApiError(429, "the server is busy with other requests; retry in 1 s", {"Retry-After": "1"})
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on; before its end the rest of the request is read, or its sender might never hear it."""
+        """Send a response; the rest of the request is read before its end, or the client might never receive it."""
         if message["type"] == "http.response.start" and not self.ended:
             message["headers"] = [*message["headers"], (b"connection", b"close")]
         if message["type"] == "http.response.body" and not message.get("more_body", False) and not self.ended:
@@ -74,7 +74,7 @@ class Body:
         await self.push(message)
 
     async def drain(self) -> None:
-        """Read what is left and drop it, for a few seconds at most."""
+        """Read and drop the rest, for a few seconds at most."""
         until = time.monotonic() + self.limits.drain
         while not self.ended and (left := until - time.monotonic()) > 0:
             try:
@@ -85,7 +85,7 @@ class Body:
 
 
 class LimitsMiddleware:
-    """ASGI middleware that lets through what may be asked."""
+    """ASGI middleware that refuses requests over the limits or without permission."""
 
     def __init__(
         self, app: ASGIApp, limits: Limits, metrics: Metrics, token: str | None, hosts: Sequence[str] | None
@@ -95,15 +95,15 @@ class LimitsMiddleware:
         self.metrics = metrics
         self.token = token
         self.hosts = None if hosts is None else {host.lower() for host in hosts}  # None: any name
-        self.held = 0  # bytes of the requests that are being read or answered
+        self.held = 0  # bytes of the requests that are being read or processed
 
     def hold(self, size: int) -> None:
-        """Count bytes in, or out where there are fewer than none."""
+        """Add bytes, or subtract them if `size` is negative."""
         self.held += size
         self.metrics.bytes.set(self.held)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a refusal, or pass the request on with its body bounded."""
+        """Refuse the request, or pass it on with a limited body."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers, body = Headers(scope=scope), Body(receive, send, self.limits, self)
@@ -117,10 +117,10 @@ class LimitsMiddleware:
             self.hold(-body.size)
 
     def check(self, path: str, headers: Headers) -> None:
-        """`ApiError` for what can be told from the head of a request."""
-        # A page of somebody's whose name is made to lead here would otherwise ask as if it were ours.
+        """`ApiError` for what the headers of a request show."""
+        # Otherwise a foreign page whose host name points here (DNS rebinding) could send requests as if it were ours.
         if self.hosts is not None and host_name(headers.get("host", "")) not in self.hosts:
-            raise ApiError(421, "this server does not answer under that name; see corolla serve --allow-host")
+            raise ApiError(421, "this server does not accept that host name; see corolla serve --allow-host")
         guarded = any(path == start or path.startswith(f"{start}/") for start in NEED_TOKEN)
         if self.token is not None and guarded and not has_bearer_token(headers.get("authorization", ""), self.token):
             raise ApiError(401, "a token is needed: send Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
@@ -131,7 +131,7 @@ class LimitsMiddleware:
 
 def too_large(limits: Limits) -> ApiError:
     """The refusal of a body that is too large."""
-    return ApiError(413, f"a request may hold {limits.body / MEGABYTE:g} MB at most; send fewer or smaller images")
+    return ApiError(413, f"a request may have {limits.body / MEGABYTE:g} MB at most; send fewer or smaller images")
 
 
 def host_name(host: str) -> str:
@@ -141,14 +141,14 @@ def host_name(host: str) -> str:
 
 
 def has_bearer_token(authorization: str, token: str) -> bool:
-    """Whether the header holds the token; how long that takes tells nothing of it."""
+    """Whether the header has the token, compared in constant time."""
     scheme, _, given = authorization.partition(" ")
     # Headers are latin-1 to the framework, whatever bytes they were.
     return scheme.lower() == "bearer" and hmac.compare_digest(given.encode("latin-1"), token.encode("utf-8"))
 
 
 def names_for(address: str, allowed: Sequence[str]) -> list[str] | None:
-    """The names to answer under when listening on `address`: loopback's own and those allowed, or any (None)."""
+    """The host names to accept when listening on `address`: loopback's own and the allowed ones, or any (None)."""
     loopback = ip_address(address.partition("%")[0]).is_loopback
     if not loopback and not allowed:
         return None

@@ -1,4 +1,4 @@
-"""What a server serves: something that answers, what is known of it, and how it explains itself.
+"""What a server serves: a predictor, the facts about it, and its explanations.
 
 Torch is loaded for a run alone, so that an exported file can be served on machines without it.
 """
@@ -20,21 +20,21 @@ from corolla.paths import AnyPath, at
 from corolla.predictor import Numbers, Predictor
 from corolla.server.limits import Limits
 
-# From preprocessed images (B, H, W, 3) to a map for each (B, rows, columns); larger is more.
+# From preprocessed images (B, H, W, 3) to attribution maps (B, rows, columns).
 Explain = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 EXPLAINED_TOGETHER = 8  # images
 
 
 @dataclass(frozen=True)
 class Served:
-    """A predictor with all that a server tells of it."""
+    """A predictor with everything that a server reports about it."""
 
     predictor: Predictor
     facts: Facts
     explain: Explain | None = None
     method: str | None = None  # of `explain`
     report: Path | None = None  # a self-contained page
-    file: Path | None = None  # that was exported, for a browser to compute itself
+    file: Path | None = None  # an exported file, for predictions in a browser
 
 
 def load_served(
@@ -44,7 +44,7 @@ def load_served(
     backend: Backend = "onnxruntime",
     workers: int = Limits.workers,
 ) -> Served:
-    """What `corolla.load` opens, with all that a server tells of it; `CorollaError` for the same reasons.
+    """What `corolla.load` opens, with everything that a server reports; `CorollaError` for the same reasons.
 
     The processor's threads are shared by `workers` batches that are computed at once. A model whose attention
     would fill the memory predicts without explanations.
@@ -78,5 +78,5 @@ def load_served(
 
 
 def warm_up(served: Served) -> None:
-    """Answer about nothing once: the first is the slowest, and damaged weights are told before anybody asks."""
+    """Predict a black image: the first prediction is the slowest, and corrupted weights are reported at once."""
     served.predictor.infer(np.zeros((1, *served.predictor.preprocessing.image_size, 3), np.uint8))

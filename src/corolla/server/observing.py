@@ -1,6 +1,6 @@
-"""The outermost layer: every request gets a number, a line in the log and its place in the figures.
+"""The outermost middleware: every request gets an ID, a line in the log and is counted in the metrics.
 
-It gives every answer its security headers, and turns a fault of ours into an answer that quotes nothing.
+It adds security headers to every response, and turns an internal error into a response without details.
 """
 
 import time
@@ -15,12 +15,12 @@ from corolla.server.guards import HEADERS
 from corolla.server.logs import Log, fault_fields
 from corolla.server.metrics import Metrics
 
-GONE = 499  # as nginx counts those who did not wait for the answer
+GONE = 499  # nginx's status for clients that closed the connection before the response
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
 class AccessLogMiddleware:
-    """ASGI middleware around everything."""
+    """ASGI middleware around all others."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, log: Log) -> None:
         self.app = app
@@ -28,7 +28,7 @@ class AccessLogMiddleware:
         self.log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request and tell of it."""
+        """Handle one request, log and count it."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         begun, number, status = time.perf_counter(), uuid.uuid4().hex[:12], 0
@@ -44,7 +44,7 @@ class AccessLogMiddleware:
                 headers["X-Request-ID"] = number
             try:
                 await send(message)
-            except Exception as error:  # the connection was given up meanwhile, as for what turned out to be no HTTP
+            except Exception as error:  # the connection was closed meanwhile, for example because it is not HTTP
                 self.log("unsent", id=number, kind=type(error).__name__)
                 raise ClientDisconnect from error
 
@@ -55,15 +55,15 @@ class AccessLogMiddleware:
         except Exception as error:
             self.log("fault", id=number, **fault_fields(error))
             if status:
-                raise  # half of an answer is out, which only the end of the connection can tell
-            await ApiError(500, f"a fault of the server's, not yours; its log tells of {number}").response()(
+                raise  # a part of the response is sent; only closing the connection can signal the error
+            await ApiError(500, f"an internal error of the server; see ID {number} in its log").response()(
                 scope, receive, told
             )
         finally:
             self.tell(scope, number, status, time.perf_counter() - begun, state.get("images", 0))
 
     def tell(self, scope: Scope, number: str, status: int, seconds: float, images: int) -> None:
-        """Count it, and write its line: the route rather than the path, which is free text."""
+        """Count the request and log it, with the route instead of the path, which is free text."""
         route = getattr(scope.get("route"), "path", None)
         method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.requests.labels(route or "none", method, str(status)).inc()

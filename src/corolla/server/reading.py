@@ -1,6 +1,6 @@
 """From the body of a request to named images and options, and from an image's bytes to what the model reads.
 
-Tools send images in many ways. Each is taken whose meaning is certain; a refusal says what came, and what to send.
+Tools send images in many ways. Every unambiguous one is accepted; a refusal says what was received and what to send.
 """
 
 import json
@@ -24,22 +24,22 @@ from corolla.server.schemas import Options, PredictRequest
 from corolla.text import printable
 
 LONGEST_NAME = 200  # characters that are echoed
-FILES = "files"  # the form field of the images; any other name will do where an image is in it
+FILES = "files"  # the form field of the images; other names are accepted if the part is an image
 OPTIONS = frozenset(Options.model_fields)
 FORM = "multipart/form-data"
-URLENCODED = "application/x-www-form-urlencoded"  # what curl says of --data-binary too
-# A body of one of these, or of image/*, is an image, or text that holds one: they say nothing, or no more than that.
+URLENCODED = "application/x-www-form-urlencoded"  # curl sends it for --data-binary, too
+# A body of one of these types, or of image/*, is an image, or text that encodes one.
 UNSAID = {"", URLENCODED, "application/octet-stream", "binary/octet-stream", "application/binary", "text/plain"}
-FIRST_FIELD = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=[^=\s]")  # of an urlencoded form; the = of base64 come last
+FIRST_FIELD = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=[^=\s]")  # of an urlencoded form; in base64 the = are last
 WAYS = "multipart/form-data with files, application/json with images in base64, or an image as the whole body"
-# The first bytes of a JPEG and a PNG without those that `curl -d` leaves out.
+# The first bytes of a JPEG and a PNG without those that `curl -d` drops.
 CUT_BY_CURL = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb\xee]|\x89PNG\x1aIHDR")
 LEFT_OUT = re.compile(rb"[\0\r\n]")
 
 
 @dataclass(frozen=True)
 class Named:
-    """The bytes of one image, or why there are none, and what to call it in the answer."""
+    """The bytes of one image, or why there are none, and its name in the response."""
 
     name: str
     content: bytes | ImageError
@@ -50,18 +50,16 @@ class DecodedImage:
     """One image as the model reads it."""
 
     pixels: NDArray[np.uint8]  # (H, W, 3)
-    box: tuple[float, float, float, float]  # the crop: left, top, right, bottom in parts of the image, upright
+    box: tuple[float, float, float, float]  # the crop: left, top, right, bottom as fractions of the upright image
 
 
 async def read_request(request: Request, limits: Limits) -> tuple[list[Named], Options]:
-    """The images and the options of a request; `ApiError` for what is not asked rightly."""
+    """The images and the options of a request; `ApiError` if the request is invalid."""
     said = request.headers.get("content-type", "")
     kind = said.partition(";")[0].strip().lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
-        raise ApiError(
-            415, f"Content-Encoding {quoted(coding)} is not taken; send the body as it is, images are compressed"
-        )
+        raise ApiError(415, f"Content-Encoding {quoted(coding)} is not supported; send the body without it")
     asked = request.query_params.multi_items()
     if kind == FORM:
         parts = await read_parts(request, limits.images + len(OPTIONS))
@@ -71,7 +69,7 @@ async def read_request(request: Request, limits: Limits) -> tuple[list[Named], O
     elif kind in UNSAID or kind.startswith("image/"):
         named, options = read_whole(await request.body(), kind, request.headers.get("content-disposition", ""), asked)
     else:
-        raise ApiError(415, f"Content-Type {quoted(said)} is not taken; send {WAYS}")
+        raise ApiError(415, f"Content-Type {quoted(said)} is not supported; send {WAYS}")
     if len(named) > limits.images:
         raise ApiError(413, f"{len(named)} images in one request are too many; send {limits.images} at most")
     return named, options
@@ -91,7 +89,7 @@ def read_form(parts: Iterable[Part], asked: Iterable[tuple[str, str]]) -> tuple[
                 422, f"{field}: the file {quoted(part.file or '')} where an option is expected; {ways_for()}"
             )
         elif part.file == "" and not part.content:
-            unchosen = field  # what a browser sends of a field that nobody chose a file for
+            unchosen = field  # a browser sends this for a field without a chosen file
         elif part.file or part.kind.startswith("image/"):
             name = shown(part.file or f"image {len(named) + 1}")
             named.append(Named(name, image_in(part.content) or part.content))
@@ -107,7 +105,7 @@ def read_form(parts: Iterable[Part], asked: Iterable[tuple[str, str]]) -> tuple[
 
 
 def no_image(part: Part, field: str) -> str:
-    """Why a part without a file name is none of what a form may have."""
+    """Why a part without a file name is neither an image nor an option."""
     kind = f" of type {shown(part.kind)}" if part.kind else ""
     came = f"{field}: a part without a file name{kind} that holds {described(part.content)}"
     if part.kind.endswith("json"):
@@ -139,38 +137,38 @@ def read_json(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named
 
 
 def as_utf8(body: bytes) -> bytes:
-    """JSON in UTF-8 without a mark, whichever of Unicode's encodings it came in."""
+    """JSON in UTF-8 without a byte order mark, from any Unicode encoding."""
     encoding = json.detect_encoding(body)
     return body if encoding == "utf-8" else body.decode(encoding, "replace").encode("utf-8", "replace")
 
 
 def as_it_is(body: bytes) -> str:
-    """What to do where a body is not what its content type says."""
+    """What to do if a body is not of its content type."""
     if begins_as_image(body):
         return "; send it with Content-Type: application/octet-stream, or in base64"
     if described(body) == "a form":
-        return "; leave Content-Type to what writes the form"
+        return "; let the client set Content-Type"
     return ""
 
 
 def read_whole(
     body: bytes, kind: str, disposition: str, asked: Iterable[tuple[str, str]]
 ) -> tuple[list[Named], Options]:
-    """A body that is one image, whatever its content type says, or text that holds one."""
+    """A body that is one image, whatever its content type, or text that encodes one."""
     if not body:
         raise ApiError(415 if not kind else 422, f"the body is empty; send {WAYS}")
     name = shown(parameters("Content-Disposition", disposition).get("filename") or "image 1")
     if CUT_BY_CURL.match(body) and not LEFT_OUT.search(body):
-        cut = ImageError("its zero bytes and line ends are missing, as curl -d leaves them out; use --data-binary")
+        cut = ImageError("its zero bytes and line ends are missing, since curl -d drops them; use --data-binary")
         return [Named(name, cut)], options_of(asked)
     if (content := image_in(body)) is not None:
         return [Named(name, content)], options_of(asked)
     start = body.lstrip()
     if start.startswith((b"{", b"\xef\xbb\xbf{")):
-        return read_json(start, asked)  # curl -d says that it is a form
+        return read_json(start, asked)  # curl -d sends it as a form
     if described(body) == "a form":
         said = f"Content-Type {quoted(kind)}" if kind else "no Content-Type"
-        raise ApiError(415, f"the body is a form, with {said}; leave Content-Type to what writes the form")
+        raise ApiError(415, f"the body is a form, with {said}; let the client set Content-Type")
     if kind == URLENCODED and FIRST_FIELD.match(start) and is_text(body):
         return read_urlencoded(body, asked)
     found = decoded(body.decode("ascii")) if is_text(body) else body
@@ -178,24 +176,24 @@ def read_whole(
 
 
 def read_urlencoded(body: bytes, asked: Iterable[tuple[str, str]]) -> tuple[list[Named], Options]:
-    """A form in the encoding of addresses: images in base64, and options."""
+    """An urlencoded form: images in base64, and options."""
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=1000)
     except ValueError:
         raise ApiError(413, "the form has more than 1,000 fields; send fewer") from None
-    # A + that was not encoded has become a space, and base64 has no other ones.
+    # An unencoded + has become a space, and base64 has no other spaces.
     return read_form([Part(field, None, "", said_in(field, value)) for field, value in fields], asked)
 
 
 def said_in(field: str, value: str) -> bytes:
-    """The value of such a field as the part of a form."""
+    """The value of such a field as a part of a form."""
     if field in OPTIONS:
         return value.encode("utf-8", "replace")
     return value.replace(" ", "+").encode("utf-8", "replace")
 
 
 def options_of(given: Iterable[tuple[str, object]]) -> Options:
-    """The options from an address, a form and JSON together; an empty one is one that is not given."""
+    """The options of query, form and JSON together; an empty value counts as not given."""
     values: dict[str, object] = {}
     for name, value in given:
         if name in values:
@@ -209,12 +207,12 @@ def options_of(given: Iterable[tuple[str, object]]) -> Options:
 
 
 def shown(name: str) -> str:
-    """A name of somebody's as it is echoed."""
+    """A client's name, safe to echo."""
     return printable(name)[:LONGEST_NAME]
 
 
 def see(content: bytes | ImageError, preprocessing: Preprocessing, most: int) -> DecodedImage | ImageError:
-    """Decode and preprocess one image of at most `most` pixels, or say why that cannot be done."""
+    """Decode and preprocess one image of at most `most` pixels, or return why that is not possible."""
     if isinstance(content, ImageError):
         return content
     try:

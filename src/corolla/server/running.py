@@ -1,4 +1,4 @@
-"""Starting a server on an address, and stopping it so that what it holds is answered first."""
+"""Starts a server on an address, and stops it after all accepted requests are completed."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, whose end by a signal is an ordinary one: it answers what it holds and returns."""
+    """uvicorn's server, which on a signal completes all accepted requests and returns normally."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket on this address; port 0 takes any that is free. `CorollaError` where that cannot be."""
+    """A socket on this address; port 0 means any free one. `CorollaError` if that is not possible."""
     try:
         [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -49,7 +49,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise CorollaError(f"--port {port} is none; take one from 1 to 65535") from None
     listening = socket.socket(family, kind, protocol)
     try:
-        if sys.platform != "win32":  # there it would let two servers share a port
+        if sys.platform != "win32":  # on Windows it would let two servers share a port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
@@ -75,7 +75,7 @@ def make_server(app: FastAPI, limits: Limits, log: Log = log_to_stdout) -> Serve
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",  # in Python: no parser of bytes from strangers in C
+        http="h11",  # pure Python: bytes from strangers are not parsed in C
         ws="none",
         lifespan="on",
         log_config=None,
@@ -88,7 +88,7 @@ def make_server(app: FastAPI, limits: Limits, log: Log = log_to_stdout) -> Serve
 
 
 def serve_forever(app: FastAPI, listening: socket.socket, limits: Limits, log: Log = log_to_stdout) -> None:
-    """Serve until a signal, or Ctrl-C; returns when everything it held is answered."""
+    """Serve until a signal, or Ctrl-C; returns when all accepted requests are completed."""
     server = make_server(app, limits, log)
     log("started", address=address_of(listening))
     asyncio.run(server.serve(sockets=[listening]))

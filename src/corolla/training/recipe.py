@@ -10,11 +10,11 @@ from corolla.training.values import (
     BelowOne,
     Count,
     CountOrNone,
-    Growth,
     Help,
     NotNegative,
     PartOfOne,
     Positive,
+    ProgressiveResizing,
     Range,
     Share,
     checked,
@@ -149,7 +149,7 @@ class Recipe:
         Share, Help("Probability of putting a batch through MixUp or CutMix.", "X", REGULARIZATION)
     ] = 0.5
     progressive_resizing: Annotated[
-        Growth,
+        ProgressiveResizing,
         Help(
             "Train on small images first: 0:0.5,0.3:1 uses half of the image size until 30 % of the epochs; 0:1 never "
             "does.",

@@ -21,10 +21,10 @@ from corolla.training.transforms.sample_rng import seed_of
 from corolla.training.transforms.train_transform import TrainTransform
 from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 
-ShardChunk = tuple[
+ViewBatch = tuple[
     Tensor, Tensor, int
 ]  # a worker's views and class numbers in a batch, and the number of damaged images
-Told = ShardChunk | CorollaError  # an error in a worker is raised in the main process with its own message
+Received = ViewBatch | CorollaError  # an error in a worker is raised in the main process with its own message
 Readable = tuple[int, ImageArray, int]  # an image's number in the stream, its pixels, its class number
 
 
@@ -75,7 +75,7 @@ class LaneReader:
 
 
 @dataclass(frozen=True)
-class LaneViews(IterableDataset[Told]):
+class LaneViews(IterableDataset[Received]):
     """The views of this process's lanes of an epoch, from batch `start` on; workers share the lanes."""
 
     lanes: InterleavedShuffle
@@ -85,13 +85,13 @@ class LaneViews(IterableDataset[Told]):
     size: int
     start: int
 
-    def __iter__(self) -> Iterator[Told]:
+    def __iter__(self) -> Iterator[Received]:
         try:
             yield from self.pieces()
         except CorollaError as error:
             yield error
 
-    def pieces(self) -> Iterator[ShardChunk]:
+    def pieces(self) -> Iterator[ViewBatch]:
         """This worker's piece of each batch."""
         info = get_worker_info()
         number, workers = (info.id, info.num_workers) if info else (0, 1)
@@ -162,7 +162,7 @@ class StreamingLoader:
     def prepare(self, epoch: int, size: int) -> None:
         """Does nothing: every epoch has its own workers."""
 
-    def loader(self, views: LaneViews) -> Loader[Told]:
+    def loader(self, views: LaneViews) -> Loader[Received]:
         """The loader that prefetches `views` in worker processes."""
         return Loader(
             views,
@@ -173,7 +173,7 @@ class StreamingLoader:
         )
 
 
-def good(told: Told) -> ShardChunk:
+def good(told: Received) -> ViewBatch:
     """The piece; raises it if it is an error."""
     if isinstance(told, CorollaError):
         raise told

@@ -16,7 +16,7 @@ from corolla.text import one_line
 
 LONGEST = 60  # characters of a rejected value in the message
 
-Growth = tuple[tuple[float, float], ...]
+ProgressiveResizing = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,10 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         if not isinstance(text, str):
             raise refused(name, value, "it should be a string")
         return str(text)
-    return growth_of(name, value)
+    return parse_resizing(name, value)
 
 
-def growth_of(name: str, value: Any) -> Growth:
+def parse_resizing(name: str, value: Any) -> ProgressiveResizing:
     """Pairs (start as a fraction of the training, fraction of the image size), from any lists of numbers."""
     pairs = value.tolist() if hasattr(value, "tolist") else value
     parts: list[tuple[float, float]] = []

@@ -95,6 +95,8 @@ def read_weights(path: Path, heads: int | None = None, known: bool = False) -> W
     dialect = recognize(checkpoint.tensors)
     if dialect is None:
         raise unrecognized(checkpoint)
+    if any(name.startswith("patch_embed.stem.") for name in checkpoint.tensors):
+        raise CorollaError(f"{checkpoint.file} is of a corolla model with a convolutional stem; give its run folder")
     try:
         asked = told_by_tensors(checkpoint.tensors, told(checkpoint.settings, heads), dialect.name)
     except (ValueError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""Images and tars of other people's making."""
+"""Images and tars as other tools write them."""
 
 import io
 import tarfile

@@ -100,7 +100,7 @@ def test_in_little_time_it_leaves_things_out_and_says_so(manifest: Manifest, mon
     assert len(fitted.features("test")) == len(manifest.split("test"))
     assert fitted.facts["epochs"] == 0
     assert fitted.facts["val_accuracy"] == fitted.facts["probe_val_accuracy"] > 0.5
-    assert [note for note in told.notes if "0 of 2 epochs of fine-tuning" in note and "one view" in note]
+    assert [note for note in told.notes if "0 of 2 epochs of fine-tuning" in note and "horizontal flips" in note]
     assert not any("fine-tuned for" in note for note in told.notes)
 
 

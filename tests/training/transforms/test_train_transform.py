@@ -13,8 +13,8 @@ IMAGES = [RANDOM.integers(0, 256, (height, width, 3), np.uint8) for height, widt
 
 
 @pytest.mark.parametrize("auto_augment", POLICIES)
-def test_a_view_depends_on_its_image_and_seed_alone(policy: str) -> None:
-    views = TrainTransform(RECIPE.changed(auto_augment=policy))
+def test_a_view_depends_on_its_image_and_seed_alone(auto_augment: str) -> None:
+    views = TrainTransform(RECIPE.changed(auto_augment=auto_augment))
     torch.manual_seed(1)
     batch = views(IMAGES * 6, 32, range(18))
     assert batch.shape == (18, 3, 32, 32)

@@ -1,12 +1,12 @@
-// Asks the server: a few requests at a time, one image each, again where it is busy.
+// Sends requests to the server: a few at a time, one image each, with retries if it is busy.
 const AT_ONCE = 4;
-const PATIENCE = 8; // times that a busy server is asked again
+const PATIENCE = 8; // retries if the server is busy
 
 export class Refusal extends Error {
   constructor(status, message, seconds = 0) {
     super(message);
     this.status = status;
-    this.seconds = seconds; // after which it may be asked again
+    this.seconds = seconds; // to wait before a retry
   }
 }
 
@@ -24,7 +24,7 @@ export class Asker {
     return model;
   }
 
-  // The answer about one file, as `POST /v1/predict` gives it.
+  // The prediction of one file, as `POST /v1/predict` returns it.
   async ask(file) {
     if (file.size > this.limits.bytes) throw new Refusal(413, "the file is too large");
     await this.#turn();
@@ -44,7 +44,7 @@ export class Asker {
     }
   }
 
-  // The bytes of the exported file that is served.
+  // The bytes of the served file.
   async file() {
     const answer = await this.#get("v1/model/file");
     return answer.arrayBuffer();
@@ -77,6 +77,6 @@ export class Asker {
     if (answer.ok) return answer;
     const said = await answer.json().catch(() => ({}));
     const seconds = Number(answer.headers.get("Retry-After")) || 1;
-    throw new Refusal(answer.status, said.error ?? `the server answered ${answer.status}`, seconds);
+    throw new Refusal(answer.status, said.error ?? `the server responded with status ${answer.status}`, seconds);
   }
 }

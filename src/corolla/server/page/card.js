@@ -1,4 +1,4 @@
-// One image with its answer, or with the reason why there is none.
+// One image with its prediction, or the reason why there is none.
 import { percent } from "./words.js";
 
 const NONE = "none of these classes";
@@ -15,7 +15,7 @@ export class Card {
     this.button.setAttribute("aria-label", `Remove ${this.name}`);
     this.button.addEventListener("click", () => remove(this));
     this.element.classList.add("asking");
-    this.#one(".answer").textContent = "asking …";
+    this.#one(".answer").textContent = "predicting …";
     this.#showImage();
   }
 
@@ -53,8 +53,8 @@ export class Card {
       this.element.classList.add("none");
       told.textContent = NONE;
       this.#note(
-        `It is unlike the images that this model learned from: novelty ${answer.novelty.toFixed(1)}, ` +
-          "and above 1 it does not answer. If it had to be one of them:",
+        `It is unlike the images that this model was trained on: OOD score ${answer.novelty.toFixed(1)}, ` +
+          "and above 1 no class is predicted. The most likely ones would be:",
       );
       this.sentence = `${this.name}: ${NONE}`;
     }
@@ -87,8 +87,8 @@ export class Card {
     const slider = this.#one(".why input");
     slider.id = `why-${(number += 1)}`;
     this.#one(".why label").htmlFor = slider.id;
-    const what = method === "rollout" ? "what the answer rests on" : `what speaks for ${label}`;
-    this.#one(".why").title = `Bright: ${what}. Dark: what does not count. What lies outside was not looked at.`;
+    const what = method === "rollout" ? "what counts for the prediction" : `what counts for ${label}`;
+    this.#one(".why").title = `Bright: ${what}. Dark: what does not count. The model did not see what is outside.`;
     slider.addEventListener("input", () => {
       layer.hidden = slider.value === "0";
       this.element.style.setProperty("--fade", slider.value / 100);

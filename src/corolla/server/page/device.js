@@ -1,9 +1,9 @@
-// Answers here instead of on the server: its file, computed by ONNX Runtime in this browser.
+// Predicts here instead of on the server: ONNX Runtime runs its file in this browser.
 import { Refusal } from "./asking.js";
 
 const RUNTIME = new URL("./ort/", import.meta.url).href;
-const MOST = 25e6; // pixels that a browser is asked to hold as numbers
-// What the server draws explanations with (matplotlib's inferno), at nine even steps.
+const MOST = 25e6; // pixels, because of the browser's memory
+// The colormap of the server's explanations (matplotlib's inferno), at nine even steps.
 const COLORS = ["000004", "1f0c48", "550f6d", "88226a", "ba3655", "e35933", "f98c0a", "f9c932", "fcffa4"].map((hex) =>
   [0, 2, 4].map((start) => parseInt(hex.slice(start, start + 2), 16)),
 );
@@ -20,7 +20,7 @@ export class Device {
     this.#model = model;
   }
 
-  // Fetches runtime and file, once.
+  // Downloads runtime and file, once.
   begin() {
     this.#ready ??= this.#load().catch((error) => {
       this.#ready = null;
@@ -32,11 +32,11 @@ export class Device {
   async #load() {
     const [ort, content] = await Promise.all([import("./ort/ort.wasm.min.mjs"), this.#asker.file()]);
     ort.env.wasm.wasmPaths = RUNTIME;
-    ort.env.wasm.numThreads = 1; // more need headers that would cut the page off from other windows
+    ort.env.wasm.numThreads = 1; // more threads need headers that isolate the page from other windows
     return { ort, session: await ort.InferenceSession.create(content, { executionProviders: ["wasm"] }) };
   }
 
-  // The answer about one file, as `POST /v1/predict` gives it; one after the other.
+  // The prediction of one file, as `POST /v1/predict` returns it; one after the other.
   ask(file) {
     const answer = this.#last.then(() => this.#answer(file));
     this.#last = answer.catch(() => {});
@@ -64,7 +64,7 @@ export class Device {
     };
   }
 
-  // The crop in parts of the image, as `Preprocessing.crop_box` has it.
+  // The crop as fractions of the image, as `Preprocessing.crop_box` has it.
   #box(width, height) {
     const [rows, columns] = this.#model.image_size;
     const { crop_fraction: fraction, crop_mode: mode } = this.#model.device;

@@ -1,4 +1,4 @@
-// The page about the API: openapi.json as a person reads it.
+// The page about the API: shows openapi.json to people.
 const make = (kind, ...inner) => {
   const element = document.createElement(kind);
   element.append(...inner);
@@ -33,7 +33,7 @@ function operation(path, method, said, schemas) {
   const section = make("section", make("h2", verb, code(path)), ...said.description.split("\n\n").map(prose));
   if (path === "/v1/predict") section.append(make("pre", `curl -F files=@rose.jpg -F top=3 ${new URL("v1/predict", location.href)}`));
   for (const [kind, { schema }] of Object.entries(said.requestBody?.content ?? {})) section.append(make("h3", `Send ${kind}`), schema.properties ? fields(schema) : prose(schema.description));
-  if (said.parameters?.length) section.append(make("h3", "Options in the address"), table(said.parameters.map(({ name, schema, description }) => [name, kindOf(schema), description])));
+  if (said.parameters?.length) section.append(make("h3", "Query parameters"), table(said.parameters.map(({ name, schema, description }) => [name, kindOf(schema), description])));
   const answer = said.responses["200"]?.content?.["application/json"]?.schema;
   const shown = new Set();
   const show = (schema, title) => {
@@ -43,9 +43,9 @@ function operation(path, method, said, schemas) {
     section.append(make("h3", title), fields(found));
     for (const inner of Object.values(found.properties)) for (const part of [inner, inner.items ?? {}, ...(inner.anyOf ?? [])]) for (const each of [part, part.items ?? {}]) if (each.$ref) show(each, kindOf(each));
   };
-  if (answer) show(answer, `Get ${kindOf(answer)}`);
+  if (answer) show(answer, `Returns ${kindOf(answer)}`);
   const others = Object.entries(said.responses).filter(([status]) => status !== "200");
-  if (others.length) section.append(make("h3", "Or an error"), table(others.map(([status, { description }]) => [status, description])));
+  if (others.length) section.append(make("h3", "Errors"), table(others.map(([status, { description }]) => [status, description])));
   return section;
 }
 

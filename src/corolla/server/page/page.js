@@ -1,4 +1,4 @@
-// The page: what is said of the model, the ways to give images, and a card for each.
+// The page: the facts about the model, the ways to add images, and a card for each.
 import { Asker } from "./asking.js";
 import { Card } from "./card.js";
 import { Device } from "./device.js";
@@ -25,19 +25,19 @@ function strong(text) {
 function introduce(model) {
   document.title = `${model.name}: which class is it?`;
   at("name").textContent = model.name;
-  at("classes").textContent = `Names an image as one of ${count(model.classes.length, "class", "classes")}: ${listed(model.classes, 12)}.`;
+  at("classes").textContent = `Classifies an image as one of ${count(model.classes.length, "class", "classes")}: ${listed(model.classes, 12)}.`;
   const { accuracy, limits } = model;
   if (accuracy) {
     const kind = accuracy.split === "test" ? "test images" : "validation images";
-    const kind_note = accuracy.split === "test" ? "" : "; they also chose its weights, so a little too kind";
+    const kind_note = accuracy.split === "test" ? "" : "; they also chose its weights, so this is slightly too optimistic";
     fact(
       strong(percent(accuracy.value)),
-      ` of ${accuracy.images.toLocaleString("en")} ${kind} named right (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}${kind_note})`,
+      ` of ${accuracy.images.toLocaleString("en")} ${kind} classified correctly (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}${kind_note})`,
     );
   }
   fact(model.architecture, model.began_with ? ` from ${model.began_with}` : "");
   if (model.ended && day(model.ended)) fact("trained ", strong(day(model.ended)));
-  if (!model.calibrated) fact("not calibrated: probabilities are as they come, and nothing is turned away");
+  if (!model.calibrated) fact("not calibrated: probabilities are raw, and every image is accepted");
   if (model.report && !asker.token) {
     const link = document.createElement("a");
     link.href = "report";
@@ -53,21 +53,21 @@ function introduce(model) {
   at("zone").hidden = false;
 }
 
-// Fetches what is needed to answer here, and says so.
+// Downloads what is needed to predict here, and reports it.
 async function turn() {
   const box = at("local");
   device.on = box.checked;
-  at("privacy").textContent = box.checked ? "Images stay in this browser: it computes the answers itself." : PRIVACY;
+  at("privacy").textContent = box.checked ? "Images stay in this browser: it computes the predictions itself." : PRIVACY;
   if (!box.checked) return;
-  at("said").textContent = "Fetching the model …";
+  at("said").textContent = "Downloading the model …";
   at("here").classList.add("asking");
   try {
     await device.begin();
-    at("said").textContent = "The model is here.";
+    at("said").textContent = "The model is ready.";
   } catch (error) {
     box.checked = device.on = false;
     at("privacy").textContent = PRIVACY;
-    at("said").textContent = `It cannot be computed here: ${error.message}`;
+    at("said").textContent = `The model cannot be computed here: ${error.message}`;
   }
   at("here").classList.remove("asking");
 }
@@ -121,7 +121,7 @@ function listen() {
   document.addEventListener("paste", (event) => {
     if (event.clipboardData.files.length) add(event.clipboardData.files);
   });
-  let depth = 0; // every element that is dragged over tells of it
+  let depth = 0; // every element that is dragged over fires an event
   const dragging = (change) => {
     depth = change === 0 ? 0 : Math.max(depth + change, 0);
     document.body.classList.toggle("dragging", depth > 0);
@@ -136,7 +136,7 @@ function listen() {
     event.preventDefault();
     dragging(0);
     if (event.dataTransfer.files.length) add(event.dataTransfer.files);
-    else at("said").textContent = "That was no file; save the image first, or copy and paste it.";
+    else at("said").textContent = "That was not a file; save the image first, or copy and paste it.";
   });
   at("local").addEventListener("change", turn);
   at("token").addEventListener("submit", (event) => {
@@ -153,8 +153,8 @@ async function begin() {
     introduce(model);
   } catch (error) {
     at("token").hidden = error.status !== 401;
-    if (error.status !== 401) at("classes").textContent = `The server does not answer: ${error.message}`;
-    else at("refused").textContent = asker.token ? "That is not its token." : "";
+    if (error.status !== 401) at("classes").textContent = `The server does not respond: ${error.message}`;
+    else at("refused").textContent = asker.token ? "The token is wrong." : "";
   }
 }
 

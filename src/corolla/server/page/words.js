@@ -1,4 +1,4 @@
-// How figures are written, as in the report.
+// Formats numbers as the report does.
 export const SPACE = "\u00a0";
 
 export const percent = (share) => `${(100 * share).toFixed(1)}${SPACE}%`;
@@ -12,7 +12,7 @@ export function listed(names, most) {
   return names.slice(0, most).join(", ") + (left > 0 ? ` and ${left.toLocaleString("en")} more` : "");
 }
 
-// The day of an ISO date-time, or nothing where it is none.
+// The day of an ISO date-time, or nothing if it is invalid.
 export function day(text) {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleDateString("en-GB", { dateStyle: "long" });
