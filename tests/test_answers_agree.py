@@ -127,12 +127,12 @@ def test_an_evaluation_in_bfloat16_is_not_kept(run: Run, capsys: Any) -> None:
 )
 def test_a_file_computes_as_it_was_exported(ask: Callable, run: Run, tmp_path: Path, capsys: Any) -> None:
     export(run.folder, tmp_path / "run.onnx")
-    with pytest.raises(CorollaError, match="has its own precision"):
+    with pytest.raises(CorollaError, match="computes as it was exported"):
         ask(tmp_path / "run.onnx")
     for command in (["predict", "run.onnx", "x.jpg"], ["evaluate", "run.onnx", "photos"], ["serve", "run.onnx"]):
         words = [str(tmp_path / word) if word.endswith("onnx") else word for word in command]
         assert main([*words, "--precision", "bf16"]) == 2
-        assert "an exported file has its own precision; leave out --precision bf16" in capsys.readouterr().err
+        assert "an exported file computes as it was exported; leave out --precision bf16" in capsys.readouterr().err
     with pytest.raises(CorollaError, match="predictions are computed in fp32 or bf16, not in 'fp16'"):
         corolla.load(run.folder, precision="fp16")  # type: ignore[arg-type]
 

@@ -29,7 +29,7 @@ def load(
         from corolla.onnx_runtime.predictor import OnnxPredictor
 
         if precision != "fp32":
-            raise CorollaError(f"an exported file computes as it was exported; leave the precision {precision} out")
+            raise CorollaError(f"an exported file computes as it was exported; leave out the precision {precision}")
         return OnnxPredictor.load(path, backend, threads)
     from corolla.classifier import Classifier
     from corolla.precision import answers_in

@@ -37,7 +37,7 @@ def test_the_table_holds_the_same_figures(corolla: Callable, run_copy: Path) -> 
     assert ["log", "loss", f"{figures.log_loss:.3f}"] in lines
     counts = [str(count) if count else "·" for count in figures.confusion[1]]
     assert ["grün", *counts] in lines
-    assert "trained on" in said.out
+    assert "These are the training images" in said.out
     assert f"{run_copy} still has the report of its own test images; --out DIR writes one for these images" in said.err
 
 

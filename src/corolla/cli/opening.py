@@ -57,7 +57,7 @@ def check_running(
     if is_exported(run) and device not in (None, "cpu"):
         raise CorollaError(f"an exported file is computed on the CPU; leave out --device {device}")
     if is_exported(run) and precision != "fp32":
-        raise CorollaError(f"an exported file has its own precision; leave out --precision {precision}")
+        raise CorollaError(f"an exported file computes as it was exported; leave out --precision {precision}")
     if backend is not None and not is_exported(run):
         raise CorollaError(f"--backend {backend} is for exported files; make one with: corolla export {run}")
     if not is_exported(run):
