@@ -25,14 +25,14 @@ PAGE, FIGURES = "audit.html", "audit.json"
 def command(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="Labeled images, as `corolla train` takes them."),
+        typer.Argument(metavar="DATA", help="Labeled images, in any format that `corolla train` accepts."),
     ],
     weights: Annotated[
         str | None,
         typer.Option(
             metavar="NAME_OR_PATH",
-            help="Also check the labels, with the features of a run, any checkpoint, a name of "
-            "`corolla weights list`, or efficientnet-lite0, 1 or 2.",
+            help="Also check the labels, with the features of this model: a run, any checkpoint, a name of "
+            "`corolla weights list`, or efficientnet-lite0, -lite1 or -lite2.",
             show_default="labels are not checked",
         ),
     ] = None,
@@ -41,7 +41,7 @@ def command(
         typer.Option(
             metavar="DIR",
             help="The folder for audit.html and audit.json: new, empty, or from an earlier audit; "
-            "by default audit-NAME, after the data.",
+            "by default audit-NAME, named after the data.",
             show_default=False,
         ),
     ] = None,
@@ -49,17 +49,19 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE.csv",
-            help="Write a table for training, with a decision for every file.",
+            help="Write a table for `corolla train`, with a decision for every file.",
             show_default="no table",
         ),
     ] = None,
     relabel: Annotated[
         bool,
-        typer.Option("--relabel", metavar=FLAG, help="Let --fix apply the suggested labels; look at the page first."),
+        typer.Option("--relabel", metavar=FLAG, help="Let --fix apply the suggested labels; review audit.html first."),
     ] = False,
     seed: Annotated[
         int,
-        typer.Option(metavar="S", min=0, help="Seed of the folds, and of the split that --fix makes if there is none."),
+        typer.Option(
+            metavar="S", min=0, help="Seed of the cross-validation, and of the split by --fix if the data has none."
+        ),
     ] = 0,
     class_folders: ClassFolders = None,
     json: Json = False,

@@ -44,12 +44,15 @@ def command(
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Read these images instead of painted ones; any DATA of `corolla train`.",
+            help="Images to use instead of painted ones, in any format that `corolla train` accepts.",
             show_default="painted",
         ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(metavar="S", min=0.01, max=600, help="Time for each measurement, of at least three calls.")
+        float,
+        typer.Option(
+            metavar="S", min=0.01, max=600, help="Seconds for each measurement; at least three calls are measured."
+        ),
     ] = 3.0,
     json: Json = False,
     device: Device = None,

@@ -17,14 +17,14 @@ app = typer.Typer(
 
 
 def fetch(
-    name: Annotated[Literal["flowers"], typer.Argument(help="The data set.")],
+    name: Annotated[Literal["flowers"], typer.Argument(help="Name of the data set.")],
     quiet: Quiet = False,
 ) -> None:
     """Download a data set once, verify it, and print its folder.
 
     flowers: 3,670 photographs of five kinds (229 MB, CC BY 2.0; credit the photographers named in its LICENSE.txt).
-    An interrupted download resumes. COROLLA_DATA may name a folder that has flower_photos already, COROLLA_CACHE the
-    folder to store it in.
+    An interrupted download resumes. The variable COROLLA_DATA may name a folder that has flower_photos already,
+    COROLLA_CACHE the folder to store it in.
     """
     from corolla.data import flowers
     from corolla.progress import progress_for
@@ -38,7 +38,7 @@ def paint(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     count: Annotated[int, typer.Option(metavar="N", min=1, help="Total number of images, spread over the five kinds.")],
     size: Annotated[int, typer.Option(metavar="PX", help="The longer side in pixels.")] = 160,
-    seed: Annotated[int, typer.Option(metavar="S", help="Another seed paints other images.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="Random seed; another seed paints other images.")] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Paint images of five kinds of flower, a folder for each kind, and print the folder.

@@ -27,12 +27,14 @@ ASKED = 12  # images
 
 def command(
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="The output folder; if it is not empty, a numbered one beside it.")
+        Path, typer.Option(metavar="DIR", help="The output folder; if it is not empty, a new folder DIR-2, … is used.")
     ] = Path("demo"),
     minutes: Annotated[
         float,
         typer.Option(
-            metavar="M", min=2, help="Time for everything; the training gets what images and predictions leave."
+            metavar="M",
+            min=2,
+            help="Time budget of the whole demo in minutes; the training gets what images and predictions do not need.",
         ),
     ] = WHOLE,
     quiet: Quiet = False,

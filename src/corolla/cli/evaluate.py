@@ -32,7 +32,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Other labeled images, any DATA of `corolla train`; by default the run's own.",
+            help="Other labeled images, in any format that `corolla train` accepts; by default the run's own.",
             show_default=False,
         ),
     ] = None,
@@ -50,7 +50,7 @@ def command(
         typer.Option(
             "--robustness",
             metavar=FLAG,
-            help="Also evaluate corrupted images: blur, noise, JPEG, darkness, glare, rotation; 24 times as long.",
+            help="Also evaluate images with blur, noise, JPEG, darkness, glare or rotation; takes 24 times as long.",
         ),
     ] = False,
     json: Json = False,
@@ -59,14 +59,14 @@ def command(
     precision: AskedPrecision = "fp32",
     quiet: Quiet = False,
 ) -> None:
-    """Evaluate a run: accuracy with its 95 % Wilson interval, macro F1, log loss, per class and confusion matrix.
+    """Evaluate a run: accuracy with its 95 % Wilson interval, macro F1, log loss, class metrics and confusion matrix.
 
     For the run's own test images, metrics and errors are written into its report.html, and the metrics into its
     evaluation.json. Results of other images, splits and precisions are printed, and written only with --out; the run
     is not changed.
 
     With --json one object is printed: split, n, trained_on, accuracy, interval, macro_f1, log_loss, classes, per_class,
-    per_group, confusion, selective, trust, and robustness if it was asked for.
+    per_group, confusion, selective, trust, and robustness with --robustness.
 
     Under torchrun, each process predicts a part of the images.
     """

@@ -41,19 +41,19 @@ def command(
         str | None,
         typer.Option(
             metavar="CLASS",
-            help="Explain this class instead of the predicted one; only relevance depends on it.",
+            help="Explain this class instead of the predicted one; only the method relevance depends on it.",
             show_default="the predicted class",
         ),
     ] = None,
     arrays: Annotated[
         bool,
-        typer.Option("--arrays", metavar=FLAG, help="Also write the maps as arrays, in .npz files of NumPy."),
+        typer.Option("--arrays", metavar=FLAG, help="Also write the maps as NumPy arrays, in .npz files."),
     ] = False,
     json: Json = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Draw over each image how much its parts contribute to the prediction: bright is much, dark is little.
+    """Draw over each image how much its parts contribute to the prediction: much if bright, little if dark.
 
     DIR gets an overlay for each image and method; sheet.png with the first 48 images beside their overlays; and
     filters.png and positions.png, which show what the first layer has learned (figure 7 of the Vision Transformer's

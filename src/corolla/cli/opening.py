@@ -19,7 +19,7 @@ RunOrFile = Annotated[
 ]
 AskedBackend = Annotated[
     Literal["onnxruntime", "openvino"] | None,
-    typer.Option("--backend", help="The runtime of an exported file; by default onnxruntime.", rich_help_panel=RUNNING),
+    typer.Option("--backend", help="Runtime for an exported file; by default onnxruntime.", rich_help_panel=RUNNING),
 ]
 
 
@@ -27,8 +27,8 @@ AskedPrecision = Annotated[
     Literal["fp32", "bf16"],
     typer.Option(
         "--precision",
-        help="The precision of a run's inference. fp32: the digits of an exported file, on every machine; bf16: faster "
-        "if the processor or GPU has units for it, but the third digit may differ.",
+        help="Precision of a run's inference. fp32: the same digits as an exported file, on every machine; bf16: "
+        "faster if the processor or GPU has bfloat16 units, but probabilities may differ in the third digit.",
         rich_help_panel=RUNNING,
     ),
 ]

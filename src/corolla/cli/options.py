@@ -53,7 +53,7 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Processes that prepare images; 0: only this process.",
+        help="Processes that load images; with 0, the main process loads them.",
         show_default="half the number of processors, at most 8",
         rich_help_panel=RUNNING,
     ),
@@ -61,7 +61,7 @@ Workers = Annotated[
 ClassFolders = Annotated[
     Literal["top", "leaf"] | None,
     typer.Option(
-        help="Which of nested folders are the classes: the outer ones (top), or the innermost (leaf).",
+        help="Which level of nested folders is the classes: the outermost (top) or the innermost (leaf).",
         show_default="detected; refused if it is ambiguous",
     ),
 ]

@@ -48,7 +48,11 @@ def command(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Draw the images with class and probability.", show_default="no drawing"),
+        typer.Option(
+            metavar="FILE.png",
+            help="Also draw a grid of the images with class and probability.",
+            show_default="no drawing",
+        ),
     ] = None,
     explain: Annotated[
         Path | None,
@@ -62,9 +66,9 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE.parquet",
-            help="Write a row for each image to this table instead, for any number of images. PATH may then also be "
-            "a URL such as s3://bucket/photos, a table of paths, or tar shards; after an interruption, the same "
-            "command resumes.",
+            help="Instead of printing, write a table with a row for each image, for any number of images. PATH may "
+            "then also be a URL such as s3://bucket/photos, a table of paths, or tar shards; after an interruption, "
+            "the same command resumes.",
             show_default="predictions are printed",
             rich_help_panel=BULK,
         ),
@@ -72,7 +76,7 @@ def command(
     engine: Annotated[
         Literal["local", "ray"] | None,
         typer.Option(
-            help="What computes the table: this process, or Ray Data on all processors of a machine or of a cluster.",
+            help="Engine for --out: this process (local), or Ray Data on all processors of a machine or cluster (ray).",
             show_default="local",
             rich_help_panel=BULK,
         ),
@@ -89,10 +93,10 @@ def command(
     image could be read, and 2 otherwise.
 
     An out-of-distribution image gets the verdict "none of these classes", with its OOD score (novelty): 0 is the
-    median of the validation images, and up to 1 an image is accepted, as 95 % of them are.
+    median of the validation images; images up to 1 are accepted, as are 95 % of the validation images.
 
     With --json a list is printed, an object for each image: path, label, probability, top (a list of objects with
-    label and probability), accepted, novelty, and labels if a coverage was asked for.
+    label and probability), accepted, novelty, and labels with --coverage.
     """
     for file, what in ((csv, "--csv"), (plot, "--plot")):
         if file and file.is_dir():

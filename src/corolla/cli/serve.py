@@ -30,8 +30,8 @@ def command(
             metavar="WORD",
             envvar="COROLLA_TOKEN",
             show_envvar=False,
-            help="Require this bearer token. Other users of this machine can read it in the command line; the variable "
-            "COROLLA_TOKEN hides it from them.",
+            help="Require this bearer token. Other users of this machine can see the command line; set the variable "
+            "COROLLA_TOKEN instead to hide the token.",
             show_default="no token is needed",
         ),
     ] = None,
@@ -77,10 +77,16 @@ def command(
         ),
     ] = 16,
     max_megabytes: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Maximum size of a request.", rich_help_panel=LIMITS)
+        int,
+        typer.Option(
+            metavar="N", min=1, max=1000, help="Maximum size of a request, in megabytes.", rich_help_panel=LIMITS
+        ),
     ] = 32,
     max_megapixels: Annotated[
-        int, typer.Option(metavar="N", min=1, max=178, help="Maximum size of an image.", rich_help_panel=LIMITS)
+        int,
+        typer.Option(
+            metavar="N", min=1, max=178, help="Maximum size of an image, in megapixels.", rich_help_panel=LIMITS
+        ),
     ] = 50,
     timeout: Annotated[
         int,
@@ -89,7 +95,7 @@ def command(
             min=1,
             max=3600,
             rich_help_panel=LIMITS,
-            help="Time limit for a request to arrive, and another for its response.",
+            help="Seconds for receiving a request, and again for its response.",
         ),
     ] = 30,
     quiet: Quiet = False,

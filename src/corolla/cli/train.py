@@ -57,13 +57,14 @@ def command(
         typer.Option(
             metavar="RUN",
             help="The run folder to create.",
-            show_default="runs/NAME after the data, or else NAME-2, …; with --resume runs/NAME",
+            show_default="runs/NAME, named after the data; if not empty, runs/NAME-2, …; with --resume runs/NAME",
         ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="scratch, probe, finetune or distill; by default chosen by the other options."
+            metavar="NAME",
+            help="Training recipe: scratch, probe, finetune or distill; by default chosen by the other options.",
         ),
     ] = None,
     minutes: Annotated[
@@ -71,7 +72,7 @@ def command(
         typer.Option(
             metavar="M",
             min=0.01,
-            help="Choose model, image size and epochs to fit this time on this machine, in minutes.",
+            help="Time budget of the whole command in minutes; model, image size and epochs are chosen to fit it.",
             show_default="the recipe's epochs",
         ),
     ] = None,
@@ -93,7 +94,7 @@ def command(
         typer.Option(
             "--fsdp",
             metavar=FLAG,
-            help="Under torchrun, shard the model too, for one that is too large for a process.",
+            help="Under torchrun, also shard the model over the processes, if it is too large for one of them.",
             rich_help_panel=RUNNING,
         ),
     ] = False,
@@ -102,7 +103,7 @@ def command(
         typer.Option(
             metavar="M",
             min=0.0,
-            help="Save a checkpoint every M minutes; between epochs more often, if that costs little.",
+            help="Save a checkpoint at least every M minutes, and more often between epochs if this takes little time.",
             rich_help_panel=RUNNING,
         ),
     ] = 5.0,
@@ -117,8 +118,8 @@ def command(
 ) -> None:
     """Train a classifier on your images and write a run folder with its weights, metrics and report.
 
-    With --minutes, all values that are not given are chosen to fit that time, and printed. During the training it
-    prints which images were left out and why, the metrics of every epoch, and the test accuracy with its interval.
+    With --minutes, all values that are not given are chosen to fit this time, and printed. The command also prints
+    which images were left out and why, the metrics of every epoch, and the test accuracy with its interval.
 
     Ctrl-C stops the training after the current step, saves everything, and prints the command that resumes it; a second
     Ctrl-C stops it at once.

@@ -175,7 +175,9 @@ def print_lines(lines: dict[str, str]) -> None:
 def convert(
     source: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
-    to: Annotated[CheckpointFormat, typer.Option(help="The library that reads it; corolla: a copy of a run to share.")],
+    to: Annotated[
+        CheckpointFormat, typer.Option(help="The library to convert for; corolla: a copy of a run to share.")
+    ],
     heads: Heads = None,
     half: Annotated[
         bool, typer.Option("--half", metavar=FLAG, help="Save the weights in float16; only with --to corolla.")
@@ -218,7 +220,7 @@ def push(
     private: Annotated[bool, typer.Option("--private", metavar=FLAG, help="Make the repository private.")] = False,
     to: Annotated[
         Literal["timm", "huggingface"] | None,
-        typer.Option(help="Write it in the format of that library.", show_default="corolla's format"),
+        typer.Option(help="Upload the weights in the format of this library.", show_default="corolla's format"),
     ] = None,
 ) -> None:
     """Upload a run's weights, config, calibration and card to the Hugging Face Hub; `weights show OWNER/NAME` finds it.

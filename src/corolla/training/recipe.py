@@ -44,7 +44,7 @@ class Recipe:
         str, Help("Model name, such as vit_tiny_patch16_224; `corolla summary NAME` describes it.", "NAME")
     ]
     image_size: Annotated[Count, Help("Side of the square input images, in pixels.", "PX")]
-    epochs: Annotated[CountOrNone, Help("Passes over the training images, instead of --minutes.", "N")]
+    epochs: Annotated[CountOrNone, Help("Number of passes over the training images; not together with --minutes.", "N")]
     # Pretrained weights
     weights: Annotated[
         str,
@@ -55,17 +55,22 @@ class Recipe:
         ),
     ] = ""  # "": random weights
     head: Annotated[
-        FirstHead, Help("Start the head from zeros, or from logistic regression on frozen features.", "NAME", ADAPTING)
+        FirstHead,
+        Help("Initial head: zeros, or probe, a logistic regression on the frozen features.", "NAME", ADAPTING),
     ] = "zeros"
     unfreeze_last: Annotated[
-        int, Range(-1, MOST), Help("Train only the last K blocks and the head; -1 trains all.", "K", ADAPTING)
+        int, Range(-1, MOST), Help("Train only the last K blocks and the head; -1 trains all layers.", "K", ADAPTING)
     ] = -1  # all, including the embedding
     lora_rank: Annotated[
         CountOrNone,
-        Help("Train low-rank corrections of the blocks' matrices, of this rank; 0 trains all.", "R", ADAPTING),
+        Help(
+            "Train only LoRA updates of rank R to the blocks' matrices; 0 trains the matrices themselves.",
+            "R",
+            ADAPTING,
+        ),
     ] = 0  # arXiv 2106.09685
     layer_decay: Annotated[
-        PartOfOne, Help("Multiply the learning rate by this for each block further from the head.", "X", ADAPTING)
+        PartOfOne, Help("Multiply the learning rate by X for each block further from the head.", "X", ADAPTING)
     ] = 1.0
     # Distillation
     teacher: Annotated[
@@ -83,19 +88,24 @@ class Recipe:
     ] = 0.5
     distill_token: Annotated[
         bool,
-        Help("Give the teacher's predictions a token and a head of their own; needs a class token.", "", DISTILLATION),
+        Help("Add a distillation token with its own head (DeiT); the model must have a class token.", "", DISTILLATION),
     ] = False  # DeiT, arXiv 2012.12877
     distill_temperature: Annotated[
         Positive,
-        Help("Soften the teacher's probabilities by this temperature; 1 leaves them as they are.", "T", DISTILLATION),
+        Help("Temperature that softens the teacher's probabilities; 1 does not change them.", "T", DISTILLATION),
     ] = 1.0
     feature_distill_weight: Annotated[
         NotNegative,
-        Help("Weight of the loss that compares feature maps with the teacher's; 0 is none.", "X", DISTILLATION),
+        Help("Weight of the loss that compares feature maps with the teacher's; 0 turns it off.", "X", DISTILLATION),
     ] = 0.0  # arXiv 2207.10026
     # Optimization
     optimizer: Annotated[
-        Optimizer, Help("Optimizer of the blocks' matrices and the stem; the rest uses AdamW.", "NAME", OPTIMIZATION)
+        Optimizer,
+        Help(
+            "Optimizer of the blocks' matrices and the stem: muon or adamw; everything else uses AdamW.",
+            "NAME",
+            OPTIMIZATION,
+        ),
     ] = "muon"
     learning_rate: Annotated[Positive, Help("Peak learning rate.", "LR", OPTIMIZATION)] = 1.5e-3
     weight_decay: Annotated[NotNegative, Help("Decoupled weight decay.", "X", OPTIMIZATION)] = 0.05
@@ -106,14 +116,18 @@ class Recipe:
     grad_accum_steps: Annotated[
         Count, Help("Add up the gradients of N batches before each step.", "N", OPTIMIZATION)
     ] = 1
-    clip_grad_norm: Annotated[Positive, Help("Clip the gradient to this norm.", "X", OPTIMIZATION)] = 1.0
+    clip_grad_norm: Annotated[
+        Positive, Help("Maximum norm of the gradient; a larger gradient is clipped to it.", "X", OPTIMIZATION)
+    ] = 1.0
     ema_decay: Annotated[
         BelowOne,
-        Help("Decay per step of the moving average of the weights, which is what is saved.", "X", OPTIMIZATION),
+        Help(
+            "Decay per step of the exponential moving average (EMA) of the weights, which is saved.", "X", OPTIMIZATION
+        ),
     ] = 0.99
     last_epoch: Annotated[
         PartOfOne,
-        Help("Fraction of the last epoch's batches to train on; --minutes may cut it short.", "X", OPTIMIZATION),
+        Help("Fraction of the last epoch to train on; --minutes may choose a smaller one.", "X", OPTIMIZATION),
     ] = 1.0
     validations: Annotated[
         Count, Help("Validate about N times during the training; --minutes may allow fewer.", "N", OPTIMIZATION)
@@ -126,39 +140,43 @@ class Recipe:
     drop_path: Annotated[
         BelowOne,
         Help(
-            "Stochastic depth: probability of skipping the last block, less for those before it.", "X", REGULARIZATION
+            "Stochastic depth: probability of skipping the last block; lower for earlier blocks.", "X", REGULARIZATION
         ),
     ] = 0.1
     class_weights: Annotated[
         ClassWeights,
-        Help("Weight the loss by class; balanced counts images of rare classes more.", "NAME", REGULARIZATION),
+        Help("Class weights in the loss: none, or balanced (larger for rare classes).", "NAME", REGULARIZATION),
     ] = "none"
     random_resized_crop_scale: Annotated[
-        PartOfOne, Help("Smallest fraction of the image's area that a random crop keeps.", "X", REGULARIZATION)
+        PartOfOne, Help("Minimum area of a random crop, as a fraction of the image's area.", "X", REGULARIZATION)
     ] = 0.3
     auto_augment: Annotated[
         Policy,
         Help(
-            "Color and geometry: none, light, trivial (TrivialAugment) or rand (RandAugment).", "NAME", REGULARIZATION
+            "Augmentation of color and geometry: none, light, trivial (TrivialAugment) or rand (RandAugment).",
+            "NAME",
+            REGULARIZATION,
         ),
     ] = "light"
     random_erasing_prob: Annotated[
         Share, Help("Probability of erasing a random rectangle of an image.", "X", REGULARIZATION)
     ] = 0.25
     mixup_cutmix_prob: Annotated[
-        Share, Help("Probability of putting a batch through MixUp or CutMix.", "X", REGULARIZATION)
+        Share, Help("Probability that MixUp or CutMix is applied to a batch.", "X", REGULARIZATION)
     ] = 0.5
     progressive_resizing: Annotated[
         ProgressiveResizing,
         Help(
-            "Train on small images first: 0:0.5,0.3:1 uses half of the image size until 30 % of the epochs; 0:1 never "
-            "does.",
+            "Train on small images first: 0:0.5,0.3:1 uses half the image size for the first 30 % of the epochs, then "
+            "the full size; 0:1 always uses the full size.",
             "LIST",
             REGULARIZATION,
         ),
     ] = ((0.0, 1.0),)
     # Prediction
-    hflip_tta: Annotated[bool, Help("Predict the mean over the image and its horizontal flip.", "", PREDICTION)] = True
+    hflip_tta: Annotated[
+        bool, Help("Average the predictions for the image and its horizontal flip.", "", PREDICTION)
+    ] = True
 
     def __post_init__(self) -> None:
         """Convert the values to plain Python ones; a one-line `CorollaError` for a value that cannot be used."""
