@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from corolla.cache import DAY, new_folder, own_temporary
-from corolla.data import cache_folder
+from corolla.cache import DAY, cache_folder, new_folder, own_temporary
 from corolla.lock import locked
 
 

@@ -223,6 +223,6 @@ def test_a_place_that_is_missing_is_told_with_its_name(
 
 
 def surroundings_cache() -> Path:
-    from corolla.data import cache_folder
+    from corolla.cache import cache_folder
 
     return cache_folder()

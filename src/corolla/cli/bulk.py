@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from corolla.cli.failures import Interrupted
-from corolla.cli.options import usable_device
+from corolla.cli.opening import device_for
 from corolla.cli.process import quick_imports
 from corolla.errors import CorollaError
-from corolla.pretrained import is_exported
 from corolla.text import count, rate
 
 
@@ -49,7 +48,7 @@ def write(
                 engine=engine,
                 top=top or TOP,
                 coverage=coverage,
-                device="cpu" if is_exported(run) else usable_device(device),
+                device=device_for(run, device),
                 backend=backend or "onnxruntime",
                 precision=precision,
                 progress=progress,

@@ -47,7 +47,12 @@ def open_predictor(
     check_running(run, device, backend, precision)
     from corolla.loading import load
 
-    return load(run, "cpu" if is_exported(run) else usable_device(device), precision, backend or "onnxruntime")
+    return load(run, device_for(run, device), precision, backend or "onnxruntime")
+
+
+def device_for(run: Path, device: str | None) -> str:
+    """The device that computes: the CPU for an exported file, for a run the given or the available one."""
+    return "cpu" if is_exported(run) else usable_device(device)
 
 
 def check_running(

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running
-from corolla.cli.options import RUNNING, Device, Quiet, usable_device
+from corolla.cli.opening import AskedBackend, AskedPrecision, RunOrFile, check_running, device_for
+from corolla.cli.options import RUNNING, Device, Quiet
 from corolla.errors import CorollaError
-from corolla.pretrained import is_exported
 
 EXAMPLES = (
     "Examples:\ncorolla serve flowers\ncorolla serve runs/flowers --port 8080 --workers 2\n"
@@ -136,8 +135,7 @@ def command(
         answer=float(timeout),
     )
     with listen(host, port) as listening:  # before the model, which takes longer
-        chosen = "cpu" if is_exported(run) else usable_device(device)
-        served = load_served(run, chosen, precision, backend or "onnxruntime", workers)
+        served = load_served(run, device_for(run, device), precision, backend or "onnxruntime", workers)
         warm_up(served)
         hosts = names_for(listening.getsockname()[0], allow_host or [])
         app = create_app(served, limits, token=token or None, hosts=hosts)

@@ -199,8 +199,7 @@ def parse_sizes(text: str) -> tuple[tuple[float, float], ...]:
     except (ValueError, CorollaError):
         raise CorollaError(
             f"--progressive-resizing is {text!r}; write START:SCALE pairs with increasing starts from 0 to below 1 and "
-            f"scales above 0 "
-            "and up to 1, such as 0:0.5,0.3:0.75,0.65:1"
+            "scales above 0 and up to 1, such as 0:0.5,0.3:0.75,0.65:1"
         ) from None
 
 

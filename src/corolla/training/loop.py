@@ -287,10 +287,9 @@ class Loop:
                 trainer.progress.stage(f"features of {split}", done, total)
 
             examples = manifest.split(split)
-            own = examples[
-                self.processes.shard_range(len(examples)).start : self.processes.shard_range(len(examples)).stop
-            ]
-            rows = image_features(manifest.root, own, extract, trainer.preprocessing, device, tell, digest(model))
+            own = self.processes.shard_range(len(examples))
+            part = examples[own.start : own.stop]
+            rows = image_features(manifest.root, part, extract, trainer.preprocessing, device, tell, digest(model))
             return torch.from_numpy(self.processes.all_gather(rows.numpy(), len(examples)))
 
         labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))

@@ -21,9 +21,7 @@ from corolla.training.transforms.sample_rng import seed_of
 from corolla.training.transforms.train_transform import TrainTransform
 from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 
-ViewBatch = tuple[
-    Tensor, Tensor, int
-]  # a worker's views and class numbers in a batch, and the number of damaged images
+ViewBatch = tuple[Tensor, Tensor, int]  # a worker's views and class numbers, and the number of damaged images
 Received = ViewBatch | CorollaError  # an error in a worker is raised in the main process with its own message
 Readable = tuple[int, ImageArray, int]  # an image's number in the stream, its pixels, its class number
 
