@@ -142,6 +142,6 @@ def test_answering_loads_nothing_of_the_training() -> None:
         "import sys, corolla.classifier, corolla.cli.predictions, corolla.cli.inputs, corolla.evaluation.evaluate\n"
         "from corolla.cli.options import usable_device\n"
         "usable_device(None)\n"
-        "print(*sorted(set(sys.modules) & {'torchvision', 'accelerate', 'corolla.training.loop', 'matplotlib'}))"
+        "print(*sorted(set(sys.modules) & {'torchvision', 'accelerate', 'corolla.training.trainer', 'matplotlib'}))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout.strip() == b""

@@ -15,7 +15,6 @@ from corolla.precision import Precision
 from corolla.progress import Progress
 from corolla.training import compiling
 from corolla.training.compiling import Compiling, choose_compiling, compile_blocks
-from corolla.training.loop import Loop
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer
@@ -108,20 +107,20 @@ def test_a_run_says_whether_it_was_compiled_and_resumes_so(
 ) -> None:
     quick: dict[str, Any] = {"model": "vit_pico_conv8_16", "batch_size": 8, "workers": 0, "device": "cpu", "epochs": 2}
     compiled: list[ViT] = []
-    monkeypatch.setattr("corolla.training.trainer.choose_compiling", lambda *_: Compiling(True, "the test wants it"))
+    monkeypatch.setattr("corolla.training.train.choose_compiling", lambda *_: Compiling(True, "the test wants it"))
     monkeypatch.setattr("corolla.training.train.compile_blocks", compiled.append)
-    whole = Loop.epoch
+    whole = Trainer.epoch
 
-    def stopped(self: Loop) -> dict[str, Any]:
+    def stopped(self: Trainer) -> dict[str, Any]:
         if self.position.epochs_done == 1:
             raise KeyboardInterrupt
         return whole(self)
 
-    monkeypatch.setattr(Loop, "epoch", stopped)
+    monkeypatch.setattr(Trainer, "epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
         corolla.train(swatches, tmp_path / "run", **quick)
-    monkeypatch.setattr(Loop, "epoch", whole)
-    monkeypatch.setattr("corolla.training.trainer.choose_compiling", None)  # is not asked again
+    monkeypatch.setattr(Trainer, "epoch", whole)
+    monkeypatch.setattr("corolla.training.train.choose_compiling", None)  # is not asked again
     notes: list[str] = []
     heard = Progress()
     monkeypatch.setattr(heard, "note", notes.append)

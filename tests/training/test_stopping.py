@@ -19,8 +19,7 @@ from safetensors.torch import load_file
 from corolla.cli import main
 from corolla.progress import Progress
 from corolla.run import Run
-from corolla.training import finishing
-from corolla.training import train as training
+from corolla.training import finishing, preparing
 from corolla.training.replanning import TimeBudget
 
 COLORS = {"blue": (30, 40, 200), "green": (30, 180, 40), "red": (200, 40, 30)}
@@ -131,14 +130,14 @@ def words_of(data: Path, pretrained: Path) -> Callable[[str, Path], list[str]]:
 def _settled_dial() -> Iterator[None]:
     """The dial measures as ever, and then it is two epochs, so that two trainings by it are the same."""
 
-    fit = training.fit_to_minutes
+    fit = preparing.fit_to_minutes
 
     def two_epochs(*arguments: Any) -> Any:
         plan = fit(*arguments)
         return replace(plan, recipe=plan.recipe.changed(epochs=2, last_epoch=1.0))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "fit_to_minutes", two_epochs)
+        patch.setattr(preparing, "fit_to_minutes", two_epochs)
         patch.setattr(TimeBudget, "epochs_left", lambda *_: None)
         yield
 

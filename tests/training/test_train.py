@@ -22,7 +22,6 @@ from corolla.evaluation.facts import Facts, facts_of
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training import clock, finishing
-from corolla.training.loop import Loop
 from corolla.training.nonfinite import NotFiniteError
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.runtime import Runtime
@@ -207,7 +206,7 @@ def test_accumulated_batches_take_the_step_of_one_large_batch(swatches: Path) ->
 def test_the_last_batches_of_an_epoch_are_not_left_over(swatches: Path, tmp_path: Path) -> None:
     trainer = quick_trainer(load_data(swatches), epochs=1, grad_accum_steps=2)
     assert len(trainer.feed) % 2 == 1
-    Loop(trainer, Run(tmp_path / "run"), "", lambda row: None).epoch()
+    trainer.fit(Run(tmp_path))
     assert trainer.average.steps == trainer.steps_per_epoch == len(trainer.feed) // 2 + 1
     assert all(parameter.grad is None for parameter in trainer.model.parameters())
 

@@ -15,7 +15,6 @@ from corolla.bench.images import cache_of_its_own
 from corolla.data.manifest import Manifest
 from corolla.progress import Progress
 from corolla.run import Run
-from corolla.training.loop import Loop
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.runtime import Runtime
@@ -85,7 +84,7 @@ def train_epochs(manifest: Manifest, size: int, machine: Runtime, images: int) -
     with cache_of_its_own(), TemporaryDirectory(prefix="corolla-") as folder:
         recipe = recipe_for(size, split.size("train"))
         trainer = Trainer(split, recipe, seed=0, machine=machine, progress=Progress())
-        Loop(trainer, Run(Path(folder)), "bench", lambda row: ends.append((time.perf_counter(), row))).fit(False)
+        trainer.fit(Run(Path(folder)), "bench", tell=lambda row: ends.append((time.perf_counter(), row)))
         trained = len(trainer.feed) * trainer.feed.batch_size
         del trainer
     rows = [row for _, row in ends[1:]]

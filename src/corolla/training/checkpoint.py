@@ -5,6 +5,7 @@ resumed with another number of processes.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,8 +17,14 @@ from torch.optim import Optimizer
 
 from corolla.checksummed import load_sealed, save_sealed
 from corolla.errors import CorollaError
+from corolla.processes import Processes
+from corolla.run import Run
+from corolla.training import clock
 from corolla.training.pace import Pace
 from corolla.training.sharding import distribute_like, full_tensor
+
+CHECKPOINT_SECONDS = 300.0  # between two checkpoints within an epoch, by default
+SHARE = 0.01  # of a training's time for checkpoints between epochs
 
 
 @dataclass
@@ -41,6 +48,28 @@ class TrainState:
     average_steps: int = 0
     finished: bool = False
 
+    def judge(self, epoch: int, accuracy: float, loss: float, patience: int) -> bool:
+        """Record the validation after an epoch: whether it is the best so far; after `patience` worse ones, finish."""
+        if better := (accuracy, -loss) > (self.best_accuracy, -self.best_loss):
+            self.best_epoch, self.since_best, self.best_accuracy, self.best_loss = epoch, 0, accuracy, loss
+        else:
+            self.since_best += 1
+            self.finished = 0 < patience <= self.since_best
+        return better
+
+    def row(self, learning_rate: float, batch_size: int) -> dict[str, Any]:
+        """The current epoch as a row of `metrics.jsonl`."""
+        return {
+            "epoch": self.epochs_done + 1,
+            "epochs": math.ceil(self.pace.epochs),
+            "image_size": self.image_size,
+            "train_loss": self.loss_sum / self.batches_done,
+            "learning_rate": learning_rate,
+            "seconds": self.epoch_seconds,
+            "step_seconds": self.step_seconds,
+            "images_per_second": self.batches_done * batch_size / self.epoch_seconds,
+        }
+
     def next_epoch(self) -> None:
         """Count one more finished epoch."""
         self.epochs_done += 1
@@ -50,6 +79,45 @@ class TrainState:
     def from_json(values: dict[str, Any]) -> "TrainState":
         """From `dataclasses.asdict`; TypeError if it does not fit."""
         return TrainState(**values | {"pace": Pace(**values.get("pace", {"epochs": 0.0}))})
+
+
+class Checkpointer:
+    """Writes the checkpoints of one training, as often as they cost little, and reads the last one."""
+
+    def __init__(
+        self,
+        run: Run,
+        key: str,
+        modules: Mapping[str, nn.Module],
+        optimizers: list[Optimizer],
+        processes: Processes,
+        seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        self.path, self.key, self.modules, self.optimizers = run.checkpoint, key, modules, optimizers
+        self.processes, self.seconds = processes, seconds
+        self.saved, self.cost = clock.now(), 0.0  # the time of the last one, and the seconds that it took
+
+    def load(self) -> TrainState:
+        """Restore the last checkpoint; `CorollaError` if it is damaged or belongs to another training."""
+        return load_checkpoint(self.path, self.modules, self.optimizers, self.key)
+
+    def save(self, position: TrainState) -> None:
+        """Write one; every process has to call this."""
+        started = clock.now()
+        state = gather_state(self.modules, self.optimizers)
+        if self.processes.main:
+            save_checkpoint(self.path, position, state, self.key)
+        self.saved = clock.now()
+        self.cost = self.saved - started
+
+    def late(self, now: float) -> bool:
+        """Whether one is due within an epoch."""
+        return now - self.saved > self.seconds
+
+    def due(self, ended: bool) -> bool:
+        """Whether one is due between two epochs: at the end, and as often as it costs little."""
+        waited = clock.now() - self.saved
+        return bool(self.processes.broadcast_object(ended or waited >= min(self.cost / SHARE, self.seconds)))
 
 
 def gather_state(modules: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Tensor]:

@@ -14,14 +14,18 @@ from torch import Tensor, nn
 from corolla.cache import cache_folder
 from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.decoding import read_image
-from corolla.data.manifest import Example
+from corolla.data.manifest import Example, Manifest, Split
 from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
+from corolla.processes import Processes
+from corolla.progress import Progress
+from corolla.training.linear_probe import LinearHead, fit_head
+from corolla.training.sharding import distribute_like
 
 BATCH = 32
 
 Extract = Callable[[Tensor], Tensor]  # from normalized images (B, 3, H, W) to features (B, C)
-Progress = Callable[[int, int], None]
+Tick = Callable[[int, int], None]
 
 
 def image_features(
@@ -30,7 +34,7 @@ def image_features(
     extract: Extract,
     preprocessing: Preprocessing,
     device: torch.device | str,
-    progress: Progress | None = None,
+    progress: Tick | None = None,
     key: str = "",
     views: int = 2,
 ) -> Tensor:
@@ -86,7 +90,7 @@ def compute_features(
     extract: Extract,
     preprocessing: Preprocessing,
     device: torch.device | str,
-    progress: Progress | None = None,
+    progress: Tick | None = None,
     views: int = 2,
     rows: list[Tensor] | None = None,
 ) -> Tensor:
@@ -120,3 +124,43 @@ def digest(network: nn.Module) -> str:
         whole.update(name.encode())
         whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return whole.hexdigest()
+
+
+def probe_head(
+    manifest: Manifest,
+    model: ViT,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    processes: Processes,
+    progress: Progress,
+) -> LinearHead:
+    """A head fitted to the frozen features of the training images, chosen on validation (arXiv 2202.10054)."""
+
+    def extract(images: Tensor) -> Tensor:
+        return model.pool(model.forward_features(images))
+
+    def features(split: Split) -> Tensor:
+        def tell(done: int, total: int) -> None:
+            progress.stage(f"features of {split}", done, total)
+
+        examples = manifest.split(split)
+        own = processes.shard_range(len(examples))
+        part = examples[own.start : own.stop]
+        rows = image_features(manifest.root, part, extract, preprocessing, device, tell, digest(model))
+        return torch.from_numpy(processes.all_gather(rows.numpy(), len(examples)))
+
+    def tell(done: int, total: int) -> None:
+        progress.stage("fitting the head", done, total)
+
+    labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))
+    train, val, classes = features("train"), features("val"), len(manifest.classes)
+    return processes.from_main(lambda: fit_head(train, labels, val, val_labels, classes, progress=tell))
+
+
+@torch.no_grad()
+def set_heads(model: ViT, fitted: LinearHead) -> None:
+    """Give the model's heads the fitted weights, sharded like them."""
+    for head in (model.head, model.head_dist):
+        if head is not None:
+            head.weight.copy_(distribute_like(fitted.weight, like=head.weight))
+            head.bias.copy_(distribute_like(fitted.bias, like=head.bias))

@@ -3,14 +3,22 @@
 It is one module because DDP and FSDP wrap the calls of one module.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corolla.data.manifest import Manifest
 from corolla.models.vit import DropPath, ViT
 from corolla.precision import Precision
 from corolla.processes import Processes
 from corolla.training.distillation import Distillation
 from corolla.training.recipe import Recipe
+
+
+def balanced_class_weights(manifest: Manifest) -> Tensor:
+    """Weights (classes,) that give every class the same weight in the loss, with mean 1 over the training images."""
+    counts = torch.tensor([float(count) for count in manifest.counts("train").values()])
+    return counts.sum() / (len(counts) * counts)
 
 
 class TrainingLoss(nn.Module):

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from corolla.errors import CorollaError
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT, resize_pos_embed
 from corolla.preprocessing import Preprocessing
+from corolla.training.lora import adapt
+from corolla.training.optimization import layer_of
 from corolla.training.preflight import shape_of
 from corolla.training.recipe import Recipe
 from corolla.training.transforms.sample_rng import seed_of
@@ -34,7 +37,7 @@ class ModelInit:
         return model
 
 
-def begin(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> ModelInit:
+def initialize(recipe: Recipe, num_classes: int, weights: Weights | None = None) -> ModelInit:
     """The initialization of `recipe` with a head of `num_classes`; `weights` are the ones it names, if any."""
     if weights is not None:
         return from_weights(weights, recipe, num_classes)
@@ -66,3 +69,22 @@ def from_weights(weights: Weights, recipe: Recipe, num_classes: int) -> ModelIni
             tensors["pos_embed"] = torch.cat([first, torch.zeros_like(first), rest], dim=1)
     prepared = weights.preprocessing or Preprocessing(size)
     return ModelInit(config, replace(prepared, image_size=size), tensors)
+
+
+def choose_trainable(model: ViT, recipe: Recipe, fsdp: bool) -> None:
+    """Freeze what the recipe does not train, or add low-rank corrections."""
+    if recipe.lora_rank and fsdp:
+        raise CorollaError("--lora-rank trains too few weights to shard; leave --fsdp out")
+    if recipe.lora_rank:
+        adapt(model, recipe.lora_rank)
+    else:
+        freeze_below(model, recipe.unfreeze_last)
+
+
+def freeze_below(model: ViT, unfreeze_last: int) -> None:
+    """Freeze everything below the last `unfreeze_last` blocks; -1 freezes nothing."""
+    if unfreeze_last < 0:
+        return
+    lowest = model.config.depth + 1 - min(unfreeze_last, model.config.depth)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(layer_of(name, model.config.depth) >= lowest)

@@ -11,6 +11,7 @@ from torch.optim import AdamW, Optimizer
 
 from corolla.models.vit import ViT
 from corolla.training.muon import Muon
+from corolla.training.pace import Pace
 from corolla.training.recipe import Recipe
 
 
@@ -71,6 +72,12 @@ def learning_rate_factor(step: float, steps: float, warmup: float) -> float:
         return (step + 1) / (rising + 1)
     done = (step - rising) / max(steps - rising, 1)
     return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def learning_rate_at(recipe: Recipe, pace: Pace, epoch: int, number: int, steps_per_epoch: int) -> float:
+    """The learning rate of batch `number` of an epoch, both from 0; accumulated batches belong to one step."""
+    done, steps = epoch + number // recipe.grad_accum_steps / steps_per_epoch, pace.epochs * steps_per_epoch
+    return recipe.learning_rate * learning_rate_factor(pace.at(done) * steps, steps, recipe.warmup)
 
 
 def set_learning_rate(optimizers: list[Optimizer], rate: float) -> None:

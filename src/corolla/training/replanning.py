@@ -3,6 +3,8 @@
 from collections import Counter, deque
 from dataclasses import replace
 
+from corolla.processes import Processes
+from corolla.progress import Progress
 from corolla.training import clock
 from corolla.training.budget import REPORT, SPARE, Plan
 from corolla.training.pace import Pace
@@ -12,6 +14,7 @@ PLANS = 40  # per training, at most
 TOLERANCE, LEAST = 0.05, 0.02
 WINDOW = 4  # the speed is measured over this many last plans
 WARM = 2  # first steps of a new image size, which are slower than the later ones
+PRINTED = 0.1  # a new plan is printed if the epochs change by this fraction
 OUTLIER = 4.0  # a single step this many times as long as usual, because of compiling for example, is ignored
 
 
@@ -31,7 +34,7 @@ class TimeBudget:
         self.taken = self.expected = 0.0
         self.steps: Counter[int] = Counter()  # by image size
         self.outlier = False
-        self.planned = clock.now()
+        self.planned, self.printed = clock.now(), plan.recipe.length
 
     def saw(self, size: int, images: int, seconds: float) -> None:
         """Record that a step on `images` of `size` pixels took `seconds`, loading included."""
@@ -57,6 +60,18 @@ class TimeBudget:
     def due(self, now: float) -> bool:
         """Whether it is time to replan."""
         return self.expected > 0 and now - self.planned >= self.whole / PLANS
+
+    def replanned(self, pace: Pace, done: float, processes: Processes, progress: Progress) -> Pace:
+        """The pace after `done` epochs that fits into the remaining time; every process has to call this."""
+        left = processes.broadcast_object(self.epochs_left(pace, done))
+        if left is None:
+            return pace
+        epochs, before = done + left, self.printed
+        if abs(epochs - before) > PRINTED * before:
+            slower = "slower" if epochs < before else "faster"
+            progress.note(f"this machine is {slower} than planned: {epochs:.1f} epochs instead of {before:.1f}")
+            self.printed = epochs
+        return pace.replanned(done, epochs)
 
     def epochs_left(self, pace: Pace, done: float) -> float | None:
         """For how many more epochs there is time after `done` epochs, or None if `pace` is about right."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,10 +12,13 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from corolla.data.decoded_cache import ImageArray, resize_for_cache
 from corolla.data.decoding import ImageError
+from corolla.data.manifest import Manifest
 from corolla.data.stream import ImageStream
 from corolla.errors import CorollaError
+from corolla.processes import Processes
+from corolla.progress import Progress
 from corolla.text import count
-from corolla.training.cached_loader import MARGIN
+from corolla.training.cached_loader import MARGIN, CachedLoader, ImageLoader, TrainingImages
 from corolla.training.interleaving import Drawn, InterleavedShuffle, lanes_of
 from corolla.training.recipe import Recipe
 from corolla.training.transforms.sample_rng import seed_of
@@ -181,3 +185,31 @@ def good(told: Received) -> ViewBatch:
 def joined(pieces: list[Tensor]) -> Tensor:
     """The pieces of one batch as one tensor."""
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+
+def image_loader(
+    manifest: Manifest,
+    recipe: Recipe,
+    seed: int,
+    workers: int,
+    processes: Processes,
+    progress: Progress,
+    main_first: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> ImageLoader:
+    """The loader of a training: images decoded once into the cache, or streamed from shards.
+
+    Within `main_first` one process per machine goes first, so that the others find its cache.
+    """
+    if manifest.stream is not None:
+        return StreamingLoader(
+            manifest.stream, recipe, recipe.batch_size, seed, workers, processes.rank, processes.count, progress.note
+        )
+
+    def tell(done: int, total: int) -> None:
+        progress.stage("decoding", done, total)
+
+    with main_first():
+        images = TrainingImages.of(manifest, recipe, recipe.image_size, tell, progress.note)
+    if processes.count > min(len(images), recipe.batch_size):
+        raise CorollaError(f"{processes.count} processes cannot share a batch of {recipe.batch_size}")
+    return CachedLoader(images, recipe.batch_size, seed, workers, processes)

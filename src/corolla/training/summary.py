@@ -1,17 +1,19 @@
-"""What a training prints before its first epoch: the data, the model, the device, and warnings about the time."""
+"""What a training prints: the data, the model, the device and warnings about the time, then a line per epoch."""
 
 import math
+from typing import Any
 
 from corolla.data.hints import hints
 from corolla.data.manifest import SPLITS, Manifest, lines_of
 from corolla.models.vit import use_eager_attention
 from corolla.progress import Progress
 from corolla.run import Config
+from corolla.text import rate
+from corolla.training.checkpoint import TrainState
 from corolla.training.compiling import Compiling
 from corolla.training.recipe import Recipe
 from corolla.training.runtime import Runtime
 from corolla.training.teachers import FittedTeacher
-from corolla.training.trainer import Trainer
 from corolla.training.verdict import say_before
 
 
@@ -40,10 +42,10 @@ def named(manifest: Manifest, most: int = 10) -> str:
     return told + (f", and {more} more" if more > 0 else "")
 
 
-def describe_computing(config: Config, recipe: Recipe, trainer: Trainer, machine: Runtime, progress: Progress) -> None:
+def describe_computing(config: Config, recipe: Recipe, machine: Runtime, progress: Progress) -> None:
     """Print what is trained, how it is computed, and why."""
-    compiling, precision, count = Compiling.of_run(config.training), trainer.precision, machine.processes.count
-    patches = math.prod(trainer.model.config.grid((recipe.image_size, recipe.image_size)))
+    compiling, precision, count = Compiling.of_run(config.training), machine.precision, machine.processes.count
+    patches = math.prod(config.architecture.grid((recipe.image_size, recipe.image_size)))
     written = use_eager_attention(machine.device, precision.dtype, patches, trains=True)
     model = f"{recipe.model} from {recipe.weights}" if recipe.weights else recipe.model
     said = [
@@ -71,3 +73,12 @@ def warn_before(
     )
     if said:
         progress.note(f"WARNING: {said}")
+
+
+def describe_epoch(row: dict[str, Any], position: TrainState) -> str:
+    """One line about an epoch."""
+    said = f"epoch {row['epoch']}/{row['epochs']}  {row['image_size']} px  loss {row['train_loss']:.3f}"
+    if "val_accuracy" in row:
+        said += f"  val {row['val_accuracy']:.1%} (loss {row['val_loss']:.3f})"
+        said += "  best" if row["best"] else f"  best {position.best_accuracy:.1%} at {position.best_epoch}"
+    return f"{said}  {rate(row['images_per_second'])} images/s  {row['seconds']:.1f} s"

@@ -7,45 +7,39 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corolla import __version__
-from corolla.data.checking import refuse_changed
 from corolla.data.layout import ClassFolders
 from corolla.data.manifest import SPLITS, Manifest
-from corolla.data.sources import Duplicates, load_data
+from corolla.data.sources import Duplicates
 from corolla.errors import CorollaError
 from corolla.lock import locked
-from corolla.memory import tune_malloc
 from corolla.paths import AnyPath, at, word
 from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.run import Config, Run
 from corolla.training import clock
 from corolla.training.budget import Plan
-from corolla.training.compiling import Compiling, compile_blocks
+from corolla.training.checkpoint import CHECKPOINT_SECONDS
+from corolla.training.compiling import Compiling, choose_compiling, compile_blocks
 from corolla.training.finishing import finish
-from corolla.training.loop import CHECKPOINT_SECONDS, Loop
-from corolla.training.preflight import check_tensorboard, run_to_resume
+from corolla.training.preflight import check_tensorboard
+from corolla.training.preparing import Start, fit_teacher_of, keeping, key_of_teacher, plan_of, read_start
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
-from corolla.training.resolving import fit_to_minutes, resolve_recipe, suited, weights_of
-from corolla.training.resuming import TrainArguments, added, class_folders_of, recipe_of, told_of
+from corolla.training.resuming import TrainArguments
 from corolla.training.runtime import Runtime, choose_device, hardware, usual_workers
 from corolla.training.stopping import GracefulShutdown, Watched
-from corolla.training.summary import describe, describe_computing, warn_before
-from corolla.training.teachers import FittedTeacher, Teacher, fit_teacher, keep_teacher, save_teacher
-from corolla.training.timing import Trial
+from corolla.training.summary import describe_computing, warn_before
+from corolla.training.teachers import FittedTeacher, save_teacher
 from corolla.training.trainer import Trainer
-from corolla.weights import load_weights
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from corolla.training.overrides import RecipeOverrides
 
-TEACHER_SHARE = 0.3  # of the minutes, at most, for fitting a teacher
 SHARED_DISK = 60.0  # seconds that a shared disk may take to show another machine's files
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
@@ -93,148 +87,128 @@ def train(
     processes = machine.processes
     progress = progress if progress and processes.main else Progress()
     changes: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
-    # The recipe stores paths as strings, like the run's config.
+    # A recipe is text, as the run keeps it.
     changes |= {name: word(changes[name]) for name in ("weights", "teacher") if name in changes}
-    data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # a Path is never the keyword flowers
+    data, run = word(data) if isinstance(data, str) else at(data), Run(at(out))  # no Path is the word flowers
     asked = TrainArguments(data, recipe, minutes, seed, changes, class_folders, duplicates)
     locking = locked(run.folder, "training", progress.note) if processes.main else nullcontext()
     with GracefulShutdown() as stop, locking, ExitStack() as stopping:
         progress = Watched(progress, stop)
-        config = processes.from_main(lambda: interrupted(run, resume))
-        named = None
-        if config:
-            chosen, manifest = recipe_of(config, asked), processes.from_main(run.load_manifest)
-            skipped = config.data.get("skipped", [])
-            read = class_folders_of(config)
-            if new := processes.from_main(lambda: added(data, manifest, skipped, read, progress.stage)):
-                progress.note(told_of(new, data))
-            processes.from_main(lambda: refuse_changed(manifest, progress.stage))
-            if config.training.get("finished"):
-                progress.note(f"{run.folder} is finished; its report and model card are written again")
-                # If it was stopped after its last epoch, it is concluded now; otherwise its minutes stay as they are.
-                concluded = "verdict" in config.training or "asked" not in config.training
-                before = config.training.get("minutes", 0.0) * 60
-                finish(run, manifest, machine, progress, watch, None if concluded else started - before)
-                return run
-            weights = load_weights(chosen.weights, progress=progress) if chosen.weights else None
-        else:
-            weights = weights_of(changes, progress)
-            named, chosen = resolve_recipe(recipe, changes, weights)
-            manifest = processes.from_main(
-                lambda: load_data(
-                    data,
-                    seed=seed,
-                    strict=strict,
-                    class_folders=class_folders,
-                    duplicates=duplicates,
-                    progress=progress.stage,
-                )
-            )
-            describe(manifest, progress)
-            chosen = suited(chosen, changes, manifest)
+        # 1. The recipe and the data, of the run to resume or of these arguments
+        start = read_start(asked, run, resume, strict, processes, progress)
         watch.lap("reading")
-        plan: Plan | None = None
-        taught: FittedTeacher | None = None
-        teacher: Teacher | None = None
-        if chosen.teacher:
-            tune_malloc()
-            file = run.teacher if resume else None
-            as_asked = "" if config else f"{manifest.digest} {seed} {minutes} {sorted(chosen.to_json().items())}"
-            limit = None if minutes is None else TEACHER_SHARE * minutes * 60
-            taught = fit_teacher(
-                manifest, chosen, machine, seed=seed, seconds=limit, kept=file, key=as_asked, progress=progress
-            )
-            teacher = taught.teacher
-            if not config and processes.main:
-                stopping.push(keeping(taught, run, as_asked))
+        if start.config and start.config.training.get("finished"):
+            return finish_again(run, start, machine, progress, watch, started)
+        # 2. The teacher and the time budget, which decide the rest of the recipe
+        taught = fit_teacher_of(start, asked, run, resume, machine, progress) if start.recipe.teacher else None
+        if taught:
             watch.lap("teacher")
-        if named and minutes is not None and "epochs" not in changes and chosen.epochs:
-            trial = Trial(manifest, machine, progress, minutes, teacher, weights)
-            beside = processes.broadcast_object(taught.cost().both) if taught else 0.0
-            plan = fit_to_minutes(
-                named, chosen, changes, minutes, weights, manifest, trial, processes, progress, started, beside
-            )
-            chosen = plan.recipe
-            del trial
-        if not config and chosen.epochs:
-            warn_before(chosen, manifest, minutes, taught, progress)
+            if not start.config and processes.main:
+                stopping.push(keeping(taught, run, key_of_teacher(start, asked)))
+        plan = plan_of(start, asked, machine, taught, started, progress)
+        trained, teacher = plan.recipe if plan else start.recipe, taught.teacher if taught else None
+        if not start.config and trained.epochs:
+            warn_before(trained, start.manifest, minutes, taught, progress)
         trainer = Trainer(
-            manifest, chosen, seed=seed, machine=machine, progress=progress, teacher=teacher, weights=weights
-        )
-        if not config:
-            config = first_config(chosen, manifest, data, seed, trainer, trainer.choose_compiling())
-            config.training["asked"] = asked.to_json()
-            if taught:
-                config.training["teacher"] = taught.facts
-            if plan:
-                config.training["calibration_passes"] = plan.calibration
-            if processes.main:
-                write_first(run, config, manifest, teacher)
+            start.manifest, trained, seed=seed, machine=machine, progress=progress, teacher=teacher,
+            weights=start.weights,
+        )  # fmt: skip
+        config = start.config or write_first(run, asked, start.manifest, trained, trainer, taught, plan)
         see_from_everywhere(run, processes)
-        compiling = Compiling.of_run(config.training)
-        describe_computing(config, chosen, trainer, machine, progress)
-        if compiling.wanted:
+        describe_computing(config, trained, machine, progress)
+        if Compiling.of_run(config.training).wanted:
             compile_blocks(trainer.model)
         watch.lap("measuring")
-        budget = None
-        if plan and minutes is not None:
-            an_epoch = len(trainer.feed) * trainer.feed.batch_size
-            budget = TimeBudget(started + minutes * 60, minutes * 60, plan, an_epoch)
-        key = f"{manifest.digest} {seed} {sorted(chosen.to_json().items())}"
+        # 3. The training
+        budget = TimeBudget(started + minutes * 60, minutes * 60, plan, trainer.images) if plan and minutes else None
         with board(run, tensorboard and processes.main) as tell:
-            loop = Loop(trainer, run, key, tell, checkpoint_minutes * 60, budget, stop, started)
-            position = loop.fit(resume)
+            trainer.fit(
+                run, f"{start.manifest.digest} {seed} {sorted(trained.to_json().items())}", resume=resume, tell=tell,
+                checkpoint_seconds=checkpoint_minutes * 60, budget=budget, stop=stop, started=started,
+            )  # fmt: skip
         watch.lap("training")
-        rows = run.history()
-        steps, validating = (sum(row.get(name, 0.0) for row in rows) for name in ("step_seconds", "validation_seconds"))
-        done = {
-            "finished": True,
-            "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "minutes": loop.spent() / 60,
-            "epochs": position.epochs_done,
-            "overhead": 1 - steps / max(position.seconds - validating, 1e-9) if steps else 0.0,
-            "best_epoch": position.best_epoch,
-            "best_val_accuracy": position.best_accuracy,
-        }
-        if taught and manifest.split("test"):
-            done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
         if processes.main:
-            run.save_config(replace(config, training=config.training | done))
-        since = started - loop.earlier
-        del trainer, loop, teacher, taught  # their memory
-        finish(run, manifest, machine, progress, watch, since)
+            run.save_config(finished(config, run, trainer, taught))
+        since = started - trainer.watch.earlier
+        del trainer, teacher, taught  # their memory
+        # 4. Calibration, evaluation, report and model card
+        finish(run, start.manifest, machine, progress, watch, since)
         return run
 
 
-def keeping(taught: FittedTeacher, run: Run, key: str) -> Callable[..., None]:
-    """An exit callback that saves a fitted teacher if the training is stopped before its config is written."""
-
-    def keep(kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, KeyboardInterrupt) and not run.config_file.is_file():
-            keep_teacher(taught, run.teacher, key)
-
-    return keep
-
-
-def interrupted(run: Run, resume: bool) -> Config | None:
-    """The config of the run to resume, or None for a new one; refuses to overwrite files."""
-    config = run_to_resume(run, resume)
-    if config:
-        run.sweep()
-    return config
+def finish_again(
+    run: Run, start: Start, machine: Runtime, progress: Progress, watch: clock.Stopwatch, started: float
+) -> Run:
+    """Write the report and the model card of a finished run again."""
+    assert start.config is not None
+    training = start.config.training
+    progress.note(f"{run.folder} is finished; its report and model card are written again")
+    # Stopped since its last epoch, it is concluded now; else there is nothing new to say of its minutes.
+    concluded = "verdict" in training or "asked" not in training
+    since = None if concluded else started - training.get("minutes", 0.0) * 60
+    finish(run, start.manifest, machine, progress, watch, since)
+    return run
 
 
-def write_first(run: Run, config: Config, manifest: Manifest, teacher: Teacher | None) -> None:
-    """Write the files that are known before the first epoch; if that fails or is stopped, delete them all."""
+def finished(config: Config, run: Run, trainer: Trainer, taught: FittedTeacher | None) -> Config:
+    """The config of a run after its last epoch."""
+    position, rows = trainer.position, run.history()
+    steps, validating = (sum(row.get(name, 0.0) for row in rows) for name in ("step_seconds", "validation_seconds"))
+    done: dict[str, Any] = {
+        "finished": True,
+        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "minutes": trainer.watch.spent() / 60,
+        "epochs": position.epochs_done,
+        "overhead": 1 - steps / max(position.seconds - validating, 1e-9) if steps else 0.0,
+        "best_epoch": position.best_epoch,
+        "best_val_accuracy": position.best_accuracy,
+    }
+    if taught and trainer.manifest.split("test"):
+        done["teacher"] = config.training["teacher"] | {"test_accuracy": taught.accuracy("test")}
+    return replace(config, training=config.training | done)
+
+
+def measure_compiling(trainer: Trainer) -> Compiling:
+    """Whether compiling the model pays for itself in this training."""
+    recipe, processes = trainer.recipe, trainer.processes
+    if not recipe.epochs:
+        return Compiling(False, "only a head is fitted")
+    trainer.progress.stage("measuring compiled code", 0, 1)
+    own, sizes = len(processes.shard_range(trainer.feed.batch_size)), len(recipe.progressive_resizing)
+    steps = max(round(recipe.length * trainer.steps_per_epoch), 1)
+    chosen = choose_compiling(trainer.model, trainer.precision, recipe.image_size, own, steps, sizes, processes)
+    trainer.progress.stage("measuring compiled code", 1, 1)
+    return chosen
+
+
+def write_first(
+    run: Run,
+    asked: TrainArguments,
+    manifest: Manifest,
+    recipe: Recipe,
+    trainer: Trainer,
+    taught: FittedTeacher | None,
+    plan: Plan | None,
+) -> Config:
+    """Write what is known before the first epoch; where that fails or is stopped, nothing of it is left."""
+    config = first_config(recipe, manifest, asked.data, asked.seed, trainer, measure_compiling(trainer))
+    config.training["asked"] = asked.to_json()
+    if taught:
+        config.training["teacher"] = taught.facts
+    if plan:
+        config.training["calibration_passes"] = plan.calibration
+    if not trainer.processes.main:
+        return config
     try:
         manifest.save(run.manifest_file)
-        if teacher:
-            save_teacher(teacher, run.teacher)
-        run.save_config(config)  # last, so that a run with a config also has its teacher
+        if taught:
+            save_teacher(taught.teacher, run.teacher)
+        run.save_config(config)  # the last: one that is there has its teacher
     except BaseException:
         for file in (run.config_file, run.teacher, run.manifest_file):
             file.unlink(missing_ok=True)
         raise
+    return config
 
 
 def see_from_everywhere(run: Run, processes: Processes) -> None:
@@ -250,7 +224,7 @@ def see_from_everywhere(run: Run, processes: Processes) -> None:
 
 
 def first_config(
-    recipe: Recipe, manifest: Manifest, data: str | Path, seed: int, trainer: Trainer, compiling: Compiling
+    recipe: Recipe, manifest: Manifest, data: AnyPath, seed: int, trainer: Trainer, compiling: Compiling
 ) -> Config:
     """The config of the run before its first epoch."""
     model, device = trainer.average.model, trainer.accelerator.device

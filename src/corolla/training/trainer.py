@@ -1,14 +1,15 @@
-"""The trainer: one training step, and validation.
+"""The trainer: an epoch of training steps, a validation, a checkpoint, and again, until it is done or stopped.
 
 Every step starts from its own seed, derived from the run's seed, the epoch and the batch, and every process draws the
 same random numbers for the whole batch. So a training can be stopped between any two steps and resumed, with more or
-fewer processes, with the same result.
+fewer processes, with the same result. With several processes, all train and only the main process writes.
 """
 
 import math
+import signal
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,36 +18,36 @@ from torch import Tensor, nn
 from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
-from corolla.models.vit import ViT
 from corolla.progress import Progress
-from corolla.training.cached_loader import CachedLoader, ImageLoader, TrainingImages
-from corolla.training.compiling import Compiling, choose_compiling
+from corolla.run import Run
+from corolla.text import rate
+from corolla.training import clock
+from corolla.training.budget import validates
+from corolla.training.checkpoint import CHECKPOINT_SECONDS, Checkpointer, TrainState
 from corolla.training.distillation import Distillation
 from corolla.training.ema import ModelEma
-from corolla.training.lora import adapt
-from corolla.training.loss import TrainingLoss
-from corolla.training.model_init import begin
+from corolla.training.features import probe_head, set_heads
+from corolla.training.lora import merged
+from corolla.training.loss import TrainingLoss, balanced_class_weights
+from corolla.training.model_init import choose_trainable, initialize
 from corolla.training.nonfinite import diagnose_nonfinite
-from corolla.training.optimization import build_optimizers, layer_of, learning_rate_factor, set_learning_rate
+from corolla.training.optimization import build_optimizers, learning_rate_at, set_learning_rate
 from corolla.training.pace import Pace
 from corolla.training.recipe import Recipe
+from corolla.training.replanning import TimeBudget
 from corolla.training.runtime import Runtime
 from corolla.training.sharding import full_tensor, shard
-from corolla.training.streaming_loader import StreamingLoader
+from corolla.training.stopping import GracefulShutdown, Stopped
+from corolla.training.streaming_loader import image_loader
+from corolla.training.summary import describe_epoch
 from corolla.training.sync_batch_norm import share_norms
 from corolla.training.teachers.teacher import Teacher
-from corolla.training.transforms.mixing import mixer
+from corolla.training.transforms.mixing import BatchMixer
 from corolla.training.transforms.sample_rng import seed_of
-from corolla.training.validation_images import ReadyImages
+from corolla.training.validation import ReadyImages, validate
 from corolla.weights import Weights
 
-
-@dataclass(frozen=True)
-class Validation:
-    """Accuracy in [0, 1] and mean log loss in nats on the validation split."""
-
-    accuracy: float
-    loss: float
+Row = dict[str, Any]  # an epoch's metrics
 
 
 class Trainer:
@@ -65,29 +66,23 @@ class Trainer:
     ) -> None:
         self.manifest, self.recipe, self.seed, self.progress = manifest, recipe, seed, progress
         self.precision, self.accelerator = machine.precision, machine.accelerator()
-        self.processes = machine.processes
-        beginning = begin(recipe, len(manifest.classes), weights)
-        model = beginning.model(seed)
-        if recipe.lora_rank and machine.fsdp:
-            raise CorollaError("--lora-rank trains too few weights to shard; leave --fsdp out")
-        if recipe.lora_rank:
-            adapt(model, recipe.lora_rank)
-        else:
-            freeze_below(model, recipe.unfreeze_last)
+        self.processes, device = machine.processes, self.accelerator.device
+        start, classes = initialize(recipe, len(manifest.classes), weights), len(manifest.classes)
+        self.preprocessing = start.preprocessing
+        model = start.model(seed)
+        choose_trainable(model, recipe, machine.fsdp)
         if not machine.fsdp:  # FSDP shards contiguous memory only
             # Convolutions are faster in channels-last order.
             model.patch_embed.to(memory_format=torch.channels_last)
         several = self.processes.count > 1
         if several:
             share_norms(model)
-        self.model = model.to(self.accelerator.device)
-        self.preprocessing = beginning.preprocessing
+        self.model = model.to(device)
         self.average = ModelEma(model, recipe.ema_decay)
         self.distillation = None
         if teacher is not None:
-            helper = Distillation(recipe, teacher, model, self.preprocessing, shared=several)
-            self.distillation = helper.to(self.accelerator.device)
-        balance = self.weigh_classes()
+            self.distillation = Distillation(recipe, teacher, model, self.preprocessing, shared=several).to(device)
+        balance = None if recipe.class_weights == "none" else balanced_class_weights(manifest).to(device)
         self.objective = TrainingLoss(model, recipe, self.distillation, balance, self.precision, self.processes)
         if machine.fsdp:
             shard(model, self.objective)
@@ -97,50 +92,15 @@ class Trainer:
             self.shared = self.accelerator.prepare(self.objective)
         beside = [self.distillation] if self.distillation else []
         self.optimizers = build_optimizers(model, recipe, self.precision.dtype, *beside)
-        self.mix = mixer(len(manifest.classes)) if recipe.mixup_cutmix_prob else None
+        self.mix = BatchMixer(classes, recipe.mixup_cutmix_prob, self.preprocessing, self.processes)
         validated = [manifest.locate(example) for example in manifest.split("val")]
         own = self.processes.shard_range(len(validated))
         self.validation_images = ReadyImages(validated[own.start : own.stop], self.preprocessing)
         self.validation_labels = np.array(manifest.labels("val"))
         if recipe.epochs:
-            self.feed = self.load_images(machine.workers)
-
-    def load_images(self, workers: int) -> ImageLoader:
-        """The training images: decoded once into the cache, or streamed from shards."""
-        if self.manifest.stream is not None:
-            return StreamingLoader(
-                self.manifest.stream, self.recipe, self.recipe.batch_size, self.seed, workers,
-                self.processes.rank, self.processes.count, self.progress.note,
-            )  # fmt: skip
-
-        def tell(done: int, total: int) -> None:
-            self.progress.stage("decoding", done, total)
-
-        with self.accelerator.local_main_process_first():  # the machine's other processes find them in the cache
-            images = TrainingImages.of(self.manifest, self.recipe, self.recipe.image_size, tell, self.progress.note)
-        if self.processes.count > min(len(images), self.recipe.batch_size):
-            raise CorollaError(f"{self.processes.count} processes cannot share a batch of {self.recipe.batch_size}")
-        return CachedLoader(images, self.recipe.batch_size, self.seed, workers, self.processes)
-
-    def choose_compiling(self) -> Compiling:
-        """Whether compiling the model pays for itself in this training."""
-        if not self.recipe.epochs:
-            return Compiling(False, "only a head is fitted")
-        recipe = self.recipe
-        self.progress.stage("measuring compiled code", 0, 1)
-        chosen = choose_compiling(
-            self.model, self.precision, recipe.image_size, len(self.processes.shard_range(self.feed.batch_size)),
-            self.steps, len(recipe.progressive_resizing), self.processes,
-        )  # fmt: skip
-        self.progress.stage("measuring compiled code", 1, 1)
-        return chosen
-
-    def weigh_classes(self) -> Tensor | None:
-        """Weights that give every class the same weight in the loss, with mean 1 over the images, or None."""
-        if self.recipe.class_weights == "none":
-            return None
-        counts = torch.tensor([float(count) for count in self.manifest.counts("train").values()])
-        return (counts.sum() / (len(counts) * counts)).to(self.accelerator.device)
+            first = self.accelerator.local_main_process_first
+            self.feed = image_loader(manifest, recipe, seed, machine.workers, self.processes, progress, first)
+        self.position = TrainState(pace=Pace(recipe.length))
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -149,14 +109,19 @@ class Trainer:
         return {"model": self.model, "average": self.average.model} | beside
 
     @property
-    def steps(self) -> int:
-        """Optimizer steps of the whole training, as planned."""
-        return max(round(self.recipe.length * self.steps_per_epoch), 1)
-
-    @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps of one epoch."""
         return -(-len(self.feed) // self.recipe.grad_accum_steps)
+
+    @property
+    def images(self) -> int:
+        """Images of a whole epoch that are trained on, in whole batches."""
+        return len(self.feed) * self.feed.batch_size
+
+    @property
+    def batches(self) -> int:
+        """Batches of a whole epoch; 1 if the training has no epochs."""
+        return len(self.feed) if self.recipe.epochs else 1
 
     def step(self, pixels: Tensor, labels: Tensor, epoch: int, number: int, *, update: bool = True) -> float:
         """One batch: uint8 views (B, 3, H, W) and class numbers (B,); returns its loss, checked to be finite.
@@ -166,7 +131,7 @@ class Trainer:
         """
         torch.manual_seed(seed_of(self.seed, epoch, number, "step"))
         device = self.accelerator.device
-        images, targets = self.mixed(pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True))
+        images, targets = self.mix(pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True))
         several = self.processes.count > 1
         adds_up = several and not update and self.shared is not self.objective
         with self.accelerator.no_sync(self.shared) if adds_up else nullcontext():
@@ -187,51 +152,188 @@ class Trainer:
             self.average.update(self.model)
         return value
 
-    def mixed(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalized images and targets of this process's part of a batch, randomly mixed by MixUp or CutMix."""
-        mix = self.mix if torch.rand(()) < self.recipe.mixup_cutmix_prob else None
-        if mix is None or self.processes.count == 1:
-            images = self.preprocessing.normalize(pixels)
-            return mix(images, labels) if mix else (images, labels)
-        # Each image is mixed with the one before it, the first of this part with the last of the previous part.
-        image, label = self.processes.ring_recv(pixels[-1:].contiguous(), labels[-1:])
-        images = self.preprocessing.normalize(torch.cat([image, pixels]))
-        images, targets = mix(images, torch.cat([label, labels]))
-        return images[1:], targets[1:]
+    def fit(
+        self,
+        run: Run,
+        key: str = "",
+        *,
+        resume: bool = False,
+        tell: Callable[[Row], None] = lambda row: None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        budget: TimeBudget | None = None,
+        stop: GracefulShutdown | None = None,
+        started: float | None = None,
+    ) -> TrainState:
+        """Train to the end, and write weights, metrics and checkpoints into `run` on the way.
 
-    def set_rate(self, epoch: int, number: int, pace: Pace) -> None:
-        """Set the optimizers' learning rate for batch `number` of an epoch, both from 0."""
-        set_learning_rate(self.optimizers, self.rate_at(epoch, number, pace))
+        `key` identifies the training, so that a checkpoint of another one is rejected; `tell` receives each epoch's
+        row. With `budget` the number of epochs follows the remaining time. `started` is the start of the command.
+        Raises `Stopped` on request, after everything is saved.
+        """
+        self.run, self.tell, self.budget, self.stop = run, tell, budget, stop or GracefulShutdown()
+        self.checkpoints = Checkpointer(run, key, self.modules, self.optimizers, self.processes, checkpoint_seconds)
+        self.watch = clock.CommandClock(started)
+        if not (self.processes.broadcast_object(resume and run.checkpoint.is_file()) and self.restore()):
+            self.begin()
+        with self.stop.held():
+            while not self.ended():
+                row = self.epoch()
+                if self.validation_due():
+                    row |= self.validate(row["epoch"])
+                self.position.next_epoch()
+                self.position.seconds += self.watch.lap()
+                self.note(row)
+                if self.checkpoints.due(self.ended()):
+                    self.save()
+                self.progress.note(describe_epoch(row, self.position))
+            self.position.seconds += self.watch.lap()
+        if self.position.best_epoch < 0:
+            raise CorollaError("the training ended without a validation; give the data a validation split")
+        return self.position
 
-    def rate_at(self, epoch: int, number: int, pace: Pace) -> float:
-        """The learning rate of batch `number` of an epoch, both from 0."""
-        done, steps = (
-            epoch + number // self.recipe.grad_accum_steps / self.steps_per_epoch,
-            pace.epochs * self.steps_per_epoch,
-        )
-        return self.recipe.learning_rate * learning_rate_factor(pace.at(done) * steps, steps, self.recipe.warmup)
+    def begin(self) -> None:
+        """Start from the initial weights, with a fitted head if the recipe wants it; if stopped, it starts over."""
+        self.position = TrainState(pace=Pace(self.recipe.length))
+        if self.processes.main:
+            self.run.write_history([])
+        if self.recipe.head == "probe":
+            row = {"epoch": 0, "epochs": self.recipe.epochs} | self.linear_probe_init()
+            self.position.seconds += self.watch.lap()
+            self.note(row)
+            if self.recipe.epochs:
+                self.save()
 
-    def validate(self, look: Callable[[int, int], None] | None = None) -> Validation:
-        """Evaluate the averaged weights on the validation split as `predict` does; each process does its part."""
+    def restore(self) -> bool:
+        """Resume the last checkpoint; False if it was written before the initial head was saved."""
+        self.position = reached = self.checkpoints.load()
+        if self.recipe.head == "probe" and reached.best_epoch < 0 and not (reached.epochs_done or reached.batches_done):
+            return False
+        self.average.steps, self.watch.earlier = reached.average_steps, reached.spent
+        if self.processes.main:
+            self.run.write_history([row for row in self.run.history() if row["epoch"] <= reached.epochs_done])
+        return True
+
+    def save(self) -> None:
+        """Write a checkpoint of the last step."""
+        self.position.average_steps, self.position.spent = self.average.steps, self.watch.spent()
+        self.checkpoints.save(self.position)
+
+    def note(self, row: Row) -> None:
+        """Save an epoch's row."""
+        if self.processes.main:
+            self.run.append_history(row)
+            self.tell(row)
+
+    def ended(self) -> bool:
+        """Whether all epochs are done, or early stopping has ended the training."""
+        if not self.recipe.epochs or self.position.finished:
+            return True
+        return self.position.epochs_done * self.batches >= self.position.pace.batches(self.batches)
+
+    def done(self) -> float:
+        """The progress of the training in [0, 1]."""
+        return self.position.pace.at(self.position.epochs_done + self.position.batches_done / self.batches)
+
+    def image_size(self, epoch: int) -> int:
+        """The image size of an epoch (from 0) in the current plan."""
+        return self.recipe.image_size_at(self.position.pace.at(epoch), self.model.config.patch_size)
+
+    def epoch(self) -> Row:
+        """Train one epoch from the current position on; returns the epoch's row of `metrics.jsonl`."""
+        recipe, position = self.recipe, self.position
+        epoch, first, whole = position.epochs_done, position.batches_done, self.batches
+        end = min(position.pace.batches(whole) - epoch * whole, whole)
+        if not first:
+            position.image_size = self.image_size(epoch)
+        size = position.image_size
+        self.model.train()
+        position.seconds += self.watch.lap()
+        started = self.watch.last
+        batches = self.feed.batches(epoch, size, first) if first < end else iter(())
+        number = first
+        while number < end:
+            pixels, labels = next(batches)
+            if number == first:
+                self.objective.place(len(labels))
+            # The next epoch's first views are computed while this epoch ends.
+            if number + 1 == whole and position.pace.batches(whole) > (epoch + 1) * whole:
+                self.feed.prepare(epoch + 1, self.image_size(epoch + 1))
+            fetched = clock.now()
+            now = learning_rate_at(recipe, position.pace, epoch, number, self.steps_per_epoch)
+            set_learning_rate(self.optimizers, now)
+            update = (number + 1) % recipe.grad_accum_steps == 0 or number + 1 == end
+            loss = self.step(pixels, labels, epoch, number, update=update)
+            position.step_seconds += clock.now() - fetched
+            number += 1
+            position.batches_done, position.loss_sum = number, position.loss_sum + loss
+            passed = self.watch.lap()
+            position.seconds += passed
+            position.epoch_seconds += passed
+            speed = (number - first) * self.feed.batch_size / (self.watch.last - started)
+            title = f"epoch {epoch + 1}/{math.ceil(position.pace.epochs)}"
+            self.progress.stage(title, number, end, f"loss {loss:.3f}  {rate(speed)} images/s")
+            if self.budget:
+                self.budget.saw(size, self.feed.batch_size, passed)
+            if update:  # accumulated gradients are not part of a checkpoint
+                self.between_steps(epoch + number / whole)
+                end = min(max(position.pace.batches(whole) - epoch * whole, number), whole)
+        learning_rate = learning_rate_at(recipe, position.pace, epoch, number - 1, self.steps_per_epoch)
+        return position.row(learning_rate, self.feed.batch_size)
+
+    def between_steps(self, epochs: float) -> None:
+        """Replan, save and stop after `epochs`, whichever of these is due in any of the processes."""
+        main, now = self.processes.main, self.watch.last
+        late, replan = main and self.checkpoints.late(now), main and self.budget is not None and self.budget.due(now)
+        [asked, save, changes] = self.processes.all_reduce(self.stop.asked, late, replan)
+        if changes and self.budget:
+            self.position.pace = self.budget.replanned(self.position.pace, epochs, self.processes, self.progress)
+        if asked or save:
+            self.save()
+        if asked:
+            raise Stopped(self.stop.asked or signal.SIGINT)
+
+    def validation_due(self) -> bool:
+        """Whether a validation follows the epoch that has just ended; the last epoch always has one."""
+        position, whole = self.position, self.batches
+        if position.epochs_done * whole + position.batches_done >= position.pace.batches(whole):
+            return True
+        return validates(self.done(), position.validated_at, self.recipe.validations)
+
+    def validate(self, epoch: int) -> Row:
+        """Validate, and save the weights if they are the best; a stop request meanwhile aborts the validation."""
+        started = clock.now()
+
+        def look(done: int, total: int) -> None:
+            self.progress.stage("validating", done, total)
+            if self.stop.asked and self.processes.count == 1:  # several would have to synchronize at every batch
+                if epoch:  # the initial head is fitted again
+                    self.save()
+                raise Stopped(self.stop.asked)
+
         classifier = Classifier(
             self.average.whole(), self.preprocessing, self.manifest.classes,
             flip=self.recipe.hflip_tta, device=str(self.accelerator.device), precision=self.precision,
         )  # fmt: skip
-        rows = [np.zeros((0, len(classifier.classes)), np.float32)]
-        for pixels in self.validation_images:
-            rows.append(np.stack([output.probabilities for output in classifier.infer(pixels)]))
-            if look:
-                look(sum(map(len, rows)), len(self.validation_images))
-        chances = self.processes.all_gather(np.concatenate(rows), len(self.validation_labels))
-        given = chances[np.arange(len(chances)), self.validation_labels]
-        accuracy = float((chances.argmax(axis=1) == self.validation_labels).mean())
-        return Validation(accuracy, float(-np.log(np.maximum(given, 1e-7)).mean()))
+        found = validate(classifier, self.validation_images, self.validation_labels, self.processes, look)
+        seconds = clock.now() - started
+        if self.budget:
+            self.budget.validated(seconds)
+        self.position.validated_at = self.done()
+        better = self.position.judge(epoch, found.accuracy, found.loss, self.recipe.patience)
+        if better:
+            best = merged(self.average.whole())
+            if self.processes.main:
+                self.run.save_model(best)
+        row = {"val_accuracy": found.accuracy, "val_loss": found.loss, "best": better}
+        return row | {"validation_seconds": seconds}
 
-
-def freeze_below(model: ViT, unfreeze_last: int) -> None:
-    """Freeze everything below the last `unfreeze_last` blocks; -1 freezes nothing."""
-    if unfreeze_last < 0:
-        return
-    lowest = model.config.depth + 1 - min(unfreeze_last, model.config.depth)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(layer_of(name, model.config.depth) >= lowest)
+    def linear_probe_init(self) -> Row:
+        """Fit the head to the frozen features of the initial weights, and validate it (arXiv 2202.10054)."""
+        model, device = self.average.whole(), self.accelerator.device
+        fitted = probe_head(self.manifest, model, self.preprocessing, device, self.processes, self.progress)
+        set_heads(self.model, fitted)
+        set_heads(self.average.model, fitted)
+        row = self.validate(0)
+        accuracy, loss = row["val_accuracy"], row["val_loss"]
+        self.progress.note(f"head fitted to frozen features: val {accuracy:.1%} (loss {loss:.3f})")
+        return row | {"head_strength": fitted.strength}

@@ -1,8 +1,9 @@
-"""Preprocessed images, decoded and resized once and used many times: a training's validation split."""
+"""The validation of a training: its images, decoded and resized once, and what the model predicts for them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -11,11 +12,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.cache import cache_folder
+from corolla.classifier import Classifier
 from corolla.data.decoding import read_image
 from corolla.predictor import BATCH, batches_of
 from corolla.preprocessing import Preprocessing
+from corolla.processes import Processes
 
 Pixels = NDArray[np.uint8]  # (B, H, W, 3)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Accuracy in [0, 1] and mean log loss in nats on the validation split."""
+
+    accuracy: float
+    loss: float
+
+
+def validate(
+    classifier: Classifier,
+    images: "ReadyImages",
+    labels: NDArray[np.int64],
+    processes: Processes,
+    progress: Callable[[int, int], None],
+) -> Validation:
+    """Predict this process's `images` as `predict` does; the `labels` (n,) are those of all processes together."""
+    rows = [np.zeros((0, len(classifier.classes)), np.float32)]
+    for pixels in images:
+        rows.append(np.stack([output.probabilities for output in classifier.infer(pixels)]))
+        progress(sum(map(len, rows)), len(images))
+    probs = processes.all_gather(np.concatenate(rows), len(labels))
+    given = probs[np.arange(len(probs)), labels]
+    return Validation(float((probs.argmax(axis=1) == labels).mean()), float(-np.log(np.maximum(given, 1e-7)).mean()))
 
 
 class ReadyImages:
