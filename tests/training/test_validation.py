@@ -8,7 +8,7 @@ import pytest
 from corolla.data.decoding import ImageError
 from corolla.data.sources import load_data
 from corolla.preprocessing import Preprocessing
-from corolla.training import validation_images as ready
+from corolla.training import validation as ready
 from corolla.training.validation import ReadyImages
 
 PREPARED = Preprocessing((16, 16))
