@@ -26,8 +26,8 @@ from corolla.data.sources import glance, is_word, list_source, refuse_untrainabl
 from corolla.data.streams.finding import find
 from corolla.evaluation.evaluate import asked_about, asked_of, evaluate_data, read_labeled
 from corolla.explanations.maps import explain, explain_all
-from corolla.export.images import labeled_images
-from corolla.export.images import refuse as refuse_export
+from corolla.export.preflight import labeled_images
+from corolla.export.preflight import refuse as refuse_export
 from corolla.export.run_export import card_of, export
 from corolla.onnx_runtime.explaining import explain_by_file
 from corolla.onnx_runtime.predictor import OnnxPredictor
@@ -90,8 +90,8 @@ CALLS: dict[str, Callable[[], object]] = {
         export(RUN, "~/new/file.onnx", data=PHOTOS).n and at("~/new/file.onnx").is_file()
     ),
     "corolla.export.run_export.card_of": lambda: card_of(RUN, classifier(), "fp32").name == "run",
-    "corolla.export.images.labeled_images": lambda: labeled_images(RUN, PHOTOS, quiet).examples,
-    "corolla.export.images.refuse": lambda: refuse_export(RUN, Path("new.onnx"), PHOTOS) is None,
+    "corolla.export.preflight.labeled_images": lambda: labeled_images(RUN, PHOTOS, quiet).examples,
+    "corolla.export.preflight.refuse": lambda: refuse_export(RUN, Path("new.onnx"), PHOTOS) is None,
     "corolla.onnx_runtime.explaining.explain_by_file": lambda: isinstance(
         next(explain_by_file(OnnxPredictor.load(FILE), [PHOTO]))[1], list
     ),

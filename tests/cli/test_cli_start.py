@@ -106,7 +106,7 @@ def test_the_defaults_of_a_recipe_are_those_of_the_recipes(corolla: Callable, mo
 def test_every_value_of_a_recipe_has_its_default_from_there() -> None:
     from dataclasses import fields
 
-    from corolla.cli.recipe_defaults import usual
+    from corolla.cli.recipe_options import usual
     from corolla.training.recipe import Recipe
     from corolla.training.recipes import RECIPES
 

@@ -11,9 +11,8 @@ from PIL import Image
 from corolla.classifier import Classifier
 from corolla.data.manifest import Example, Manifest
 from corolla.errors import CorollaError
-from corolla.evaluation.corruptions import corrupted
 from corolla.evaluation.evaluate import evaluate, evaluate_split
-from corolla.evaluation.robustness import measure_robustness
+from corolla.evaluation.robustness import corrupted, measure_robustness
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing

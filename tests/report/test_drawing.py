@@ -13,9 +13,9 @@ from matplotlib.text import Text
 
 from corolla.evaluation.reliability import Bin
 from corolla.report import comparison
-from corolla.report.confidence import draw_reliability
 from corolla.report.curves import draw_loss
 from corolla.report.drawing import PRINTED, Palette
+from corolla.report.plots import draw_reliability
 
 # Right however unsure it was: the line runs where a legend within the panel would lie.
 HIGH = [Bin(low, low + 0.1, 20, low + 0.05, 1.0) for low in (0.3, 0.5, 0.7, 0.9)]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from corolla.report.fonts import MISSING, drawable
+from corolla.report.drawing import MISSING, drawable
 from corolla.report.grid import EMPTY, MOST, RIGHT, WRONG, default_columns, draw_grid, shortened
 
 RED, BLUE = (200, 30, 20), (20, 40, 200)

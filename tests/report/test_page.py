@@ -16,7 +16,7 @@ from PIL import Image
 
 from browser import opened
 from corolla.errors import CorollaError
-from corolla.evaluation.corruptions import CORRUPTIONS, Robustness
+from corolla.evaluation.robustness import CORRUPTIONS, Robustness
 from corolla.report.gallery import MOST, RIGHT, RIGHT_BEHIND, SHOWN
 from corolla.report.page import TEMPLATES, write_report
 from corolla.run import Run

@@ -20,7 +20,7 @@ from corolla.audit.findings import AuditedImage, Copies
 from corolla.audit.labels import Chances, LabelCheck, Numbers
 from corolla.data.splitting import units
 from corolla.errors import CorollaError
-from corolla.memory import tune_malloc
+from corolla.host import tune_malloc
 from corolla.precision import choose_precision
 from corolla.progress import Progress
 from corolla.training.features import digest, image_features

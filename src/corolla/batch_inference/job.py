@@ -31,8 +31,8 @@ from corolla.batch_inference.parts import (
 )
 from corolla.batch_inference.sources import Row
 from corolla.errors import CorollaError
+from corolla.host import processors
 from corolla.onnx_runtime.backends import needed
-from corolla.processors import processors
 
 FORMAT = 1
 CHUNK = 256  # rows; a multiple of a predictor's batch, so that a chunk's predictions do not depend on its worker

@@ -16,10 +16,10 @@ from corolla.batch_inference.model import Model, threads_for
 from corolla.batch_inference.parts import Shape, failures_in
 from corolla.batch_inference.sources import absolute, identity, refuse_missing, rows_of
 from corolla.errors import CorollaError
+from corolla.host import processors
 from corolla.onnx_runtime.backends import Backend, needed
 from corolla.paths import AnyPath, at, word
 from corolla.predictor import BATCH, Numbers, Predictor
-from corolla.processors import processors
 from corolla.progress import Progress
 from corolla.text import count, rate
 

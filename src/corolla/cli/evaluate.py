@@ -15,8 +15,8 @@ from corolla.errors import CorollaError
 from corolla.pretrained import is_exported
 
 if TYPE_CHECKING:
-    from corolla.evaluation.corruptions import Robustness
     from corolla.evaluation.metrics import Evaluation
+    from corolla.evaluation.robustness import Robustness
     from corolla.predictor import Predictor
     from corolla.processes import Processes
 

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from corolla.cli.output import answer_console, printable
-from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Robustness
 from corolla.evaluation.metrics import Evaluation
 from corolla.evaluation.reliability import Trust
+from corolla.evaluation.robustness import CORRUPTIONS, SEVERITIES, Robustness
 from corolla.report import words
 from corolla.report.facts import caveats
 from corolla.text import count

@@ -57,7 +57,7 @@ def command(
     same for whole images, and seconds per image of file and run.
     """
     with quick_imports():
-        from corolla.export.images import refuse
+        from corolla.export.preflight import refuse
         from corolla.pretrained import EXPORTED
         from corolla.progress import progress_for
 

@@ -1,6 +1,7 @@
 """The options of `corolla train` that set a value of its recipe, made from the recipe's fields.
 
-Names, types, help and panels come from `corolla.training.recipe.Recipe`, so that no option can be missing.
+Names, types, help and panels come from `corolla.training.recipe.Recipe`, so that no option can be missing; the defaults
+that `--help` shows come from the recipes.
 """
 
 import functools
@@ -12,11 +13,14 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from corolla.cli.options import FLAG
-from corolla.cli.recipe_defaults import usual
+from corolla.recipe_parts import takes_part
 from corolla.training.recipe import Recipe, kinds
+from corolla.training.recipes import RECIPES, NamedRecipe
 from corolla.training.values import Help, ProgressiveResizing
 
 FIRST = ("epochs", "model", "image_size")  # shown with the options of the command itself
+USUAL = "scratch"  # the recipe if no other option is given
+NOTHING = {"unfreeze_last": (-1, "all"), "lora_rank": (0, "no LoRA"), "patience": (0, "never")}
 
 
 def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,3 +67,35 @@ def option_of(field: Field[Any]) -> Any:
         rich_help_panel=said.panel,
     )
     return Annotated[(str if kind == ProgressiveResizing else kind) | None, option]
+
+
+def usual(name: str) -> str:
+    """The default of an option in `scratch`, and in every recipe with another one: `0.1; finetune: 0.05`.
+
+    It mentions --minutes if that may choose another value.
+    """
+    values = {
+        recipe: worded(name, getattr(named.recipe, name)) for recipe, named in RECIPES.items() if uses(named, name)
+    }
+    first = values.get(USUAL, next(iter(values.values())))
+    others = [f"{recipe}: {value}" for recipe, value in values.items() if value != first]
+    fitted = any(getattr(preset, name, None) is not None for named in RECIPES.values() for preset in named.presets)
+    return "; ".join([first, *others, *(["or what fits --minutes"] if fitted or name == "epochs" else [])])
+
+
+def uses(named: NamedRecipe, name: str) -> bool:
+    """Whether the value has an effect in a training with this recipe."""
+    return takes_part(name, epochs=named.recipe.epochs > 0, teacher="teacher" in named.needs)
+
+
+def worded(name: str, value: Any) -> str:
+    """A value as it would be given on the command line."""
+    if name in NOTHING and value == NOTHING[name][0]:
+        return NOTHING[name][1]
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if name == "progressive_resizing":
+        return ",".join(f"{start:g}:{share:g}" for start, share in value)
+    if name == "model" and not value:
+        return "the model of the weights"
+    return f"{value:g}" if isinstance(value, float) else str(value)

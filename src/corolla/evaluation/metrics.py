@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.evaluation.reliability import Trust, measure_trust, surprise
-from corolla.evaluation.selective import Selective, selective
+from corolla.evaluation.reliability import Selective, Trust, measure_trust, selective, surprise
 from corolla.text import count, decimals_of
 from corolla.uncertainty.calibration import ConformalCalibration
 

@@ -11,10 +11,10 @@ from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import pixels_of, places, some
 from corolla.evaluation.evaluate import check_classes
 from corolla.evaluation.facts import facts_of
-from corolla.export.images import labeled_images, refuse_existing
 from corolla.export.onnx import build, with_card
 from corolla.export.parity import ParityReport, Progress, verify_export
 from corolla.export.precisions import quantize
+from corolla.export.preflight import labeled_images, refuse_existing
 from corolla.onnx_runtime.metadata import OnnxMetadata, Precision
 from corolla.paths import AnyPath, at
 from corolla.pretrained import run_folder

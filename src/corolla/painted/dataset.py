@@ -6,11 +6,11 @@ from pathlib import Path
 
 from corolla.atomic import write_bytes
 from corolla.errors import CorollaError
+from corolla.host import processors
 from corolla.lock import locked
 from corolla.painted.image import KINDS, jpeg
 from corolla.painted.painters import painted
 from corolla.paths import AnyPath, at, is_system_file
-from corolla.processors import processors
 
 SEED_STRIDE = 1_000_000  # data sets of different seeds have no common images
 FEWEST = 100  # images per process that outweigh its start time of one second

@@ -1,16 +1,20 @@
 """Selects the predictions that the report shows with images, and makes their tiles."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from corolla.classifier import Classifier
+from corolla.data.decoding import ImageError
 from corolla.evaluation.metrics import Evaluation
+from corolla.explanations import DEFAULT
+from corolla.explanations.maps import explain_all
 from corolla.preprocessing import Preprocessing
-from corolla.report.explained import explained
-from corolla.report.thumbnails import Thumbnail, thumbnails
+from corolla.report.thumbnails import Thumbnail, address_of, size_of, thumbnails
 
 SHOWN = 48  # errors visible at once
 BEHIND_A_CELL = 12  # further errors of a cell of the confusion matrix
@@ -107,3 +111,16 @@ def tiles(
 def cell_of(evaluation: Evaluation, index: int | np.int64) -> tuple[int, int]:
     """Row and column of a prediction in the confusion matrix."""
     return int(evaluation.labels[index]), int(evaluation.predicted[index])
+
+
+def explained(classifier: Classifier, paths: Sequence[Path]) -> list[Thumbnail]:
+    """The attribution map of the default method for each image, or the reason why there is none; in order."""
+    size = size_of(classifier.preprocessing)
+    found = []
+    for _, maps in explain_all(classifier, list(paths), (DEFAULT,)):
+        if isinstance(maps, ImageError):
+            found.append(Thumbnail(reason=maps.reason))
+        else:
+            image = maps[0].overlay().resize(size, Image.Resampling.BICUBIC)
+            found.append(Thumbnail(address_of(image), *size))
+    return found

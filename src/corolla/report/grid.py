@@ -14,8 +14,7 @@ from PIL import Image, ImageOps
 from corolla.atomic import write_with
 from corolla.data.decoding import ImageError, read_image
 from corolla.report import words
-from corolla.report.drawing import PRINTED
-from corolla.report.fonts import drawable, families
+from corolla.report.drawing import PRINTED, drawable, families
 
 Tile = tuple[Path | bytes, str, bool | None]  # the image, its title, whether the prediction is correct
 

@@ -14,9 +14,9 @@ from markupsafe import Markup
 from corolla.atomic import write_text
 from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
-from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.facts import began_with
 from corolla.evaluation.metrics import Evaluation
+from corolla.evaluation.robustness import Robustness
 from corolla.report import words
 from corolla.report.sections import SECTIONS, Material
 from corolla.run import Run

@@ -14,14 +14,13 @@ import numpy as np
 
 from corolla.classifier import Classifier
 from corolla.data.manifest import Manifest
-from corolla.evaluation.corruptions import Robustness
 from corolla.evaluation.metrics import Evaluation
 from corolla.evaluation.reliability import ece, reliability
+from corolla.evaluation.robustness import Robustness
 from corolla.report import facts
-from corolla.report.confidence import confidence_svg
 from corolla.report.curves import curves_svg, learned
 from corolla.report.gallery import Tile, mistake_tiles, right_tiles
-from corolla.report.robustness import robustness_svg
+from corolla.report.plots import confidence_svg, robustness_svg
 from corolla.run import Config, Run
 
 MOST_IN_MATRIX = 30  # classes; a larger matrix is not readable, so its largest cells are listed instead

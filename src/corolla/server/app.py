@@ -12,15 +12,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from corolla import __version__
+from corolla.server.access_log import AccessLogMiddleware, Log, log_to_stdout
 from corolla.server.answering import Answering
 from corolla.server.batching import Batcher
 from corolla.server.failures import ApiError, tell_http, tell_refused
 from corolla.server.guards import LimitsMiddleware
 from corolla.server.limits import Limits
-from corolla.server.logs import Log, log_to_stdout
 from corolla.server.metrics import Metrics
 from corolla.server.model import Served
-from corolla.server.observing import AccessLogMiddleware
 from corolla.server.reading import FILES, read_request
 from corolla.server.schemas import Failure, Model, Options, PredictRequest, PredictResponse, State
 

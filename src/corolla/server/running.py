@@ -13,8 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from corolla.errors import CorollaError
+from corolla.server.access_log import Log, UvicornHandler, log_to_stdout
 from corolla.server.limits import Limits
-from corolla.server.logs import Log, UvicornHandler, log_to_stdout
 
 BACKLOG = 2048  # connections that wait to be accepted
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from corolla.data.checking import refuse_changed
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
-from corolla.memory import tune_malloc
+from corolla.host import tune_malloc
 from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.run import Config, Run

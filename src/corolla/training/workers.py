@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
 
-from corolla.memory import tune_malloc
+from corolla.host import tune_malloc
 from corolla.processes import without_script
 
 DEATHS = 3  # of workers in one epoch, at most; after more the training gives up

@@ -2,7 +2,8 @@
 
 Scripts save the state dict under a key beside optimizer and arguments, twice if they average weights, and the names
 have prefixes for every module around the model. All of that is removed, in any order and nesting; notes report what
-was chosen and what was left out.
+was chosen and what was left out. A model of transformers 5 has other names in memory than in its saved files
+(`save_pretrained` writes the old ones); they are mapped to the saved ones.
 """
 
 import re
@@ -15,7 +16,6 @@ from torch import Tensor
 
 from corolla.errors import CorollaError, few
 from corolla.weights.formats import formats_in
-from corolla.weights.in_memory import as_saved
 
 MOST_TENSORS = 20_000
 DEEPEST = 6  # nested state dicts
@@ -133,3 +133,29 @@ def rank(wrapper: str) -> int:
     if any(word == "ema" or word.endswith("_ema") for word in words):
         return 0
     return 1 if "teacher" in words else 3 if {"student", "momentum_encoder"} & set(words) else 2
+
+
+LAYER = re.compile(r"(?<![^.])layers\.(\d+)\.(?=attention\.|layernorm_before\.|layernorm_after\.|mlp\.)")
+MLP = ((".mlp.fc1.", ".intermediate.dense."), (".mlp.fc2.", ".output.dense."))
+ATTENTION = {
+    ".attention.q_proj.": ".attention.attention.query.",
+    ".attention.k_proj.": ".attention.attention.key.",
+    ".attention.v_proj.": ".attention.attention.value.",
+    ".attention.o_proj.": ".attention.output.dense.",
+}
+SAVED_LAYER = re.compile(r"(?<![^.])encoder\.layer\.\d+\.")
+
+
+def as_saved(names: Collection[str]) -> dict[str, str]:
+    """The saved name of each of `names`: unchanged unless it is from a model of transformers 5."""
+    if not any(".attention.q_proj." in name for name in names):
+        return {name: name for name in names}
+    papers = any(".layernorm_before." in name for name in names)  # ViT, DeiT and MSN, and not DINOv2
+    found = {}
+    for name in names:
+        saved = LAYER.sub(r"encoder.layer.\1.", name) if papers else name
+        if SAVED_LAYER.search(saved):
+            for theirs, ours in (*ATTENTION.items(), *(MLP if papers else ())):
+                saved = saved.replace(theirs, ours)
+        found[name] = saved
+    return found

@@ -17,7 +17,7 @@ from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.manifest import Example, Manifest, Split
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import some
-from corolla.memory import give_back_freed_memory
+from corolla.host import give_back_freed_memory
 from corolla.progress import Progress
 from corolla.text import count
 from corolla.training.cached_loader import EpochSampler, TrainingImages, training_loader

@@ -1,12 +1,21 @@
-"""Keep freed memory in the process, because large layers allocate the same blocks again in every step."""
+"""The process and its computer: how many processors it may use, and how it keeps freed memory.
+
+Large layers allocate the same blocks again in every step, so freed memory stays in the process.
+"""
 
 import ctypes
+import os
 import sys
 from contextlib import suppress
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 KEEP, AHEAD = 2**31 - 1, 2**28  # bytes
 SETTINGS = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEEP), (M_TOP_PAD, AHEAD))
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def tune_malloc() -> bool:

@@ -1,10 +1,19 @@
-"""The outermost middleware: every request gets an ID, a line in the log and is counted in the metrics.
+"""The log of a server, one JSON object a line, and the outermost middleware, which gives every request an ID.
 
-It adds security headers to every response, and turns an internal error into a response without details.
+No line has any content of a request, including file names. The middleware logs and counts each request, adds security
+headers to every response, and turns an internal error into a response without details.
 """
 
+import json
+import logging
+import sys
 import time
+import traceback
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -12,11 +21,37 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from corolla.server.failures import ApiError
 from corolla.server.guards import HEADERS
-from corolla.server.logs import Log, fault_fields
 from corolla.server.metrics import Metrics
 
+Log = Callable[..., None]  # an event's name and its fields
 GONE = 499  # nginx's status for clients that closed the connection before the response
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+
+
+def log_to_stdout(event: str, **fields: Any) -> None:
+    """Write one line to standard output."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    with suppress(OSError):  # a full disk, or a reader that has exited: the server continues
+        print(json.dumps({"time": now, "event": event} | fields), file=sys.stdout, flush=True)
+
+
+def fault_fields(error: BaseException) -> dict[str, Any]:
+    """The log entry of an internal error: its type and traceback, without its text, which may quote a request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {"kind": type(error).__name__, "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]}
+
+
+class UvicornHandler(logging.Handler):
+    """Writes uvicorn's warnings to the same log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self.log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's format string without its arguments."""
+        fault = fault_fields(record.exc_info[1]) if record.exc_info and record.exc_info[1] else {}
+        self.log("uvicorn", level=record.levelname.lower(), message=str(record.msg).splitlines()[0], **fault)
 
 
 class AccessLogMiddleware:

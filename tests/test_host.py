@@ -9,7 +9,7 @@ import pytest
 CHILD = """
 import resource, sys
 import torch
-from corolla.memory import tune_malloc
+from corolla.host import tune_malloc
 if sys.argv[1] == "keep":
     assert tune_malloc()
 def faults(times):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from corolla.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, Pixels, Robustness, corrupted, rotate
+from corolla.evaluation.robustness import CORRUPTIONS, SEVERITIES, Corruption, Pixels, Robustness, corrupted, rotate
 from corolla.painted import paint_dataset
 
 
