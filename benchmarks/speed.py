@@ -1,4 +1,4 @@
-"""The speed of corolla, timm, transformers, torchvision and a notebook's loop, on the CPU of this machine.
+"""The speed of corolla, timm, transformers, torchvision and a plain PyTorch loop, on the CPU of this machine.
 
     python benchmarks/speed.py
     python benchmarks/speed.py --images flower_photos
