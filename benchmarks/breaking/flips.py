@@ -18,9 +18,9 @@ from corolla.data.checking import check
 from corolla.data.decoded_cache import cache_decoded
 from corolla.data.manifest import Manifest
 from corolla.errors import CorollaError
+from corolla.features.extraction import image_features
 from corolla.preprocessing import Preprocessing
 from corolla.run import Run
-from corolla.training.features import image_features
 from corolla.uncertainty.calibration import Calibration
 
 HEAD = 0.5  # fraction of flips in the first bytes, which have names, types and checksums

@@ -13,8 +13,8 @@ from corolla.audit.labels import margins
 from corolla.audit.run_audit import audit
 from corolla.data.manifest import Example
 from corolla.errors import CorollaError
+from corolla.features.names import LITE
 from corolla.progress import Progress
-from corolla.training.teachers.backbones import LITE
 
 
 def clouds(classes: int, each: int, seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:

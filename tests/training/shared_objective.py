@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from corolla.features.backbones import Pretrained
 from corolla.models.names import vit_config
 from corolla.models.vit import DropPath, ViT
 from corolla.precision import Precision
@@ -19,7 +20,7 @@ from corolla.training.loss import TrainingLoss
 from corolla.training.recipe import Recipe
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.sync_batch_norm import share_norms
-from corolla.training.teachers.teacher import Pretrained, Teacher
+from corolla.training.teachers import Teacher
 
 PLAIN, PREPARED = Precision("no", ""), Preprocessing((16, 16))
 

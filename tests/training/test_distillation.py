@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from corolla.features.backbones import Pretrained
 from corolla.models.config import ViTConfig
 from corolla.models.names import vit_config
 from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
 from corolla.training.distillation import Distillation, guide
 from corolla.training.recipes.distill import RECIPE
-from corolla.training.teachers import Pretrained, Teacher
+from corolla.training.teachers import Teacher
 
 PREPARED = Preprocessing((16, 16))
 IMAGES = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))

@@ -20,13 +20,12 @@ from corolla.audit.findings import AuditedImage, Copies
 from corolla.audit.labels import Chances, LabelCheck, Numbers
 from corolla.data.splitting import units
 from corolla.errors import CorollaError
+from corolla.features.backbones import load_backbone
+from corolla.features.extraction import digest, image_features
+from corolla.features.linear_probe import STRENGTHS, fit_head, predict_proba
 from corolla.host import tune_malloc
 from corolla.precision import choose_precision
 from corolla.progress import Progress
-from corolla.training.features import digest, image_features
-from corolla.training.linear_probe import STRENGTHS, answers, fit_head
-from corolla.training.pretrained import LITE
-from corolla.training.teachers.backbones import efficientnet_lite, vision_transformer
 
 FOLDS = 5  # each image is judged by a head that was fitted to about four fifths of the others
 
@@ -84,7 +83,7 @@ def frozen_features(
     root: Path, images: Sequence[AuditedImage], weights: str, device: str, progress: Progress
 ) -> Tensor:
     """The features (images, 2, C) of the images and their horizontal flips; stored in corolla's cache."""
-    pretrained = efficientnet_lite(weights) if weights in LITE else vision_transformer(weights)
+    pretrained = load_backbone(weights, timm=False)
     tune_malloc()
     backbone = pretrained.backbone.eval().to(device).to(memory_format=torch.channels_last)
     precision = choose_precision(device)
@@ -119,7 +118,7 @@ def out_of_fold(
     for done, (rest, held) in enumerate(folds):
         progress.stage("fitting heads", done, FOLDS)
         head = fit_head(features[rest], given[rest], features[held], given[held], classes, strengths)
-        chances[held] = answers(features[held], head).double().numpy()
+        chances[held] = predict_proba(features[held], head).double().numpy()
         strengths = (head.strength,)
     progress.stage("fitting heads", FOLDS, FOLDS)
     return chances

@@ -92,9 +92,9 @@ def command(
 
     glance(data)
     if weights is not None:
-        from corolla.training.pretrained import check_features
+        from corolla.features.names import check_backbone
 
-        check_features(weights)
+        check_backbone(weights, timm=False)
 
     from corolla.atomic import write_json
     from corolla.audit.decisions import decide, write_decisions

@@ -1,18 +1,24 @@
-"""Initialization of a training: random weights of a named size, or pretrained weights."""
+"""Initialization of a training: random or pretrained weights, and a head fitted to frozen features (a linear probe)."""
 
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from corolla.data.manifest import Manifest, Split
 from corolla.errors import CorollaError
+from corolla.features.extraction import digest, image_features
+from corolla.features.linear_probe import LinearHead, fit_head
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT, resize_pos_embed
 from corolla.preprocessing import Preprocessing
+from corolla.processes import Processes
+from corolla.progress import Progress
 from corolla.training.lora import adapt
 from corolla.training.optimization import layer_of
 from corolla.training.preflight import shape_of
 from corolla.training.recipe import Recipe
+from corolla.training.sharding import distribute_like
 from corolla.training.transforms.sample_rng import seed_of
 from corolla.weights import Weights
 from corolla.weights.loading import HEADS
@@ -88,3 +94,43 @@ def freeze_below(model: ViT, unfreeze_last: int) -> None:
     lowest = model.config.depth + 1 - min(unfreeze_last, model.config.depth)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(layer_of(name, model.config.depth) >= lowest)
+
+
+def probe_head(
+    manifest: Manifest,
+    model: ViT,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    processes: Processes,
+    progress: Progress,
+) -> LinearHead:
+    """A head fitted to the frozen features of the training images, chosen on validation (arXiv 2202.10054)."""
+
+    def extract(images: Tensor) -> Tensor:
+        return model.pool(model.forward_features(images))
+
+    def features(split: Split) -> Tensor:
+        def tell(done: int, total: int) -> None:
+            progress.stage(f"features of {split}", done, total)
+
+        examples = manifest.split(split)
+        own = processes.shard_range(len(examples))
+        part = examples[own.start : own.stop]
+        rows = image_features(manifest.root, part, extract, preprocessing, device, tell, digest(model))
+        return torch.from_numpy(processes.all_gather(rows.numpy(), len(examples)))
+
+    def tell(done: int, total: int) -> None:
+        progress.stage("fitting the head", done, total)
+
+    labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))
+    train, val, classes = features("train"), features("val"), len(manifest.classes)
+    return processes.from_main(lambda: fit_head(train, labels, val, val_labels, classes, progress=tell))
+
+
+@torch.no_grad()
+def set_heads(model: ViT, fitted: LinearHead) -> None:
+    """Give the model's heads the fitted weights, sharded like them."""
+    for head in (model.head, model.head_dist):
+        if head is not None:
+            head.weight.copy_(distribute_like(fitted.weight, like=head.weight))
+            head.bias.copy_(distribute_like(fitted.bias, like=head.bias))

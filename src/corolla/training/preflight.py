@@ -10,6 +10,7 @@ from corolla import lock
 from corolla.data.layout import ClassFolders
 from corolla.data.sources import Duplicates, refuse_untrainable
 from corolla.errors import CorollaError
+from corolla.features.names import check_backbone
 from corolla.lock import locked
 from corolla.models.config import ViTConfig
 from corolla.models.names import vit_config
@@ -17,7 +18,6 @@ from corolla.paths import AnyPath, at
 from corolla.processes import is_distributed
 from corolla.progress import Progress
 from corolla.run import Config, Run
-from corolla.training.pretrained import check_pretrained
 from corolla.training.recipe import Recipe
 from corolla.training.resolving import refuse_second_model, resolve_recipe
 from corolla.training.resuming import TrainArguments, recipe_of
@@ -61,7 +61,7 @@ def refuse(
         if chosen.weights:
             found(chosen.weights, progress)
         if chosen.teacher:
-            check_pretrained(chosen.teacher)
+            check_backbone(chosen.teacher)
     if not config:
         refuse_untrainable(data, class_folders)
 

@@ -26,10 +26,9 @@ from corolla.training.budget import validates
 from corolla.training.checkpoint import CHECKPOINT_SECONDS, Checkpointer, TrainState
 from corolla.training.distillation import Distillation
 from corolla.training.ema import ModelEma
-from corolla.training.features import probe_head, set_heads
 from corolla.training.lora import merged
 from corolla.training.loss import TrainingLoss, balanced_class_weights
-from corolla.training.model_init import choose_trainable, initialize
+from corolla.training.model_init import choose_trainable, initialize, probe_head, set_heads
 from corolla.training.nonfinite import diagnose_nonfinite
 from corolla.training.optimization import build_optimizers, learning_rate_at, set_learning_rate
 from corolla.training.pace import Pace

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
+from corolla.features.backbones import Pretrained
 from corolla.preprocessing import Preprocessing
 from corolla.progress import Progress
 from corolla.training.recipe import Recipe
@@ -16,7 +17,6 @@ from corolla.training.runtime import Runtime
 from corolla.training.teachers import fitting
 from corolla.training.teachers.cost import TeacherCost
 from corolla.training.teachers.fitting import FittedTeacher, fit_teacher
-from corolla.training.teachers.teacher import Pretrained
 
 ASKED = RECIPE.changed(teacher="small", teacher_epochs=2, batch_size=12, mixup_cutmix_prob=0.5)
 

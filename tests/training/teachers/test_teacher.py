@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from corolla.features.backbones import Pretrained
 from corolla.preprocessing import Preprocessing
-from corolla.training.teachers import Pretrained, Teacher
+from corolla.training.teachers import Teacher
 
 PIXELS = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from corolla.features.extraction import Extract, compute_features
 from corolla.preprocessing import Preprocessing
 from corolla.text import count
-from corolla.training.features import Extract, compute_features
 
 TRIAL_IMAGES, TRIAL_STEPS = 24, 2
 FEATURES_SHARE = 0.6  # of the teacher's time, at most, for computing features

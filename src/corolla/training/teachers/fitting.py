@@ -17,16 +17,16 @@ from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.manifest import Example, Manifest, Split
 from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import some
+from corolla.features.backbones import load_backbone
+from corolla.features.extraction import cache_file, digest, image_features
+from corolla.features.linear_probe import fit_head
 from corolla.host import give_back_freed_memory
 from corolla.progress import Progress
 from corolla.text import count
 from corolla.training.cached_loader import EpochSampler, TrainingImages, training_loader
-from corolla.training.features import digest, file_of, image_features
-from corolla.training.linear_probe import fit_head
 from corolla.training.optimization import learning_rate_factor
 from corolla.training.recipe import Recipe
 from corolla.training.runtime import Runtime
-from corolla.training.teachers.backbones import load_backbone
 from corolla.training.teachers.cost import (
     TeacherCost,
     TeacherPlan,
@@ -108,7 +108,7 @@ class FittedTeacher:
         unknown = 0
         for split in ("train", "val"):
             examples = self.manifest.split(split)
-            file = file_of(examples, preprocessing, self.key)
+            file = cache_file(examples, preprocessing, self.key)
             unknown += 0 if file and file.is_file() else len(examples)
         return TeacherCost(view, both, step, unknown, len(paths), len(self.manifest.split("val")))
 

@@ -1,30 +1,15 @@
 """The teacher of a student: a network that predicts logits and feature maps for an augmented crop."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corolla.features.backbones import Pretrained
 from corolla.preprocessing import Preprocessing
 
 TOGETHER = 16  # images per forward pass on a CPU: more take more memory but are not faster
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A backbone, its preprocessing, and its head if it already predicts named classes.
-
-    For images (B, 3, H, W) the backbone returns feature maps, each (B, C, h, w), from its middle and its end, and one
-    feature (B, F), the head's input.
-    """
-
-    backbone: nn.Module
-    preprocessing: Preprocessing
-    multiple: int | None  # the image size may be any multiple of this, in pixels; None: only its own size
-    head: nn.Linear | None = None
-    classes: tuple[str, ...] | None = None
 
 
 class Teacher(nn.Module):

@@ -10,11 +10,11 @@ from corolla.cache import cache_folder
 from corolla.data.decoding import read_image
 from corolla.data.manifest import Manifest
 from corolla.data.sources import load_data
+from corolla.features import extraction
+from corolla.features.extraction import digest, image_features
 from corolla.models.names import vit_config
 from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
-from corolla.training import features
-from corolla.training.features import digest, image_features
 
 PREPARED = Preprocessing((16, 16))
 
@@ -59,7 +59,7 @@ def test_features_with_a_key_are_computed_once(manifest: Manifest) -> None:
 
 
 def test_features_that_were_broken_off_are_gone_on_with(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "BATCH", 8)
+    monkeypatch.setattr(extraction, "BATCH", 8)
     asked: list[int] = []
 
     def counted(images: torch.Tensor) -> torch.Tensor:

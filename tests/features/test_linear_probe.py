@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from corolla.training.linear_probe import FEWEST_ITERATIONS, STRENGTHS, fit_head
+from corolla.features.linear_probe import FEWEST_ITERATIONS, STRENGTHS, fit_head
 
 
 def clouds(classes: int, each: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Where teachers come from: packages, runs, timm; and one line for what cannot be had."""
+"""Where backbones come from: packages, runs, timm; and one line for what cannot be had."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import torch
 
 import corolla
 from corolla.errors import CorollaError
-from corolla.training.teachers.backbones import Features, extract_from_timm, load_backbone, preprocessing_of_timm
-from corolla.training.teachers.teacher import Teacher
+from corolla.features.backbones import Features, extract_from_timm, load_backbone, preprocessing_of_timm
+from corolla.training.teachers import Teacher
 from references import REFERENCES
 
 
@@ -72,7 +72,7 @@ def test_a_timm_teacher_sees_images_as_timm_prepares_them(
 def test_a_timm_teacher_whose_preparation_we_do_not_have_is_refused_by_name() -> None:
     network = timm.create_model("test_resnet", pretrained=False)
     network.pretrained_cfg["crop_mode"] = "border"
-    with pytest.raises(CorollaError, match=r"teacher 'test_resnet': .*crop_mode"):
+    with pytest.raises(CorollaError, match=r"images for 'test_resnet': .*crop_mode"):
         preprocessing_of_timm("test_resnet", network)
 
 
@@ -106,7 +106,7 @@ def test_a_teacher_may_read_class_token_and_mean(tmp_path: Path) -> None:
 
 def test_a_teacher_that_timm_does_not_have_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(CorollaError, match="cannot get the teacher 'resnet99' from timm") as failure:
+    with pytest.raises(CorollaError, match="cannot get 'resnet99' from timm") as failure:
         load_backbone("resnet99")
     assert "\n" not in str(failure.value)
 

@@ -1,26 +1,43 @@
-"""The teachers' backbones, without their heads: EfficientNet-Lite, timm's models, and corolla's Vision Transformers."""
+"""Pretrained backbones by name: EfficientNet-Lite, corolla's Vision Transformers, and the models of timm.
+
+Each comes with its preprocessing, and with its head if that predicts named classes.
+"""
 
 import importlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from corolla.errors import CorollaError
+from corolla.features.names import LITE, check_backbone, check_lite, is_vision_transformer
 from corolla.models.vit import Intermediates, ViT
 from corolla.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from corolla.training.pretrained import LITE, check_lite, check_pretrained, is_vision_transformer
-from corolla.training.teachers.teacher import Pretrained
 from corolla.weights import load_weights
 from corolla.weights.images import from_timm
 
 LITE_PIXELS = 192  # on the flowers as good as the 224 it was trained at, in two thirds of the time
 TOKENS_NEEDED = "it has no feature map to distill from; choose another model"
 
-
 Seen = tuple[tuple[Tensor, ...], Tensor]  # feature maps (B, C, h, w), the last one last, and a feature (B, F)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A backbone, its preprocessing, and its head if it already predicts named classes.
+
+    For images (B, 3, H, W) the backbone returns feature maps, each (B, C, h, w), from its middle and its end, and one
+    feature (B, F), the head's input.
+    """
+
+    backbone: nn.Module
+    preprocessing: Preprocessing
+    multiple: int | None  # the image size may be any multiple of this, in pixels; None: only its own size
+    head: nn.Linear | None = None
+    classes: tuple[str, ...] | None = None
 
 
 class Features(nn.Module):
@@ -35,11 +52,14 @@ class Features(nn.Module):
         return self.extract(self.network, images)
 
 
-def load_backbone(name: str) -> Pretrained:
-    """The teacher called `name`: an EfficientNet-Lite, weights by path or name, or any model of timm, in that order."""
+def load_backbone(name: str, *, timm: bool = True) -> Pretrained:
+    """The backbone called `name`: an EfficientNet-Lite, weights by path or name, or any model of timm, in that order.
+
+    Without `timm` a name that is none of the first two is refused. Raises `CorollaError` if it is not available.
+    """
     if name in LITE:
         return efficientnet_lite(name)
-    if is_vision_transformer(name):
+    if not timm or is_vision_transformer(name):
         return vision_transformer(name)
     return timm_model(name)
 
@@ -94,14 +114,14 @@ def vision_transformer(path: str) -> Pretrained:
 
 def timm_model(name: str) -> Pretrained:
     """Any model of timm with its pretrained weights, fetched by timm."""
-    check_pretrained(name)
+    check_backbone(name)
     import timm
 
     try:
         network: Any = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # timm, the Hub and the network raise exceptions of many types
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CorollaError(f"cannot get the teacher {name!r} from timm: {reason}") from None
+        raise CorollaError(f"cannot get {name!r} from timm: {reason}") from None
     return Pretrained(Features(network, extract_from_timm), preprocessing_of_timm(name, network), multiple=None)
 
 
@@ -113,7 +133,7 @@ def preprocessing_of_timm(name: str, network: nn.Module) -> Preprocessing:
     try:
         preprocessing = from_timm({"pretrained_cfg": asked})
     except ValueError as error:
-        raise CorollaError(f"cannot prepare images for the teacher {name!r}: {error}") from None
+        raise CorollaError(f"cannot prepare images for {name!r}: {error}") from None
     assert preprocessing is not None  # timm fills in a mean and a deviation
     return preprocessing
 
@@ -130,12 +150,12 @@ def extract_from_timm(network: Any, images: Tensor) -> Seen:
         tokens = features[:, getattr(network, "num_prefix_tokens", 0) :]
         side = math.isqrt(tokens.shape[1])
         if side * side != tokens.shape[1]:
-            raise CorollaError(f"the teacher's {tokens.shape[1]} tokens form no square; {TOKENS_NEEDED}")
+            raise CorollaError(f"the {tokens.shape[1]} tokens of this timm model form no square; {TOKENS_NEEDED}")
         features = tokens.transpose(1, 2).reshape(len(tokens), -1, side, side)
     elif features.ndim == 4 and features.shape[1] != feature.shape[1] and features.shape[3] == feature.shape[1]:
         features = features.permute(0, 3, 1, 2)
     if features.ndim != 4:
-        raise CorollaError(f"the teacher is not an image model of a known kind; {TOKENS_NEEDED}")
+        raise CorollaError(f"this timm model is not an image model of a known kind; {TOKENS_NEEDED}")
     return maps_of(stages, features), feature
 
 

@@ -112,7 +112,7 @@ def best_of(tried: dict[float, tuple[tuple[float, float], Fit]]) -> float:
     return max(sorted(tried), key=lambda strength: tried[strength][0])
 
 
-def answers(features: Tensor, head: LinearHead) -> Tensor:
+def predict_proba(features: Tensor, head: LinearHead) -> Tensor:
     """The probabilities (n, classes) that a head gives features (n, views, C): the mean over their views."""
     return (features @ head.weight.T + head.bias).softmax(dim=-1).mean(dim=1)
 

@@ -1,0 +1,1 @@
+"""Pretrained networks as feature extractors, and linear heads on their frozen features."""
