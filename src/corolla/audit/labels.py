@@ -1,9 +1,12 @@
 """Labels that are likely wrong, by confident learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068).
 
-It compares given labels with out-of-fold probabilities. An image counts for a
-class if its probability reaches the mean over the images with this label, so that neither a class with low
-confidence nor one with high confidence is flagged as a whole. The tests compare the results with cleanlab, by the
-paper's authors.
+It compares given labels with out-of-fold probabilities. An image counts for a class if its probability reaches the
+mean over the images with this label, so that neither a class with low confidence nor one with high confidence is
+flagged as a whole.
+
+The paper's authors publish cleanlab, which the tests compare with and which corolla does not depend on: importing any
+part of it imports all of it and pandas, to save the five short functions below. It also counts one image on the
+diagonal of the confident joint where there is none, and the audit reports what was counted.
 """
 
 from collections.abc import Sequence
