@@ -130,30 +130,30 @@ def print_calibration(evaluations: list[Evaluation]) -> None:
     print(f"{told([trust.accepted_accuracy or 0.0 for trust in trusts])} of the accepted ones are correct.\n")
 
 
-def print_novelty(classifiers: list[Classifier], evaluations: list[Evaluation]) -> None:
+def print_ood(classifiers: list[Classifier], evaluations: list[Evaluation]) -> None:
     """Print how well OOD images are detected, and how many are rejected."""
     print("| images | number | AUROC | none of these classes |\n|---|---|---|---|")
     everything: list[list[NDArray[np.float32]]] = [[] for _ in classifiers]
     for kind, images in strangers().items():
         areas, refused = [], []
         for place, (classifier, evaluation) in enumerate(zip(classifiers, evaluations, strict=True)):
-            novelty = np.array([output.novelty for output in classifier.outputs(images)], np.float32)
-            everything[place].append(novelty)
-            areas.append(auroc(evaluation, novelty))
-            refused.append(float((novelty > 1).mean()))
+            scores = np.array([output.ood_score for output in classifier.outputs(images)], np.float32)
+            everything[place].append(scores)
+            areas.append(auroc(evaluation, scores))
+            refused.append(float((scores > 1).mean()))
         print(f"| {kind} | {len(images)} | {told(areas, '{:.3f}')} | {told(refused)} |", flush=True)
     areas = [
-        auroc(evaluation, np.concatenate(novelty)) for evaluation, novelty in zip(evaluations, everything, strict=True)
+        auroc(evaluation, np.concatenate(scores)) for evaluation, scores in zip(evaluations, everything, strict=True)
     ]
-    refused = [float((np.concatenate(novelty) > 1).mean()) for novelty in everything]
+    refused = [float((np.concatenate(scores) > 1).mean()) for scores in everything]
     print(f"| all of these | {sum(map(len, everything[0]))} | {told(areas, '{:.3f}')} | {told(refused)} |")
 
 
-def auroc(evaluation: Evaluation, novelty: NDArray[np.float32]) -> float:
+def auroc(evaluation: Evaluation, scores: NDArray[np.float32]) -> float:
     """How often an OOD image scores higher than a test image."""
-    assert evaluation.novelty is not None
-    truth = np.repeat([0, 1], [evaluation.n, len(novelty)])
-    return float(roc_auc_score(truth, np.concatenate([evaluation.novelty, novelty])))
+    assert evaluation.ood_scores is not None
+    truth = np.repeat([0, 1], [evaluation.n, len(scores)])
+    return float(roc_auc_score(truth, np.concatenate([evaluation.ood_scores, scores])))
 
 
 def main() -> None:
@@ -171,11 +171,11 @@ def main() -> None:
             evaluate(run, arguments.data, classifier=classifier, progress=progress.stage)
             for run, classifier in zip(arguments.runs, classifiers, strict=True)
         ]
-    kinds = [classifier.calibration.novelty.name for classifier in classifiers if classifier.calibration]
+    kinds = [classifier.calibration.ood_detector.name for classifier in classifiers if classifier.calibration]
     print(f"{len(classifiers)} run(s), {evaluations[0].n} test images; OOD score by {', '.join(kinds)}\n")
     print(f"Accuracy {told([evaluation.accuracy for evaluation in evaluations])}.\n")
     print_calibration(evaluations)
-    print_novelty(classifiers, evaluations)
+    print_ood(classifiers, evaluations)
 
 
 if __name__ == "__main__":

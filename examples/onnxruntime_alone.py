@@ -18,10 +18,10 @@ def main(file: str, photo: str) -> None:
     with Image.open(photo) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     images = np.asarray(upright)[None]  # uint8 (1, H, W, 3), any size: the graph crops and resizes
-    wanted = ["probabilities", "novelty"] if card["novelty"] else ["probabilities"]
-    probabilities, *novelty = session.run(wanted, {"images": images})
-    if novelty and novelty[0][0] > card["novelty"]["accepted_up_to"]:
-        print(f"none of these classes (OOD score {novelty[0][0]:.2f})")
+    wanted = ["probabilities", "ood_score"] if card["ood_score"] else ["probabilities"]
+    probabilities, *scores = session.run(wanted, {"images": images})
+    if scores and scores[0][0] > card["ood_score"]["accepted_up_to"]:
+        print(f"none of these classes (OOD score {scores[0][0]:.2f})")
     else:
         best = int(probabilities[0].argmax())
         print(f"{card['classes'][best]} {probabilities[0, best]:.1%}")

@@ -32,7 +32,7 @@ def card(classifier: Classifier, precision: Precision = "fp32") -> OnnxMetadata:
     assert classifier.calibration
     return OnnxMetadata(
         "small", classifier.classes, classifier.preprocessing, precision, classifier.calibration,
-        classifier.calibration.novelty.name, {"model": "tiny"},
+        classifier.calibration.ood_detector.name, {"model": "tiny"},
     )  # fmt: skip
 
 

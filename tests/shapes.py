@@ -10,7 +10,7 @@ from corolla.precision import Precision
 from corolla.preprocessing import Preprocessing
 from corolla.uncertainty.calibration import Calibration
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.novelty import KINDS, Kind, Novelty, Score
+from corolla.uncertainty.ood import KINDS, Kind, OODDetector, Score
 
 SIZE = (16, 40)
 SINGLE = Precision("no", "numbers are compared")
@@ -45,7 +45,7 @@ def calibrate_by_chance(classifier: Classifier, kinds: tuple[Kind, ...] = KINDS)
     labels = np.arange(60) % len(classifier.classes)
     scores = [Score.fit(kind, known, labels, known) for kind in kinds]
     conformal = Conformal.fit(known.probabilities, labels)
-    classifier.calibration = Calibration(0.7, conformal, Novelty.fit(scores, known), {})
+    classifier.calibration = Calibration(0.7, conformal, OODDetector.fit(scores, known), {})
 
 
 def noises(n: int, seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What corolla 0.1 wrote still opens and predicts what it predicted."""
+"""What older versions wrote still opens and predicts what it predicted."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def test_a_run_and_an_exported_file_of_format_1_predict_what_they_did(name: str)
         stored = expected[image.name]
         assert found.label == stored["label"]
         assert dict(found.top) == pytest.approx(stored["top"], abs=2e-6)
-        assert found.novelty == pytest.approx(stored["novelty"], abs=2e-4)
+        assert found.ood_score == pytest.approx(stored["novelty"], abs=2e-4)
 
 
 def test_saved_again_in_todays_format_it_predicts_the_same_to_the_bit(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_saved_again_in_todays_format_it_predicts_the_same_to_the_bit(tmp_path: 
     assert json.loads(new.config_file.read_text(encoding="utf-8"))["format"] == FORMAT
     before_and_after = (corolla.load(folder).predict(IMAGES) for folder in (old.folder, tmp_path))
     for before, after in zip(*before_and_after, strict=True):
-        assert (before.top, before.novelty) == (after.top, after.novelty)
+        assert (before.top, before.ood_score) == (after.top, after.ood_score)
 
 
 def test_its_weights_start_a_training_as_those_of_a_run_do() -> None:

@@ -113,11 +113,11 @@ def flip_in_runs(setting: Setting, tries: int) -> list[Flips]:
     def calibration() -> tuple[Any, bool]:
         found = Calibration.load(run.calibration, sizes)
         assert found is not None
-        gaussians = [score.gaussians for score in found.novelty.scores]
+        gaussians = [score.gaussians for score in found.ood_detector.scores]
         arrays = [[g.means, g.whitening] for g in gaussians if g is not None]
-        scales = [repr(score.scale) for score in found.novelty.scores]
+        scales = [repr(score.scale) for score in found.ood_detector.scores]
         promised = [found.conformal.n, found.conformal.ranks, found.conformal.scores]
-        return [found.temperature, promised, arrays, scales, repr(found.novelty.scale), found.facts], False
+        return [found.temperature, promised, arrays, scales, repr(found.ood_detector.scale), found.facts], False
 
     def checkpoint() -> tuple[Any, bool]:
         return load_sealed(killed.checkpoint), False

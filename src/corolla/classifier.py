@@ -78,8 +78,8 @@ class Classifier(Predictor):
         if calibration is None:
             return [ModelOutput(row, None) for row in outputs.probabilities]
         rows = apply_temperature(outputs.probabilities, calibration.temperature)
-        novelty = calibration.novelty.score(outputs)
-        return [ModelOutput(row, float(strange)) for row, strange in zip(rows, novelty, strict=True)]
+        scores = calibration.ood_detector.score(outputs)
+        return [ModelOutput(row, float(score)) for row, score in zip(rows, scores, strict=True)]
 
     def images(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Preprocessed images (B, H, W, 3) as the model's input (B, 3, H, W)."""

@@ -1,4 +1,4 @@
-"""What corolla 0.1 (format 1) named otherwise: the one map by which its run folders still open."""
+"""Names that were different in older versions: the one map by which their run folders and exported files still open."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 2  # raised when an older corolla could no longer read it
+FORMAT = 2  # of a run, raised when an older corolla could no longer read it
+METADATA_FORMAT = 2  # the same of an exported file
 # From the names of a recipe's values in format 1 to today's.
 RECIPE = {
     "train_blocks": "unfreeze_last",
@@ -48,6 +49,8 @@ TENSORS = {
     r"(blocks\.\d+)\.mlp\.2\.(.+)": r"\1.mlp.fc2.\2",
     r"distillation_head\.(.+)": r"head_dist.\1",
 }
+# From the names in an exported file of format 1, of its metadata and its outputs, to today's.
+EXPORTED = {"novelty": "ood_score"}
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +63,13 @@ def upgraded(values: dict[str, Any]) -> dict[str, Any]:
     elif written != FORMAT:
         raise ValueError("it was written by another version of corolla; update corolla")
     return values
+
+
+def upgraded_metadata(values: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of an exported file by today's names; ValueError for a format we do not know."""
+    if values["format"] not in (1, METADATA_FORMAT):
+        raise ValueError("it was written by another version of corolla; export it again")
+    return {EXPORTED.get(name, name): value for name, value in values.items()}
 
 
 def upgraded_architecture(values: dict[str, Any]) -> dict[str, Any]:

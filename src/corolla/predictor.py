@@ -33,7 +33,7 @@ class Prediction:
     probability: float
     top: tuple[tuple[str, float], ...]
     accepted: bool = True  # False: the image is out-of-distribution, so it is none of these classes
-    novelty: float | None = None  # OOD score: 0 for a median validation image, above 1: rejected; None: not calibrated
+    ood_score: float | None = None  # 0 for a median validation image, above 1: rejected; None: not calibrated
     labels: tuple[str, ...] | None = None  # the conformal prediction set, if a coverage was given
 
     def to_json(self) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class Prediction:
             "probability": self.probability,
             "top": [{"label": label, "probability": share} for label, share in self.top],
             "accepted": self.accepted,
-            "novelty": self.novelty,
+            "ood_score": self.ood_score,
         } | ({} if self.labels is None else {"labels": list(self.labels)})
 
 
@@ -52,7 +52,7 @@ class ModelOutput:
     """The model's output for one image, before classes are named."""
 
     probabilities: NDArray[np.float32]  # (classes,)
-    novelty: float | None  # None: not calibrated
+    ood_score: float | None  # None: not calibrated
 
 
 class Predictor(ABC):
@@ -98,8 +98,8 @@ class Predictor(ABC):
         if coverage is not None and self.calibration:
             [members] = self.calibration.conformal.sets(output.probabilities[None], coverage)
             labels = tuple(self.classes[index] for index in order if members[index])
-        accepted = output.novelty is None or output.novelty <= 1
-        return Prediction(named[0][0], named[0][1], named, accepted, output.novelty, labels)
+        accepted = output.ood_score is None or output.ood_score <= 1
+        return Prediction(named[0][0], named[0][1], named, accepted, output.ood_score, labels)
 
     def check_coverage(self, coverage: float | None) -> None:
         """`CorollaError` for a coverage that this classifier cannot guarantee."""

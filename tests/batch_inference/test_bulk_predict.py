@@ -38,8 +38,9 @@ def test_rows_are_what_each_image_is_answered(model: Path, images: Path, unbroke
             continue
         expected = predictor.to_prediction(output)
         assert (row["label"], row["accepted"], row["error"]) == (expected.label, expected.accepted, None)
-        told = [row["probability"], row["novelty"], row["probability_2"], row["probability_3"]]
-        assert told == pytest.approx([expected.probability, expected.novelty, *(p for _, p in expected.top[1:])], 1e-4)
+        told = [row["probability"], row["ood_score"], row["probability_2"], row["probability_3"]]
+        top = [probability for _, probability in expected.top[1:]]
+        assert told == pytest.approx([expected.probability, expected.ood_score, *top], 1e-4)
         assert [row["label"], row["label_2"], row["label_3"]] == [label for label, _ in expected.top]
 
 
@@ -50,7 +51,7 @@ def test_nothing_but_the_table_is_left(rows: Callable, images: Path, tmp_path: P
 
 def test_columns_follow_what_is_asked(rows: Callable, images: Path, tmp_path: Path) -> None:
     [row] = rows(next(images.rglob("*.png")), top=1, coverage=0.9)
-    assert list(row) == ["path", "label", "probability", "accepted", "novelty", "labels", "error"]
+    assert list(row) == ["path", "label", "probability", "accepted", "ood_score", "labels", "error"]
     assert row["label"] in row["labels"]
 
 

@@ -39,7 +39,7 @@ def test_the_table_says_what_json_says(corolla: Callable, trained: Path, images:
         assert row["probability"] == pytest.approx(answer["probability"], abs=1e-4)
         assert row["label_2"] == answer["top"][1]["label"]
         assert row["accepted"] is None  # it is not calibrated
-        assert row["novelty"] is None
+        assert row["ood_score"] is None
 
 
 def test_bad_images_are_counted(corolla: Callable, model: Path, tmp_path: Path, images: Path) -> None:

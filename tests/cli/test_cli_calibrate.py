@@ -29,7 +29,7 @@ def test_it_writes_one_file_and_says_what_it_found(corolla: Callable, run_copy: 
     found = json.loads(said.out)
     calibration = api.load(run_copy).calibration
     assert found["temperature"] == pytest.approx(calibration.temperature)
-    assert (found["novelty"], found["val"]) == (calibration.novelty.name, calibration.facts["val"])
+    assert (found["ood_score"], found["val"]) == (calibration.ood_detector.name, calibration.facts["val"])
     assert {file.name for file in run_copy.iterdir()} == {file.name for file in before} | {"calibration.safetensors"}
     assert all(file.read_bytes() == content for file, content in before.items())
 
@@ -45,17 +45,18 @@ def test_predict_tells_what_is_none_of_its_classes(
     assert sum(answer.accepted for answer in answers) > 0
     said = json.loads(corolla("predict", calibrated, *files, "--json", "--quiet", "--csv", tmp_path / "a.csv").out)
     assert [entry["accepted"] for entry in said] == [answer.accepted for answer in answers]
-    assert [entry["novelty"] for entry in said] == pytest.approx([answer.novelty for answer in answers], abs=1e-3)
-    assert all(entry["accepted"] == (entry["novelty"] <= 1) for entry in said)
+    assert [entry["ood_score"] for entry in said] == pytest.approx([answer.ood_score for answer in answers], abs=1e-3)
+    assert all(entry["accepted"] == (entry["ood_score"] <= 1) for entry in said)
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
         assert [row["accepted"] for row in csv.DictReader(file)] == ["yes" if one.accepted else "no" for one in answers]
 
 
 def test_a_refused_image_is_no_class_on_the_screen(corolla: Callable, calibrated: Path, many: Path) -> None:
     calibration = api.load(calibrated).calibration
-    scale = calibration.novelty.scale
-    strict = replace(calibration.novelty, scale=replace(scale, border=scale.median + 1e-3))  # half of all are refused
-    replace(calibration, novelty=strict).save(calibrated / "calibration.safetensors")
+    detector = calibration.ood_detector
+    scale = replace(detector.scale, border=detector.scale.median + 1e-3)  # half of all are refused
+    strict = replace(detector, scale=scale)
+    replace(calibration, ood_detector=strict).save(calibrated / "calibration.safetensors")
     model = api.load(calibrated)
     answers = {file: model.predict(file) for file in sorted((many / "red").glob("*.png"))}
     for accepted in (True, False):

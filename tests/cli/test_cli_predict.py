@@ -67,7 +67,7 @@ def test_a_folder_is_walked_in_order_and_bad_images_are_told(corolla: Callable, 
 def test_json_keeps_an_entry_for_a_bad_image(corolla: Callable, trained: Path, mixed: Path) -> None:
     answers = json.loads(corolla("predict", trained, mixed, "--json", "--quiet").out)
     assert [Path(answer["path"]).name for answer in answers] == ["a.png", "b.png", "c.dat", "d.jpg", "a.png"]
-    known = ["accepted", "label", "novelty", "path", "probability", "top"]
+    known = ["accepted", "label", "ood_score", "path", "probability", "top"]
     assert [sorted(answer) for answer in answers[:2]] == [["error", "path"], known]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from corolla.evaluation.reliability import Selective, brier, ece, measure_trust, reliability, selective
 from corolla.uncertainty.calibration import Calibration
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.novelty import Novelty, Score
+from corolla.uncertainty.ood import OODDetector, Score
 from corolla.uncertainty.outputs import Outputs
 
 
@@ -47,9 +47,9 @@ def test_trust_tells_before_and_after() -> None:
     labels = np.array([dice.choice(3, p=row / row.sum()) for row in probabilities.astype(float)])
     features = dice.normal(size=(300, 4)).astype(np.float32)
     known = Outputs(probabilities, np.log(probabilities), features, features)
-    novelty = Novelty.fit([Score.fit("distance", known, labels, known)], known)
-    calibration = Calibration(1.0, Conformal.fit(probabilities, labels), novelty, {})
-    trust = measure_trust(probabilities, labels, novelty.score(known), calibration)
+    detector = OODDetector.fit([Score.fit("distance", known, labels, known)], known)
+    calibration = Calibration(1.0, Conformal.fit(probabilities, labels), detector, {})
+    trust = measure_trust(probabilities, labels, detector.score(known), calibration)
     assert trust.ece == trust.uncalibrated_ece == ece(reliability(probabilities, labels))
     assert trust.accepted == pytest.approx(0.95, abs=0.01)
     assert [each.promised for each in trust.coverages] == [0.8, 0.9, 0.95, 0.99]

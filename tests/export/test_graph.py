@@ -6,7 +6,7 @@ import torch
 
 from corolla.explanations.maps import explain_pixels
 from corolla.export.graph import Graph
-from corolla.uncertainty.novelty import KINDS, Kind, mixtures
+from corolla.uncertainty.ood import KINDS, Kind, mixtures
 from shapes import SHAPES, build_chance, calibrate_by_chance, noises
 
 
@@ -25,22 +25,22 @@ def test_every_shape_of_model_says_the_same(shape: str, flip: bool) -> None:
     found = outputs(Graph(classifier), pixels)
     expected = classifier.infer(pixels)
     np.testing.assert_allclose(found["probabilities"], [output.probabilities for output in expected], atol=1e-5)
-    np.testing.assert_allclose(found["novelty"], [output.novelty for output in expected], atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(found["ood_score"], [output.ood_score for output in expected], atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(found["logits"], classifier.raw_outputs(pixels).logits, atol=1e-4)
     maps = [explained[0].map for explained in explain_pixels(classifier, pixels, ["rollout"])]
     np.testing.assert_allclose(found["rollout"], maps, atol=1e-5)
 
 
 @pytest.mark.parametrize("kinds", mixtures(KINDS))
-def test_every_novelty(kinds: tuple[Kind, ...]) -> None:
+def test_every_ood_score(kinds: tuple[Kind, ...]) -> None:
     classifier = build_chance("registers", True)
     calibrate_by_chance(classifier, kinds)
     pixels = noises(6, seed=2)
-    expected = [output.novelty for output in classifier.infer(pixels)]
-    np.testing.assert_allclose(outputs(Graph(classifier), pixels)["novelty"], expected, atol=1e-3, rtol=1e-3)
+    expected = [output.ood_score for output in classifier.infer(pixels)]
+    np.testing.assert_allclose(outputs(Graph(classifier), pixels)["ood_score"], expected, atol=1e-3, rtol=1e-3)
 
 
-def test_a_run_that_is_not_calibrated_has_no_novelty() -> None:
+def test_a_run_that_is_not_calibrated_has_no_ood_score() -> None:
     classifier = build_chance()
     graph = Graph(classifier)
     assert graph.outputs == ["probabilities", "logits", "rollout"]

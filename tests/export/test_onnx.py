@@ -37,7 +37,7 @@ def test_it_says_what_the_classifier_says(small: Classifier, file: Path, backend
         found, expected = portable.infer(pixels), small.infer(pixels)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-5)
-            assert one.novelty == pytest.approx(other.novelty, rel=1e-3, abs=1e-3)
+            assert one.ood_score == pytest.approx(other.ood_score, rel=1e-3, abs=1e-3)
         assert portable.explain(pixels).shape == (n, 2, 5)
 
 
@@ -105,7 +105,7 @@ def test_the_file_is_sound_and_knows_nothing_of_this_computer(graph: onnx.ModelP
 def test_nodes_are_named_by_where_they_come_from(graph: onnx.ModelProto) -> None:
     scopes = {scope(node) for node in graph.graph.node}
     assert {"model.blocks.0.attn.qkv", "model.head", "resize"} <= scopes
-    assert any(name.startswith("novelty.distances") for name in scopes)
+    assert any(name.startswith("ood_score.distances") for name in scopes)
 
 
 def test_the_older_exporter_says_the_same(

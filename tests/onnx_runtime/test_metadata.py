@@ -19,7 +19,7 @@ def made(**changes: Any) -> OnnxMetadata:
     conformal = Conformal.fit(probabilities, np.arange(90) % 3)
     fields = {
         "name": "my run", "classes": ("a", "grün", "c"), "preprocessing": Preprocessing((32, 48), 0.9, "bilinear"),
-        "precision": "int8", "promises": ConformalCalibration(0.7, conformal), "novelty": "energy and texture",
+        "precision": "int8", "promises": ConformalCalibration(0.7, conformal), "ood_score": "energy and texture",
         "about": {"model": "tiny"}, "proof": {"n": 3},
     }  # fmt: skip
     return OnnxMetadata(**fields | changes)
@@ -29,15 +29,21 @@ def again(card: OnnxMetadata) -> OnnxMetadata:
     return OnnxMetadata.from_text(json.dumps(card.to_json()))
 
 
-@pytest.mark.parametrize("changes", [{}, {"promises": None, "novelty": None}, {"precision": "fp32"}])
+@pytest.mark.parametrize("changes", [{}, {"promises": None, "ood_score": None}, {"precision": "fp32"}])
 def test_it_survives_text(changes: dict[str, Any]) -> None:
     card, back = made(**changes), again(made(**changes))
-    for field in ("name", "classes", "preprocessing", "precision", "novelty", "about", "proof"):
+    for field in ("name", "classes", "preprocessing", "precision", "ood_score", "about", "proof"):
         assert getattr(back, field) == getattr(card, field)
     if card.promises:
         assert back.promises.temperature == 0.7
         for coverage in COVERAGES:
             assert back.promises.conformal.largest(coverage) == card.promises.conformal.largest(coverage)
+
+
+def test_the_names_of_format_1_are_read() -> None:
+    said = made().to_json() | {"format": 1}
+    said["novelty"] = said.pop("ood_score")
+    assert OnnxMetadata.from_text(json.dumps(said)).ood_score == "energy and texture"
 
 
 def test_thresholds_are_those_of_the_sets() -> None:
@@ -51,9 +57,9 @@ def test_thresholds_are_those_of_the_sets() -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [
-    ("format", 2), ("classes", ["a", "a"]), ("classes", ["a"]), ("classes", [1, 2]), ("classes", None),
+    ("format", 3), ("classes", ["a", "a"]), ("classes", ["a"]), ("classes", [1, 2]), ("classes", None),
     ("precision", "fp8"), ("name", 3), ("preprocessing", {}), ("preprocessing", {"image_size": [10**9, 1]}),
-    ("promises", {"temperature": 0}), ("promises", 3), ("novelty", {}), ("novelty", "energy"), ("about", 3),
+    ("promises", {"temperature": 0}), ("promises", 3), ("ood_score", {}), ("ood_score", "energy"), ("about", 3),
     ("proof", None),
 ])  # fmt: skip
 def test_what_is_no_card_is_refused(field: str, value: Any) -> None:

@@ -23,14 +23,16 @@ from corolla.preprocessing import CropMode, Preprocessing
 from corolla.server.app import PAGE
 from corolla.server.model import Served, load_served
 
+OLD = Path(__file__).parents[1] / "compat"
+
 
 def export(preprocessing: Preprocessing | None, folder: Path) -> Served:
     """The run that comes with corolla, as a file."""
     flowers = Classifier.load("flowers")
     flowers.preprocessing = preprocessing or flowers.preprocessing
     assert flowers.calibration
-    novelty = flowers.calibration.novelty.name
-    card = OnnxMetadata("flowers", flowers.classes, flowers.preprocessing, "fp32", flowers.calibration, novelty, {})
+    scores = flowers.calibration.ood_detector.name
+    card = OnnxMetadata("flowers", flowers.classes, flowers.preprocessing, "fp32", flowers.calibration, scores, {})
     file = folder / "flowers.onnx"
     file.write_bytes(with_card(build(flowers), card))
     return load_served(file)
@@ -102,6 +104,20 @@ def test_it_looks_at_the_part_of_an_image_that_the_server_looks_at(
         assert heat
         assert heat["width"] / seen["width"] == pytest.approx((right - left) / image.width, abs=0.01)
         assert heat["height"] / seen["height"] == pytest.approx((bottom - top) / image.height, abs=0.01)
+        assert complaints == []
+
+
+def test_a_file_of_corolla_0_1_answers_in_the_browser_too(serving: Any) -> None:
+    served = load_served(OLD / "run.onnx")
+    image = sorted((OLD / "images").iterdir())[0]
+    with serving(served) as running, opened(running.address) as (page, complaints):
+        answer_here(page)
+        page.locator("#files").set_input_files(str(image))
+        bars = page.locator(".card .bars")
+        expect(bars).to_be_visible(timeout=30_000)
+        told = dict(re.findall(r"(\w+)\n+([\d.]+)", bars.inner_text()))
+        for label, probability in served.predictor.predict(image).top:
+            assert float(told[label]) == pytest.approx(100 * probability, abs=1.0)  # another decoder of JPEG
         assert complaints == []
 
 

@@ -38,7 +38,7 @@ def test_images_get_the_answers_of_the_predictor_by_name(
             for entry in expected["top"]
         ]
         assert answer["accepted"] is expected["accepted"] is True
-        assert answer["novelty"] == pytest.approx(expected["novelty"], abs=0.05)
+        assert answer["ood_score"] == pytest.approx(expected["ood_score"], abs=0.05)
 
 
 def test_json_gets_the_same_answers_as_a_form(server: Any, painted: dict[str, bytes]) -> None:
@@ -59,7 +59,7 @@ def test_noise_is_none_of_the_classes(server: Any) -> None:
     noise.save(buffer, "PNG")
     [answer] = server.post(buffer.getvalue()).json()["predictions"]
     assert answer["accepted"] is False
-    assert answer["novelty"] > 1
+    assert answer["ood_score"] > 1
 
 
 def test_an_explanation_is_an_image_of_the_crop(server: Any, painted: dict[str, bytes]) -> None:

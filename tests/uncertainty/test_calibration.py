@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from corolla.errors import CorollaError
 from corolla.uncertainty.calibration import Calibration
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.novelty import KINDS, Kind, Novelty, Score, mixtures
+from corolla.uncertainty.ood import KINDS, Kind, OODDetector, Score, mixtures
 from corolla.uncertainty.outputs import Outputs
 
 CLASSES, WIDTH, TOKEN = 3, 5, 4
@@ -29,7 +29,7 @@ def made(kinds: tuple[Kind, ...] = KINDS) -> Calibration:
     known, labels = seen(60, 0), np.arange(60) % CLASSES
     scores = [Score.fit(kind, seen(90, 1), np.arange(90) % CLASSES, known) for kind in kinds]
     conformal = Conformal.fit(known.probabilities, labels)
-    return Calibration(0.8, conformal, Novelty.fit(scores, known), {"val": 60})
+    return Calibration(0.8, conformal, OODDetector.fit(scores, known), {"val": 60})
 
 
 @pytest.mark.parametrize("kinds", mixtures(KINDS))
@@ -38,9 +38,9 @@ def test_what_was_saved_is_read(kinds: tuple[Kind, ...], tmp_path: Path) -> None
     calibration.save(file)
     again = Calibration.load(file, SIZES)
     assert again is not None
-    assert (again.temperature, again.facts, again.novelty.name) == (0.8, {"val": 60}, " and ".join(kinds))
+    assert (again.temperature, again.facts, again.ood_detector.name) == (0.8, {"val": 60}, " and ".join(kinds))
     assert again.conformal.largest(0.9) == calibration.conformal.largest(0.9)
-    np.testing.assert_array_equal(again.novelty.score(seen(9, 2)), calibration.novelty.score(seen(9, 2)))
+    np.testing.assert_array_equal(again.ood_detector.score(seen(9, 2)), calibration.ood_detector.score(seen(9, 2)))
 
 
 def test_a_run_without_one_is_not_calibrated(tmp_path: Path) -> None:

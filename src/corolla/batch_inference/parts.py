@@ -1,6 +1,6 @@
 """The predictions as a table: one part per chunk of the list, and all parts joined into one file.
 
-The columns are those of `corolla predict --csv`, plus `novelty`, `labels` if a coverage
+The columns are those of `corolla predict --csv`, plus `ood_score`, `labels` if a coverage
 was requested, and `error`, which is null for a successful prediction. Every page of a part has a checksum.
 """
 
@@ -32,7 +32,7 @@ def schema_of(shape: Shape) -> Any:
     """The columns as a pyarrow schema."""
     pa = needed("pyarrow", "parquet")
     columns = [("path", pa.string()), ("label", pa.string()), ("probability", pa.float64())]
-    columns += [("accepted", pa.bool_()), ("novelty", pa.float64())]
+    columns += [("accepted", pa.bool_()), ("ood_score", pa.float64())]
     columns += [("labels", pa.list_(pa.string()))] if shape.coverage is not None else []
     for place in range(2, shape.top + 1):
         columns += [(f"label_{place}", pa.string()), (f"probability_{place}", pa.float64())]
@@ -48,8 +48,8 @@ def table_of(rows: Sequence[Row], answers: Sequence[Prediction | ImageError], sh
         if isinstance(answer, ImageError):
             line["error"] = plain(answer.reason)
         else:
-            line |= {"label": answer.label, "probability": answer.probability, "novelty": answer.novelty}
-            line["accepted"] = None if answer.novelty is None else answer.accepted
+            line |= {"label": answer.label, "probability": answer.probability, "ood_score": answer.ood_score}
+            line["accepted"] = None if answer.ood_score is None else answer.accepted
             line |= {} if answer.labels is None else {"labels": list(answer.labels)}
             for place, (label, share) in enumerate(answer.top[1:], start=2):
                 line |= {f"label_{place}": label, f"probability_{place}": share}

@@ -32,7 +32,7 @@ def command(
     which the verdict is "none of these classes". Writes calibration.safetensors into the run folder and changes
     nothing else there.
 
-    With --json one object is printed: temperature, novelty, val, train, auroc_on_damaged.
+    With --json one object is printed: temperature, ood_score, val, train, auroc_on_damaged.
     """
     from corolla.cli.opening import check_run
     from corolla.data.manifest import lines_of
@@ -61,11 +61,11 @@ def command(
         classifier = Classifier.load(run, usable_device(device), calibrated=False)
         calibration = calibrate(classifier, manifest, progress.stage)
         calibration.save(folder.calibration)
-    said = {"temperature": calibration.temperature, "novelty": calibration.novelty.name} | calibration.facts
+    said = {"temperature": calibration.temperature, "ood_score": calibration.ood_detector.name} | calibration.facts
     if json:
         print_json(said)
     else:
         print(
-            f"temperature {calibration.temperature:.3f}, OOD score {calibration.novelty.name}, "
+            f"temperature {calibration.temperature:.3f}, OOD score {calibration.ood_detector.name}, "
             f"from {calibration.facts['val']:,} validation and {calibration.facts['train']:,} training images"
         )

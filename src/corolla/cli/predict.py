@@ -92,11 +92,11 @@ def command(
     on standard error and skipped; in JSON it is an entry with path and error. The exit status is 0 if at least one
     image could be read, and 2 otherwise.
 
-    An out-of-distribution image gets the verdict "none of these classes", with its OOD score (novelty): 0 is the
-    median of the validation images; images up to 1 are accepted, as are 95 % of the validation images.
+    An out-of-distribution image gets the verdict "none of these classes", with its OOD score: 0 is the median of the
+    validation images; images up to 1 are accepted, as are 95 % of the validation images.
 
     With --json a list is printed, an object for each image: path, label, probability, top (a list of objects with
-    label and probability), accepted, novelty, and labels with --coverage.
+    label and probability), accepted, ood_score, and labels with --coverage.
     """
     for file, what in ((csv, "--csv"), (plot, "--plot")):
         if file and file.is_dir():

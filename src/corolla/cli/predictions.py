@@ -64,7 +64,7 @@ class Lines:
     def line(self, prediction: Prediction, name: str) -> str:
         """The line about one image."""
         if not prediction.accepted:
-            told = [f"{NONE} (OOD score {prediction.novelty:.2f})"]
+            told = [f"{NONE} (OOD score {prediction.ood_score:.2f})"]
         elif prediction.labels is not None:
             told = [" or ".join(printable(label) for label in prediction.labels) or UNSURE]
         else:
@@ -91,7 +91,7 @@ def write_csv(answers: Sequence[Answer], file: Path) -> None:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["path", "label", "probability", "accepted", *further])
     for name, prediction in predictions:
-        accepted = "" if prediction.novelty is None else "yes" if prediction.accepted else "no"
+        accepted = "" if prediction.ood_score is None else "yes" if prediction.accepted else "no"
         writer.writerow([name, *prediction.top[0], accepted, *(cell for pair in prediction.top[1:] for cell in pair)])
     # A file name may be invalid text.
     write_bytes(file, table.getvalue().encode("utf-8", errors="backslashreplace"))

@@ -19,7 +19,7 @@ from corolla.errors import CorollaError
 from corolla.predictor import batches_of
 from corolla.uncertainty.calibration import Calibration
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.novelty import KINDS, Novelty, Score, mixtures
+from corolla.uncertainty.ood import KINDS, OODDetector, Score, mixtures
 from corolla.uncertainty.outliers import OUTLIERS, Pixels
 from corolla.uncertainty.outputs import Outputs
 from corolla.uncertainty.temperature import apply_temperature, fit_temperature
@@ -113,13 +113,13 @@ def calibrate(
     temperature = fit_temperature(known.probabilities, labels)
     trained, trained_labels = look(read(train, keep=False)), places(train, classifier.classes)
     scores = [Score.fit(kind, trained, trained_labels, known) for kind in KINDS]
-    novelties = [Novelty.fit(mixture, known) for mixture in mixtures(scores)]
-    separation: dict[str, dict[str, float]] = {novelty.name: {} for novelty in novelties}
+    detectors = [OODDetector.fit(mixture, known) for mixture in mixtures(scores)]
+    separation: dict[str, dict[str, float]] = {detector.name: {} for detector in detectors}
     for name, change in OUTLIERS.items():
         strange = look(change_all(change))
-        for novelty in novelties:
-            separation[novelty.name][name] = auroc(novelty, known, strange)
-    best = max(novelties, key=lambda novelty: float(np.mean(list(separation[novelty.name].values()))))
+        for detector in detectors:
+            separation[detector.name][name] = auroc(detector, known, strange)
+    best = max(detectors, key=lambda detector: float(np.mean(list(separation[detector.name].values()))))
     return Calibration(
         temperature,
         Conformal.fit(apply_temperature(known.probabilities, temperature), labels),
@@ -133,11 +133,11 @@ def can_calibrate(manifest: Manifest) -> bool:
     return bool(manifest.split("train")) and len(manifest.split("val")) >= FEWEST
 
 
-def auroc(novelty: Novelty, known: Outputs, strange: Outputs) -> float:
+def auroc(detector: OODDetector, known: Outputs, strange: Outputs) -> float:
     """The AUROC: how often an outlier scores higher than a known image, ties counting half."""
     from sklearn.metrics import roc_auc_score
 
-    scores = [novelty.score(outputs) for outputs in (known, strange)]
+    scores = [detector.score(outputs) for outputs in (known, strange)]
     return float(roc_auc_score(np.repeat([0, 1], [len(each) for each in scores]), np.concatenate(scores)))
 
 

@@ -117,7 +117,7 @@ def answer(
             progress("evaluating", done, of)
 
     outputs = shared_replies(classifier, [manifest.locate(example) for example in examples], tell)
-    novelty = [output.novelty for output in outputs if output.novelty is not None]
+    scores = [output.ood_score for output in outputs if output.ood_score is not None]
     return Evaluation(
         classes=classifier.classes,
         split=part,
@@ -128,7 +128,7 @@ def answer(
         trained_on=sum(example.sha256 in trained for example in examples) if trained else None,
         groups=tuple(example.group for example in examples) if any(example.group for example in examples) else (),
         calibration=classifier.calibration,
-        novelty=np.array(novelty, np.float32) if classifier.calibration else None,
+        ood_scores=np.array(scores, np.float32) if classifier.calibration else None,
         notes=manifest.notes,
     )
 
@@ -142,10 +142,10 @@ def shared_replies(
     own = classifier.outputs(images[part.start : part.stop], progress) if part else []
     if processes.count == 1:
         return own
-    strange = np.array([np.nan if output.novelty is None else output.novelty for output in own], np.float64)
+    scores = np.array([np.nan if output.ood_score is None else output.ood_score for output in own], np.float64)
     chances = np.array([output.probabilities for output in own], np.float32).reshape(len(own), len(classifier.classes))
-    rows = zip(processes.all_gather(chances, len(images)), processes.all_gather(strange, len(images)), strict=True)
-    return [ModelOutput(row, None if np.isnan(novelty) else float(novelty)) for row, novelty in rows]
+    rows = zip(processes.all_gather(chances, len(images)), processes.all_gather(scores, len(images)), strict=True)
+    return [ModelOutput(row, None if np.isnan(score) else float(score)) for row, score in rows]
 
 
 def examples_of(manifest: Manifest, part: Part) -> tuple[Example, ...]:

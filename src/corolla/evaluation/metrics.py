@@ -64,7 +64,7 @@ class Evaluation:
     trained_on: int | None = None  # how many of them (identical bytes) the model was trained on; None: not known
     groups: tuple[str, ...] = ()  # of each image, "" for none; empty if the data has no groups
     calibration: ConformalCalibration | None = None  # the model's calibration, applied to the probabilities
-    novelty: NDArray[np.float32] | None = None  # OOD scores (n,) of a calibrated model; above 1: rejected
+    ood_scores: NDArray[np.float32] | None = None  # (n,) of a calibrated model; above 1: rejected
     notes: tuple[str, ...] = ()  # remarks on how the data was read
 
     def __post_init__(self) -> None:
@@ -167,9 +167,9 @@ class Evaluation:
     @cached_property
     def trust(self) -> Trust | None:
         """Calibration, coverage and OOD metrics; None for a model that is not calibrated."""
-        if self.calibration is None or self.novelty is None:
+        if self.calibration is None or self.ood_scores is None:
             return None
-        return measure_trust(self.probabilities, self.labels, self.novelty, self.calibration)
+        return measure_trust(self.probabilities, self.labels, self.ood_scores, self.calibration)
 
     @cached_property
     def selective(self) -> Selective:

@@ -70,13 +70,13 @@ def listed(value: Any) -> Any:
 
 
 def measure_trust(
-    probabilities: Floats, labels: NDArray[np.int64], novelty: Floats, calibration: ConformalCalibration
+    probabilities: Floats, labels: NDArray[np.int64], ood_scores: Floats, calibration: ConformalCalibration
 ) -> Trust:
     """The metrics from calibrated probabilities (n, classes) of labeled images and their OOD scores (n,)."""
     before = apply_temperature(probabilities, 1 / calibration.temperature)
     bins, bins_before = reliability(probabilities, labels), reliability(before, labels)
     right = probabilities.argmax(axis=1) == labels
-    accepted = novelty <= 1
+    accepted = ood_scores <= 1
     return Trust(
         temperature=calibration.temperature,
         ece=ece(bins),

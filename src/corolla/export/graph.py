@@ -9,7 +9,7 @@ from corolla.classifier import Classifier
 from corolla.explanations.rollout import rollout
 from corolla.explanations.tokens import on_patches, read_shares
 from corolla.export.resize import Resize
-from corolla.uncertainty.novelty import Novelty, Score
+from corolla.uncertainty.ood import OODDetector, Score
 from corolla.uncertainty.temperature import SMALLEST
 
 
@@ -27,7 +27,7 @@ class Graph(nn.Module):
         self.model = classifier.model
         self.flip = classifier.flip
         self.temperature = calibration.temperature if calibration else 1.0
-        self.novelty = NoveltyScore(calibration.novelty) if calibration else None
+        self.ood_score = OODScore(calibration.ood_detector) if calibration else None
         self.grid = self.model.config.grid(preprocessing.image_size)
         tokens = self.model.num_prefix_tokens + self.model.config.num_reg_tokens + self.grid[0] * self.grid[1]
         self.shares: Tensor
@@ -36,7 +36,7 @@ class Graph(nn.Module):
     @property
     def outputs(self) -> list[str]:
         """The names of the outputs of `forward`, in order."""
-        return ["probabilities", "logits", "rollout", *(["novelty"] if self.novelty else [])]
+        return ["probabilities", "logits", "rollout", *(["ood_score"] if self.ood_score else [])]
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """From uint8 (B, H, W, 3): probabilities, logits (B, classes), rollout (B, rows, columns), OOD score (B,)."""
@@ -56,20 +56,20 @@ class Graph(nn.Module):
         chances = mean(seen.logits.softmax(dim=-1)).clamp(min=SMALLEST)
         probabilities = (chances.log() / self.temperature).softmax(dim=-1)
         said = (probabilities, logits, maps)
-        if self.novelty is None:
+        if self.ood_score is None:
             return said
-        return (*said, self.novelty(logits, mean(seen.pooled), mean(texture)))
+        return (*said, self.ood_score(logits, mean(seen.pooled), mean(texture)))
 
 
-class NoveltyScore(nn.Module):
-    """`Novelty.score` as a module."""
+class OODScore(nn.Module):
+    """`OODDetector.score` as a module."""
 
-    def __init__(self, novelty: Novelty) -> None:
+    def __init__(self, detector: OODDetector) -> None:
         super().__init__()
-        self.kinds = [score.kind for score in novelty.scores]
-        self.scales = [score.scale for score in novelty.scores]
-        self.scale = novelty.scale
-        self.distances = nn.ModuleDict({score.kind: Distance(score) for score in novelty.scores if score.gaussians})
+        self.kinds = [score.kind for score in detector.scores]
+        self.scales = [score.scale for score in detector.scores]
+        self.scale = detector.scale
+        self.distances = nn.ModuleDict({score.kind: Distance(score) for score in detector.scores if score.gaussians})
 
     def forward(self, logits: Tensor, features: Tensor, texture: Tensor) -> Tensor:
         """The OOD score (B,) by logits (B, classes), features (B, C), texture (B, D)."""

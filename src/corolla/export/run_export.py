@@ -79,6 +79,6 @@ def card_of(run: AnyPath, classifier: Classifier, precision: Precision) -> OnnxM
         preprocessing=classifier.preprocessing,
         precision=precision,
         promises=calibration,
-        novelty=calibration.novelty.name if calibration else None,
+        ood_score=calibration.ood_detector.name if calibration else None,
         about=facts_of(folder).to_json() | {"mirrored": classifier.flip},
     )

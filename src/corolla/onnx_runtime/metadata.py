@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from corolla.formats import METADATA_FORMAT, upgraded_metadata
 from corolla.preprocessing import Preprocessing
 from corolla.uncertainty.calibration import ConformalCalibration, checked_temperature
 from corolla.uncertainty.conformal import Conformal
 
 KEY = "corolla"  # of the metadata
-FORMAT = 1
 MAX_CHARACTERS = 2**24
 COVERAGES = (0.8, 0.9, 0.95, 0.99)  # coverages whose probability thresholds are written
 Precision = Literal["fp32", "fp16", "int8"]
@@ -24,14 +24,14 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 @dataclass(frozen=True, eq=False)
 class OnnxMetadata:
-    """The metadata. `promises` and `novelty` are None for a run that is not calibrated."""
+    """The metadata. `promises` and `ood_score` are None for a run that is not calibrated."""
 
     name: str  # of the run
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     precision: Precision
     promises: ConformalCalibration | None
-    novelty: str | None  # the scores whose mean it is
+    ood_score: str | None  # the scores whose mean it is
     about: dict[str, Any]  # the model, its parameters, its accuracy; for people
     proof: dict[str, Any] = field(default_factory=dict)  # what the export measured
 
@@ -49,13 +49,13 @@ class OnnxMetadata:
                 "scores": conformal.scores.tolist(),
             }
         return {
-            "format": FORMAT,
+            "format": METADATA_FORMAT,
             "name": self.name,
             "classes": list(self.classes),
             "preprocessing": self.preprocessing.to_json(),
             "precision": self.precision,
             "promises": promised,
-            "novelty": self.novelty and {"scores": self.novelty, "accepted_up_to": 1.0},
+            "ood_score": self.ood_score and {"scores": self.ood_score, "accepted_up_to": 1.0},
             "about": self.about,
             "proof": self.proof,
         }
@@ -68,10 +68,8 @@ class OnnxMetadata:
         """
         if len(text) > MAX_CHARACTERS:
             raise ValueError("its metadata is too long")
-        said = json.loads(text)
-        if said["format"] != FORMAT:
-            raise ValueError("it was written by another version of corolla; export it again")
-        classes, promised, novelty = tuple(said["classes"]), said["promises"], said["novelty"]
+        said = upgraded_metadata(json.loads(text))
+        classes, promised, ood_score = tuple(said["classes"]), said["promises"], said["ood_score"]
         if len(classes) < 2 or len(set(classes)) != len(classes) or not all(isinstance(name, str) for name in classes):
             raise ValueError("class names should be unique strings")
         if said["precision"] not in PRECISIONS or not isinstance(said["name"], str):
@@ -87,7 +85,7 @@ class OnnxMetadata:
             preprocessing=Preprocessing.from_json(said["preprocessing"]),
             precision=said["precision"],
             promises=promises,
-            novelty=None if novelty is None else str(novelty["scores"]),
+            ood_score=None if ood_score is None else str(ood_score["scores"]),
             about=dict(said["about"]),
             proof=dict(said["proof"]),
         )

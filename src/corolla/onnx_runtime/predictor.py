@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.errors import CorollaError
+from corolla.formats import EXPORTED
 from corolla.onnx_runtime.backends import Backend, Compute, open_file
 from corolla.onnx_runtime.metadata import KEY, OnnxMetadata
 from corolla.paths import AnyPath, at
@@ -11,7 +12,7 @@ from corolla.predictor import ModelOutput, Predictor
 
 MAX_BYTES = 2**31  # the format's limit for one file
 ELSEWHERE = b"\n\x08location"  # start of an entry that names an external file of weights, which a runtime would read
-PROBABILITIES, NOVELTY, ROLLOUT = "probabilities", "novelty", "rollout"
+PROBABILITIES, OOD_SCORE, ROLLOUT = "probabilities", "ood_score", "rollout"
 
 
 class OnnxPredictor(Predictor):
@@ -41,9 +42,10 @@ class OnnxPredictor(Predictor):
             if KEY not in metadata:
                 raise ValueError("it is not from `corolla export`, so the meaning of its outputs is unknown")
             card = OnnxMetadata.from_text(metadata[KEY])
-            wanted = {PROBABILITIES, ROLLOUT} | ({NOVELTY} if card.novelty else set())
-            if not wanted <= set(outputs):
-                raise ValueError(f"it lacks the outputs {', '.join(sorted(wanted - set(outputs)))}")
+            written = {EXPORTED.get(name, name): name for name in outputs}  # the file's name of each output
+            wanted = {PROBABILITIES, ROLLOUT} | ({OOD_SCORE} if card.ood_score else set())
+            if not wanted <= written.keys():
+                raise ValueError(f"it lacks the outputs {', '.join(sorted(wanted - written.keys()))}")
         except CorollaError:
             raise
         except FileNotFoundError:
@@ -51,16 +53,16 @@ class OnnxPredictor(Predictor):
         except Exception as error:  # the libraries raise any exception for a broken file
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise CorollaError(f"cannot read {path}: {reason}") from None
-        return OnnxPredictor(card, compute)
+        return OnnxPredictor(card, lambda pixels, names: compute(pixels, [written[name] for name in names]))
 
     def infer(self, pixels: NDArray[np.uint8]) -> list[ModelOutput]:
         """The outputs for each of the preprocessed images (B, H, W, 3)."""
-        names = [PROBABILITIES, NOVELTY] if self.card.novelty else [PROBABILITIES]
-        probabilities, *novelty = self.compute(pixels, names)
+        names = [PROBABILITIES, OOD_SCORE] if self.card.ood_score else [PROBABILITIES]
+        probabilities, *scored = self.compute(pixels, names)
         if probabilities.shape != (len(pixels), len(self.classes)) or not np.isfinite(probabilities).all():
             raise CorollaError("the file returns NaN or infinite values; it is damaged, export it again")
-        strange = novelty[0].tolist() if novelty else [None] * len(pixels)
-        return [ModelOutput(row, each) for row, each in zip(probabilities, strange, strict=True)]
+        scores = scored[0].tolist() if scored else [None] * len(pixels)
+        return [ModelOutput(row, score) for row, score in zip(probabilities, scores, strict=True)]
 
     def explain(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The attention rollout (B, rows, columns) of preprocessed images (B, H, W, 3)."""

@@ -66,7 +66,7 @@ class Answer(BaseModel):
     probability: float | None = None
     top: list[Share] | None = None
     accepted: Annotated[bool | None, Field(description="false: it is none of these classes.")] = None
-    novelty: Annotated[
+    ood_score: Annotated[
         float | None,
         Field(description="OOD score. 0: median of validation images; above 1: not accepted; null: not calibrated."),
     ] = None

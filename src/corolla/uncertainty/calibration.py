@@ -16,10 +16,11 @@ from corolla.checksummed import load_sealed, save_sealed
 from corolla.errors import CorollaError
 from corolla.uncertainty.conformal import Conformal
 from corolla.uncertainty.gaussians import Gaussians
-from corolla.uncertainty.novelty import KINDS, Kind, Novelty, Scale, Score
+from corolla.uncertainty.ood import KINDS, Kind, OODDetector, Scale, Score
 from corolla.uncertainty.temperature import LEAST, MOST
 
 FORMAT = 2
+DETECTOR = "novelty"  # the file's name for the OOD detector; a new one would keep older versions from opening it
 MAX_BYTES = 2**31  # four times what the widest known ViT needs
 ARRAYS = ("means", "whitening")  # of the Gaussians of a score
 Sizes = tuple[int, int, int]  # classes, input features of the head, width of the tokens
@@ -37,13 +38,13 @@ class ConformalCalibration:
 class Calibration(ConformalCalibration):
     """The whole calibration, fitted on validation images that the model was not trained on."""
 
-    novelty: Novelty
-    facts: dict[str, Any]  # of the fit: how many images, the AUROC of each novelty on the damaged ones
+    ood_detector: OODDetector
+    facts: dict[str, Any]  # of the fit: how many images, the AUROC of each detector on the synthetic outliers
 
     def save(self, file: Path) -> None:
         """Write the file, whole or not at all."""
         arrays: dict[str, NDArray[Any]] = {"ranks": self.conformal.ranks, "scores": self.conformal.scores}
-        for score in self.novelty.scores:
+        for score in self.ood_detector.scores:
             if score.gaussians is not None:
                 for name in ARRAYS:
                     arrays[f"{score.kind}.{name}"] = np.ascontiguousarray(getattr(score.gaussians, name))
@@ -51,8 +52,8 @@ class Calibration(ConformalCalibration):
             "format": FORMAT,
             "temperature": self.temperature,
             "n": self.conformal.n,
-            "scores": {score.kind: asdict(score.scale) for score in self.novelty.scores},
-            "novelty": asdict(self.novelty.scale),
+            "scores": {score.kind: asdict(score.scale) for score in self.ood_detector.scores},
+            DETECTOR: asdict(self.ood_detector.scale),
             "facts": self.facts,
         }
         metadata = {"calibration": json.dumps(said, allow_nan=False)}
@@ -84,15 +85,15 @@ def checked(said: dict[str, Any], arrays: dict[str, NDArray[Any]], sizes: Sizes)
         raise ValueError("it was written by another version of corolla")
     temperature = checked_temperature(said["temperature"])
     conformal = Conformal.restored(said["n"], arrays["ranks"], arrays["scores"])
-    scores_of_novelty = tuple(
+    scores = tuple(
         Score(kind, scale_of(said["scores"][kind]), gaussians_of(kind, arrays, sizes))
         for kind in KINDS
         if kind in said["scores"]
     )
-    if not scores_of_novelty or len(scores_of_novelty) != len(said["scores"]):
+    if not scores or len(scores) != len(said["scores"]):
         raise ValueError("its OOD scores are invalid")
-    novelty = Novelty(scores_of_novelty, scale_of(said["novelty"]))
-    return Calibration(temperature, conformal, novelty, dict(said["facts"]))
+    detector = OODDetector(scores, scale_of(said[DETECTOR]))
+    return Calibration(temperature, conformal, detector, dict(said["facts"]))
 
 
 def scale_of(said: dict[str, Any]) -> Scale:

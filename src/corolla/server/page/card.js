@@ -53,7 +53,7 @@ export class Card {
       this.element.classList.add("none");
       told.textContent = NONE;
       this.#note(
-        `It is unlike the images that this model was trained on: OOD score ${answer.novelty.toFixed(1)}, ` +
+        `It is unlike the images that this model was trained on: OOD score ${answer.ood_score.toFixed(1)}, ` +
           "and above 1 no class is predicted. The most likely ones would be:",
       );
       this.sentence = `${this.name}: ${NONE}`;

@@ -47,19 +47,21 @@ export class Device {
     const { ort, session } = await this.begin();
     const { data, width, height } = await pixels(file);
     const images = new ort.Tensor("uint8", data, [1, height, width, 3]);
-    const wanted = ["probabilities", "rollout", ...(this.#model.calibrated ? ["novelty"] : [])];
-    const { probabilities, rollout, novelty } = await session.run({ images }, wanted);
+    const score = session.outputNames.includes("novelty") ? "novelty" : "ood_score"; // its name in older files
+    const wanted = ["probabilities", "rollout", ...(this.#model.calibrated ? [score] : [])];
+    const outputs = await session.run({ [session.inputNames[0]]: images }, wanted);
+    const { probabilities, rollout } = outputs;
     const top = this.#model.classes
       .map((label, place) => ({ label, probability: probabilities.data[place] }))
       .sort((one, other) => other.probability - one.probability)
       .slice(0, 5);
-    const strange = novelty ? novelty.data[0] : null;
+    const ood = outputs[score] ? outputs[score].data[0] : null;
     return {
       name: file.name,
       ...top[0],
       top,
-      accepted: strange === null || strange <= 1,
-      novelty: strange,
+      accepted: ood === null || ood <= 1,
+      ood_score: ood,
       explanation: { method: "rollout", heat: heat(rollout), box: this.#box(width, height) },
     };
   }

@@ -1,9 +1,9 @@
-"""Scores of novelty: their definitions, their scale, and that strange images get high ones."""
+"""OOD scores: their definitions, their scale, and that strange images get high ones."""
 
 import numpy as np
 import pytest
 
-from corolla.uncertainty.novelty import KEPT, KINDS, Kind, Novelty, Scale, Score, mixtures, raw_score
+from corolla.uncertainty.ood import KEPT, KINDS, Kind, OODDetector, Scale, Score, mixtures, raw_score
 from corolla.uncertainty.outputs import Outputs
 
 CLASSES, WIDTH, TOKEN = 3, 6, 4
@@ -27,8 +27,8 @@ def labels(n: int) -> np.ndarray:
     return np.arange(n) % CLASSES
 
 
-def fitted(kinds: tuple[Kind, ...], known: Outputs) -> Novelty:
-    return Novelty.fit([Score.fit(kind, ordinary(900, 0), labels(900), known) for kind in kinds], known)
+def fitted(kinds: tuple[Kind, ...], known: Outputs) -> OODDetector:
+    return OODDetector.fit([Score.fit(kind, ordinary(900, 0), labels(900), known) for kind in kinds], known)
 
 
 def test_the_energy_by_hand() -> None:
@@ -53,11 +53,11 @@ def test_every_mixture_once_and_the_simple_ones_first() -> None:
 @pytest.mark.parametrize("kinds", mixtures(KINDS))
 def test_its_scale_and_what_it_accepts(kinds: tuple[Kind, ...]) -> None:
     known = ordinary(400, 1)
-    novelty = fitted(kinds, known)
-    scores = novelty.score(known)
+    detector = fitted(kinds, known)
+    scores = detector.score(known)
     assert np.median(scores) == pytest.approx(0, abs=1e-3)
     assert KEPT <= (scores <= 1).mean() <= KEPT + 0.01
-    assert (novelty.score(ordinary(2000, 2)) <= 1).mean() == pytest.approx(KEPT, abs=0.04)
+    assert (detector.score(ordinary(2000, 2)) <= 1).mean() == pytest.approx(KEPT, abs=0.04)
 
 
 @pytest.mark.parametrize("kinds", mixtures(KINDS))

@@ -71,16 +71,16 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Novelty:
+class OODDetector:
     """The OOD score: the mean of one or several scores, on its own scale; above 1 an image is rejected."""
 
     scores: tuple[Score, ...]
     scale: Scale
 
     @staticmethod
-    def fit(scores: Sequence[Score], known: Outputs) -> "Novelty":
+    def fit(scores: Sequence[Score], known: Outputs) -> "OODDetector":
         """From validation images; 95 % of them are accepted."""
-        return Novelty(tuple(scores), Scale.fit(mean_score(scores, known)))
+        return OODDetector(tuple(scores), Scale.fit(mean_score(scores, known)))
 
     def score(self, outputs: Outputs) -> Floats:
         """The OOD score (n,) of images."""
