@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from corolla.data.sources import load_data
     from corolla.errors import CorollaError
     from corolla.evaluation.evaluate import evaluate
-    from corolla.explanations.explanation import Explanation
     from corolla.explanations.maps import explain
+    from corolla.explanations.overlay import Explanation
     from corolla.loading import load
     from corolla.models.config import ViTConfig
     from corolla.models.vit import ViT
@@ -44,7 +44,7 @@ __all__ = [
 _HOMES = {
     "Classifier": "corolla.classifier",
     "CorollaError": "corolla.errors",
-    "Explanation": "corolla.explanations.explanation",
+    "Explanation": "corolla.explanations.overlay",
     "Prediction": "corolla.predictor",
     "Predictor": "corolla.predictor",
     "Preprocessing": "corolla.preprocessing",

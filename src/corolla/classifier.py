@@ -16,7 +16,7 @@ from corolla.predictor import ModelOutput, Predictor
 from corolla.preprocessing import Preprocessing
 from corolla.run import find_run
 from corolla.uncertainty.calibration import Calibration
-from corolla.uncertainty.outputs import Outputs
+from corolla.uncertainty.ood import Outputs
 from corolla.uncertainty.temperature import apply_temperature
 
 TOGETHER = 8  # with fewer images than this, one forward pass computes their horizontal flips too

@@ -18,8 +18,7 @@ from corolla.painted import dataset
 from corolla.progress import Progress
 from corolla.text import decimals_of
 from corolla.training import recipes
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from corolla.evaluation.reliability import Selective, brier, ece, measure_trust, reliability, selective
 from corolla.uncertainty.calibration import Calibration
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.ood import OODDetector, Score
-from corolla.uncertainty.outputs import Outputs
+from corolla.uncertainty.ood import OODDetector, Outputs, Score
 
 
 def rows(*confidences: float) -> np.ndarray:

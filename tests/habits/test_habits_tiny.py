@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from corolla.cli import main
-from corolla.training.verdict import Outcome, say_after, say_before
+from corolla.training.warnings import Outcome, say_after, say_before
 
 TINY = ["--model", "vit_pico_patch8_16", "--workers", "0", "--device", "cpu"]
 # A one before a plural, a rate of nothing, and a percentage with decimals.

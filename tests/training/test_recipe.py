@@ -1,10 +1,12 @@
+from dataclasses import fields
+from typing import get_args, get_type_hints
+
 import pytest
 
 from corolla.errors import CorollaError
 from corolla.training import clock
 from corolla.training.budget import REPORT, SPARE, Amounts, plan
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe, RecipeOverrides, kinds
 from corolla.training.recipes import RECIPES, named_recipe
 from corolla.training.recipes.scratch import RECIPE
 
@@ -87,3 +89,15 @@ def test_epochs_have_a_limit_and_one_must_fit() -> None:
     assert settle(60).epochs == 300
     with pytest.raises(CorollaError, match="too short for one epoch"):
         settle(0.1, images=100_000)
+
+
+def test_every_field_of_a_recipe_may_be_overridden_and_nothing_else() -> None:
+    assert list(get_type_hints(RecipeOverrides)) == [field.name for field in fields(Recipe) if field.name != "name"]
+
+
+def test_an_override_has_the_type_of_its_field_or_is_none() -> None:
+    plain = (bool, int, float, str)
+    for name, hint in get_type_hints(RecipeOverrides).items():
+        kind = get_args(kinds()[name])[0]
+        assert type(None) in get_args(hint)
+        assert kind not in plain or name in ("weights", "teacher") or kind in get_args(hint), name

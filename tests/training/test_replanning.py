@@ -6,11 +6,10 @@ import pytest
 
 from corolla.training import clock
 from corolla.training.budget import REPORT, Amounts, Plan, plan, validates
-from corolla.training.pace import Pace
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
 from corolla.training.recipes import scratch
 from corolla.training.replanning import TimeBudget
+from corolla.training.schedule import Pace
 
 READING, PREDICTING = 0.002, 0.004  # seconds an image, on the simulated machine
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from corolla.training.preset import Preset
+from corolla.training.recipe import Preset
 from corolla.training.recipes.scratch import FEW_VIEWS, PRESETS, RECIPE
 from corolla.training.resolving import laid_out
 

@@ -22,7 +22,7 @@ from corolla.evaluation.facts import Facts, facts_of
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.training import clock, finishing
-from corolla.training.nonfinite import NotFiniteError
+from corolla.training.loss import NotFiniteError
 from corolla.training.recipes.scratch import RECIPE
 from corolla.training.runtime import Runtime
 from corolla.training.trainer import Trainer

@@ -11,8 +11,7 @@ from safetensors.numpy import load_file, save_file
 from corolla.errors import CorollaError
 from corolla.uncertainty.calibration import Calibration
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.ood import KINDS, Kind, OODDetector, Score, mixtures
-from corolla.uncertainty.outputs import Outputs
+from corolla.uncertainty.ood import KINDS, Kind, OODDetector, Outputs, Score, mixtures
 
 CLASSES, WIDTH, TOKEN = 3, 5, 4
 SIZES = (CLASSES, WIDTH, TOKEN)

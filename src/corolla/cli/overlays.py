@@ -14,8 +14,7 @@ from corolla.atomic import write_bytes, write_with
 from corolla.cli.inputs import Input
 from corolla.data.decoding import ImageError
 from corolla.explanations import DEFAULT, Method
-from corolla.explanations.explanation import Explanation
-from corolla.explanations.overlay import overlay, png, tiled
+from corolla.explanations.overlay import Explanation, overlay, png, tiled
 from corolla.predictor import Prediction, Predictor
 from corolla.progress import Progress
 

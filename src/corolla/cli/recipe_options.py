@@ -15,6 +15,7 @@ import typer
 from corolla.cli.options import FLAG
 from corolla.recipe_parts import takes_part
 from corolla.training.recipe import Recipe, kinds
+from corolla.training.recipe_fields import Help, ProgressiveResizing
 from corolla.training.recipes import RECIPES, NamedRecipe
 from corolla.training.values import Help, ProgressiveResizing
 

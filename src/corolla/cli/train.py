@@ -27,7 +27,7 @@ from corolla.cli.recipe_options import recipe_options
 from corolla.cli.repeating import shell_line, words_of
 from corolla.cli.run_names import called, fresh
 from corolla.errors import CorollaError
-from corolla.training.values import parse_resizing
+from corolla.training.recipe_fields import parse_resizing
 
 EXAMPLES = (
     "Examples:\n"

@@ -19,9 +19,8 @@ from corolla.errors import CorollaError
 from corolla.predictor import batches_of
 from corolla.uncertainty.calibration import Calibration
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.ood import KINDS, OODDetector, Score, mixtures
+from corolla.uncertainty.ood import KINDS, OODDetector, Outputs, Score, mixtures
 from corolla.uncertainty.outliers import OUTLIERS, Pixels
-from corolla.uncertainty.outputs import Outputs
 from corolla.uncertainty.temperature import apply_temperature, fit_temperature
 
 FEWEST = 20  # validation images; with fewer no coverage can be guaranteed

@@ -1,7 +1,7 @@
 """Explanations of predictions: attribution maps, and the deletion and insertion metrics that evaluate them.
 
-`maps` is the entry point. `rollout`, `relevance` and `heads` follow their papers, `deletion` evaluates the maps, and
-`overlay` and `embeddings` make images.
+`maps` is the entry point. `methods` follows the papers, `deletion` evaluates the maps, and `overlay` and `embeddings`
+make images.
 """
 
 from collections.abc import Collection

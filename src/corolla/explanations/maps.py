@@ -14,11 +14,8 @@ from corolla.data.decoding import ImageError
 from corolla.data.image_input import ImageInput
 from corolla.errors import CorollaError
 from corolla.explanations import DEFAULT, Method, refuse_label
-from corolla.explanations.explanation import Explanation
-from corolla.explanations.heads import head_attention
-from corolla.explanations.relevance import relevance
-from corolla.explanations.rollout import rollout
-from corolla.explanations.tokens import on_patches, read_shares
+from corolla.explanations.methods import head_attention, on_patches, read_shares, relevance, rollout
+from corolla.explanations.overlay import Explanation
 from corolla.models.vit import Intermediates, ViT
 from corolla.precision import Precision
 from corolla.predictor import Predictor

@@ -1,15 +1,33 @@
-"""A map as colors over its image, and tiles of small images: PNGs without any text."""
+"""The explanation of one prediction, and how it is drawn: colors over the image, and tiles of small images, as PNGs."""
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
+
+from corolla.explanations import Method
 
 COLORS = "inferno"  # perceptually uniform: equal steps look equal, also in gray and for color-blind readers
 STRENGTH = 0.6  # of the colors; the rest is the image in gray
 GAP = 1  # pixels between tiles, before they are enlarged
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The attribution map of one prediction, patch by patch."""
+
+    method: Method
+    label: str  # the explained class: the predicted one, unless another was given
+    probability: float  # of that class
+    map: NDArray[np.float32]  # (rows, columns) of the patch grid; larger is more relevant, in the method's own scale
+    pixels: NDArray[np.uint8]  # (H, W, 3), the preprocessed image
+    heads: NDArray[np.float32] | None = None  # (heads, rows, columns), whose mean is `map`; only of "attention"
+
+    def overlay(self) -> Image.Image:
+        """The map as colors over the image, H x W."""
+        return overlay(self.pixels, self.map)
 
 
 def scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -20,6 +38,8 @@ def scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def colored(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Numbers in [0, 1] (...) as RGB (..., 3)."""
+    from matplotlib import colormaps
+
     colors: NDArray[np.uint8] = colormaps[COLORS](values, bytes=True)[..., :3]
     return colors
 

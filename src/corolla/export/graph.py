@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from corolla.classifier import Classifier
-from corolla.explanations.rollout import rollout
-from corolla.explanations.tokens import on_patches, read_shares
+from corolla.explanations.methods import on_patches, read_shares, rollout
 from corolla.export.resize import Resize
 from corolla.uncertainty.ood import OODDetector, Score
 from corolla.uncertainty.temperature import SMALLEST

@@ -9,7 +9,7 @@ import numpy as np
 
 from corolla.data.decoding import ImageError
 from corolla.data.image_input import ImageInput
-from corolla.explanations.explanation import Explanation
+from corolla.explanations.overlay import Explanation
 from corolla.onnx_runtime.predictor import OnnxPredictor
 
 

@@ -13,9 +13,8 @@ from corolla.errors import CorollaError
 from corolla.processes import ALONE, Processes
 from corolla.text import amount, count, rate
 from corolla.training import clock
-from corolla.training.pace import Pace
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
+from corolla.training.schedule import Pace
 
 SPARE = 0.02  # fraction of the time that stays unplanned
 REPORT = 4.0  # seconds for the report, its explanations, the model card and the curves

@@ -18,7 +18,7 @@ from corolla.data.decoded_cache import Pixels, cache_decoded
 from corolla.data.manifest import Manifest
 from corolla.processes import ALONE, Processes
 from corolla.training.recipe import Recipe
-from corolla.training.transforms.sample_rng import seed_of
+from corolla.training.rng import seed_of
 from corolla.training.transforms.train_transform import TrainTransform
 from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 

@@ -20,7 +20,7 @@ from corolla.errors import CorollaError
 from corolla.processes import Processes
 from corolla.run import Run
 from corolla.training import clock
-from corolla.training.pace import Pace
+from corolla.training.schedule import Pace
 from corolla.training.sharding import distribute_like, full_tensor
 
 CHECKPOINT_SECONDS = 300.0  # between two checkpoints within an epoch, by default

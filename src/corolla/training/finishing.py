@@ -19,7 +19,7 @@ from corolla.report.page import write_report
 from corolla.run import Run
 from corolla.training import clock
 from corolla.training.runtime import Runtime
-from corolla.training.verdict import Outcome, say_after, say_unlike
+from corolla.training.warnings import Outcome, say_after, say_unlike
 
 
 def finish(

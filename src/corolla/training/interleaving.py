@@ -15,7 +15,7 @@ from itertools import accumulate
 import torch
 
 from corolla.data.stream import ImageStream, StreamedImage
-from corolla.training.transforms.sample_rng import seed_of
+from corolla.training.rng import seed_of
 
 MOST_LANES = 16
 BUFFER = 4096  # images of all lanes' windows together

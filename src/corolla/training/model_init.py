@@ -15,11 +15,11 @@ from corolla.preprocessing import Preprocessing
 from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.training.lora import adapt
-from corolla.training.optimization import layer_of
+from corolla.training.optimizers import layer_of
 from corolla.training.preflight import shape_of
 from corolla.training.recipe import Recipe
+from corolla.training.rng import seed_of
 from corolla.training.sharding import distribute_like
-from corolla.training.transforms.sample_rng import seed_of
 from corolla.weights import Weights
 from corolla.weights.loading import HEADS
 

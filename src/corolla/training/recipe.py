@@ -1,11 +1,13 @@
-"""A recipe: every setting of a training in one frozen dataclass, saved with the run."""
+"""A recipe: every setting of a training in one frozen dataclass, saved with the run; its presets and overrides."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
 from corolla.errors import CorollaError
-from corolla.training.values import (
+from corolla.paths import AnyPath
+from corolla.training.recipe_fields import (
     MOST,
     BelowOne,
     Count,
@@ -213,3 +215,64 @@ class Recipe:
 def kinds() -> dict[str, Any]:
     """The annotated type of each field of a recipe."""
     return get_type_hints(Recipe, include_extras=True)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model and an image size that `--minutes` can choose, if the training sees enough images."""
+
+    model: str
+    image_size: int
+    progressive_resizing: tuple[tuple[float, float], ...]
+    fewest_views: int  # images seen in the whole training; with fewer, a smaller preset learns more
+    # Other values of the recipe, if few views need smaller batches or less regularization
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def applied_to(self, recipe: Recipe) -> Recipe:
+        """The recipe with this preset's values."""
+        return recipe.changed(
+            model=self.model, image_size=self.image_size, progressive_resizing=self.progressive_resizing, **self.values
+        )
+
+
+class RecipeOverrides(TypedDict, total=False):
+    """Keyword arguments of `corolla.train`, typed so that editors complete them; None keeps the recipe's value.
+
+    A test checks that their names equal the fields of `Recipe`, which documents them.
+    """
+
+    model: str | None
+    image_size: int | None
+    epochs: int | None
+    weights: AnyPath | None
+    head: FirstHead | None
+    unfreeze_last: int | None
+    lora_rank: int | None
+    layer_decay: float | None
+    teacher: AnyPath | None
+    teacher_epochs: int | None
+    distillation_type: Distilling | None
+    distill_alpha: float | None
+    distill_token: bool | None
+    distill_temperature: float | None
+    feature_distill_weight: float | None
+    optimizer: Optimizer | None
+    learning_rate: float | None
+    weight_decay: float | None
+    warmup: float | None
+    batch_size: int | None
+    grad_accum_steps: int | None
+    clip_grad_norm: float | None
+    ema_decay: float | None
+    last_epoch: float | None
+    validations: int | None
+    patience: int | None
+    label_smoothing: float | None
+    drop_path: float | None
+    class_weights: ClassWeights | None
+    random_resized_crop_scale: float | None
+    auto_augment: Policy | None
+    random_erasing_prob: float | None
+    mixup_cutmix_prob: float | None
+    progressive_resizing: Sequence[Sequence[float]] | None  # pairs (start, fraction of the image size)
+    hflip_tta: bool | None

@@ -7,7 +7,7 @@ from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.training import clock
 from corolla.training.budget import REPORT, SPARE, Plan
-from corolla.training.pace import Pace
+from corolla.training.schedule import Pace
 
 PLANS = 40  # per training, at most
 # A plan within this tolerance stays, and every random choice with it: fractions of the remaining and of the whole time

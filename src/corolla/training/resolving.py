@@ -11,8 +11,7 @@ from corolla.processes import Processes
 from corolla.progress import Progress
 from corolla.text import amount
 from corolla.training.budget import Amounts, Plan, Timer, plan
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
 from corolla.training.recipes import NamedRecipe, named_recipe
 from corolla.training.small_data import (
     batches_of_few,

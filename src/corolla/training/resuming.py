@@ -13,7 +13,7 @@ from corolla.errors import CorollaError, few
 from corolla.paths import AnyPath, at
 from corolla.run import Config
 from corolla.training.recipe import Recipe
-from corolla.training.values import real
+from corolla.training.recipe_fields import real
 
 PLACES = ("weights", "teacher")  # fields of a recipe that may be paths
 

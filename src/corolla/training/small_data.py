@@ -14,8 +14,7 @@ from dataclasses import replace
 from corolla.data.decoding import ImageError, sides_of
 from corolla.data.manifest import Manifest
 from corolla.models.names import CONV_STRIDES, NAME
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
 
 LOOKED_AT = 100  # images whose headers are read
 LEAST_GRID = 6  # tokens along a side; with fewer a model hardly sees where something is

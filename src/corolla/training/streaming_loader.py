@@ -21,7 +21,7 @@ from corolla.text import count
 from corolla.training.cached_loader import MARGIN, CachedLoader, ImageLoader, TrainingImages
 from corolla.training.interleaving import Drawn, InterleavedShuffle, lanes_of
 from corolla.training.recipe import Recipe
-from corolla.training.transforms.sample_rng import seed_of
+from corolla.training.rng import seed_of
 from corolla.training.transforms.train_transform import TrainTransform
 from corolla.training.workers import GRACE, Loader, restart_dead_workers, worker_options, workers_alive
 

@@ -14,7 +14,7 @@ from corolla.training.compiling import Compiling
 from corolla.training.recipe import Recipe
 from corolla.training.runtime import Runtime
 from corolla.training.teachers import FittedTeacher
-from corolla.training.verdict import say_before
+from corolla.training.warnings import say_before
 
 
 def describe(manifest: Manifest, progress: Progress) -> None:

@@ -26,7 +26,7 @@ from corolla.training.compiling import Compiling, choose_compiling, compile_bloc
 from corolla.training.finishing import finish
 from corolla.training.preflight import check_tensorboard
 from corolla.training.preparing import Start, fit_teacher_of, keeping, key_of_teacher, plan_of, read_start
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Recipe, RecipeOverrides
 from corolla.training.replanning import TimeBudget
 from corolla.training.resuming import TrainArguments
 from corolla.training.runtime import Runtime, choose_device, hardware, usual_workers
@@ -37,8 +37,6 @@ from corolla.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from corolla.training.overrides import RecipeOverrides
 
 SHARED_DISK = 60.0  # seconds that a shared disk may take to show another machine's files
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")

@@ -27,14 +27,14 @@ from corolla.training.checkpoint import CHECKPOINT_SECONDS, Checkpointer, TrainS
 from corolla.training.distillation import Distillation
 from corolla.training.ema import ModelEma
 from corolla.training.lora import merged
-from corolla.training.loss import TrainingLoss, balanced_class_weights
+from corolla.training.loss import TrainingLoss, balanced_class_weights, diagnose_nonfinite
 from corolla.training.model_init import choose_trainable, initialize, probe_head, set_heads
-from corolla.training.nonfinite import diagnose_nonfinite
-from corolla.training.optimization import build_optimizers, learning_rate_at, set_learning_rate
-from corolla.training.pace import Pace
+from corolla.training.optimizers import build_optimizers
 from corolla.training.recipe import Recipe
 from corolla.training.replanning import TimeBudget
+from corolla.training.rng import seed_of
 from corolla.training.runtime import Runtime
+from corolla.training.schedule import Pace, learning_rate_at, set_learning_rate
 from corolla.training.sharding import full_tensor, shard
 from corolla.training.stopping import GracefulShutdown, Stopped
 from corolla.training.streaming_loader import image_loader
@@ -42,7 +42,6 @@ from corolla.training.summary import describe_epoch
 from corolla.training.sync_batch_norm import share_norms
 from corolla.training.teachers.teacher import Teacher
 from corolla.training.transforms.mixing import BatchMixer
-from corolla.training.transforms.sample_rng import seed_of
 from corolla.training.validation import ReadyImages, validate
 from corolla.weights import Weights
 

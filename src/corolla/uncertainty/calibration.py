@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from corolla.checksummed import load_sealed, save_sealed
 from corolla.errors import CorollaError
 from corolla.uncertainty.conformal import Conformal
-from corolla.uncertainty.gaussians import Gaussians
-from corolla.uncertainty.ood import KINDS, Kind, OODDetector, Scale, Score
+from corolla.uncertainty.ood import KINDS, Gaussians, Kind, OODDetector, Scale, Score
 from corolla.uncertainty.temperature import LEAST, MOST
 
 FORMAT = 2

@@ -12,20 +12,37 @@ on validation images and on synthetic outliers (`outliers.py`), never on the kin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import combinations
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.uncertainty.gaussians import Floats, Gaussians
-from corolla.uncertainty.outputs import Outputs
-
+Floats = NDArray[np.float32]
 Kind = Literal["energy", "distance", "texture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 T = TypeVar("T")
 KEPT = 0.95  # fraction of the validation images that are accepted
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """A model's raw outputs for a batch, before calibration, all float32.
+
+    Each is the mean over an image and, if used, its horizontal flip.
+    """
+
+    probabilities: NDArray[np.float32]  # (B, classes), at temperature 1
+    logits: NDArray[np.float32]  # (B, classes)
+    features: NDArray[np.float32]  # (B, C), the head's input
+    texture: NDArray[np.float32]  # (B, D), the mean patch token after the first block, a low-level feature
+
+    @staticmethod
+    def joined(parts: "Sequence[Outputs]") -> "Outputs":
+        """The concatenated outputs of several batches."""
+        return Outputs(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Outputs)))
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,34 @@ class Scale:
     def __call__(self, scores: Floats) -> Floats:
         """The scores on this scale."""
         return np.asarray((scores - self.median) / (self.border - self.median), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussians:
+    """The feature vectors of ordinary images, of width C: a Gaussian per class or one for all, with one covariance."""
+
+    means: Floats  # (groups, C)
+    whitening: Floats  # (C, C): (vector - mean) whitening has unit covariance
+
+    @staticmethod
+    def fit(vectors: Floats, groups: NDArray[np.int64], count: int) -> "Gaussians":
+        """From vectors (n, C) and their groups, 0 to count - 1; a group without vectors is never the nearest."""
+        means = np.full((count, vectors.shape[1]), np.inf, np.float32)
+        for group in np.unique(groups):
+            means[group] = vectors[groups == group].mean(axis=0)
+        return Gaussians(means, whitening_of(vectors - means[groups]))
+
+    def distance(self, vectors: Floats) -> Floats:
+        """The squared Mahalanobis distance (n,) of vectors (n, C) to the nearest mean."""
+        whitened, near = vectors @ self.whitening, np.full(len(vectors), np.inf, np.float32)
+        for center in self.centers:
+            near = np.minimum(near, np.square(whitened - center).sum(axis=1))
+        return near
+
+    @cached_property
+    def centers(self) -> Floats:
+        """The whitened means (groups with vectors, C): one matmul here saves one per group and batch."""
+        return np.asarray(self.means[np.isfinite(self.means).all(axis=1)] @ self.whitening, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +155,14 @@ def raw_score(kind: Kind, outputs: Outputs, gaussians: Gaussians | None) -> Floa
     if gaussians is None:
         raise ValueError(f"the {kind} needs the Gaussians of the training images")
     return gaussians.distance(outputs.features if kind == "distance" else outputs.texture)
+
+
+def whitening_of(centered: Floats) -> Floats:
+    """A matrix W (C, C) that gives `centered` @ W unit covariance, with Ledoit & Wolf's (2004) shrinkage."""
+    from sklearn.covariance import ledoit_wolf
+
+    covariance, _ = ledoit_wolf(centered.astype(np.float64), assume_centered=True)
+    values, vectors = np.linalg.eigh(covariance)
+    # A direction without variance would get an infinite scale, so its variance has a lower limit.
+    scales = 1 / np.sqrt(np.maximum(values, values.max() * 1e-6 + 1e-12))
+    return np.asarray(vectors * scales, np.float32)

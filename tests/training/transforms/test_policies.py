@@ -4,8 +4,8 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
+from corolla.training.rng import SampleRng
 from corolla.training.transforms.policies import KINDS, POLICIES, SIGNED, op_of
-from corolla.training.transforms.sample_rng import SampleRng
 
 TORCHVISIONS = {"identity": "Identity", "shear_x": "ShearX", "shear_y": "ShearY", "translate_x": "TranslateX"} | {
     "translate_y": "TranslateY", "rotate": "Rotate", "brightness": "Brightness", "saturation": "Color",

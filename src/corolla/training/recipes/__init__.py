@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from corolla.errors import CorollaError
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
 from corolla.training.recipes import distill, finetune, probe, scratch
 
 

@@ -15,8 +15,7 @@ with the teacher's four, 62 to 65 epochs, test accuracy 92.5 %, mean of three se
 
 from dataclasses import replace
 
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
 from corolla.training.recipes import finetune, scratch
 
 RECIPE = Recipe(

@@ -11,8 +11,7 @@ for 73 to 77 epochs, test accuracy 87.4 %, mean of three seeds, 87.0 to 88.1; wi
 epochs of a smaller model, test accuracy 85.8 %, mean of three seeds, 84.8 to 86.4 (benchmarks/README.md).
 """
 
-from corolla.training.preset import Preset
-from corolla.training.recipe import Recipe
+from corolla.training.recipe import Preset, Recipe
 
 GROWTH = ((0.0, 0.6), (0.5, 0.8), (0.8, 1.0))  # 96 pixels, then 128, then 160
 RECIPE = Recipe(

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import AdamW
 
-from corolla.checksummed import DamagedError, load_sealed, save_sealed
 from corolla.data.manifest import Example, Manifest, Split
-from corolla.errors import CorollaError
 from corolla.evaluation.calibrating import some
 from corolla.features.backbones import load_backbone
 from corolla.features.extraction import cache_file, digest, image_features
@@ -24,9 +21,10 @@ from corolla.host import give_back_freed_memory
 from corolla.progress import Progress
 from corolla.text import count
 from corolla.training.cached_loader import EpochSampler, TrainingImages, training_loader
-from corolla.training.optimization import learning_rate_factor
 from corolla.training.recipe import Recipe
+from corolla.training.rng import seed_of
 from corolla.training.runtime import Runtime
+from corolla.training.schedule import learning_rate_factor
 from corolla.training.teachers.cost import (
     TeacherCost,
     TeacherPlan,
@@ -34,9 +32,8 @@ from corolla.training.teachers.cost import (
     measure_step,
     plan_teacher,
 )
-from corolla.training.teachers.teacher import TOGETHER, Teacher
+from corolla.training.teachers.teacher import TOGETHER, Teacher, read_teacher, save_teacher, words_of
 from corolla.training.transforms.mixing import mixer
-from corolla.training.transforms.sample_rng import seed_of
 
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-4, 0.05, 0.1
 LATE = 1.2  # a fine-tuning that takes longer than this multiple of its seconds is given up
@@ -283,31 +280,6 @@ def fit_or_read(fitted: FittedTeacher, kept: Path | None, key: str, until: float
         progress.note(f"teacher {recipe.teacher}, fine-tuned for {told}")
 
 
-def save_teacher(teacher: Teacher, file: Path, words: Mapping[str, str] | None = None) -> None:
-    """Save a fitted teacher, with `words` as metadata, for a training that may be interrupted."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.state_dict().items()}
-    save_sealed(state, file, words)
-
-
 def keep_teacher(fitted: FittedTeacher, file: Path, key: str) -> None:
     """Save the fitted teacher of a training that is stopped before it starts; `key` identifies the training."""
     save_teacher(fitted.teacher, file, {"key": key, "facts": json.dumps(fitted.facts)})
-
-
-def words_of(file: Path) -> dict[str, str]:
-    """The metadata of a saved teacher; empty if the file is missing or damaged."""
-    try:
-        return load_sealed(file)[1]
-    except (OSError, DamagedError):
-        return {}
-
-
-def read_teacher(teacher: Teacher, file: Path) -> None:
-    """Load a saved teacher's weights; `CorollaError` if they are damaged."""
-    try:
-        teacher.load_state_dict(load_sealed(file)[0])
-    except (OSError, DamagedError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise CorollaError(
-            f"cannot continue with the teacher in {file}: {first}; start again with another --out"
-        ) from None

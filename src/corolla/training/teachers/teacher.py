@@ -1,11 +1,15 @@
-"""The teacher of a student: a network that predicts logits and feature maps for an augmented crop."""
+"""The teacher of a student: a network that predicts logits and feature maps for an augmented crop; its file."""
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corolla.checksummed import DamagedError, load_sealed, save_sealed
+from corolla.errors import CorollaError
 from corolla.features.backbones import Pretrained
 from corolla.preprocessing import Preprocessing
 
@@ -64,3 +68,28 @@ class Teacher(nn.Module):
         if images.shape[-2:] != (rows, columns):
             images = F.interpolate(images, (rows, columns), mode="bilinear", antialias=True)
         return images.contiguous(memory_format=torch.channels_last)
+
+
+def save_teacher(teacher: Teacher, file: Path, words: Mapping[str, str] | None = None) -> None:
+    """Save a fitted teacher, with `words` as metadata, for a training that may be interrupted."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.state_dict().items()}
+    save_sealed(state, file, words)
+
+
+def words_of(file: Path) -> dict[str, str]:
+    """The metadata of a saved teacher; empty if the file is missing or damaged."""
+    try:
+        return load_sealed(file)[1]
+    except (OSError, DamagedError):
+        return {}
+
+
+def read_teacher(teacher: Teacher, file: Path) -> None:
+    """Load a saved teacher's weights; `CorollaError` if they are damaged."""
+    try:
+        teacher.load_state_dict(load_sealed(file)[0])
+    except (OSError, DamagedError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise CorollaError(
+            f"cannot continue with the teacher in {file}: {first}; start again with another --out"
+        ) from None

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corolla.training.recipe import Policy
+from corolla.training.rng import SampleRng, between
 from corolla.training.transforms.operations import Op
-from corolla.training.transforms.sample_rng import SampleRng, between
 
 BINS = 31  # steps from an operation's weakest to its strongest
 LIGHT_TURN, LIGHT_COLOR = 20.0, 0.3  # degrees, fraction

@@ -2,14 +2,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from corolla.models.config import ViTConfig
 from corolla.models.vit import ViT
 from corolla.training.ema import ModelEma
 from corolla.training.muon import Muon
-from corolla.training.optimization import build_optimizers, learning_rate_factor
+from corolla.training.optimizers import build_optimizers
 from corolla.training.recipes.scratch import RECIPE
 
 TINY = ViTConfig(2, (16, 16), 8, 16, 2, 2, 32, num_reg_tokens=1, layer_scale=0.1)
@@ -45,15 +43,6 @@ def test_muon_gets_the_stems_kernels_but_for_the_one_that_reads_pixels() -> None
     held = {names[id(p)] for p in muon.param_groups[0]["params"]}
     kernels = {name for name in held if not name.startswith("blocks.")}
     assert kernels == {f"patch_embed.{k}.weight" for k in ("stem.3", "stem.6.branch.0", "stem.6.branch.3", "proj")}
-
-
-@given(st.integers(1, 5000), st.floats(0, 0.5))
-def test_the_rate_rises_to_its_peak_once_and_falls(steps: int, warmup: float) -> None:
-    factors = [learning_rate_factor(step, steps, warmup) for step in range(steps)]
-    assert all(0 < factor <= 1 for factor in factors)
-    peak = factors.index(max(factors))
-    assert factors[:peak] == sorted(factors[:peak])
-    assert factors[peak:] == sorted(factors[peak:], reverse=True)
 
 
 def test_the_average_forgets_where_it_began_and_keeps_counts() -> None:

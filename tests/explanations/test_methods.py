@@ -1,4 +1,4 @@
-"""Relevance beside a case computed by hand, and the model's gradients beside differences."""
+"""Rollout and relevance beside cases computed by hand; what the head reads, and which tokens are patches."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,34 @@ import torch
 from torch import Tensor
 
 from corolla.classifier import Classifier
-from corolla.explanations.relevance import relevance
+from corolla.explanations.methods import on_patches, read_shares, relevance, rollout
 from corolla.models import vit
 
 
-def test_two_blocks_by_hand() -> None:
+def test_rollout_of_two_blocks_by_hand() -> None:
+    first = torch.tensor([[[[1.0, 0.0], [0.5, 0.5]]]])  # (B, h, S, S): token 1 looks half at token 0
+    second = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])  # token 0 looks at token 1
+    # (first + I) / 2 is 1, 0 / .25, .75 and (second + I) / 2 is .5, .5 / 0, 1; the second comes after the first.
+    expected = torch.tensor([[[0.625, 0.375], [0.25, 0.75]]])
+    torch.testing.assert_close(rollout([first, second]), expected)
+    assert not torch.allclose(rollout([second, first]), expected)
+
+
+def test_rollout_averages_heads_and_its_rows_sum_to_one() -> None:
+    attention = [
+        torch.rand(3, 4, 7, 7, generator=torch.Generator().manual_seed(block)).softmax(dim=-1) for block in (0, 1, 2)
+    ]
+    rolled = rollout(attention)
+    assert rolled.shape == (3, 7, 7)
+    torch.testing.assert_close(rolled.sum(dim=-1), torch.ones(3, 7))
+    torch.testing.assert_close(rolled, rollout([block.mean(dim=1, keepdim=True) for block in attention]))
+
+
+def test_a_model_that_attends_to_itself_alone_moves_nothing() -> None:
+    torch.testing.assert_close(rollout([torch.eye(5).expand(1, 2, 5, 5)] * 3), torch.eye(5)[None])
+
+
+def test_relevance_of_two_blocks_by_hand() -> None:
     """The logit is the first token of A2 A1 v, so its gradients are outer products that can be written down."""
     first = torch.tensor([[[[0.5, 0.5], [0.25, 0.75]]]], requires_grad=True)
     second = torch.tensor([[[[0.5, 0.5], [0.9, 0.1]]]], requires_grad=True)
@@ -69,3 +92,34 @@ def test_the_gradient_is_how_the_logit_moves_with_an_attention_weight(
         slope = (logit(step) - logit(-step)) / (2 * step)
     assert slope != 0
     assert float(gradient[place]) == pytest.approx(slope, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        ("plain", [1.0]),
+        ("registers", [1.0, 0, 0, 0]),
+        ("distilled", [0.5, 0.5]),
+        ("class token and mean", [0.5]),
+        ("mean", []),
+        ("mean and registers", [0, 0]),
+    ],
+)
+def test_shares_are_what_the_head_reads(chance: Callable[..., Classifier], name: str, before: list[float]) -> None:
+    shares = read_shares(chance(name).model, len(before) + 10)
+    rest = (1 - sum(before)) / 10
+    torch.testing.assert_close(shares, torch.tensor([*map(float, before), *[rest] * 10]))
+
+
+def test_pooling_by_the_shares_is_the_models_own(chance: Callable[..., Classifier]) -> None:
+    for name in ("plain", "registers", "mean", "mean and registers", "hybrid"):
+        model = chance(name).model
+        seen = model.forward_intermediates(torch.randn(2, 3, 16, 40))
+        last = model.norm(seen.blocks[max(seen.blocks)])
+        torch.testing.assert_close(read_shares(model, last.shape[1]) @ last, seen.pooled)
+
+
+def test_patches_come_last_and_row_by_row() -> None:
+    values = torch.arange(2 * 8.0).view(2, 8)
+    assert on_patches(values, (2, 3))[1].tolist() == [[10, 11, 12], [13, 14, 15]]
+    assert on_patches(torch.zeros(2, 5, 7, 8), (2, 3)).shape == (2, 5, 7, 2, 3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from corolla.training.verdict import Outcome, rounded_up, say_after, say_before, say_unlike
+from corolla.training.warnings import Outcome, rounded_up, say_after, say_before, say_unlike
 
 # 102 classes, 10 training images of each, 4 minutes of which the teacher took most: 5 epochs
 FEW = {"views": 5 * 1020, "classes": 102, "batch_size": 64, "minutes": 4.0, "pretrained": False}

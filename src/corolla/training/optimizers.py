@@ -1,6 +1,5 @@
-"""Optimizers: Muon for the blocks' matrices and the stem, AdamW for the rest, with one learning rate schedule."""
+"""Optimizers: Muon for the blocks' matrices and the stem, AdamW for the rest."""
 
-import math
 from collections import defaultdict
 from typing import Any
 
@@ -11,7 +10,6 @@ from torch.optim import AdamW, Optimizer
 
 from corolla.models.vit import ViT
 from corolla.training.muon import Muon
-from corolla.training.pace import Pace
 from corolla.training.recipe import Recipe
 
 
@@ -63,25 +61,3 @@ def layer_of(name: str, depth: int) -> int:
     if first == "blocks":
         return int(rest.partition(".")[0]) + 1
     return depth + 1 if first in ("norm", "head", "head_dist") else 0
-
-
-def learning_rate_factor(step: float, steps: float, warmup: float) -> float:
-    """The fraction of the peak rate at `step` (from 0) of `steps`: linear warm-up, then cosine decay to 0."""
-    rising = warmup * steps
-    if step < rising:
-        return (step + 1) / (rising + 1)
-    done = (step - rising) / max(steps - rising, 1)
-    return 0.5 * (1 + math.cos(math.pi * done))
-
-
-def learning_rate_at(recipe: Recipe, pace: Pace, epoch: int, number: int, steps_per_epoch: int) -> float:
-    """The learning rate of batch `number` of an epoch, both from 0; accumulated batches belong to one step."""
-    done, steps = epoch + number // recipe.grad_accum_steps / steps_per_epoch, pace.epochs * steps_per_epoch
-    return recipe.learning_rate * learning_rate_factor(pace.at(done) * steps, steps, recipe.warmup)
-
-
-def set_learning_rate(optimizers: list[Optimizer], rate: float) -> None:
-    """Set every parameter group's fraction of `rate`; Muon's update is scaled to match AdamW's."""
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group.get("scale", 1.0)

@@ -1,4 +1,4 @@
-"""Random numbers per image, independent of the batch that the image is in."""
+"""Seeds of the random numbers in a training, and a stream of them per image, whatever batch the image is in."""
 
 import hashlib
 from collections.abc import Sequence

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from corolla.errors import CorollaError
 from corolla.training.recipe import Recipe, kinds
+from corolla.training.recipe_fields import Range
 from corolla.training.recipes import RECIPES
 from corolla.training.recipes.scratch import RECIPE
-from corolla.training.values import Range
 
 KINDS = kinds()
 # unfreeze_last and lora_rank exclude each other, and no epochs need a head: these are tried on a recipe of a probe.
