@@ -88,7 +88,12 @@ def reachable() -> bool:
 
 
 def complete(repository: str, called: str, local: bool) -> Path:
-    """The folder with all files of a checkpoint; `local` looks only in the cache."""
+    """The folder with all files of a checkpoint; `local` looks only in the cache.
+
+    `huggingface_hub.snapshot_download` would take every format that a repository offers, often twice the gigabytes,
+    because its patterns have no order of preference. It also knows no index of shards, and offline it returns a folder
+    with some of them missing if another library filled the cache file by file.
+    """
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     name, _, revision = repository.partition("@")
