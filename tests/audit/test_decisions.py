@@ -27,9 +27,9 @@ def with_suspect(findings: Findings, path: str, suggested: str) -> Findings:
     label = next(image.example.label for image in findings.used if image.path == path)
     sure = [image.path for image in findings.used if image.example.label == suggested][:9]
     labels = np.array([classes.index(label), *[classes.index(suggested)] * len(sure)])
-    chances = np.full((len(labels), len(classes)), 0.1)
-    chances[:, classes.index(suggested)] = 0.8
-    found = LabelCheck("w", classes, (path, *sure), labels, chances, 5)
+    pred_probs = np.full((len(labels), len(classes)), 0.1)
+    pred_probs[:, classes.index(suggested)] = 0.8
+    found = LabelCheck("w", classes, (path, *sure), labels, pred_probs, 5)
     assert [suspect.path for suspect in found.suspects] == [path]
     return replace(findings, labels=found)
 

@@ -30,10 +30,10 @@ def test_planted_errors_are_the_most_suspicious() -> None:
     wrong = np.arange(0, 160, 20)
     labels = true.copy()
     labels[wrong] = (labels[wrong] + 1) % 4
-    chances = out_of_fold(features, labels, np.arange(160), 4, 0, Progress())
-    np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-5)
-    assert set(np.argsort(margins(labels, chances))[: len(wrong)]) == set(wrong)
-    assert (chances[wrong].argmax(axis=1) == true[wrong]).all()
+    pred_probs = out_of_fold(features, labels, np.arange(160), 4, 0, Progress())
+    np.testing.assert_allclose(pred_probs.sum(axis=1), 1, atol=1e-5)
+    assert set(np.argsort(margins(labels, pred_probs))[: len(wrong)]) == set(wrong)
+    assert (pred_probs[wrong].argmax(axis=1) == true[wrong]).all()
 
 
 def test_copies_of_a_wrong_label_do_not_vouch_for_each_other() -> None:
@@ -104,7 +104,7 @@ def test_a_class_with_too_few_sets_is_passed_over(sound: Path, tmp_path: Path) -
     assert found is not None
     assert found.classes == ("blue", "green")
     assert found.passed_over == (("red", FOLDS - 1),)
-    assert (found.n, found.chances.shape) == (16, (16, 2))
+    assert (found.n, found.pred_probs.shape) == (16, (16, 2))
 
 
 def test_nothing_to_judge_by_is_one_line(sound: Path, tmp_path: Path) -> None:

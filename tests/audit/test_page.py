@@ -24,9 +24,9 @@ def judged(findings: Findings, weights: str = "w") -> Findings:
     labels = np.array([findings.classes.index(image.example.label) for image in findings.used])
     seen = np.where(labels == len(findings.classes) - 1, 0, labels)
     seen[labels.argmax()] = labels.max()  # but for one
-    chances = np.full((len(paths), len(findings.classes)), 0.05)
-    chances[np.arange(len(paths)), seen] = 0.9
-    return replace(findings, labels=LabelCheck(weights, findings.classes, paths, labels, chances, 5))
+    pred_probs = np.full((len(paths), len(findings.classes)), 0.05)
+    pred_probs[np.arange(len(paths)), seen] = 0.9
+    return replace(findings, labels=LabelCheck(weights, findings.classes, paths, labels, pred_probs, 5))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_of_much_the_page_shows_some_and_says_so(found: Findings, tmp_path: Path
     check = found.labels
     times = 1 + SUSPECTS // len(check.suspects)
     labels = LabelCheck(
-        "w", check.classes, check.paths * times, np.tile(check.labels, times), np.tile(check.chances, (times, 1)), 5
+        "w", check.classes, check.paths * times, np.tile(check.labels, times), np.tile(check.pred_probs, (times, 1)), 5
     )
     write_page(replace(found, near=(many,) * (SETS + 3), labels=labels), tmp_path / "a.html")
     page = Page(tmp_path / "a.html")
@@ -152,7 +152,7 @@ def renamed(findings: Findings, text: str) -> Findings:
         groups=((text, ("train", "test")),),
         labels=LabelCheck(
             text, tuple(name(label) for label in check.classes), tuple(name(path) for path in check.paths),
-            check.labels, check.chances, 5,
+            check.labels, check.pred_probs, 5,
         ),
     )  # fmt: skip
 

@@ -9,8 +9,8 @@ def test_seeds_differ_in_every_part() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-def test_dice_are_an_images_own_and_even() -> None:
-    assert np.array_equal(SampleRng([5, 6]).roll(3)[1], SampleRng([9, 6]).roll(3)[1])
-    rolls = SampleRng(range(2000)).roll(2)
-    assert abs(rolls.mean() - 0.5) < 0.02
-    assert abs(np.corrcoef(rolls.T)[0, 1]) < 0.06
+def test_random_numbers_are_an_images_own_and_uniform() -> None:
+    assert np.array_equal(SampleRng([5, 6]).random(3)[1], SampleRng([9, 6]).random(3)[1])
+    uniform = SampleRng(range(2000)).random(2)
+    assert abs(uniform.mean() - 0.5) < 0.02
+    assert abs(np.corrcoef(uniform.T)[0, 1]) < 0.06

@@ -18,9 +18,9 @@ SIZES = (CLASSES, WIDTH, TOKEN)
 
 
 def seen(n: int, seed: int) -> Outputs:
-    dice = np.random.default_rng(seed)
-    probabilities = dice.dirichlet(np.ones(CLASSES), n).astype(np.float32)
-    features, texture = (dice.normal(size=(n, width)).astype(np.float32) for width in (WIDTH, TOKEN))
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(CLASSES), n).astype(np.float32)
+    features, texture = (rng.normal(size=(n, width)).astype(np.float32) for width in (WIDTH, TOKEN))
     return Outputs(probabilities, np.log(probabilities), features, texture)
 
 

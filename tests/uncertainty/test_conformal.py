@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from corolla.uncertainty.conformal import MOST_KEPT, Conformal
 
 
-def drawn(n: int, classes: int, dice: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    probabilities = dice.dirichlet(np.full(classes, 0.4), n)
+def drawn(n: int, classes: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    probabilities = rng.dirichlet(np.full(classes, 0.4), n)
     # Labels that the probabilities are wrong about: the promise holds for any model.
     blurred = probabilities**0.5 / (probabilities**0.5).sum(axis=1, keepdims=True)
-    labels = np.array([dice.choice(classes, p=row) for row in blurred])
+    labels = np.array([rng.choice(classes, p=row) for row in blurred])
     return probabilities.astype(np.float32), labels
 
 
@@ -33,18 +33,18 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
 def test_the_promise_is_kept_on_average_whatever_the_model(coverage: float) -> None:
     """Over many validations of 200 images; the exact expectation is ceil(201 c) / 201."""
-    dice = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     seen = []
     for _ in range(200):
-        conformal = Conformal.fit(*drawn(200, 4, dice))
-        probabilities, labels = drawn(100, 4, dice)
+        conformal = Conformal.fit(*drawn(200, 4, rng))
+        probabilities, labels = drawn(100, 4, rng)
         seen.append(conformal.sets(probabilities, coverage)[np.arange(100), labels].mean())
     assert np.mean(seen) == pytest.approx(ceil(201 * coverage) / 201, abs=0.01)
 
 
 def test_of_many_scores_some_are_kept_and_the_promise_only_grows() -> None:
-    dice = np.random.default_rng(0)
-    probabilities, labels = drawn(3 * MOST_KEPT + 7, 3, dice)
+    rng = np.random.default_rng(0)
+    probabilities, labels = drawn(3 * MOST_KEPT + 7, 3, rng)
     conformal = Conformal.fit(probabilities, labels)
     assert len(conformal.scores) == MOST_KEPT
     assert (conformal.n, conformal.ranks[-1]) == (len(labels), len(labels))
@@ -56,9 +56,9 @@ def test_of_many_scores_some_are_kept_and_the_promise_only_grows() -> None:
 
 @given(st.integers(1, 60), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
 def test_more_coverage_never_makes_a_set_smaller(n: int, one: float, other: float) -> None:
-    dice = np.random.default_rng(n)
-    conformal = Conformal.fit(*drawn(n, 3, dice))
-    probabilities, _ = drawn(20, 3, dice)
+    rng = np.random.default_rng(n)
+    conformal = Conformal.fit(*drawn(n, 3, rng))
+    probabilities, _ = drawn(20, 3, rng)
     less, more = conformal.sets(probabilities, min(one, other)), conformal.sets(probabilities, max(one, other))
     assert (less <= more).all()
 

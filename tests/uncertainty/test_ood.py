@@ -30,8 +30,8 @@ def outputs_of(features: np.ndarray, texture: np.ndarray) -> Outputs:
 
 def ordinary(n: int, seed: int) -> Outputs:
     """Three clouds of features, one of textures."""
-    dice = np.random.default_rng(seed)
-    return outputs_of(CENTERS[labels(n)] + dice.normal(size=(n, WIDTH)), dice.normal(size=(n, TOKEN)))
+    rng = np.random.default_rng(seed)
+    return outputs_of(CENTERS[labels(n)] + rng.normal(size=(n, WIDTH)), rng.normal(size=(n, TOKEN)))
 
 
 def labels(n: int) -> np.ndarray:
@@ -73,8 +73,8 @@ def test_its_scale_and_what_it_accepts(kinds: tuple[Kind, ...]) -> None:
 
 @pytest.mark.parametrize("kinds", mixtures(KINDS))
 def test_what_is_far_from_every_class_is_strange(kinds: tuple[Kind, ...]) -> None:
-    dice = np.random.default_rng(3)
-    strange = outputs_of(dice.normal(0, 40, (200, WIDTH)), dice.normal(0, 40, (200, TOKEN)))
+    rng = np.random.default_rng(3)
+    strange = outputs_of(rng.normal(0, 40, (200, WIDTH)), rng.normal(0, 40, (200, TOKEN)))
     assert (fitted(kinds, ordinary(400, 1)).score(strange) > 1).mean() > 0.95
 
 
@@ -94,11 +94,11 @@ def test_scores_that_are_all_alike_accept_what_they_were_fitted_on() -> None:
 
 def clouds(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of three clouds that share a covariance, and the cloud of each."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     centers = np.random.default_rng(99).normal(0, 6, (CLASSES, WIDTH))
     mix = np.eye(WIDTH) + np.random.default_rng(98).normal(0, 0.2, (WIDTH, WIDTH))
     groups = np.arange(n) % CLASSES
-    return (centers[groups] + dice.normal(size=(n, WIDTH)) @ mix).astype(np.float32), groups
+    return (centers[groups] + rng.normal(size=(n, WIDTH)) @ mix).astype(np.float32), groups
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from corolla.audit.copies import tied
 from corolla.audit.findings import AuditedImage, Copies
-from corolla.audit.labels import Chances, LabelCheck, Numbers
+from corolla.audit.labels import LabelCheck, Numbers, Probs
 from corolla.data.splitting import units
 from corolla.errors import CorollaError
 from corolla.features.backbones import load_backbone
@@ -59,13 +59,13 @@ def check_labels(
     features = frozen_features(root, [images[place] for place in judged], weights, device, progress)
     number = {label: index for index, label in enumerate(classes)}
     labels = np.array([number[images[place].example.label] for place in judged], np.int64)
-    chances = out_of_fold(features, labels, sets[judged], len(classes), seed, progress)
+    pred_probs = out_of_fold(features, labels, sets[judged], len(classes), seed, progress)
     return LabelCheck(
         weights=weights,
         classes=classes,
         paths=tuple(images[place].path for place in judged),
         labels=labels,
-        chances=chances,
+        pred_probs=pred_probs,
         folds=FOLDS,
         passed_over=tuple((label, count) for label, count in per_class.items() if count < FOLDS),
     )
@@ -103,7 +103,7 @@ def frozen_features(
 
 def out_of_fold(
     features: Tensor, labels: Numbers, sets: NDArray[np.int64], classes: int, seed: int, progress: Progress
-) -> Chances:
+) -> Probs:
     """The probabilities (n, classes) for features (n, views, C), each from a head that was fitted without its fold.
 
     Folds are stratified by label (n,) and keep images with equal `sets` (n,) together. The regularization
@@ -113,12 +113,12 @@ def out_of_fold(
 
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(labels, labels, sets)
     given = torch.from_numpy(labels)
-    chances = np.empty((len(labels), classes), np.float64)
+    pred_probs = np.empty((len(labels), classes), np.float64)
     strengths: Sequence[float] = STRENGTHS
     for done, (rest, held) in enumerate(folds):
         progress.stage("fitting heads", done, FOLDS)
         head = fit_head(features[rest], given[rest], features[held], given[held], classes, strengths)
-        chances[held] = predict_proba(features[held], head).double().numpy()
+        pred_probs[held] = predict_proba(features[held], head).double().numpy()
         strengths = (head.strength,)
     progress.stage("fitting heads", FOLDS, FOLDS)
-    return chances
+    return pred_probs

@@ -18,49 +18,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
-Chances = NDArray[np.float64]
+Probs = NDArray[np.float64]
 SLACK = 1e-6  # the mean of equal probabilities may exceed them by a rounding error
 
 
-def thresholds(labels: Numbers, chances: Chances) -> Chances:
+def thresholds(labels: Numbers, pred_probs: Probs) -> Probs:
     """t_j (eq. 2): the mean probability of class j over the images labeled j (classes,); 2 if there are none."""
     return np.array(
-        [chances[labels == j, j].mean() if (labels == j).any() else 2.0 for j in range(chances.shape[1])], np.float64
+        [pred_probs[labels == j, j].mean() if (labels == j).any() else 2.0 for j in range(pred_probs.shape[1])],
+        np.float64,
     )
 
 
-def confident_classes(labels: Numbers, chances: Chances) -> Numbers:
+def confident_classes(labels: Numbers, pred_probs: Probs) -> Numbers:
     """The class that each image counts for (n,): the most probable one whose t_j it reaches (eq. 1), or -1."""
-    reached = np.where(chances >= thresholds(labels, chances) - SLACK, chances, -1.0)
+    reached = np.where(pred_probs >= thresholds(labels, pred_probs) - SLACK, pred_probs, -1.0)
     return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
 
 
-def confident_joint(labels: Numbers, chances: Chances) -> Numbers:
+def confident_joint(labels: Numbers, pred_probs: Probs) -> Numbers:
     """C (eq. 1): how many images labeled i (rows) count for class j (columns), (classes, classes)."""
-    counted = confident_classes(labels, chances)
-    joint = np.zeros((chances.shape[1],) * 2, np.int64)
+    counted = confident_classes(labels, pred_probs)
+    joint = np.zeros((pred_probs.shape[1],) * 2, np.int64)
     np.add.at(joint, (labels[counted >= 0], counted[counted >= 0]), 1)
     return joint
 
 
-def margins(labels: Numbers, chances: Chances) -> Chances:
+def margins(labels: Numbers, pred_probs: Probs) -> Probs:
     """The probability of the given label minus that of the best other class (n,), in [-1, 1]; low is suspicious.
 
     This is the normalized margin that the paper (section 3.2) and cleanlab rank by.
     """
     places = np.arange(len(labels))
-    others = chances.copy()
+    others = pred_probs.copy()
     others[places, labels] = -1.0
-    return np.asarray(chances[places, labels] - others.max(axis=1))
+    return np.asarray(pred_probs[places, labels] - others.max(axis=1))
 
 
-def suspicious(labels: Numbers, chances: Chances) -> NDArray[np.bool_]:
+def suspicious(labels: Numbers, pred_probs: Probs) -> NDArray[np.bool_]:
     """Whether each label is likely wrong (n,): the image counts for another class with a higher probability.
 
     These are the off-diagonal entries of C (section 3.2, method 2), without those whose given label is the top-1 class.
     """
-    counted = confident_classes(labels, chances)
-    return np.asarray((counted >= 0) & (counted != labels) & (margins(labels, chances) < 0))
+    counted = confident_classes(labels, pred_probs)
+    return np.asarray((counted >= 0) & (counted != labels) & (margins(labels, pred_probs) < 0))
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,15 @@ class Suspect:
 class LabelCheck:
     """Out-of-fold probabilities of the checked images, and the results.
 
-    `labels` (n,) are indices into `classes`, `chances` is (n, classes); `passed_over` are classes with too few images,
-    each with its number of independent sets.
+    `labels` (n,) are indices into `classes`, `pred_probs` is (n, classes); `passed_over` are classes with too few
+    images, each with its number of independent sets.
     """
 
     weights: str
     classes: tuple[str, ...]
     paths: tuple[str, ...]
     labels: Numbers
-    chances: Chances
+    pred_probs: Probs
     folds: int
     passed_over: tuple[tuple[str, int], ...] = ()
 
@@ -98,25 +99,25 @@ class LabelCheck:
     @cached_property
     def agreement(self) -> float:
         """The fraction of images whose top-1 class is the given label."""
-        return float((self.chances.argmax(axis=1) == self.labels).mean())
+        return float((self.pred_probs.argmax(axis=1) == self.labels).mean())
 
     @cached_property
     def ranking(self) -> Numbers:
         """The indices of all checked images, the most suspicious label first."""
-        return np.argsort(margins(self.labels, self.chances), kind="stable").astype(np.int64)
+        return np.argsort(margins(self.labels, self.pred_probs), kind="stable").astype(np.int64)
 
     @cached_property
     def suspects(self) -> tuple[Suspect, ...]:
         """The labels that are likely wrong, the most suspicious first."""
-        wrong = suspicious(self.labels, self.chances)
-        best = self.chances.argmax(axis=1)
+        wrong = suspicious(self.labels, self.pred_probs)
+        best = self.pred_probs.argmax(axis=1)
         return tuple(
             Suspect(
                 self.paths[place],
                 self.classes[self.labels[place]],
                 self.classes[best[place]],
-                float(self.chances[place, self.labels[place]]),
-                float(self.chances[place, best[place]]),
+                float(self.pred_probs[place, self.labels[place]]),
+                float(self.pred_probs[place, best[place]]),
             )
             for place in self.ranking
             if wrong[place]
@@ -130,8 +131,8 @@ class LabelCheck:
             "folds": self.folds,
             "agreement": self.agreement,
             "classes": list(self.classes),
-            "thresholds": thresholds(self.labels, self.chances).tolist(),
-            "confident_joint": confident_joint(self.labels, self.chances).tolist(),
+            "thresholds": thresholds(self.labels, self.pred_probs).tolist(),
+            "confident_joint": confident_joint(self.labels, self.pred_probs).tolist(),
             "passed_over": [{"label": label, "sets": sets} for label, sets in self.passed_over],
             "suspects": [vars(suspect) for suspect in self.suspects],
         }

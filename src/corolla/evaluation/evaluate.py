@@ -143,8 +143,8 @@ def shared_replies(
     if processes.count == 1:
         return own
     scores = np.array([np.nan if output.ood_score is None else output.ood_score for output in own], np.float64)
-    chances = np.array([output.probabilities for output in own], np.float32).reshape(len(own), len(classifier.classes))
-    rows = zip(processes.all_gather(chances, len(images)), processes.all_gather(scores, len(images)), strict=True)
+    probs = np.array([output.probabilities for output in own], np.float32).reshape(len(own), len(classifier.classes))
+    rows = zip(processes.all_gather(probs, len(images)), processes.all_gather(scores, len(images)), strict=True)
     return [ModelOutput(row, None if np.isnan(score) else float(score)) for row, score in rows]
 
 

@@ -97,8 +97,8 @@ def explain_pixels(
     The class is the one that `predict` returns. If the prediction is the mean over the image and its horizontal flip,
     the map is the mean of both maps. Maps are always computed in float32.
     """
-    chances = np.stack([output.probabilities for output in classifier.infer(pixels)])
-    answered = [int(index) for index in chances.argmax(axis=1)]
+    probs = np.stack([output.probabilities for output in classifier.infer(pixels)])
+    answered = [int(index) for index in probs.argmax(axis=1)]
     classes = answered if label is None else [classifier.classes.index(label)] * len(pixels)
     maps = {}
     for method, values in compute_maps(classifier, pixels, classes, methods).items():
@@ -111,7 +111,7 @@ def explain_pixels(
         return Explanation(
             method,
             label=classifier.classes[classes[place]],
-            probability=float(chances[place, classes[place]]),
+            probability=float(probs[place, classes[place]]),
             map=heads.mean(axis=0),
             pixels=pixels[place],
             heads=heads if method == "attention" else None,

@@ -52,8 +52,8 @@ class Graph(nn.Module):
             one, other = maps.reshape(2, -1, *self.grid).unbind()
             maps = (one + other.flip(-1)) / 2
         logits = mean(seen.logits)
-        chances = mean(seen.logits.softmax(dim=-1)).clamp(min=SMALLEST)
-        probabilities = (chances.log() / self.temperature).softmax(dim=-1)
+        probs = mean(seen.logits.softmax(dim=-1)).clamp(min=SMALLEST)
+        probabilities = (probs.log() / self.temperature).softmax(dim=-1)
         said = (probabilities, logits, maps)
         if self.ood_score is None:
             return said

@@ -73,8 +73,8 @@ def fit_head(
                 return
             started = time.monotonic()
             model.set_params(C=strength, max_iter=min(max(left(), FEWEST_ITERATIONS), ITERATIONS)).fit(x, y)
-            chances = model.predict_proba(val_x).reshape(*val_features.shape[:2], -1).mean(axis=1)
-            tried[strength] = judge(chances, val_y, model.classes_), (model.coef_.copy(), model.intercept_.copy())
+            probs = model.predict_proba(val_x).reshape(*val_features.shape[:2], -1).mean(axis=1)
+            tried[strength] = judge(probs, val_y, model.classes_), (model.coef_.copy(), model.intercept_.copy())
             iteration = (time.monotonic() - started) / max(int(model.n_iter_.max()), 1)
             if progress:
                 progress(len(tried), len(strengths))
@@ -118,14 +118,14 @@ def predict_proba(features: Tensor, head: LinearHead) -> Tensor:
 
 
 def judge(
-    chances: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    probs: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
     classes: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
 ) -> tuple[float, float]:
     """Accuracy and negative log loss of probabilities (n, classes); larger is better."""
     column = {number: place for place, number in enumerate(classes.tolist())}
     given = np.array(
-        [chances[row, column[label]] if label in column else 0.0 for row, label in enumerate(labels.tolist())]
+        [probs[row, column[label]] if label in column else 0.0 for row, label in enumerate(labels.tolist())]
     )
-    accuracy = float((classes[chances.argmax(axis=1)] == labels).mean())
+    accuracy = float((classes[probs.argmax(axis=1)] == labels).mean())
     return accuracy, float(np.log(np.maximum(given, 1e-7)).mean())

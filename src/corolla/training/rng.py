@@ -19,11 +19,11 @@ class SampleRng:
     def __init__(self, seeds: Sequence[int]) -> None:
         self.streams = [np.random.Generator(np.random.Philox(key=seed)) for seed in seeds]
 
-    def roll(self, count: int) -> NDArray[np.float64]:
+    def random(self, count: int) -> NDArray[np.float64]:
         """The next `count` numbers in [0, 1) of each image (B, count)."""
         return np.stack([stream.random(count) for stream in self.streams])
 
 
-def between(rolls: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def between(uniform: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1) scaled to `low` to `high`."""
-    return low + rolls * (high - low)
+    return low + uniform * (high - low)

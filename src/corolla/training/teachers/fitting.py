@@ -133,8 +133,8 @@ class FittedTeacher:
     def accuracy(self, split: Split) -> float:
         """The teacher's accuracy on a split, each prediction averaged over the image and its horizontal flip."""
         with torch.inference_mode():
-            chances = self.teacher.head(self.features(split).to(self.accelerator.device)).softmax(dim=-1).mean(dim=1)
-        return float((chances.argmax(dim=1).cpu() == self.labels(split)).float().mean())
+            probs = self.teacher.head(self.features(split).to(self.accelerator.device)).softmax(dim=-1).mean(dim=1)
+        return float((probs.argmax(dim=1).cpu() == self.labels(split)).float().mean())
 
     def fine_tune(self, epochs: int, seconds: float | None = None) -> tuple[int, float]:
         """Fine-tune the whole teacher for `epochs` and keep the better weights; returns epochs and validation accuracy.

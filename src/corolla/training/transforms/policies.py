@@ -20,47 +20,47 @@ KINDS = ("identity", *SIGNED, "posterize", "solarize", "autocontrast", "equalize
 ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
-def none(dice: SampleRng, size: int) -> list[list[Op]]:
+def none(rng: SampleRng, size: int) -> list[list[Op]]:
     """No operations."""
-    return [[] for _ in dice.streams]
+    return [[] for _ in rng.streams]
 
 
-def light(dice: SampleRng, size: int) -> list[list[Op]]:
+def light(rng: SampleRng, size: int) -> list[list[Op]]:
     """Rotation by up to 20 degrees, then brightness, contrast and saturation by up to 30 % in random order."""
-    rolls = dice.roll(5)
-    turns = between(rolls[:, 0], -LIGHT_TURN, LIGHT_TURN).tolist()
-    changes = between(rolls[:, 1:4], -LIGHT_COLOR, LIGHT_COLOR).tolist()
+    uniform = rng.random(5)
+    turns = between(uniform[:, 0], -LIGHT_TURN, LIGHT_TURN).tolist()
+    changes = between(uniform[:, 1:4], -LIGHT_COLOR, LIGHT_COLOR).tolist()
     drawn = []
-    for turn, change, order in zip(turns, changes, pick(rolls[:, 4], len(ORDERS)), strict=True):
+    for turn, change, order in zip(turns, changes, pick(uniform[:, 4], len(ORDERS)), strict=True):
         jitter = list(zip(("brightness", "contrast", "saturation"), change, strict=True))
         drawn.append([("rotate", turn), *(jitter[place] for place in ORDERS[order])])
     return drawn
 
 
-def trivial(dice: SampleRng, size: int) -> list[list[Op]]:
+def trivial(rng: SampleRng, size: int) -> list[list[Op]]:
     """TrivialAugmentWide (arXiv 2103.10158): one operation of any strength."""
-    rolls = dice.roll(3)
-    strengths = (pick(rolls[:, 1], BINS) / (BINS - 1)).tolist()
-    chosen = zip(pick(rolls[:, 0], len(KINDS)), strengths, rolls[:, 2] < 0.5, strict=True)
+    uniform = rng.random(3)
+    strengths = (pick(uniform[:, 1], BINS) / (BINS - 1)).tolist()
+    chosen = zip(pick(uniform[:, 0], len(KINDS)), strengths, uniform[:, 2] < 0.5, strict=True)
     return [[op_of(KINDS[kind], SIGNED, 6, strength, negative)] for kind, strength, negative in chosen]
 
 
-def rand(dice: SampleRng, size: int) -> list[list[Op]]:
+def rand(rng: SampleRng, size: int) -> list[list[Op]]:
     """RandAugment (arXiv 1909.13719): two operations of the same strength, 10 of 30."""
     far = 150 / 331 * size  # a fraction of the image, while TrivialAugment translates by pixels
     strongest = dict.fromkeys(SIGNED, 0.9)
     strongest |= {"shear_x": 0.3, "shear_y": 0.3, "translate_x": far, "translate_y": far, "rotate": 30.0}
-    rolls = dice.roll(2 * RAND_OPS)
-    kinds, signs = pick(rolls[:, :RAND_OPS], len(KINDS)), rolls[:, RAND_OPS:] < 0.5
+    uniform = rng.random(2 * RAND_OPS)
+    kinds, signs = pick(uniform[:, :RAND_OPS], len(KINDS)), uniform[:, RAND_OPS:] < 0.5
     return [
         [op_of(KINDS[kind], strongest, 4, RAND_BIN / (BINS - 1), sign) for kind, sign in zip(*pair, strict=True)]
         for pair in zip(kinds, signs, strict=True)
     ]
 
 
-def pick(rolls: NDArray[np.float64], choices: int) -> NDArray[np.int64]:
+def pick(uniform: NDArray[np.float64], choices: int) -> NDArray[np.int64]:
     """Numbers in [0, 1) as integers below `choices`, all equally likely."""
-    whole: NDArray[np.int64] = np.floor(rolls * choices).astype(np.int64)
+    whole: NDArray[np.int64] = np.floor(uniform * choices).astype(np.int64)
     return whole
 
 

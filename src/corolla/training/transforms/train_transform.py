@@ -33,12 +33,12 @@ class TrainTransform:
 
     def __call__(self, images: Sequence[ImageArray], size: int, seeds: Sequence[int]) -> Tensor:
         """The views of the images for their `seeds`: uint8 (B, 3, size, size), channels last in memory."""
-        dice = SampleRng(seeds)
+        rng = SampleRng(seeds)
         sizes = np.array([image.shape[:2] for image in images], np.int64)
-        boxes = crop_boxes(sizes, self.random_resized_crop_scale, dice)
-        mirrored = dice.roll(1)[:, 0] < 0.5
-        ops = self.policy(dice, size)
-        lost = rectangles(dice, size, self.erasing)
+        boxes = crop_boxes(sizes, self.random_resized_crop_scale, rng)
+        mirrored = rng.random(1)[:, 0] < 0.5
+        ops = self.policy(rng, size)
+        lost = rectangles(rng, size, self.erasing)
         views = np.empty((len(images), size, size, 3), np.uint8)
         for index, image in enumerate(images):
             view = apply(resized_crop(image, boxes[index], bool(mirrored[index]), size), ops[index])
@@ -47,13 +47,13 @@ class TrainTransform:
         return torch.from_numpy(views).permute(0, 3, 1, 2)
 
 
-def crop_boxes(sizes: NDArray[np.int64], least: float, dice: SampleRng) -> NDArray[np.int64]:
+def crop_boxes(sizes: NDArray[np.int64], least: float, rng: SampleRng) -> NDArray[np.int64]:
     """A random crop (top, left, height, width) of each image of `sizes` (B, 2), as in Inception (arXiv 1409.4842).
 
     Its area is between `least` and the whole image's. The first of ten tries that lies inside the image is used; if
     none does, the largest center crop with an allowed aspect ratio.
     """
-    tries, place = dice.roll(2 * CROP_TRIES), dice.roll(2)
+    tries, place = rng.random(2 * CROP_TRIES), rng.random(2)
     area = sizes.prod(axis=1, keepdims=True) * between(tries[:, :CROP_TRIES], least, 1.0)
     aspect = np.exp(between(tries[:, CROP_TRIES:], -np.log(CROP_ASPECT), np.log(CROP_ASPECT)))  # width over height
     drawn = np.stack([np.sqrt(area / aspect), np.sqrt(area * aspect)], axis=2).round().astype(np.int64)  # (B, tries, 2)
@@ -77,17 +77,17 @@ def resized_crop(image: ImageArray, box: NDArray[np.int64], mirror: bool, size: 
     return cv2.flip(view, 1) if mirror else view  # type: ignore[return-value]
 
 
-def rectangles(dice: SampleRng, size: int, share: float) -> NDArray[np.int64]:
+def rectangles(rng: SampleRng, size: int, share: float) -> NDArray[np.int64]:
     """The rectangle to erase in each view of `size` pixels (B, 4): top, left, height, width; empty but in `share`.
 
     Random erasing (arXiv 1708.04896) fills a rectangle of some views with the mean color.
     """
-    rolls = dice.roll(5)
-    area = size * size * between(rolls[:, 1], *ERASED_AREA)
-    aspect = np.exp(between(rolls[:, 2], *np.log(ERASED_ASPECT)))
+    uniform = rng.random(5)
+    area = size * size * between(uniform[:, 1], *ERASED_AREA)
+    aspect = np.exp(between(uniform[:, 2], *np.log(ERASED_ASPECT)))
     sides = np.stack([np.sqrt(area * aspect), np.sqrt(area / aspect)], axis=1).round().clip(1, size).astype(np.int64)
-    starts = np.floor(rolls[:, 3:] * (size - sides + 1)).astype(np.int64)
-    return np.concatenate([starts, np.where(rolls[:, :1] < share, sides, 0)], axis=1)
+    starts = np.floor(uniform[:, 3:] * (size - sides + 1)).astype(np.int64)
+    return np.concatenate([starts, np.where(uniform[:, :1] < share, sides, 0)], axis=1)
 
 
 def erase(view: View, rectangle: NDArray[np.int64]) -> None:
