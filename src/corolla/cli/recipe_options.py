@@ -17,7 +17,6 @@ from corolla.recipe_parts import takes_part
 from corolla.training.recipe import Recipe, kinds
 from corolla.training.recipe_fields import Help, ProgressiveResizing
 from corolla.training.recipes import RECIPES, NamedRecipe
-from corolla.training.values import Help, ProgressiveResizing
 
 FIRST = ("epochs", "model", "image_size")  # shown with the options of the command itself
 USUAL = "scratch"  # the recipe if no other option is given
