@@ -15,17 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corolla.batch_inference import remote_fs as places
 from corolla.batch_inference.job import write_list
-from corolla.batch_inference.shards import members
-from corolla.batch_inference.sources import Row, rows_of
-from corolla.data.decoding import MAX_BYTES
 from corolla.errors import CorollaError
+from corolla.inputs import remote
+from corolla.inputs.items import MAX_BYTES, Item, items_of
 from storage import Storage, serving
-
-
-def names(*words: object) -> list[str]:
-    return [row.name for row in rows_of([str(word) for word in words])]
 
 
 def answers(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -49,34 +43,6 @@ def storage() -> Iterator[tuple[type[Storage], str]]:
         yield held, address
 
 
-def test_folders_patterns_and_files_keep_their_order(some: Path) -> None:
-    files = [some / "a é.png", some / "b.png", some / "below" / "c.png"]
-    assert names(some) == [str(file) for file in files]
-    assert names(some / "*.png", files[2]) == [str(file) for file in files]
-    assert names(some / "below", some / "b.png", some / "b.png") == [str(files[2]), str(files[1]), str(files[1])]
-    assert names(some.as_uri()) == [str(file) for file in files]
-
-
-@pytest.mark.parametrize(
-    ("word", "said"),
-    [
-        ("nowhere", "there is no"),
-        ("some/*.gif", "holds no images"),
-        ("-", "standard input cannot be read twice"),
-        ("memory://nowhere/", "there is no memory://nowhere/"),
-        ("nothing://x", "cannot open nothing://x: "),
-        ("zip://a.png::file:///x.zip", "nested addresses"),
-        ("http://127.0.0.1:9/folder/", "cannot list http://127.0.0.1:9/folder/: "),
-    ],
-)
-def test_what_means_nothing_is_one_line(word: str, said: str, some: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(some.parent)
-    with pytest.raises(CorollaError) as raised:
-        names(word)
-    assert said in str(raised.value)
-    assert "\n" not in str(raised.value)
-
-
 @pytest.mark.parametrize("kind", ["csv", "tsv", "semicolon", "parquet"])
 def test_a_table_of_paths_is_told_by_its_own_words(kind: str, some: Path, rows: Callable, tmp_path: Path) -> None:
     paths = ["some/b.png", str(some / "a é.png"), "some\\below\\c.png", "gone.png"]
@@ -90,22 +56,6 @@ def test_a_table_of_paths_is_told_by_its_own_words(kind: str, some: Path, rows: 
     made = rows(table)
     assert [row["path"] for row in made] == paths
     assert [row["error"] for row in made] == [None, None, None, "no such file"]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [(b"name,label\nx,y\n", "has no path column"), (b"", "has no path column"), (b"path\n\xff\xfe\n", "not UTF-8")],
-)
-def test_tables_that_are_none(content: bytes, said: str, tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_bytes(content)
-    with pytest.raises(CorollaError, match=said):
-        names(tmp_path / "list.csv")
-
-
-def test_a_parquet_file_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "list.parquet").write_bytes(b"PAR1 nonsense PAR1")
-    with pytest.raises(CorollaError, match=r"cannot read .*list\.parquet"):
-        names(tmp_path / "list.parquet")
 
 
 def test_shards_give_the_rows_of_their_images(
@@ -156,28 +106,6 @@ def test_a_hostile_shard_is_read_as_far_as_it_is_one(tmp_path: Path, png: Callab
     assert sorted(path.name for path in tmp_path.iterdir()) == ["h.tar", "rows.parquet"]
 
 
-def test_a_header_without_end_is_not_read() -> None:
-    info = tarfile.TarInfo("x")
-    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 33
-    [member] = members(io.BytesIO(info.tobuf(tarfile.GNU_FORMAT) + b"x" * 4096))
-    assert (member.name, "damaged" in member.error) == ("", True)
-
-
-@given(st.integers(0, 3 * 10240 - 1), st.integers(0, 255), st.integers(0, 3 * 10240))
-def test_any_damage_of_a_shard_ends_its_listing(place: int, value: int, length: int) -> None:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for number in range(12):
-            info = tarfile.TarInfo(f"{number}.png")
-            info.size = 700
-            archive.addfile(info, io.BytesIO(b"x" * 700))
-    content = bytearray(buffer.getvalue())
-    content[place % len(content)] = value
-    found = list(members(io.BytesIO(bytes(content[:length]))))
-    assert len(found) <= 13
-    assert all(member.error or member.start + member.size <= len(content) for member in found if member.name)
-
-
 def test_a_shard_that_is_cut_off_keeps_what_was_before(
     tmp_path: Path, tar: Callable, png: Callable, rows: Callable
 ) -> None:
@@ -226,7 +154,7 @@ def test_a_server_of_the_web_is_read(
     assert [row["path"] for row in made[2:4]] == [f"{address}/p/s.tar/1.png", f"{address}/p/s.tar/0.png"]
     first = rows(some / "b.png", out=tmp_path / "2.parquet")[0]
     assert made[0]["probability"] == pytest.approx(first["probability"], abs=1e-6)
-    listed = names(f"{address}/p/")
+    listed = [item.name for item in items_of(f"{address}/p/")]
     assert listed == [f"{address}/p/{name}" for name in ("a.png", "b.png", "busy.png", "s.tar/1.png", "s.tar/0.png")]
 
 
@@ -236,8 +164,8 @@ def test_a_server_that_gives_too_much_or_nothing_is_a_row_with_an_error(
     held, address = storage
     held.files["/huge.png"] = b"x" * 3_000_000
     held.files["/small.png"] = b""
-    monkeypatch.setattr("corolla.batch_inference.reading.MAX_BYTES", 1_000_000)
-    monkeypatch.setattr(places, "PATIENCE", 0.2)
+    monkeypatch.setattr("corolla.inputs.items.MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(remote, "TIMEOUT", 0.2)
     huge, silent, empty = rows(f"{address}/huge.png", f"{address}/silent.png", f"{address}/small.png")
     assert "more than 1 MB" in huge["error"]
     assert silent["error"] == "the server does not answer in time"
@@ -278,11 +206,6 @@ def test_a_bucket_is_read(
         rows("s3://box/p", out=tmp_path / "4.parquet")
 
 
-def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert places.reason(ImportError("Install s3fs"), "s3://x") == "it needs more: pip install 'corolla[s3]'"
-    assert places.reason(ImportError("Install gcsfs"), "gs://x") == "it needs more: Install gcsfs"
-
-
 @pytest.mark.skipif(os.name != "posix", reason="file names are Unicode here")
 def test_a_name_that_is_no_text_is_read_and_shown(some: Path, png: Callable, rows: Callable) -> None:
     file = os.fsencode(some) + b"/\xff.png"
@@ -303,7 +226,7 @@ def test_the_list_keeps_every_row(tmp_path_factory: pytest.TempPathFactory, give
 
     folder = tmp_path_factory.mktemp("list")
     clean = [
-        Row(name.encode("utf-8", "replace").decode(), "x" + name.encode("utf-8", "replace").decode(), start, size)
+        Item(name.encode("utf-8", "replace").decode(), "x" + name.encode("utf-8", "replace").decode(), start, size)
         for name, start, size in given_rows
     ]
     assert write_list(folder / LIST, clean, 32) == len(clean)

@@ -1,12 +1,16 @@
 """`corolla predict --out`: the table, one line about it, and one line about whatever is wrong."""
 
+import json
 import signal
 import subprocess
 import sys
+import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -24,8 +28,6 @@ def model(graph: object, small: object, card: Callable, tmp_path: Path) -> Path:
 
 
 def test_the_table_says_what_json_says(corolla: Callable, trained: Path, images: Path, tmp_path: Path) -> None:
-    import json
-
     out = tmp_path / "new" / "rows.parquet"
     said = corolla("predict", trained, images, "--out", out, "--top", 2, "--device", "cpu", "--quiet")
     assert said.status == 0, said.err
@@ -40,6 +42,72 @@ def test_the_table_says_what_json_says(corolla: Callable, trained: Path, images:
         assert row["label_2"] == answer["top"][1]["label"]
         assert row["accepted"] is None  # it is not calibrated
         assert row["ood_score"] is None
+
+
+@pytest.fixture
+def room(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The current folder, with two images and a letter in each kind of place that a word can name."""
+    folder = tmp_path / "room"
+    first, second = (file.read_bytes() for file in sorted((images / "red").iterdir())[:2])
+    files = {"photos/1.png": first, "photos/2.png": second, "photos/3.png": b"a letter"}
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / "list.csv").write_text("number,path\n1,photos/2.png\n2,photos/gone.png\n3,photos\\1.png\n")
+    pq.write_table(pa.table({"image": ["photos/1.png", "photos/3.png"]}), folder / "list.parquet")
+    with tarfile.open(folder / "shard.tar", "w") as shard:
+        for name in files:
+            shard.add(folder / name, name)
+        shard.addfile(tarfile.TarInfo("photos/1.cls"))
+    held = fsspec.filesystem("memory")
+    for name, content in files.items():
+        held.pipe_file(f"/{name}", content)
+    held.pipe_file("/shard.tar", (folder / "shard.tar").read_bytes())
+    monkeypatch.chdir(folder)
+    yield folder
+    held.rm("/photos", recursive=True)
+    held.rm("/shard.tar")
+
+
+@pytest.mark.parametrize(
+    ("word", "names"),
+    [
+        ("photos", ["photos/1.png", "photos/2.png", "photos/3.png"]),
+        ("photos/*.png", ["photos/1.png", "photos/2.png", "photos/3.png"]),
+        ("photos/{2..1}.png", None),
+        ("photos/{1,3}.png", ["photos/1.png", "photos/3.png"]),
+        ("list.csv", ["photos/2.png", "photos/gone.png", "photos\\1.png"]),
+        ("list.parquet", ["photos/1.png", "photos/3.png"]),
+        ("shard.tar", ["shard.tar/photos/1.png", "shard.tar/photos/2.png", "shard.tar/photos/3.png"]),
+        ("file://{folder}/photos/2.png", ["{folder}/photos/2.png"]),
+        ("memory://photos", ["memory://photos/1.png", "memory://photos/2.png", "memory://photos/3.png"]),
+        ("memory://photos/1.png", ["memory://photos/1.png"]),
+        ("memory://shard.tar", [f"memory://shard.tar/photos/{number}.png" for number in (1, 2, 3)]),
+        ("photos/gone.png", None),
+        ("memory://gone", None),
+    ],
+)
+def test_a_word_means_the_same_with_and_without_a_table(
+    word: str, names: list[str] | None, corolla: Callable, model: Path, room: Path
+) -> None:
+    word = word.replace("{folder}", room.as_posix())
+    shown = corolla("predict", model, word, "--json", "--quiet")
+    table = corolla("predict", model, word, "--out", "rows.parquet", "--quiet")
+    answers = json.loads(shown.out)
+    if names is None:  # an entry with the reason, and an error
+        [answer] = answers
+        assert answer["path"] == word
+        assert answer["error"] in ("no such file", "no file matches this pattern")
+        assert (shown.status, table.status) == (2, 2)
+        assert table.line.startswith(("corolla: there is no ", "corolla: no file matches "))
+        return
+    rows = pq.read_table("rows.parquet").to_pylist()
+    told = [row["path"].replace("memory:///", "memory://") for row in rows]
+    assert told == [name.replace("{folder}", room.as_posix()) for name in names]
+    for row, answer in zip(rows, answers, strict=True):
+        assert row["path"] == answer["path"]
+        assert (row["label"], row["error"]) == (answer.get("label"), answer.get("error"))
+    assert any(row["label"] for row in rows)
 
 
 def test_bad_images_are_counted(corolla: Callable, model: Path, tmp_path: Path, images: Path) -> None:

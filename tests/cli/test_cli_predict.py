@@ -105,7 +105,7 @@ def test_the_plot_is_a_png(corolla: Callable, trained: Path, mixed: Path, tmp_pa
         (["nowhere.jpg"], "cannot read nowhere.jpg: no such file"),
         (["nowhere.jpg", "nowhere2.jpg"], "none of the 2 images"),
         (["no*where.jpg"], "no file matches"),
-        (["ftp://localhost/x.jpg"], "only http and https"),
+        (["nothing://x.jpg"], "cannot read nothing://x.jpg: "),
         (["-", "-"], "give - once"),
         (["x.jpg", "--plot", "grid.jpg"], ".png"),
         (["x.jpg", "--csv", "."], "is a folder"),

@@ -1,13 +1,15 @@
 """The words after RUN become images, in their order."""
 
 import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import fsspec
 import pytest
 
-from corolla.cli.inputs import gather
+from corolla.cli.inputs import gather, scratch_folder
 from corolla.progress import Progress
 
 
@@ -21,8 +23,8 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
     monkeypatch.chdir(tmp_path)
 
     def names(*words: str) -> list[str]:
-        inputs = gather(words, tmp_path / "scratch", Progress())
-        return [f"{item.name}: {item.error}" if item.error else Path(item.name).as_posix() for item in inputs]
+        items = gather(words, lambda: tmp_path / "scratch", Progress())
+        return [f"{item.name}: {item.error}" if item.error else Path(item.name).as_posix() for item in items]
 
     return names
 
@@ -38,7 +40,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(found: Callable[...
 
 def test_what_is_not_there_says_so(found: Callable[..., list[str]]) -> None:
     assert found("x*.jpg", "empty") == ["x*.jpg: no file matches this pattern", "empty: the folder holds no files"]
-    assert found("gone.jpg") == ["gone.jpg"]  # the decoder finds the words for it
+    assert found("gone.jpg", "a.jpg") == ["gone.jpg: no such file", "a.jpg"]
 
 
 def test_a_link_back_to_its_folder_ends(found: Callable[..., list[str]], tmp_path: Path) -> None:
@@ -65,6 +67,31 @@ def test_standard_input_may_list_paths(
 ) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(given)))
     assert found("-") == names
+
+
+def test_what_is_no_file_of_its_own_becomes_one(tmp_path: Path) -> None:
+    """The images of a shard and of other storage; the folder for them is made only then."""
+    held = fsspec.filesystem("memory")
+    held.pipe_file("/box/far.jpg", b"far")
+    with tarfile.open(tmp_path / "s.tar", "w") as shard:
+        member = tarfile.TarInfo("in.jpg")
+        member.size = 2
+        shard.addfile(member, io.BytesIO(b"in"))
+    (tmp_path / "near.jpg").write_bytes(b"near")
+    with scratch_folder() as scratch:
+        words = [str(tmp_path / "s.tar"), "memory://box/far.jpg", str(tmp_path / "near.jpg")]
+        items = gather(words, scratch, Progress())
+        assert [item.path and item.path.read_bytes() for item in items] == [b"in", b"far", b"near"]
+        folder = scratch()
+        assert items[2].path == tmp_path / "near.jpg"
+        assert folder.is_dir()
+    assert not folder.exists()
+    held.rm("/box", recursive=True)
+
+
+def test_a_table_may_have_lost_an_image(found: Callable[..., list[str]], tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("number,path\n1,a.jpg\n2,memory://nowhere/x.jpg\n3,\n4,sub/c.jpg\n")
+    assert found("list.csv") == ["a.jpg", "memory://nowhere/x.jpg: no such file", ": the row has no path", "sub/c.jpg"]
 
 
 def test_standard_input_has_a_limit(found: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corolla.data.tables import is_table, read_table
-from corolla.data.vocabulary import LABEL_NAMES, PATH_NAMES
+from corolla.data.vocabulary import LABEL_NAMES
 from corolla.errors import CorollaError
+from corolla.inputs.tables import PATH_NAMES
 
 
 def table(folder: Path, text: str, name: str = "data.csv", encoding: str = "utf-8") -> Path:

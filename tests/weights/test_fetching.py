@@ -173,7 +173,7 @@ def test_an_address_is_fetched_once_and_prepared_for_as_published(
 
 
 def test_what_comes_wrong_or_cut_is_not_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, words in (("vit_b_16.imagenet1k_v1", "invalid hash"), ("dino_vits16", "was cut")):
+    for name, words in (("vit_b_16.imagenet1k_v1", "expected sha256"), ("dino_vits16", "was cut")):
         published = find(name)
         assert published is not None
         entry = local(monkeypatch, hub, published)

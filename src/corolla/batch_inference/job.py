@@ -29,9 +29,9 @@ from corolla.batch_inference.parts import (
     schema_of,
     write_tables,
 )
-from corolla.batch_inference.sources import Row
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, first_line, needed
 from corolla.host import processors
+from corolla.inputs.items import Item
 from corolla.onnx_runtime.backends import needed
 
 FORMAT = 1
@@ -73,7 +73,7 @@ class Job:
         """The file of a chunk's predictions."""
         return self.folder / f"part-{number:06d}.parquet"
 
-    def read(self, number: int) -> list[Row]:
+    def read(self, number: int) -> list[Item]:
         """The rows of a chunk."""
         pa, pq = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
         file = self.folder / LIST
@@ -83,9 +83,9 @@ class Job:
                 lines = content.read_row_group(number, use_threads=False).to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
             raise CorollaError(
-                f"cannot read {file}: {str(error).splitlines()[0]}; delete {self.folder} to start again"
+                f"cannot read {file}: {first_line(error)}; delete {self.folder} to start again"
             ) from None
-        return [Row(**line | {"where": os.fsdecode(line["where"])}) for line in lines]
+        return [Item(**line | {"where": os.fsdecode(line["where"])}) for line in lines]
 
     def missing(self) -> list[int]:
         """The chunks without a complete part."""
@@ -129,7 +129,7 @@ def footer(file: Path, changed: int) -> Any:
 
 @contextmanager
 def open_job(
-    out: Path, facts: dict[str, Any], shape: Shape, chunk: int, listing: Callable[[], Iterable[Row]]
+    out: Path, facts: dict[str, Any], shape: Shape, chunk: int, listing: Callable[[], Iterable[Item]]
 ) -> Iterator[tuple[Job, bool]]:
     """The job of a result, new or resumed, and whether the result is already finished.
 
@@ -189,7 +189,7 @@ def check_foreign(folder: Path) -> None:
             raise CorollaError(f"{folder} holds {file.name}, which no job wrote; move it or choose another name")
 
 
-def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows: Iterable[Row]) -> Job:
+def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows: Iterable[Item]) -> Job:
     """Write the list, then the plan; without the plan, the rest of the folder is ignored."""
     for left in folder.glob("part-*.parquet"):
         left.unlink()
@@ -199,7 +199,7 @@ def planned(folder: Path, facts: dict[str, Any], shape: Shape, chunk: int, rows:
     return Job(folder, count, chunk, plan["threads"], shape, key_of(plan))
 
 
-def write_list(file: Path, rows: Iterable[Row], chunk: int) -> int:
+def write_list(file: Path, rows: Iterable[Item], chunk: int) -> int:
     """Write the rows, one row group per chunk, and return their number."""
     pa = needed("pyarrow", "parquet")
     columns = [("name", pa.string()), ("where", pa.binary()), ("start", pa.int64()), ("size", pa.int64())]

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from queue import SimpleQueue
 from threading import Event
 
 from corolla.batch_inference.job import Job
 from corolla.batch_inference.model import Model
 from corolla.batch_inference.parts import table_of
-from corolla.batch_inference.reading import image_of
 from corolla.batch_inference.sources import check_there
 from corolla.data.decoding import ImageError
+from corolla.data.image_input import ImageInput
+from corolla.inputs.errors import InputError
+from corolla.inputs.items import Item, content_of
 from corolla.predictor import Prediction, Predictor
 
 Told = Callable[[int, int], None]  # called with the rows of a finished chunk and how many of them could not be read
@@ -67,6 +70,19 @@ def answer(
         check_there(words)
     work.write(number, table_of(rows, answers, work.shape))
     return len(rows), failures
+
+
+def image_of(item: Item) -> ImageInput:
+    """What the predictor gets for an item: a path, or a function that returns the bytes or raises `ImageError`."""
+    return item.path or partial(bytes_of, item)
+
+
+def bytes_of(item: Item) -> bytes:
+    """The bytes of an image, or `ImageError`."""
+    try:
+        return content_of(item)
+    except InputError as error:
+        raise ImageError(error.reason) from None
 
 
 def predictors_for(model: Model, first: Predictor, threads: int, workers: int) -> list[Predictor]:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from corolla.atomic import write_with
-from corolla.batch_inference.sources import Row
 from corolla.data.decoding import ImageError
-from corolla.errors import CorollaError
-from corolla.onnx_runtime.backends import needed
+from corolla.errors import CorollaError, needed
+from corolla.inputs.items import Item
 from corolla.predictor import Prediction
 
 TOGETHER = 65_536  # rows per row group of the result
@@ -39,7 +38,7 @@ def schema_of(shape: Shape) -> Any:
     return pa.schema([*columns, ("error", pa.string())])
 
 
-def table_of(rows: Sequence[Row], answers: Sequence[Prediction | ImageError], shape: Shape) -> Any:
+def table_of(rows: Sequence[Item], answers: Sequence[Prediction | ImageError], shape: Shape) -> Any:
     """The table of a chunk: one line per row, in order."""
     pa = needed("pyarrow", "parquet")
     lines = []

@@ -3,9 +3,10 @@
 import errno
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,9 +15,10 @@ from corolla.batch_inference.job import CHUNK, Job, open_job, refuse_existing
 from corolla.batch_inference.local import answer_here, predictors_for
 from corolla.batch_inference.model import Model, threads_for
 from corolla.batch_inference.parts import Shape, failures_in
-from corolla.batch_inference.sources import absolute, identity, refuse_missing, rows_of
-from corolla.errors import CorollaError
+from corolla.batch_inference.sources import absolute, identity, refuse_missing
+from corolla.errors import CorollaError, needed
 from corolla.host import processors
+from corolla.inputs.items import Item, items_of
 from corolla.onnx_runtime.backends import Backend, needed
 from corolla.paths import AnyPath, at, word
 from corolla.predictor import BATCH, Numbers, Predictor
@@ -91,11 +93,11 @@ def predict(
         "coverage": coverage,
     }
 
-    def listing() -> Any:
-        for number, row in enumerate(rows_of(words), start=1):
+    def listing() -> Iterator[Item]:
+        for number, item in enumerate(chain.from_iterable(map(items_of, words)), start=1):
             if number % 1000 == 0:
                 progress.stage("listing", number, number)
-            yield row
+            yield item
 
     try:
         with open_job(target, facts, shape, chunk, listing) as (work, finished):

@@ -68,7 +68,7 @@ def command(
     refuse_label(label, classes)
 
     with quick_imports():
-        from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_for
+        from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_folder
         from corolla.cli.overlays import write_overlays, write_sheet
         from corolla.cli.predictions import Lines
         from corolla.progress import progress_for
@@ -78,7 +78,7 @@ def command(
     told: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
     first: list[Explained] = []
-    with scratch_for(paths) as scratch:
+    with scratch_folder() as scratch:
         with progress_for(quiet) as progress:
             inputs = gather(paths, scratch, progress)
         refuse_unreadable(inputs, json)

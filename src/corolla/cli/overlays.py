@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from corolla.atomic import write_bytes, write_with
-from corolla.cli.inputs import Input
 from corolla.data.decoding import ImageError
 from corolla.explanations import DEFAULT, Method
+from corolla.explanations.explanation import Explanation
 from corolla.explanations.overlay import Explanation, overlay, png, tiled
+from corolla.inputs.items import Item
 from corolla.predictor import Prediction, Predictor
 from corolla.progress import Progress
 
@@ -29,7 +30,7 @@ LONGEST = 40  # characters of an image's name in the names of its files
 class Explained:
     """The explanations of one input and their files, or why there are none."""
 
-    input: Input
+    input: Item
     explanations: list[Explanation] = field(default_factory=list)  # one for each method
     files: dict[str, Path] = field(default_factory=dict)  # overlays by method; "heads", and "arrays" if asked for
     error: str = ""
@@ -54,7 +55,7 @@ class Explained:
 
 def write_overlays(
     predictor: Predictor,
-    inputs: Sequence[Input],
+    inputs: Sequence[Item],
     folder: Path,
     progress: Progress,
     methods: Sequence[Method] = (DEFAULT,),

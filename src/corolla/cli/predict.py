@@ -66,9 +66,8 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE.parquet",
-            help="Instead of printing, write a table with a row for each image, for any number of images. PATH may "
-            "then also be a URL such as s3://bucket/photos, a table of paths, or tar shards; after an interruption, "
-            "the same command resumes.",
+            help="Instead of printing, write a table with a row for each image, for any number of images; after an "
+            "interruption, the same command resumes.",
             show_default="predictions are printed",
             rich_help_panel=BULK,
         ),
@@ -114,12 +113,12 @@ def command(
 
     with quick_imports():
         from corolla.cli import predictions as answers
-        from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_for
+        from corolla.cli.inputs import gather, none_readable, refuse_unreadable, scratch_folder
         from corolla.progress import progress_for
 
     shown = sys.stdout  # before a progress bar takes it over
     told: list[answers.Answer] = []
-    with scratch_for(paths) as scratch:
+    with scratch_folder() as scratch:
         with progress_for(quiet) as progress:
             inputs = gather(paths, scratch, progress)
         refuse_unreadable(inputs, json)

@@ -10,9 +10,9 @@ from typing import Any
 from rich.cells import cell_len
 
 from corolla.atomic import write_bytes
-from corolla.cli.inputs import Input
 from corolla.cli.output import printable
 from corolla.data.decoding import ImageError
+from corolla.inputs.items import Item
 from corolla.predictor import Prediction, Predictor
 from corolla.progress import Progress
 
@@ -25,7 +25,7 @@ WIDEST = 100  # columns of the screen for a path; a longer one moves the rest of
 class Answer:
     """The prediction of one input, or why there is none."""
 
-    input: Input
+    input: Item
     prediction: Prediction | None = None
     error: str = ""
 
@@ -37,7 +37,7 @@ class Answer:
 
 
 def ask(
-    classifier: Predictor, inputs: Sequence[Input], top: int, coverage: float | None, progress: Progress
+    classifier: Predictor, inputs: Sequence[Item], top: int, coverage: float | None, progress: Progress
 ) -> Iterator[Answer]:
     """A prediction for every input, in order, with its `top` most likely classes, and the set for a coverage."""
     rows = classifier.iter_outputs([item.path for item in inputs if item.path])
@@ -56,7 +56,7 @@ def ask(
 class Lines:
     """Lines with path, class and percent in columns."""
 
-    def __init__(self, inputs: Sequence[Input], classes: Sequence[str], top: int) -> None:
+    def __init__(self, inputs: Sequence[Item], classes: Sequence[str], top: int) -> None:
         self.top = top
         self.name_width = min(max((cell_len(printable(item.name)) for item in inputs), default=0), WIDEST)
         self.label_width = max(cell_len(printable(name)) for name in classes)

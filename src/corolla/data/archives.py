@@ -19,9 +19,9 @@ from typing import IO
 
 from corolla.cache import cache_folder, new_folder, sha256_of
 from corolla.data.progress import Progress
-from corolla.data.shards.tars import IMAGES
 from corolla.data.zipnames import names_of
-from corolla.errors import CorollaError, few
+from corolla.errors import CorollaError, few, first_line
+from corolla.inputs.tree import IMAGE_SUFFIXES
 from corolla.paths import is_system_file
 
 MAX_FILES = 1_000_000
@@ -61,7 +61,7 @@ def _refusals(archive: Path) -> Iterator[None]:
         raise CorollaError(f"cannot unpack {archive}: {error}; pack it as an ordinary zip") from None
     except (*_DAMAGE, zipfile.BadZipFile) as error:
         raise CorollaError(
-            f"{archive} is damaged or not a zip ({_first_line(error)}); copy or download it again"
+            f"{archive} is damaged or not a zip ({first_line(error)}); copy or download it again"
         ) from None
     except OSError as error:
         raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
@@ -88,9 +88,7 @@ def untar(archive: Path, folder: Path, progress: Progress | None = None) -> None
                 if progress:
                     progress("unpacking", done, len(wanted))
     except (*_DAMAGE, tarfile.TarError) as error:
-        raise CorollaError(
-            f"{archive} is damaged or not a tar file ({_first_line(error)}); download it again"
-        ) from None
+        raise CorollaError(f"{archive} is damaged or not a tar file ({first_line(error)}); download it again") from None
     except OSError as error:
         raise CorollaError(f"cannot unpack {archive}: {error.strerror or error}") from None
 
@@ -112,7 +110,7 @@ def _wanted(content: zipfile.ZipFile, archive: Path) -> dict[tuple[str, ...], zi
             raise CorollaError(_two_of(archive, "/".join(parts)))
     inner = sorted("/".join(parts) for parts in wanted if parts[-1].lower().endswith(_ARCHIVES))
     endings = {parts[-1].lower().rpartition(".")[::2] for parts in wanted}
-    if inner and not any(not stem or ending in IMAGES for stem, ending in endings):
+    if inner and not any(not stem or f".{ending}" in IMAGE_SUFFIXES for stem, ending in endings):
         raise CorollaError(
             f"{archive} holds archives and no images ({few(inner)}); unpack those too, and give the folder"
         )
@@ -150,10 +148,6 @@ def _safe_parts(name: str, archive: Path) -> tuple[str, ...]:
     if os.name == "nt" and any(set(part) & set(_NOT_ON_WINDOWS) or part[-1] in ". " for part in parts):
         raise CorollaError(f"{archive} holds the name {name[:80]!r}, which Windows cannot store; rename it")
     return parts
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
 
 def _check_sizes(archive: Path, sizes: list[int], folder: Path) -> None:

@@ -5,8 +5,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from corolla.data.tree import list_entries
 from corolla.errors import CorollaError, few
+from corolla.inputs.tree import list_entries
 
 _STEMS = {"classes", "class_names", "classnames", "labels", "label_names", "labelnames", "names", "categories"}
 _STEMS |= {"class_list", "label_map", "labelmap", "id2label", "label_num_to_disease_map", "cat_to_name", "synsets"}

@@ -22,7 +22,6 @@ from PIL import Image, UnidentifiedImageError
 from corolla.data.depths import color_bits, deep_color, from_deep_gray, is_deep_gray, is_signed
 from corolla.errors import CorollaError
 
-MAX_BYTES = 64_000_000  # of a file from a network or an archive
 MAX_PIXELS = 178_956_970  # twice Pillow's own warning limit: about 0.5 GB once decoded to RGB
 
 _PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")

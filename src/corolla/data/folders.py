@@ -12,8 +12,8 @@ from pathlib import Path
 from corolla.data.layout import ClassFolders, read_layout
 from corolla.data.listing import RawDataset, class_name
 from corolla.data.manifest import Example, Skipped
-from corolla.data.tree import named_like_image
 from corolla.errors import CorollaError
+from corolla.inputs.tree import named_like_image
 
 _OUTSIDE = "it is outside every class folder"
 UNLABELED = "its split has no class folders, so it has no label"

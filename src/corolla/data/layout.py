@@ -14,8 +14,8 @@ from typing import Literal
 from corolla.data.listing import SPLIT_WORDS, class_name
 from corolla.data.manifest import Split
 from corolla.data.other_folders import Aside, set_aside
-from corolla.data.tree import Tree, grow
 from corolla.errors import CorollaError, few
+from corolla.inputs.tree import Tree, grow
 
 ClassFolders = Literal["", "top", "leaf"]
 # Words that may stand beside the name of a split: train_images, test-set.

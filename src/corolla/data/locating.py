@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from corolla.data.layout import split_of
 from corolla.data.manifest import Split
-from corolla.data.tree import files_below, named_like_image
 from corolla.errors import few
+from corolla.inputs.tables import with_slashes
+from corolla.inputs.tree import files_below, named_like_image
 
 Locate = Callable[[str], str]
 
@@ -72,9 +73,7 @@ class Index:
 
 def portable(path: str, root: Path) -> str:
     """A path with forward slashes, without a leading `./`; a table made on Windows works elsewhere."""
-    if "\\" in path and not (root / path).exists():
-        path = path.replace("\\", "/")
-    return spelled(str(PurePosixPath(path)), root)
+    return spelled(str(PurePosixPath(with_slashes(path, root))), root)
 
 
 def spelled(path: str, root: Path) -> str:

@@ -7,8 +7,8 @@ and boxes beside their images, and a second copy of the class folders, which man
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from corolla.data.tree import Tree
 from corolla.errors import few
+from corolla.inputs.tree import Tree
 from corolla.text import count
 
 IMAGES = {"images", "image", "imgs", "img", "jpegimages", "photos", "pictures"}

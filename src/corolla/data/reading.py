@@ -16,10 +16,11 @@ from corolla.data.listing import RawDataset, classes_by_split
 from corolla.data.locating import portable
 from corolla.data.manifest import SPLITS
 from corolla.data.other_folders import IMAGES
-from corolla.data.rows import NAMED_SUFFIXES, SUFFIXES, open_table
+from corolla.data.rows import SUFFIXES, open_table
 from corolla.data.tables import labels_sampled, read_table, read_tables, tables_in
-from corolla.data.tree import files_below, list_entries
 from corolla.errors import CorollaError, few
+from corolla.inputs.tables import NAMED_SUFFIXES
+from corolla.inputs.tree import files_below, list_entries
 from corolla.text import count
 
 _SMALL = 10_000_000  # bytes of a table that is read quickly

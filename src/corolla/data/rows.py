@@ -1,20 +1,27 @@
 """The rows of a table in a file: CSV, TSV, text with spaces, JSON Lines or Parquet, with or without column names."""
 
-import csv
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 from corolla.data.table_columns import Columns, class_of, guessed_columns, named_columns
-from corolla.data.tree import IMAGE_SUFFIXES
 from corolla.errors import CorollaError
+from corolla.inputs.tables import (
+    NAMED_SUFFIXES,
+    PARQUET,
+    csv_rows,
+    delimiter_of,
+    parquet_cells,
+    parquet_names,
+    text_in,
+)
+from corolla.inputs.tree import IMAGE_SUFFIXES
 
-NAMED_SUFFIXES = (".csv", ".tsv", ".parquet")  # of tables that usually have a header
 SUFFIXES = (*NAMED_SUFFIXES, ".txt", ".jsonl")
 SAMPLE = 50  # rows that are read to recognize the columns of a table
 _SPACED = re.compile(rf"(.*?\.(?:{'|'.join(ending[1:] for ending in sorted(IMAGE_SUFFIXES))}))\s+(.*)", re.IGNORECASE)
@@ -42,10 +49,10 @@ class Table:
 
     def rows(self) -> Iterator[Row]:
         """Iterate over the rows from the first."""
-        if self.file.suffix.lower() == ".parquet":
-            yield from _parquet_rows(self.file, self.columns.places)
-            return
         places = [*self.columns.places.values()]
+        if self.file.suffix.lower() == PARQUET:
+            yield from itertools.starmap(Row, parquet_cells(self.file, self.file, places))
+            return
         for cells in itertools.islice(_cells(self.file, self.between), 1 if self.width else 0, None):
             path, label, split, group, note = (
                 cells[place].strip() if place is not None and place < len(cells) else "" for place in places
@@ -60,8 +67,8 @@ class Table:
 
 def open_table(file: Path) -> Table:
     """Recognize the format and columns of a table; `CorollaError` if it is unreadable or its columns are unclear."""
-    if file.suffix.lower() == ".parquet":
-        names = _parquet_names(file)
+    if file.suffix.lower() == PARQUET:
+        names = parquet_names(file, file)
         return Table(file, named_columns(names, [], file), len(names))
     between = _between(file)
     sample = list(itertools.islice(_cells(file, between), SAMPLE))
@@ -79,12 +86,12 @@ def open_table(file: Path) -> Table:
 
 
 def _between(file: Path) -> str:
-    """The separator of a text file; Excel writes ; in locales where the comma is the decimal sign."""
+    """The separator of a text file; " " for white space."""
     if file.suffix.lower() == ".jsonl":
         return ","
     with _opened(file) as text:
         first = next((line for line in text if line.strip()), "")
-    best = max(",;\t", key=first.count)
+    best = delimiter_of(first)
     return best if best in first or not first.split()[1:] else " "
 
 
@@ -105,11 +112,7 @@ def _cells(file: Path, between: str) -> Iterator[list[str]]:
                         else line.split(None, most)
                     )
             return
-        reader = csv.reader(text, delimiter=between)
-        try:
-            yield from (cells for cells in reader if any(cells))
-        except csv.Error as error:
-            raise CorollaError(f"{file}, line {reader.line_num}: {error}") from None
+        yield from csv_rows(text, between, file)
 
 
 def _objects(text: TextIO, file: Path) -> Iterator[list[str]]:
@@ -135,53 +138,7 @@ def _objects(text: TextIO, file: Path) -> Iterator[list[str]]:
 def _opened(file: Path) -> Iterator[TextIO]:
     """Open a text file; its errors become a `CorollaError`."""
     try:
-        # -sig: Excel starts its UTF-8 with a byte order mark
-        with file.open(encoding="utf-8-sig", newline="") as text:
+        with file.open("rb") as content, text_in(content, file) as text:
             yield text
-    except UnicodeDecodeError:
-        raise CorollaError(f"{file} is not UTF-8; save it as 'CSV UTF-8'") from None
     except OSError as error:
         raise CorollaError(f"cannot read {file}: {error.strerror}") from None
-
-
-def _parquet(file: Path) -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise CorollaError(f"reading {file} needs pyarrow: pip install 'corolla[parquet]', or save it as CSV") from None
-    return pa, pq
-
-
-def _parquet_names(file: Path) -> list[str]:
-    pa, pq = _parquet(file)
-    try:
-        with pq.ParquetFile(file) as content:
-            names: list[str] = content.schema_arrow.names
-            return names
-    except (pa.ArrowException, OSError) as error:
-        raise CorollaError(f"cannot read {file}: {str(error).splitlines()[0]}") from None
-
-
-def _parquet_rows(file: Path, places: Mapping[str, int | None]) -> Iterator[Row]:
-    pa, pq = _parquet(file)
-    try:
-        with pq.ParquetFile(file) as content:
-            schema = content.schema_arrow
-            wanted = {name: schema.names[place] for name, place in places.items() if place is not None}
-            for column in wanted.values():
-                kind = schema.field(column).type
-                if pa.types.is_nested(kind) or pa.types.is_binary(kind):
-                    raise CorollaError(f"{file}: the column {column!r} holds {kind}, not text")
-            for batch in content.iter_batches(columns=list(dict.fromkeys(wanted.values()))):
-                cells = (
-                    _texts(batch.column(wanted[name])) if name in wanted else itertools.repeat("", batch.num_rows)
-                    for name in places
-                )
-                yield from map(Row, *cells)
-    except (pa.ArrowException, OSError) as error:
-        raise CorollaError(f"cannot read {file}: {str(error).splitlines()[0]}") from None
-
-
-def _texts(column: Any) -> Iterator[str]:
-    return ("" if value is None else str(value).strip() for value in column.to_pylist())

@@ -10,8 +10,8 @@ from typing import Any
 
 from corolla.atomic import write_text
 from corolla.data.shards.reading import read_samples
-from corolla.data.shards.samples import DamageError
 from corolla.errors import CorollaError
+from corolla.inputs.tars import DamageError
 
 VERSION = 1  # of the file that `save` writes
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corolla.data.listing import SPLIT_WORDS
-from corolla.data.tree import named_like_image
-from corolla.data.vocabulary import LABEL_NAMES, PATH_NAMES
-from corolla.errors import CorollaError
+from corolla.data.vocabulary import LABEL_NAMES
+from corolla.inputs.tables import PATH_NAMES, find_column, no_column, plain
+from corolla.inputs.tree import named_like_image
 
 OPTIONAL_NAMES = ("split", "group", "note")
 _SPLIT_NAMES = ("set", "subset", "partition", "dataset", "data_set")
@@ -44,7 +44,7 @@ def named_columns(header: Iterable[str], rows: Rows, table: Path) -> Columns:
     """The columns of a table by its `header` and the first `rows`; `CorollaError` without paths or labels."""
     shown = [name.strip() for name in header]
     places = {plain(name): place for place, name in reversed(list(enumerate(shown)))}
-    path = next((places[plain(name)] for name in PATH_NAMES if plain(name) in places), None)
+    path = find_column(shown, PATH_NAMES)
     labels = [places[plain(name)] for name in LABEL_NAMES if plain(name) in places]
     optional = {name: places.get(name) for name in OPTIONAL_NAMES}
     if optional["split"] is None:
@@ -52,10 +52,7 @@ def named_columns(header: Iterable[str], rows: Rows, table: Path) -> Columns:
         optional["split"] = next((place for place in found if _splits(_column(rows, place))), None)
     classes = {} if path is None or labels else _one_hot(shown, rows, {path, *optional.values()})
     if path is None or not (labels or classes):
-        wanted = "path" if path is None else "label"
-        raise CorollaError(
-            f"{table} has no {wanted} column; name one of its columns {wanted!r} (it has {', '.join(shown) or 'none'})"
-        )
+        raise no_column(table, "path" if path is None else "label", shown)
     label = _names_before_numbers(labels, rows) if labels else None
     together = {name.strip().lower().removesuffix("_id").removesuffix("id"): name.strip() for name in shown}
     hint = "" if "group" in together else next((together[name] for name in TOGETHER if name in together), "")
@@ -85,11 +82,6 @@ def guessed_columns(rows: Rows, root: Path) -> Columns | None:
     if label is None:
         told.append("the folder of each image is its class")
     return Columns(places, guess=", ".join(told))
-
-
-def plain(name: str) -> str:
-    """A name reduced to letters and digits, in lower case, for comparison."""
-    return "".join(filter(str.isalnum, name.lower()))
 
 
 def _column(rows: Rows, place: int) -> list[str]:

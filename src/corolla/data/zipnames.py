@@ -14,8 +14,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from corolla.data.rows import NAMED_SUFFIXES
 from corolla.errors import CorollaError
+from corolla.inputs.tables import NAMED_SUFFIXES
 from corolla.text import printable
 
 _UTF8 = 0x800  # the flag

@@ -1,6 +1,5 @@
 """Runs an exported file with ONNX Runtime or OpenVINO. Both receive bytes, so they read no other file."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Literal, get_args
@@ -8,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from corolla.errors import CorollaError
+from corolla.errors import needed
 
 Backend = Literal["onnxruntime", "openvino"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -68,11 +67,3 @@ def openvino_core() -> Any:
     The next signal, of Ctrl-C or of an ended child process, would then crash Python.
     """
     return needed("openvino", "openvino").Core()
-
-
-def needed(library: str, extra: str) -> Any:
-    """Import the library, or raise `CorollaError` that says how to install it."""
-    try:
-        return importlib.import_module(library)
-    except ImportError:
-        raise CorollaError(f"this needs {library}; install it with: pip install 'corolla[{extra}]'") from None

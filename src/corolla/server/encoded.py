@@ -5,13 +5,13 @@ import re
 from urllib.parse import unquote, unquote_to_bytes
 
 from corolla.data.decoding import ImageError, begins_as_image
+from corolla.inputs.remote import protocol
 from corolla.text import one_line
 
 SPACE = b" \t\r\n\f\v"
 STANDARD = bytes.maketrans(b"-_", b"+/")  # from the URL-safe alphabet
 DATA_URL = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)
 PYTHON_BYTES = re.compile(r"b(['\"])([^'\"]*)\1")  # str() of bytes
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 FILE_NAME = re.compile(r"[^\r\n]{0,250}\.[A-Za-z]{2,4}")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
@@ -33,7 +33,7 @@ def decoded(text: str) -> bytes | ImageError:
         text = unquote(rest)
     if not text:
         return ImageError("it is empty")
-    if ADDRESS.match(text):
+    if protocol(text):
         return ImageError(f"it is an address, {quoted(text)}, and this server downloads nothing; send the bytes")
     if FILE_NAME.fullmatch(text):
         return ImageError(f"it is a file's name, {quoted(text)}, not its bytes")

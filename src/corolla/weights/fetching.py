@@ -1,16 +1,16 @@
 """Downloads published weights from the Hugging Face Hub or from a URL.
 
-huggingface_hub and torch.hub download into the cache folders that timm, transformers and torchvision also use,
-so nothing is downloaded twice. Nothing is unpickled here; `corolla.weights.reading` opens the files.
+Files go into the cache folders of huggingface_hub and torch.hub, which timm, transformers and torchvision also use, so
+nothing is downloaded twice. Nothing is unpickled here; `corolla.weights.reading` opens the files.
 """
 
 import re
-import sys
-import urllib.error
-import urllib.request
+from functools import partial
 from pathlib import Path
 
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, first_line
+from corolla.inputs.download import download
+from corolla.inputs.errors import InputError
 from corolla.paths import AnyPath, word
 from corolla.pretrained import run_folder
 from corolla.progress import Progress
@@ -20,7 +20,6 @@ from corolla.weights.reading import file_of, is_readable, read_settings
 from corolla.weights.registry import Published, by_file, find, unknown
 
 DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")  # the start of the file's sha256, if its name contains one
-TIMEOUT = 30  # seconds
 
 
 def located(source: AnyPath, progress: Progress | None = None) -> tuple[Path, Published | None]:
@@ -66,7 +65,7 @@ def fetch(published: Published, progress: Progress | None = None) -> Path:
     """The folder or file of a published checkpoint, from the cache or downloaded."""
     if published.on_hub:
         return hub.fetch(published.source, published.name, progress)
-    return cached(published) or download(published, progress)
+    return cached(published) or download_to_cache(published, progress)
 
 
 def cached(published: Published) -> Path | None:
@@ -84,33 +83,18 @@ def place(published: Published) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / published.source.rpartition("/")[2]
 
 
-def download(published: Published, progress: Progress | None) -> Path:
+def download_to_cache(published: Published, progress: Progress | None) -> Path:
     """Download one address into torch.hub's cache; the file appears complete and verified, or not at all."""
-    import torch
-
     file, address = place(published), published.source
     if progress:
         progress.note(f"fetching {published.name} from {address}")
     digest = DIGEST.search(file.name)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(address, str(file), digest and digest[1], progress=sys.stderr.isatty())
-        if digest is None and length(address) not in (None, file.stat().st_size):
-            file.unlink()
-            raise ConnectionError("the connection was cut")
-    except (OSError, RuntimeError) as error:  # torch.hub raises RuntimeError for a wrong digest
-        trouble = getattr(error, "reason", None) or error
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
+        watch = partial(progress.stage, "downloading") if progress else None
+        download(address, file, digest[1] if digest else "", watch)
+    except (InputError, OSError) as error:
         raise CorollaError(
-            f"cannot fetch {published.name} from {address}: {trouble}; download it yourself and put it at {file}, "
-            "or give its path"
+            f"cannot fetch {published.name} from {address}: {first_line(error)}; download it yourself and put it at "
+            f"{file}, or give its path"
         ) from None
     return file
-
-
-def length(address: str) -> int | None:
-    """The size of the file at `address` in bytes, if the server reports it."""
-    with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=TIMEOUT) as answer:
-        told = answer.headers.get("Content-Length", "")
-        return int(told) if told.isdecimal() else None

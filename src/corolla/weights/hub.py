@@ -7,9 +7,9 @@ import os
 import re
 from pathlib import Path
 
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, first_line
 from corolla.progress import Progress
-from corolla.weights.reading import IN_A_FOLDER, INDEX, WANTED, first_line, shards_in
+from corolla.weights.reading import IN_A_FOLDER, INDEX, WANTED, shards_in
 
 PREFIX = "hf-hub:"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?", re.ASCII)

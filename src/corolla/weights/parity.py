@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, first_line
 from corolla.weights.loading import Weights
-from corolla.weights.reading import IN_A_FOLDER, first_line, read_checkpoint, read_settings
+from corolla.weights.reading import IN_A_FOLDER, read_checkpoint, read_settings
 from corolla.weights.timm_settings import is_timms
 from corolla.weights.transformers_settings import is_transformers
 

@@ -4,14 +4,13 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, first_line
 from corolla.paths import AnyPath, at
 from corolla.progress import Progress
 from corolla.run import Run
 from corolla.weights import hub
 from corolla.weights.loading import load_weights
 from corolla.weights.packing import pack
-from corolla.weights.reading import first_line
 from corolla.weights.writing import write_weights
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import SafetensorError
 
-from corolla.errors import CorollaError, few
+from corolla.errors import CorollaError, few, first_line
 from corolla.weights.google import read_npz
 
 if TYPE_CHECKING:  # a checkpoint is found, or rejected, without it
@@ -177,8 +177,3 @@ def read_settings(file: Path) -> dict[str, Any]:
     except (ValueError, OSError, RecursionError) as error:
         raise CorollaError(f"cannot read {file}: {first_line(error)}") from None
     return settings if isinstance(settings, dict) else {}
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

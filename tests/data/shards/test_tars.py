@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corolla.data.shards import tars
-from corolla.data.shards.samples import DamageError, Sample
+from corolla.data.shards.samples import Sample
 from corolla.data.shards.tars import read_tar
+from corolla.inputs.tars import DamageError
 
 
 def read(path: Path) -> list[Sample]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corolla.data.shards.samples import MAX_WORD, TOO_LONG, DamageError, LeftOut, Sample, Wanted
+from corolla.data.shards.samples import MAX_WORD, TOO_LONG, LeftOut, Sample, Wanted
 from corolla.data.vocabulary import LABEL_NAMES
-from corolla.errors import CorollaError
+from corolla.errors import CorollaError, needed
+from corolla.inputs.tars import DamageError
 
 _IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
 _LABEL_NAMES = (*LABEL_NAMES, "labels", "cls")
@@ -58,7 +59,7 @@ def find_columns(schema: Any) -> Columns | None:
 def read_words(path: Path, left: LeftOut) -> Iterator[Iterator[str]]:
     """The labels of every piece (a Parquet row group, a whole Arrow file); `left` gets the rows without one."""
     with arrow_errors():
-        columns = needed(path)
+        columns = columns_in(path)
         if path.suffix == ".arrow":
             yield labels(batches_of(path), columns, path, 0, left)
             return
@@ -90,7 +91,7 @@ def row_name(row: int, piece: int, path: Path) -> str:
 def read_columns(path: Path, piece: int, wanted: Wanted) -> Iterator[Sample]:
     """The samples of a piece; a row without a label is not a sample."""
     with arrow_errors():
-        columns, place, row = needed(path), 0, 0
+        columns, place, row = columns_in(path), 0, 0
         for batch in batches_of(path) if path.suffix == ".arrow" else group_batches(path, piece, columns):
             images = batch.column(columns.image)
             for number, word in enumerate(words(batch, columns)):
@@ -112,7 +113,7 @@ def group_batches(path: Path, piece: int, columns: Columns) -> Iterator[Any]:
 
 def batches_of(path: Path) -> Iterator[Any]:
     """The memory-mapped record batches of an Arrow file, in file or stream format."""
-    pa = pyarrow(path)
+    pa = needed("pyarrow", "parquet", f"reading {path}")
     with pa.memory_map(str(path)) as source:
         try:
             yield from pa.ipc.open_stream(source)
@@ -125,7 +126,7 @@ def batches_of(path: Path) -> Iterator[Any]:
 
 def schema_of(path: Path) -> Any:
     """The schema of a Parquet or Arrow file."""
-    pa = pyarrow(path)
+    pa = needed("pyarrow", "parquet", f"reading {path}")
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
@@ -138,7 +139,7 @@ def schema_of(path: Path) -> Any:
             return pa.ipc.open_file(source).schema
 
 
-def needed(path: Path) -> Columns:
+def columns_in(path: Path) -> Columns:
     """The columns of a file; raises `DamageError` if it lacks them."""
     columns = find_columns(schema_of(path))
     if columns is None:
@@ -195,15 +196,6 @@ def is_word(kind: Any) -> bool:
 
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
     return pa.types.is_dictionary(kind) or any(test(kind) for test in texts)
-
-
-def pyarrow(path: Path) -> Any:
-    """Import pyarrow, or raise an error that says how to install it."""
-    try:
-        import pyarrow
-    except ImportError:
-        raise CorollaError(f"reading {path} needs pyarrow: pip install 'corolla[parquet]'") from None
-    return pyarrow
 
 
 @contextmanager

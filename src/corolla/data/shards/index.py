@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from corolla.atomic import write_with
 from corolla.cache import cache_folder
 from corolla.data.shards.reading import words_of
-from corolla.data.shards.samples import DamageError, LeftOut
+from corolla.data.shards.samples import LeftOut
 from corolla.errors import CorollaError
+from corolla.inputs.tars import DamageError
 
 VERSION = 2
 MAX_WORDS = 100_000  # classes; more cannot be real classes

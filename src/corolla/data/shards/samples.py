@@ -13,10 +13,6 @@ TOO_LONG = f"its class has more than {MAX_WORD:,} characters"
 Wanted = Callable[[int], bool]  # whether to read the image of the sample with this number
 
 
-class DamageError(Exception):
-    """A file is invalid from some position on; the samples before it are good."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One labeled image of a piece; `place` counts the samples with both an image and a label, from 0."""

@@ -15,20 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from corolla.data.shards.headers import headers, is_ordinary
-from corolla.data.shards.samples import (
-    MAX_IMAGE,
-    MAX_WORD,
-    TOO_LONG,
-    DamageError,
-    LeftOut,
-    Sample,
-    Wanted,
-)
+from corolla.data.shards.samples import MAX_IMAGE, MAX_WORD, TOO_LONG, LeftOut, Sample, Wanted
 from corolla.data.vocabulary import LABEL_NAMES
-from corolla.paths import is_system_file
+from corolla.inputs.tars import DamageError, is_ordinary, members
+from corolla.inputs.tree import IMAGE_SUFFIXES
 
-IMAGES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif"}
+IMAGES = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES}
 _LABELS = ("cls", "json", "txt")  # the first one with a label counts
 _MAX_LABEL = 2**20
 _JSON_LABELS = (*LABEL_NAMES, "cls")
@@ -186,13 +178,6 @@ def drafts_of(key: str, parts: Sequence[Part], halves: Halves) -> Iterator[tuple
             halves.image(stem)
         elif draft.labels:
             halves.label(stem, draft)
-
-
-def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """Iterate over the headers, except folders."""
-    for member in headers(file):
-        if not member.isdir() and not is_system_file(member.name.rpartition("/")[2]):
-            yield member
 
 
 def content_of(file: BinaryIO, part: Part) -> bytes:

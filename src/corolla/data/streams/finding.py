@@ -1,10 +1,7 @@
 """Recognizes a source of shards (files of many images) and finds the files."""
 
-import glob
-import itertools
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +9,12 @@ from corolla.data.listing import SPLIT_WORDS
 from corolla.data.manifest import Split
 from corolla.data.shards.samples import SUFFIXES
 from corolla.data.tables import is_table
-from corolla.data.tree import list_entries, named_like_image
-from corolla.errors import CorollaError
+from corolla.inputs.patterns import is_pattern, matching
+from corolla.inputs.tars import DamageError
+from corolla.inputs.tree import list_entries, named_like_image
 from corolla.paths import AnyPath, at
 
 INDEX = "shards.json"  # which `corolla data shard` writes beside its shards
-_BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_MOST_FILES = 1_000_000
 _INNER = {*SPLIT_WORDS, "data"}  # subfolders that may contain the files
 _NUMBERING = ("of", "part", "shard")  # words around a number: test-00000-of-00001
 
@@ -50,19 +45,11 @@ def find(source: AnyPath) -> ShardFiles | None:
         return None
     if path.is_file():
         return ShardFiles(str(path), path.parent, (path,)) if has_images(path) else None
-    if not glob.has_magic(str(path)) and not _BRACES.search(str(path)):
+    if not is_pattern(str(path)):
         return None
-    files = tuple(sorted(set(itertools.chain.from_iterable(map(matching, expand(str(path)))))))
+    files = tuple(sorted(set(map(Path, matching(str(path))))))
     folder = Path(os.path.commonpath([file.parent for file in files]))
     return ShardFiles(str(path), folder, files) if has_images(files[0]) else None
-
-
-def matching(pattern: str) -> list[Path]:
-    """The files of one pattern without braces; `CorollaError` without a match."""
-    names = glob.glob(pattern)  # noqa: PTH207 - Path.glob refuses absolute patterns
-    if not names:
-        raise CorollaError(f"no file matches {pattern}")
-    return [Path(name) for name in names]
 
 
 def in_folder(folder: Path) -> ShardFiles | None:
@@ -90,7 +77,6 @@ def has_images(file: Path) -> bool:
     if file.suffix == ".tar":
         return True
     from corolla.data.shards.columns import columns_of
-    from corolla.data.shards.samples import DamageError
 
     try:
         return columns_of(file) is not None
@@ -116,20 +102,3 @@ def split_of(file: Path, folder: Path) -> tuple[Split | None, bool]:
         if splits := [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]:
             return splits[0], not {*words} - {*SPLIT_WORDS, *_NUMBERING}
     return None, False
-
-
-def expand(pattern: str) -> Iterator[str]:
-    """Brace expansion of `{000..010}` and `{train,val}`, as in WebDataset and the shell."""
-    braces = _BRACES.search(pattern)
-    if braces is None:
-        yield pattern
-        return
-    if numbers := _RANGE.fullmatch(braces[1]):
-        first, last = int(numbers[1]), int(numbers[2])
-        if last - first >= _MOST_FILES:
-            raise CorollaError(f"{pattern!r} expands to more than {_MOST_FILES:,} files")
-        words = [f"{number:0{len(numbers[1])}}" for number in range(first, last + 1)]
-    else:
-        words = braces[1].split(",")
-    for word in words:
-        yield from expand(pattern[: braces.start()] + word + pattern[braces.end() :])

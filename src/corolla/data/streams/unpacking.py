@@ -21,13 +21,14 @@ from corolla.data.listing import RawDataset
 from corolla.data.manifest import Example, Manifest, Split
 from corolla.data.progress import Progress
 from corolla.data.shards.reading import read_samples
-from corolla.data.shards.samples import DamageError, Sample
+from corolla.data.shards.samples import Sample
 from corolla.data.splitting import Fractions
 from corolla.data.stream import ImageStream, Part, gone
 from corolla.data.streams.catalog import ShardChunk, ShardIndex, catalog_of
 from corolla.data.streams.finding import ShardFiles, find
 from corolla.data.streams.holdout import Places, hold_out, labels_of, sample_of
 from corolla.errors import CorollaError
+from corolla.inputs.tars import DamageError
 
 MEASURED: Fractions = (0.0, 0.0, 1.0)  # no training images
 VERSION = 2  # of the unpacked files and their names

@@ -1,5 +1,6 @@
-"""Images from addresses, against a real server on this machine."""
+"""Files from addresses, against a real server on this machine."""
 
+import hashlib
 import http.server
 import io
 import threading
@@ -11,10 +12,10 @@ from typing import ClassVar
 import pytest
 from PIL import Image
 
-from corolla.cli import download as module
-from corolla.cli.download import download
 from corolla.cli.inputs import gather
-from corolla.data.decoding import ImageError, read_image
+from corolla.data.decoding import read_image
+from corolla.inputs import download as module
+from corolla.inputs.download import DownloadError, Watch, download, within
 from corolla.progress import Progress
 
 
@@ -84,9 +85,11 @@ def server() -> Iterator[str]:
     thread.join()
 
 
-def why(address: str, folder: Path) -> str:
-    with pytest.raises(ImageError) as raised:
-        download(address, folder / "file")
+def why(address: str, folder: Path, watch: Watch | None = None, sha256: str = "") -> str:
+    """The reason of a failed download, which leaves nothing behind."""
+    with pytest.raises(DownloadError) as raised:
+        download(address, folder / "file", sha256, watch)
+    assert list(folder.glob("*file*")) == []
     return raised.value.reason
 
 
@@ -96,6 +99,30 @@ def test_an_image_arrives(server: str, tmp_path: Path) -> None:
     assert Server.asked[-1] == "/an%20image%20%C3%A9.jpg?size=1"
     download(f"{server}/to/{server}/other%20one.jpg", tmp_path / "file")
     assert Server.asked[-1] == "/other%20one.jpg"
+
+
+def test_the_hash_or_its_beginning_is_checked(server: str, tmp_path: Path) -> None:
+    expected = hashlib.sha256(jpeg()).hexdigest()
+    for sha256 in (expected, expected[:8]):
+        download(f"{server}/1.jpg", tmp_path / "file", sha256)
+        assert (tmp_path / "file").read_bytes() == jpeg()
+        (tmp_path / "file").unlink()
+    asked = len(Server.asked)
+    assert why(f"{server}/1.jpg", tmp_path, sha256="0" * 8) == "the file does not have the expected sha256"
+    assert len(Server.asked) == asked + 1
+
+
+def test_what_was_there_stays_if_the_download_fails(server: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("before")
+    with pytest.raises(DownloadError):
+        download(f"{server}/cut.jpg", tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "before"
+
+
+def test_progress_is_reported(server: str, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    download(f"{server}/1.jpg", tmp_path / "file", watch=lambda done, whole: seen.append((done, whole)))
+    assert (seen[0], seen[-1][0]) == ((0, 0), len(jpeg()))  # this server does not say how much there is
 
 
 def test_no_redirection_leads_to_local_files(server: str, tmp_path: Path) -> None:
@@ -110,19 +137,15 @@ def test_no_redirection_leads_to_local_files(server: str, tmp_path: Path) -> Non
     ("path", "said"),
     [("gone.jpg", "404"), ("huge.jpg", "1,000,000 MB"), ("endless.jpg", "more than"), ("cut.jpg", "cut")],
 )
-def test_what_the_server_does_wrong(
-    path: str, said: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", 2_000_000)
-    assert said in why(f"{server}/{path}", tmp_path)
+def test_what_the_server_does_wrong(path: str, said: str, server: str, tmp_path: Path) -> None:
+    assert said in why(f"{server}/{path}", tmp_path, within(2_000_000))
 
 
 def test_a_slow_server_is_left(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(module, "TIMEOUT", 0.2)
         assert "timed out" in why(f"{server}/silent.jpg", tmp_path)
-    monkeypatch.setattr(module, "LONGEST", 0.3)
-    assert "not complete" in why(f"{server}/trickle.jpg", tmp_path)
+    assert "not complete" in why(f"{server}/trickle.jpg", tmp_path, within(2_000_000, longest=0.3))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +166,8 @@ def test_no_address_raises_anything_else(address: str, tmp_path: Path) -> None:
 
 def test_several_keep_their_order(server: str, tmp_path: Path) -> None:
     words = [f"{server}/1.jpg", f"{server}/gone.jpg", "local.jpg", f"{server}/2.jpg"]
-    inputs = gather(words, tmp_path, Progress())
-    assert [item.name for item in inputs] == words
-    assert ["404" in item.error for item in inputs] == [False, True, False, False]
-    assert [item.path is not None and item.path.exists() for item in inputs] == [True, False, False, True]
+    items = gather(words, lambda: tmp_path, Progress())
+    assert [item.name for item in items] == words
+    assert ["404" in item.error for item in items] == [False, True, False, False]
+    assert items[2].error == "no such file"
+    assert [item.path is not None and item.path.exists() for item in items] == [True, False, False, True]

@@ -1,22 +1,24 @@
-"""Remote files at any address that fsspec supports: `s3://`, `gs://`, `http(s)://`, `memory://` and so on."""
+"""Reads and lists files at any address that fsspec supports: `s3://`, `gs://`, `http(s)://`, `memory://` and so on."""
 
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from corolla.errors import CorollaError
-from corolla.onnx_runtime.backends import needed
+from corolla.errors import CorollaError, first_line, needed
+from corolla.inputs.download import LONGEST, TIMEOUT
+from corolla.inputs.errors import InputError
 from corolla.paths import is_system_file
 
-ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,20})://")
 LOCAL = ("file", "local")
 WEB = ("http", "https")
 EXTRAS = {"s3": "s3", "s3a": "s3"}  # of corolla, which install what fsspec needs
-PATIENCE, LONGEST = 20.0, 120.0  # timeouts in seconds without a byte, and for a whole file: a server may send forever
 TRIES = 3  # networks fail occasionally
 PIECE = 1 << 20  # bytes per request when a file is scanned
+SHOWN = 160  # characters of an error message from elsewhere
 # Errors that a retry does not fix.
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, CorollaError)
 
@@ -27,41 +29,55 @@ def protocol(word: str) -> str | None:
     return found[1].lower() if found else None
 
 
-def open_place(address: str) -> tuple[Any, str]:
-    """The file system of an address and its path there; `CorollaError` if there is none."""
+def local_path(word: str) -> Path | None:
+    """The path of a word on this machine's disk, also of a `file://` address; None for any other address."""
+    kind = protocol(word)
+    if kind is None:
+        return Path(word)
+    return Path(open_address(word)[1]) if kind in LOCAL else None
+
+
+def open_address(address: str) -> tuple[Any, str]:
+    """The file system of an address and its path there; `InputError` if there is none."""
     import fsspec
 
     options: dict[str, Any] = {"use_listings_cache": False}
     if protocol(address) in WEB:
-        timeout = needed("aiohttp", "http").ClientTimeout(LONGEST, sock_connect=PATIENCE, sock_read=PATIENCE)
+        timeout = needed("aiohttp", "http").ClientTimeout(LONGEST, sock_connect=TIMEOUT, sock_read=TIMEOUT)
         options["client_kwargs"] = {"timeout": timeout}
     if "::" in address:
-        raise CorollaError(f"{address}: nested addresses are not supported; give a plain one")
+        why = "nested addresses are not supported; give a plain one"
+        raise InputError(why, f"{address}: {why}")
     try:
         system, path = fsspec.core.url_to_fs(address, **options)
         return system, str(path)
     except Exception as error:
-        raise CorollaError(f"cannot open {address}: {reason(error, address)}") from None
+        why = reason(error, address)
+        raise InputError(why, f"cannot open {address}: {why}") from None
 
 
 @contextmanager
 def reading(address: str, size: int = -1) -> Iterator[BinaryIO]:
-    """The open, seekable file at an address; with a given size, the server is not asked for it."""
-    system, path = open_place(address)
+    """The open, seekable file at an address or a path; with a given size, the server is not asked for it."""
+    if protocol(address) is None:
+        with Path(address).open("rb") as file:
+            yield file
+        return
+    system, path = open_address(address)
     known = {"size": size} if size >= 0 and protocol(address) in (*WEB, "s3", "s3a") else {}
     with system.open(path, "rb", block_size=PIECE, **known) as file:
         yield file
 
 
-def content_of(address: str, start: int, size: int, most: int) -> bytes:
+def read_bytes(address: str, start: int, size: int, most: int) -> bytes:
     """`size` bytes of a file from `start` on, or all if `size` is -1, but at most `most` + 1.
 
     Raises any exception of the file system.
     """
     for attempt in range(TRIES):
         try:
-            system, path = open_place(address)
-            if size >= 0 and protocol(address) not in WEB:  # a web server might send the whole file
+            if size >= 0 and protocol(address) not in (None, *WEB):  # a web server might send the whole file
+                system, path = open_address(address)
                 return bytes(system.cat_file(path, start=start, end=start + size))
             with reading(address) as file:
                 file.seek(start)
@@ -76,22 +92,35 @@ def content_of(address: str, start: int, size: int, most: int) -> bytes:
 
 def is_there(address: str) -> bool:
     """Whether there is a file or folder at an address; may raise any exception of the file system."""
-    system, path = open_place(address)
+    system, path = open_address(address)
     return bool(system.exists(path))
+
+
+def files_at(system: Any, path: str) -> Iterator[dict[str, Any]]:
+    """The name and size of the file at a path, or of all files below the folder."""
+    entry = {} if path.endswith("/") else system.info(path)
+    if not entry or entry["type"] == "directory":
+        yield from files_below(system, path)
+    else:
+        yield entry
 
 
 def files_below(system: Any, folder: str) -> Iterator[dict[str, Any]]:
     """Every file below a folder with name and size, sorted like a local folder."""
     files: list[tuple[str, dict[str, Any]]] = []
-    folders: list[tuple[str, dict[str, Any]]] = []
+    folders: list[str] = []
     for entry in system.ls(folder, detail=True):
         name = str(entry["name"]).rstrip("/")
         inside = name.startswith(folder.rstrip("/") + "/")  # links in a web page may point anywhere
-        if inside and not is_system_file(name.rpartition("/")[2]):
-            (folders if entry["type"] == "directory" else files).append((name, entry))
+        if not inside or is_system_file(name.rpartition("/")[2]):
+            continue
+        if entry["type"] == "directory":
+            folders.append(name)
+        else:
+            files.append((name, entry))
     for _, entry in sorted(files, key=lambda pair: pair[0]):
         yield entry
-    for name, _ in sorted(folders, key=lambda pair: pair[0]):
+    for name in sorted(folders):
         yield from files_below(system, name + ("/" if folder.endswith("/") else ""))
 
 
@@ -104,21 +133,20 @@ def behind(error: BaseException) -> BaseException:
 def reason(error: BaseException, address: str) -> str:
     """Why an address cannot be read, in a few words."""
     error = behind(error)
-    kind = type(error).__name__
+    kind, said = type(error).__name__, first_line(error)[:SHOWN]
+    if isinstance(error, InputError):
+        return error.reason
     if isinstance(error, ImportError):
         extra = EXTRAS.get(protocol(address) or "")
-        return f"it needs more: pip install 'corolla[{extra}]'" if extra else f"it needs more: {first_line(error)}"
+        return f"it needs more: pip install 'corolla[{extra}]'" if extra else f"it needs more: {said}"
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if "Timeout" in kind:
         return "the server does not answer in time"
     if hasattr(error, "status"):
         return f"the server answers {error.status}"
+    if isinstance(error, PermissionError) and protocol(address) in (None, *LOCAL):
+        return "no permission to read it"
     if isinstance(error, PermissionError) or "Credentials" in kind:
-        return f"the login was refused ({first_line(error)})"
-    return first_line(error)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error message."""
-    return " ".join(str(error).split())[:160] or type(error).__name__
+        return f"the login was refused ({said})"
+    return said

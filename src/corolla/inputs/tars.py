@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from corolla.data.shards.samples import DamageError
+from corolla.paths import is_system_file
 
+SUFFIX = ".tar"
 LONGEST = 2**20  # largest header in bytes; a malicious one claims gigabytes, and Python would read them
+
+
+class DamageError(Exception):
+    """A file of many images is invalid from some position on; the images before it are good."""
 
 
 @dataclass
@@ -31,8 +36,11 @@ class Careful:
         return self.file.tell()
 
 
-def headers(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """Every header of an open tar in order; raises `DamageError` where the tar is invalid."""
+def members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    """The headers of an open tar in order, without folders and files of the operating system.
+
+    Raises `DamageError` where the tar is invalid. Links are members too: check `is_ordinary` before you read one.
+    """
     try:
         with tarfile.open(fileobj=Careful(file), mode="r:", errorlevel=1) as content:  # type: ignore[call-overload]
             before = -1
@@ -41,7 +49,8 @@ def headers(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
                 if content.offset <= before:
                     raise DamageError("its headers point backwards")
                 before = content.offset
-                yield member
+                if not member.isdir() and not is_system_file(member.name.rpartition("/")[2]):
+                    yield member
             file.seek(content.offset)
             if not (end := file.read(tarfile.BLOCKSIZE)):  # a tar ends with zeros
                 raise DamageError("it is truncated")
