@@ -27,8 +27,9 @@ Images = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Images: files, folders (with their subfolders), patterns such as 'img/*.jpg', http(s) URLs, "
-        "or - for standard input: the bytes of one image, or one path per line.",
+        help="Images: files, folders (with their subfolders), patterns such as 'img/*.jpg', tables of paths, tar "
+        "shards, URLs of any of these (https://…, s3://…), or - for standard input: the bytes of one image, or one "
+        "path per line.",
     ),
 ]
 Device = Annotated[
