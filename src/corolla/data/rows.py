@@ -51,7 +51,7 @@ class Table:
         """Iterate over the rows from the first."""
         places = [*self.columns.places.values()]
         if self.file.suffix.lower() == PARQUET:
-            yield from itertools.starmap(Row, parquet_cells(self.file, self.file, places))
+            yield from itertools.starmap(Row, parquet_cells(self.file, self.file, lambda _: places))
             return
         for cells in itertools.islice(_cells(self.file, self.between), 1 if self.width else 0, None):
             path, label, split, group, note = (
@@ -68,7 +68,7 @@ class Table:
 def open_table(file: Path) -> Table:
     """Recognize the format and columns of a table; `CorollaError` if it is unreadable or its columns are unclear."""
     if file.suffix.lower() == PARQUET:
-        names = parquet_names(file, file)
+        names = parquet_names(file)
         return Table(file, named_columns(names, [], file), len(names))
     between = _between(file)
     sample = list(itertools.islice(_cells(file, between), SAMPLE))

@@ -29,8 +29,12 @@ def matching(pattern: str) -> list[str]:
     return found
 
 
-def braced(pattern: str) -> Iterator[str]:
+def braced(pattern: str) -> list[str]:
     """Expand the braces of `{000..010}` and `{train,val}`; `CorollaError` for a range of too many numbers."""
+    return list(dict.fromkeys(_expanded(pattern)))  # inner braces come first: {a{1,2},b} would give b twice
+
+
+def _expanded(pattern: str) -> Iterator[str]:
     braces = _BRACES.search(pattern)
     if braces is None:
         yield pattern
@@ -42,7 +46,7 @@ def braced(pattern: str) -> Iterator[str]:
             raise CorollaError(f"{pattern!r} expands to more than {MOST_FILES:,} files")
         words = [f"{number:0{len(digits)}}" for number in range(int(digits), int(last) + 1)]
     for word in words:
-        yield from braced(pattern[: braces.start()] + word + pattern[braces.end() :])
+        yield from _expanded(pattern[: braces.start()] + word + pattern[braces.end() :])
 
 
 def no_match(pattern: str) -> InputError:

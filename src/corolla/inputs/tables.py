@@ -6,7 +6,7 @@ Any size of table needs little memory. `corolla.data.rows` reads labeled tables 
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -30,8 +30,7 @@ def paths_in(file: BinaryIO, name: str) -> Iterator[str]:
     such column or the file is no table.
     """
     if name.lower().endswith(PARQUET):
-        place = path_column(parquet_names(file, name), name)
-        yield from (cell for (cell,) in parquet_cells(file, name, [place]))
+        yield from (cell for (cell,) in parquet_cells(file, name, lambda names: [path_column(names, name)]))
         return
     with text_in(file, name) as text:
         header = text.readline(_LONGEST_LINE)
@@ -109,20 +108,25 @@ def open_parquet(source: Path | BinaryIO, name: object) -> Iterator[Any]:
         raise CorollaError(f"cannot read {name}: {first_line(error)}") from None
 
 
-def parquet_names(source: Path | BinaryIO, name: object) -> list[str]:
+def parquet_names(file: Path) -> list[str]:
     """The names of the columns of a Parquet file."""
-    with open_parquet(source, name) as content:
+    with open_parquet(file, file) as content:
         names: list[str] = content.schema_arrow.names
         return names
 
 
-def parquet_cells(source: Path | BinaryIO, name: object, places: Sequence[int | None]) -> Iterator[tuple[str, ...]]:
-    """The cells at these positions as text, row by row; "" for an empty cell, and for a position that is None."""
+def parquet_cells(
+    source: Path | BinaryIO, name: object, places: Callable[[list[str]], Sequence[int | None]]
+) -> Iterator[tuple[str, ...]]:
+    """The cells of some columns as text, row by row, "" for an empty cell.
+
+    `places` gets the names of all columns and returns the positions to read; a position that is None gives "".
+    """
     with open_parquet(source, name) as content:
         import pyarrow as pa
 
         schema = content.schema_arrow
-        columns = [None if place is None else schema.names[place] for place in places]
+        columns = [None if place is None else schema.names[place] for place in places(schema.names)]
         wanted = [column for column in dict.fromkeys(columns) if column is not None]
         for column in wanted:
             kind = schema.field(column).type
