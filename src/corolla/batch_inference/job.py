@@ -32,7 +32,6 @@ from corolla.batch_inference.parts import (
 from corolla.errors import CorollaError, first_line, needed
 from corolla.host import processors
 from corolla.inputs.items import Item
-from corolla.onnx_runtime.backends import needed
 
 FORMAT = 1
 CHUNK = 256  # rows; a multiple of a predictor's batch, so that a chunk's predictions do not depend on its worker

@@ -19,7 +19,7 @@ from corolla.batch_inference.sources import absolute, identity, refuse_missing
 from corolla.errors import CorollaError, needed
 from corolla.host import processors
 from corolla.inputs.items import Item, items_of
-from corolla.onnx_runtime.backends import Backend, needed
+from corolla.onnx_runtime.backends import Backend
 from corolla.paths import AnyPath, at, word
 from corolla.predictor import BATCH, Numbers, Predictor
 from corolla.progress import Progress

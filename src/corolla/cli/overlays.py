@@ -13,7 +13,6 @@ from PIL import Image
 from corolla.atomic import write_bytes, write_with
 from corolla.data.decoding import ImageError
 from corolla.explanations import DEFAULT, Method
-from corolla.explanations.explanation import Explanation
 from corolla.explanations.overlay import Explanation, overlay, png, tiled
 from corolla.inputs.items import Item
 from corolla.predictor import Prediction, Predictor
