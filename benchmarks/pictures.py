@@ -1,0 +1,110 @@
+"""The pictures of the README: the report and the predictions of a `make demo`, and the page of `corolla serve`.
+
+    make demo
+    python benchmarks/pictures.py demo          # writes into docs/images; --out another folder
+
+The page shows painted images and noise, predicted by the bundled `flowers`. Needs a Chromium (`make browser`).
+"""
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from corolla.painted import paint
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))
+from browser import find  # noqa: E402 - a module of the tests
+
+COLORS = 256  # of a PNG: a page of a few colors and small photographs
+GIVEN = (("sunflower.jpg", "sunflower", 6), ("tulips by the wall.jpg", "tulip", 4))  # name, kind, seed
+
+
+@contextmanager
+def page_of(width: int, height: int) -> Iterator[Page]:
+    """A page in a headless browser, in light colors."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find())
+        try:
+            yield browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
+        finally:
+            browser.close()
+
+
+def save(picture: bytes, file: Path) -> None:
+    """Write a picture as a PNG of few colors."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    image.save(file, optimize=True)
+    print(f"{file}: {image.width} x {image.height}, {file.stat().st_size / 1000:.0f} kB")
+
+
+def report(run: Path, out: Path) -> None:
+    """The top of a run's report, with the explanations of its errors shown, and its section on confidence."""
+    with page_of(1040, 1480) as page:
+        page.goto((run / "report.html").resolve().as_uri())
+        page.get_by_role("checkbox").first.check()
+        save(page.screenshot(), out / "report.png")
+        section = page.locator("section", has=page.get_by_role("heading", name="Confidence", exact=True))
+        save(section.screenshot(), out / "confidence.png")
+
+
+def jpeg(kind: str, seed: int) -> bytes:
+    """A painted image as a file."""
+    file = io.BytesIO()
+    paint(kind, seed, 640).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def noise() -> bytes:
+    """An image of no class."""
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+@contextmanager
+def serving(model: str) -> Iterator[str]:
+    """The address of `corolla serve`."""
+    command = [sys.executable, "-m", "corolla", "serve", model, "--port", "0", "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["address"]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def server_page(out: Path) -> None:
+    """The page of `corolla serve flowers` with two painted images, one explained, and noise."""
+    files = [{"name": name, "mimeType": "image/jpeg", "buffer": jpeg(kind, seed)} for name, kind, seed in GIVEN]
+    files.append({"name": "noise.png", "mimeType": "image/png", "buffer": noise()})
+    with serving("flowers") as address, page_of(1120, 1400) as page:
+        page.goto(address)
+        page.locator("#files").set_input_files(files)
+        expect(page.locator(".card .bars")).to_have_count(len(files))
+        slider = page.locator(".card").nth(1).get_by_role("slider")
+        slider.fill("75")
+        expect(page.locator(".card .heat").nth(1)).to_be_visible()
+        page.wait_for_timeout(500)  # transitions
+        save(page.screenshot(full_page=True), out / "page.png")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("demo", type=Path, help="the folder of a `make demo`")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    report(given.demo / "run", given.out)
+    save((given.demo / "predictions.png").read_bytes(), given.out / "predictions.png")
+    server_page(given.out)
