@@ -131,7 +131,7 @@ CALLS: dict[str, Callable[[], object]] = {
 ONLY_TOLD = {
     "corolla.audit.run_audit.refusal", "corolla.data.sources.split_listing",
     "corolla.evaluation.evaluate.check_unchanged", "corolla.training.preflight.refuse",
-    "corolla.training.resuming.told_of",
+    "corolla.training.resuming.told_of", "corolla.training.train.first_config",
 }  # fmt: skip
 COMMANDS = {
     "predict": ["predict", RUN, "~/photos/red", "--csv", "~/new/answers.csv", "--plot", "~/new/grid.png"],
