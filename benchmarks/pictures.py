@@ -26,7 +26,8 @@ sys.path.append(str(ROOT / "tests"))
 from browser import find  # noqa: E402 - a module of the tests
 
 COLORS = 256  # of a PNG: a page of a few colors and small photographs
-GIVEN = (("sunflower.jpg", "sunflower", 6), ("tulips by the wall.jpg", "tulip", 4))  # name, kind, seed
+MARGIN = 36  # pixels around a section
+GIVEN = (("sunflowers.jpg", "sunflower", 3), ("tulips by the wall.jpg", "tulip", 1))  # name, kind, seed
 
 
 @contextmanager
@@ -54,7 +55,10 @@ def report(run: Path, out: Path) -> None:
         page.get_by_role("checkbox").first.check()
         save(page.screenshot(), out / "report.png")
         section = page.locator("section", has=page.get_by_role("heading", name="Confidence", exact=True))
-        save(section.screenshot(), out / "confidence.png")
+        box = section.bounding_box()
+        assert box is not None
+        edge = {"x": 0, "y": box["y"] - MARGIN, "width": 1040, "height": box["height"] + 2 * MARGIN}
+        save(page.screenshot(full_page=True, clip=edge), out / "confidence.png")
 
 
 def jpeg(kind: str, seed: int) -> bytes:
@@ -94,6 +98,7 @@ def server_page(out: Path) -> None:
         expect(page.locator(".card .bars")).to_have_count(len(files))
         slider = page.locator(".card").nth(1).get_by_role("slider")
         slider.fill("75")
+        slider.blur()
         expect(page.locator(".card .heat").nth(1)).to_be_visible()
         page.wait_for_timeout(500)  # transitions
         save(page.screenshot(full_page=True), out / "page.png")
