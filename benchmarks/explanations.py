@@ -4,9 +4,9 @@
     python benchmarks/explanations.py flowers splits.csv --curves docs/images/deletion.png
 
 Random photographs of the split (`--images`, `--seed`) are explained by every method for the predicted class,
-correct or not. The methods are compared with each head of the last block, with random maps ("chance"), and with a
+correct or not. The methods are compared with each head of the last block, with random maps, and with a
 Gaussian in the center of the image, where photographers usually put their subject. Areas are in [0, 1]: smaller is
-better for deletion, larger for insertion. "Above chance" is the difference of insertion minus deletion from that of the
+better for deletion, larger for insertion. "Above random" is the difference of insertion minus deletion from that of the
 random maps for the same photographs, with a bootstrap interval over the photographs (10,000 resamples). The default
 method was chosen on validation photographs; the test split is only used for reporting.
 """
@@ -34,7 +34,7 @@ from corolla.report.curves import PRINTED
 from corolla.training.runtime import hardware
 
 RESAMPLES = 10_000
-CHANCE, CENTER = "chance", "center of the image"
+RANDOM, CENTER = "random map", "center of the image"
 
 
 def maps_of(
@@ -51,19 +51,19 @@ def maps_of(
             maps |= {f"head {number} alone": head for number, head in enumerate(found.heads, start=1)}
     grid = found.map.shape
     maps[CENTER] = center_map(grid)
-    maps |= {f"{CHANCE} {number}": random_map(grid, seed) for number, seed in enumerate(seeds)}
+    maps |= {f"{RANDOM} {number}": random_map(grid, seed) for number, seed in enumerate(seeds)}
     return found.label, maps
 
 
 def ask(
-    classifier: Classifier, paths: Sequence[Path], chances: int, steps: int, progress: Progress
+    classifier: Classifier, paths: Sequence[Path], count: int, steps: int, progress: Progress
 ) -> tuple[list[str], list[Curves], dict[str, float]]:
     """The names of the maps, their curves for each image, and seconds per image for each method."""
     names: list[str] = []
     curves, seconds = [], dict[str, float]()
     for number, path in enumerate(paths):
         pixels = classifier.pixels(path)
-        seeds = [(number, seed) for seed in range(chances)]
+        seeds = [(number, seed) for seed in range(count)]
         label, maps = maps_of(classifier, pixels, seeds, seconds)
         names = list(maps)
         curves.append(measure(classifier, pixels, list(maps.values()), label, steps))
@@ -73,9 +73,9 @@ def ask(
 
 def gathered(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """From one column per map (images, maps, …) to one per name; random maps are averaged."""
-    of_chance = [place for place, name in enumerate(names) if name.startswith(CHANCE)]
-    rows = {name: values[:, place] for place, name in enumerate(names) if place not in of_chance}
-    return rows | {CHANCE: values[:, of_chance].mean(axis=1)}
+    random_ones = [place for place, name in enumerate(names) if name.startswith(RANDOM)]
+    rows = {name: values[:, place] for place, name in enumerate(names) if place not in random_ones}
+    return rows | {RANDOM: values[:, random_ones].mean(axis=1)}
 
 
 def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
@@ -93,13 +93,13 @@ def table(names: Sequence[str], curves: Sequence[Curves], seconds: Mapping[str, 
         for name in ("deletion_area", "insertion_area", "score")
     )
     lines = [
-        "| map | deletion | insertion | insertion − deletion | above chance | ms per map |",
+        "| map | deletion | insertion | insertion − deletion | above random | ms per map |",
         "|---|---|---|---|---|---|",
     ]
     for name in sorted(score, key=lambda name: -score[name].mean()):
-        beyond = score[name] - score[CHANCE]
+        beyond = score[name] - score[RANDOM]
         low, high = interval(beyond)
-        told = "" if name == CHANCE else f"{beyond.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+        told = "" if name == RANDOM else f"{beyond.mean():+.3f} ({low:+.3f} to {high:+.3f})"
         took = f"{1000 * seconds[name]:.0f}" if name in seconds else ""
         lines.append(
             f"| {name} | {deletion[name].mean():.3f} | {insertion[name].mean():.3f} "
@@ -114,9 +114,9 @@ def draw_curves(names: Sequence[str], curves: Sequence[Curves], file: Path) -> N
     for place, (what, title) in enumerate((("deletion", "patches removed"), ("insertion", "patches inserted")), 1):
         axes = figure.add_subplot(1, 2, place)
         means = gathered(names, np.stack([getattr(one, what) for one in curves]).astype(float))
-        for name in [*METHODS, CENTER, CHANCE]:
-            gray = name in (CENTER, CHANCE)
-            style = {"color": PRINTED.quiet, "linestyle": ":" if name == CHANCE else "--"} if gray else {"linewidth": 2}
+        for name in [*METHODS, CENTER, RANDOM]:
+            gray = name in (CENTER, RANDOM)
+            style = {"color": PRINTED.quiet, "linestyle": ":" if name == RANDOM else "--"} if gray else {"linewidth": 2}
             axes.plot(100 * curves[0].shares, 100 * means[name].mean(axis=0), label=name, **style)
         axes.set(xlabel=f"% of {title}, the most relevant first", ylim=(0, 100), xlim=(0, 100))
         axes.set_title(what.capitalize(), loc="left")
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the random choice of photographs")
-    parser.add_argument("--chances", type=int, default=5, help="random maps for each photograph")
+    parser.add_argument("--random-maps", type=int, default=5, help="random maps for each photograph")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--curves", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
@@ -145,11 +145,11 @@ def main() -> None:
         paths = [listing.root / example.path for example in listing.examples if example.split == arguments.split]
         paths = random.Random(arguments.seed).sample(paths, min(arguments.images, len(paths)))
         classifier = corolla.load(arguments.run)
-        names, curves, seconds = ask(classifier, paths, arguments.chances, arguments.steps, progress)
+        names, curves, seconds = ask(classifier, paths, arguments.random_maps, arguments.steps, progress)
     print(table(names, curves, seconds))
     device = hardware(torch.device(classifier.device))
     print(
-        f"\n{len(curves)} {arguments.split} photographs, {arguments.chances} random maps for each; "
+        f"\n{len(curves)} {arguments.split} photographs, {arguments.random_maps} random maps for each; "
         f"{(time.perf_counter() - begun) / 60:.1f} minutes on {device}, {classifier.precision.mixed}; "
         f"torch {torch.__version__}"
     )

@@ -6,7 +6,7 @@ import pytest
 from corolla.explanations.deletion import Curves
 from explanations import gathered, interval, table
 
-NAMES = ["relevance", "chance 0", "chance 1"]
+NAMES = ["relevance", "random map 0", "random map 1"]
 
 
 def curves(*areas: tuple[float, float]) -> Curves:
@@ -15,17 +15,17 @@ def curves(*areas: tuple[float, float]) -> Curves:
     return Curves(np.array([0.0, 1.0]), deletion, insertion)
 
 
-def test_maps_of_chance_become_their_mean():
+def test_random_maps_become_their_mean():
     found = gathered(NAMES, np.array([[0.5, 0.1, 0.3], [0.7, 0.2, 0.2]]))
-    assert list(found) == ["relevance", "chance"]
-    np.testing.assert_allclose(found["chance"], [0.2, 0.2])
+    assert list(found) == ["relevance", "random map"]
+    np.testing.assert_allclose(found["random map"], [0.2, 0.2])
 
 
-def test_what_is_better_on_every_photograph_is_beyond_chance_however_they_differ():
+def test_what_is_better_on_every_photograph_is_better_than_random_however_they_differ():
     asked = [curves((0.1 + x, 0.5 + x), (0.2 + x, 0.4 + x), (0.2 + x, 0.4 + x)) for x in (0.0, 0.1, 0.4)]
-    best, chance = table(NAMES, asked, {"relevance": 0.0123}).splitlines()[2:]
+    best, random = table(NAMES, asked, {"relevance": 0.0123}).splitlines()[2:]
     assert best.startswith("| relevance | 0.267 | 0.667 | 0.400 | +0.200 (+0.200 to +0.200) | 12 |")
-    assert chance.startswith("| chance |")
+    assert random.startswith("| random map |")
 
 
 def test_the_interval_is_that_of_a_mean():
