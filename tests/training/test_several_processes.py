@@ -54,7 +54,7 @@ def test_two_processes_evaluate_as_one_and_one_of_them_tells(
     assert (figures["n"], figures["accuracy"]) == (expected.n, expected.accuracy)
 
 
-@pytest.mark.parametrize("way", WAYS[2:3], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", WAYS[1:2], ids=lambda way: way.name)
 def test_two_processes_stopped_by_ctrl_c_are_gone_on_with_by_one(
     way: Way, alone: tuple[Result, Path], images: Path, tmp_path: Path
 ) -> None:
@@ -80,8 +80,9 @@ def until(there: Callable[[], bool], seconds: float = 200.0) -> None:
         time.sleep(0.05)
 
 
-# benchmarks/several_processes.py has two machines too, which torchrun sees to and nothing of ours.
-@pytest.mark.parametrize("way", WAYS[1:3], ids=lambda way: way.name)
+# The others are trained to the end by benchmarks/several_processes.py: DDP, which the test above stops half-way, and two
+# machines, which torchrun sees to and nothing of ours.
+@pytest.mark.parametrize("way", WAYS[2:3], ids=lambda way: way.name)
 def test_several_processes_train_as_one(way: Way, alone: tuple[Result, Path], images: Path, tmp_path: Path) -> None:
     expected, folder = alone
     result = run(way, images, tmp_path / "run", **LONG)
