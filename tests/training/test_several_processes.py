@@ -80,7 +80,7 @@ def until(there: Callable[[], bool], seconds: float = 200.0) -> None:
         time.sleep(0.05)
 
 
-# The others are trained to the end by benchmarks/several_processes.py: DDP, which the test above stops half-way, and two
+# benchmarks/several_processes.py trains the other ways to the end: DDP, which the test above stops half-way, and two
 # machines, which torchrun sees to and nothing of ours.
 @pytest.mark.parametrize("way", WAYS[2:3], ids=lambda way: way.name)
 def test_several_processes_train_as_one(way: Way, alone: tuple[Result, Path], images: Path, tmp_path: Path) -> None:
