@@ -8,37 +8,24 @@ The page shows painted images and noise, predicted by the bundled `flowers`. Nee
 
 import argparse
 import io
-import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from corolla.painted import paint
+from exports import serving
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))
-from browser import find  # noqa: E402 - a module of the tests
+from browser import opened  # noqa: E402 - a module of the tests
 
 COLORS = 256  # of a PNG: a page of a few colors and small photographs
 MARGIN = 36  # pixels around a section
+TRANSITION = 500  # milliseconds in which an explanation appears
 GIVEN = (("sunflowers.jpg", "sunflower", 3), ("tulips by the wall.jpg", "tulip", 1))  # name, kind, seed
-
-
-@contextmanager
-def page_of(width: int, height: int) -> Iterator[Page]:
-    """A page in a headless browser, in light colors."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find())
-        try:
-            yield browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
-        finally:
-            browser.close()
 
 
 def save(picture: bytes, file: Path) -> None:
@@ -50,9 +37,9 @@ def save(picture: bytes, file: Path) -> None:
 
 def report(run: Path, out: Path) -> None:
     """The top of a run's report, with the explanations of its errors shown, and its section on confidence."""
-    with page_of(1040, 1480) as page:
-        page.goto((run / "report.html").resolve().as_uri())
+    with opened(run / "report.html", width=1040, height=1480) as (page, _):
         page.get_by_role("checkbox").first.check()
+        page.wait_for_timeout(TRANSITION)
         save(page.screenshot(), out / "report.png")
         section = page.locator("section", has=page.get_by_role("heading", name="Confidence", exact=True))
         box = section.bounding_box()
@@ -75,32 +62,18 @@ def noise() -> bytes:
     return file.getvalue()
 
 
-@contextmanager
-def serving(model: str) -> Iterator[str]:
-    """The address of `corolla serve`."""
-    command = [sys.executable, "-m", "corolla", "serve", model, "--port", "0", "--quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["address"]
-    finally:
-        process.terminate()
-        process.communicate()
-
-
 def server_page(out: Path) -> None:
     """The page of `corolla serve flowers` with two painted images, one explained, and noise."""
     files = [{"name": name, "mimeType": "image/jpeg", "buffer": jpeg(kind, seed)} for name, kind, seed in GIVEN]
     files.append({"name": "noise.png", "mimeType": "image/png", "buffer": noise()})
-    with serving("flowers") as address, page_of(1120, 1400) as page:
-        page.goto(address)
+    with serving("flowers") as address, opened(address, width=1120, height=1400) as (page, _):
         page.locator("#files").set_input_files(files)
         expect(page.locator(".card .bars")).to_have_count(len(files))
         slider = page.locator(".card").nth(1).get_by_role("slider")
         slider.fill("75")
         slider.blur()
         expect(page.locator(".card .heat").nth(1)).to_be_visible()
-        page.wait_for_timeout(500)  # transitions
+        page.wait_for_timeout(TRANSITION)
         save(page.screenshot(full_page=True), out / "page.png")
 
 
